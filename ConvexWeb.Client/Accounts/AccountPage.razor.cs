@@ -1,0 +1,66 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.Extensions.Logging;
+using Radzen;
+
+namespace ConvexWeb.Client.Accounts;
+
+/// <summary>Tokens of the signed-in user; for administrators also people and invitations.</summary>
+public sealed partial class AccountPage(IAccounts accounts, DialogService dialogs, ILogger<AccountPage> logger) : ComponentBase
+{
+    private IReadOnlyList<TokenView>? tokens;
+    private IReadOnlyList<UserView> users = [];
+    private string? secret;
+    private string? invitation;
+    private string? error;
+    private string tokenName = "";
+    private int days = 90;
+    private bool busy;
+    private bool isAdmin;
+
+    [CascadingParameter] private Task<AuthenticationState>? Authentication { get; set; }
+
+    protected override async Task OnInitializedAsync()
+    {
+        if (!RendererInfo.IsInteractive) return;
+        isAdmin = Authentication is not null && (await Authentication).User.IsInRole("admin");
+        await LoadAsync();
+    }
+
+    private async Task LoadAsync() => error = await Edge.TryAsync(logger, async () =>
+    {
+        tokens = await accounts.TokensAsync();
+        if (isAdmin) users = await accounts.UsersAsync();
+    });
+
+    private Task CreateAsync() => ActAsync(async () =>
+    {
+        if (string.IsNullOrWhiteSpace(tokenName)) return;
+        secret = (await accounts.CreateTokenAsync(tokenName.Trim(), days > 0 ? days : null)).Secret;
+        tokenName = "";
+        tokens = await accounts.TokensAsync();
+    });
+
+    private async Task RevokeAsync(TokenView token)
+    {
+        var sure = await dialogs.Confirm($"Scripts that use {token.Name} will be refused from now on.", "Revoke this token?", new ConfirmOptions { OkButtonText = "Revoke", CancelButtonText = "Keep it" });
+        if (sure != true) return;
+        await ActAsync(async () =>
+        {
+            await accounts.RevokeTokenAsync(token.Id);
+            secret = null;
+            tokens = await accounts.TokensAsync();
+        });
+    }
+
+    private Task InviteAsync() => ActAsync(async () => invitation = await accounts.InviteAsync());
+
+    private async Task ActAsync(Func<Task> action)
+    {
+        busy = true;
+        error = await Edge.TryAsync(logger, action);
+        busy = false;
+    }
+}

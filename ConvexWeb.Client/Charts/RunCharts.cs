@@ -1,0 +1,71 @@
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Rendering;
+using Microsoft.JSInterop;
+
+namespace ConvexWeb.Client.Charts;
+
+/// <summary>A run as the charts name and paint it.</summary>
+public sealed record ChartRun(long Id, string Name, string Color);
+
+/// <summary>
+/// The place of the charts. Everything inside belongs to the chart module, which gets the points from the hub itself: no point ever
+/// passes through Blazor.
+/// </summary>
+public sealed class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisposable
+{
+    internal const string Module = "./_content/ConvexWeb.Client/dist/charts.js";
+
+    private ElementReference host;
+    private IJSObjectReference? module;
+    private IJSObjectReference? board;
+    private string? mounted;
+
+    [Parameter, EditorRequired] public IReadOnlyList<ChartRun> Runs { get; set; } = [];
+
+    /// <summary>Which charts, in order: accuracy, gap, loss, running.</summary>
+    [Parameter] public IReadOnlyList<string> Charts { get; set; } = ["accuracy", "gap", "loss", "running"];
+
+    /// <summary>Whether further metrics get charts of their own, folded away.</summary>
+    [Parameter] public bool Others { get; set; }
+
+    protected override bool ShouldRender() => mounted is null || mounted != Key;
+
+    protected override void BuildRenderTree(RenderTreeBuilder builder)
+    {
+        builder.OpenElement(0, "div");
+        builder.AddAttribute(1, "class", "charts");
+        builder.AddElementReferenceCapture(2, reference => host = reference);
+        builder.CloseElement();
+    }
+
+    protected override async Task OnAfterRenderAsync(bool firstRender)
+    {
+        if (mounted == Key || Runs.Count == 0) return;
+        mounted = Key;
+        module ??= await js.InvokeAsync<IJSObjectReference>("import", Module);
+        await EndAsync(board);
+        board = await module.InvokeAsync<IJSObjectReference>("mount", host, new { runs = Runs, charts = Charts, others = Others });
+    }
+
+    private string Key => string.Join(',', Runs.Select(r => r.Id));
+
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync(board);
+        if (module is not null) await EndAsync(module, call: false);
+    }
+
+    /// <summary>Ends an object of the browser; a browser that has gone has ended it already.</summary>
+    internal static async ValueTask EndAsync(IJSObjectReference? thing, bool call = true)
+    {
+        if (thing is null) return;
+        try
+        {
+            if (call) await thing.InvokeVoidAsync("dispose");
+            await thing.DisposeAsync();
+        }
+        catch (JSDisconnectedException)
+        {
+        }
+    }
+}

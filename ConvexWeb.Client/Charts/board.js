@@ -1,0 +1,173 @@
+// The charts of a page: several runs, their points, and what all charts share (axis, cross-hair, theme, hidden runs, drawing).
+import { Chart } from './chart.js';
+import { RunPoints } from './points.js';
+import { el } from './dom.js';
+import { kinds, kindOf, isOther } from './kinds.js';
+import { live } from './live.js';
+
+const interval = 66; // ms between drawings: smooth, and most of the time is left to the page
+let boards = 0;
+
+// What a browser test computes the latency from: one entry for each batch that has been drawn.
+const latency = (window.convexLatency ??= []);
+
+export class Board {
+  axis = 'epochs';
+  hidden = new Set();
+  sync = `board-${++boards}`;
+  #stores = new Map();
+  #charts = [];
+  #others = new Map();
+  #dirty = new Set(); // metrics; null in it means all
+  #fresh = []; // batches that are applied and not drawn
+  #frame = 0;
+  #last = 0;
+  #undo = [];
+
+  constructor(host, { runs, charts, others }) {
+    this.runs = runs;
+    this.host = host;
+    this.withOthers = others;
+    for (const run of runs) {
+      this.#stores.set(run.id, new RunPoints(run.id, (metrics, batch) => this.#changed(metrics, batch)));
+    }
+    this.#build(charts);
+    this.#undo.push(live.onState(state => this.#status(state)));
+    this.#undo.push(live.watch(runs.map(r => r.id), {
+      points: batch => this.#stores.get(batch.runId).receive(batch),
+      joined: states => {
+        for (const { id, lastSeq } of states) {
+          const store = this.#stores.get(id);
+          if (lastSeq > store.seq) store.fill(lastSeq);
+        }
+      },
+    }));
+    const themes = new MutationObserver(() => this.#all(chart => chart.restyle()));
+    themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
+    this.#undo.push(() => themes.disconnect());
+    // The stored points do not wait for the hub.
+    for (const store of this.#stores.values()) store.fill();
+  }
+
+  points(run, metric) {
+    return this.#stores.get(run.id).metrics.get(metric);
+  }
+
+  /** Whether all that is stored has been read: only then "no points" is true. */
+  get loaded() {
+    return [...this.#stores.values()].every(store => store.loaded);
+  }
+
+  toggle(run) {
+    if (!this.hidden.delete(run.id)) this.hidden.add(run.id);
+    this.#all(chart => chart.setShown(run, !this.hidden.has(run.id)));
+  }
+
+  dispose() {
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#later);
+    for (const undo of this.#undo) undo();
+    this.#all(chart => chart.dispose());
+    this.host.replaceChildren();
+  }
+
+  #later = 0;
+  #settled = false;
+
+  #all(action) {
+    this.#charts.forEach(action);
+    this.#others.forEach(action);
+  }
+
+  #build(charts) {
+    // Only the word is announced, not the delay, which changes with every batch.
+    this.word = el('span', { role: 'status' }, 'connecting…');
+    this.lag = el('span', { class: 'lag' });
+    this.light = el('span', { class: 'live', 'data-live': 'connecting' }, this.word, this.lag);
+    const axes = ['epochs', 'steps'].map(axis => el('button', { type: 'button', 'aria-pressed': String(axis === this.axis), onclick: () => this.#setAxis(axis) }, axis));
+    this.axisButtons = axes;
+    this.problem = el('p', { class: 'notice bad', role: 'alert', hidden: true });
+    this.#charts = charts.map(name => new Chart(this, kinds[name]));
+    this.grid = el('div', { class: 'charts-grid' }, ...this.#charts.map(c => c.element));
+    this.more = el('details', { class: 'charts-more', hidden: true }, el('summary', {}, 'More metrics'), el('div', { class: 'charts-grid' }));
+    this.host.replaceChildren(
+      el('div', { class: 'charts-bar' }, this.light,
+        el('span', { class: 'hint' }, 'drag to zoom, double click to reset'),
+        el('div', { class: 'segmented', role: 'group', 'aria-label': 'x axis' }, ...axes)),
+      this.problem, this.grid, this.more);
+  }
+
+  #setAxis(axis) {
+    this.axis = axis;
+    for (const button of this.axisButtons) button.setAttribute('aria-pressed', String(button.textContent === axis));
+    this.#all(chart => chart.restyle());
+  }
+
+  #changed(metrics, batch) {
+    if (metrics === null) this.#dirty.add(null);
+    else for (const metric of metrics) this.#dirty.add(metric);
+    if (batch) this.#fresh.push(batch);
+    this.#schedule();
+  }
+
+  // Many batches become one drawing, in the browser's own rhythm and not more often than the interval.
+  #schedule() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(now => {
+      this.#frame = 0;
+      const wait = this.#last + interval - now;
+      if (wait > 0) {
+        clearTimeout(this.#later);
+        this.#later = setTimeout(() => this.#schedule(), wait);
+        return;
+      }
+      this.#last = now;
+      this.#draw();
+    });
+  }
+
+  #draw() {
+    const dirty = this.#dirty.has(null) ? null : this.#dirty;
+    this.#dirty = new Set();
+    if (this.withOthers) this.#addOthers();
+    // At the first drawing after everything is read, each chart learns whether it stays empty.
+    const settled = this.loaded && !this.#settled;
+    this.#settled ||= settled;
+    this.#all(chart => { if (settled || chart.concerns(dirty)) chart.draw(); });
+    this.#record(Date.now());
+    const error = [...this.#stores.values()].find(store => store.error)?.error;
+    this.problem.hidden = !error;
+    if (error) this.problem.textContent = `Points could not be loaded. ${error.message}`;
+  }
+
+  #record(drawn) {
+    for (const batch of this.#fresh) {
+      const step = Math.max(0, ...batch.series.map(s => s.steps.at(-1) ?? 0));
+      latency.push({ runId: batch.runId, step, at: batch.at ?? null, drawn });
+      if (batch.at) this.delay = Math.max(0, drawn - Date.parse(batch.at));
+    }
+    if (latency.length > 5_000) latency.splice(0, latency.length - 5_000);
+    this.#fresh = [];
+    this.#status(live.state);
+  }
+
+  #status(state) {
+    const word = state === 'live' ? 'live' : `${state}…`;
+    const lag = state === 'live' && this.delay != null && this.delay < 60_000 ? ` · ${(this.delay / 1000).toFixed(1)} s` : '';
+    this.light.dataset.live = state;
+    if (this.word.textContent !== word) this.word.textContent = word;
+    if (this.lag.textContent !== lag) this.lag.textContent = lag;
+  }
+
+  #addOthers() {
+    for (const store of this.#stores.values()) {
+      for (const metric of store.metrics.keys()) {
+        if (!isOther(metric) || this.#others.has(metric)) continue;
+        const chart = new Chart(this, kindOf(metric));
+        this.#others.set(metric, chart);
+        this.more.lastChild.append(chart.element);
+        this.more.hidden = false;
+      }
+    }
+  }
+}

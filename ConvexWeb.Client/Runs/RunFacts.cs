@@ -1,0 +1,40 @@
+using ConvexWeb.Client.Contracts;
+
+namespace ConvexWeb.Client.Runs;
+
+/// <summary>What pages derive from a run's row.</summary>
+public static class RunFacts
+{
+    /// <summary>Queued or running: it may still change.</summary>
+    public static bool Goes(this RunState state) => state is RunState.Queued or RunState.Running;
+
+    public static double Share(this RunRow row) => row.TotalSteps > 0 ? Math.Clamp((double)row.Step / row.TotalSteps, 0, 1) : 0;
+
+    /// <summary>Epochs done, with one decimal while one is under way.</summary>
+    public static string EpochsDone(this RunRow row) => (row.Share() * row.Epochs).ToString("0.#");
+
+    /// <summary>Whether the gap grows, shrinks or stands over the newest quarter of the history; null without a history.</summary>
+    public static Trend? GapTrend(this RunRow row)
+    {
+        if (row.Spark.Count < 2) return null;
+        var then = row.Spark[Math.Max(0, row.Spark.Count - 1 - Math.Max(1, row.Spark.Count / 4))];
+        var now = row.Spark[^1];
+        return (now.Train - now.Test - (then.Train - then.Test)) switch
+        {
+            > 0.25 => Trend.Grows,
+            < -0.25 => Trend.Shrinks,
+            _ => Trend.Stands,
+        };
+    }
+
+    public static string Arrow(this Trend trend) => trend switch { Trend.Grows => "▲", Trend.Shrinks => "▼", _ => "▬" };
+
+    public static string Word(this Trend trend) => trend switch { Trend.Grows => "growing", Trend.Shrinks => "shrinking", _ => "steady" };
+}
+
+public enum Trend
+{
+    Grows,
+    Shrinks,
+    Stands,
+}

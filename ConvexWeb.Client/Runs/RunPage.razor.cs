@@ -1,0 +1,83 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.Logging;
+using Radzen;
+
+namespace ConvexWeb.Client.Runs;
+
+/// <summary>One run: head, live charts, and below them configuration, layers, log, attempts.</summary>
+public sealed partial class RunPage(IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunPage> logger)
+    : ComponentBase, IDisposable
+{
+    // The hub tells of changes; this only catches what no change of the row goes with, such as a log line before the first step.
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(3);
+
+    private static readonly (string Key, string Title)[] Tabs =
+        [("config", "Configuration"), ("layers", "Layers"), ("log", "Log"), ("attempts", "Attempts and checkpoints")];
+
+    private RunDetail? detail;
+    private bool missing;
+    private string? error;
+    private bool busy;
+    private int refreshed;
+    private long loaded;
+    private ITimer? heartbeat;
+
+    [Parameter] public long Id { get; set; }
+    [SupplyParameterFromQuery(Name = "tab")] public string? AskedTab { get; set; }
+
+    private string Tab => Tabs.Any(t => t.Key == AskedTab) ? AskedTab! : "config";
+
+    protected override async Task OnParametersSetAsync()
+    {
+        if (!RendererInfo.IsInteractive || loaded == Id) return;
+        (loaded, detail, missing) = (Id, null, false);
+        await LoadAsync();
+        heartbeat ??= time.CreateTimer(_ => InvokeAsync(BeatAsync), null, Heartbeat, Heartbeat);
+    }
+
+    private async Task LoadAsync()
+    {
+        error = await Edge.TryAsync(logger, async () =>
+        {
+            detail = await runs.FindAsync(Id);
+            missing = detail is null;
+        });
+        refreshed++;
+    }
+
+    private Task RefreshAsync() => LoadAsync();
+
+    private async Task BeatAsync()
+    {
+        if (detail is null || !detail.Row.State.Goes()) return;
+        await LoadAsync();
+        StateHasChanged();
+    }
+
+    private async Task CancelAsync()
+    {
+        var sure = await dialogs.Confirm("The training stops after writing a checkpoint. Its points, log and checkpoints are kept.", "Cancel this run?",
+            new ConfirmOptions { OkButtonText = "Cancel the run", CancelButtonText = "Keep it running" });
+        if (sure == true) await ActAsync(runs.CancelAsync, "It could not be cancelled.");
+    }
+
+    private async Task RerunAsync()
+    {
+        if (await ActAsync(runs.RerunAsync, "It could not be queued again.") is { NewRunId: { } id }) navigation.NavigateTo($"runs/{id}");
+    }
+
+    private async Task<ActionResult?> ActAsync(Func<long, CancellationToken, Task<ActionResult>> action, string failed)
+    {
+        busy = true;
+        ActionResult? result = null;
+        var problem = await Edge.TryAsync(logger, async () => result = await action(Id, default));
+        if (problem is not null || result is { Done: false }) notes.Notify(NotificationSeverity.Error, failed, problem ?? result?.Message ?? "");
+        await LoadAsync();
+        busy = false;
+        return result;
+    }
+
+    public void Dispose() => heartbeat?.Dispose();
+}

@@ -1,0 +1,162 @@
+using System.Text.Json;
+using ConvexWeb.Client.Catalog;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.Logging;
+
+namespace ConvexWeb.Client.Studies;
+
+/// <summary>Composes a study: a spec, what varies in it, and seeds. <c>?preset=NAME</c>, <c>?from=RUN</c> and <c>?demo=true</c> prefill it.</summary>
+public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, ILogger<NewExperiment> logger)
+    : ComponentBase, IDisposable
+{
+    private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(200);
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private CatalogView view = default!;
+    private SpecDraft draft = default!;
+    private string preset = "";
+    private string? json;
+    private string? name;
+    private string seedText = "0";
+    private string? seedProblem;
+    private IReadOnlyList<int>? seeds = [0];
+    private int priority = 5;
+    private IReadOnlyList<FieldProblem> problems = [];
+    private SpecEstimate? estimate;
+    private string? error;
+    private bool busy;
+    private CancellationTokenSource? typing;
+
+    [SupplyParameterFromQuery(Name = "preset")] public string? AskedPreset { get; set; }
+    [SupplyParameterFromQuery(Name = "from")] public long? From { get; set; }
+    [SupplyParameterFromQuery(Name = "demo")] public bool? Demo { get; set; }
+
+    private long RunCount => draft.Combinations * (seeds?.Count ?? 0);
+
+    private IReadOnlyList<FieldProblem> SeedProblems => seedProblem is null ? At("seeds") : [new("seeds", seedProblem)];
+
+    /// <summary>The problems with their paths in the sentence, for where no field stands beside them.</summary>
+    private IReadOnlyList<FieldProblem> Named => [.. problems.Select(p => p.Path.Length > 0 && !p.Message.Contains(FieldProblems.FieldOf(p.Path), StringComparison.Ordinal) ? p with { Message = $"{p.Path}: {p.Message}" } : p)];
+
+    private List<FieldProblem> At(string path) => [.. problems.Where(p => p.Path == path || p.Path.StartsWith(path + "[", StringComparison.Ordinal))];
+
+    protected override async Task OnInitializedAsync()
+    {
+        view = catalog.Get();
+        draft = new SpecDraft(view);
+        if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
+        else if (Demo == true) UseDemo();
+        Check();
+        if (From is not { } id || !RendererInfo.IsInteractive) return;
+        error = await Edge.TryAsync(logger, async () =>
+        {
+            if (await runs.FindAsync(id) is not { } run)
+            {
+                error = $"There is no run {id} to start from; the form shows the defaults.";
+                return;
+            }
+            draft.Load(run.Spec);
+            (name, seedText, seeds) = (run.Row.Study, run.Row.Seed.ToString(), [run.Row.Seed]);
+            Check();
+        }) ?? error;
+    }
+
+    private void UsePreset(string? chosen)
+    {
+        preset = chosen ?? "";
+        draft.Load(view.Presets.FirstOrDefault(p => p.Name == preset)?.Spec ?? view.DefaultSpec);
+        json = json is null ? null : Written();
+        Check();
+    }
+
+    // The first study of a newcomer: does a constraint keep a net from learning random labels by heart?
+    private void UseDemo()
+    {
+        if (view.Presets.Any(p => p.Name == "demo-glyphs")) UsePreset("demo-glyphs");
+        name = "Demo: free and convex, true and random labels";
+        VaryOver("labels", "true", "random");
+        VaryOver("convexity", "none", "exp_eps");
+    }
+
+    private void VaryOver(string key, params string[] wanted)
+    {
+        if (view.Sections.FirstOrDefault(s => s.Key == key) is not { } section) return;
+        var there = wanted.Where(w => section.Choices.Any(c => c.Name == w)).ToList();
+        if (there.Count < 2) return;
+        draft.Choose(section, there[0]);
+        draft.Vary($"{key}.name", string.Join(", ", there));
+    }
+
+    private async Task ChangedAsync()
+    {
+        typing?.Cancel();
+        typing?.Dispose();
+        var pause = (typing = new CancellationTokenSource()).Token;
+        await Task.Delay(TypingPause, time, pause).ContinueWith(_ => { }, TaskScheduler.Default);
+        if (!pause.IsCancellationRequested) Check();
+    }
+
+    private void Check()
+    {
+        var check = catalog.Check(draft.ToJson());
+        problems = check.Problems;
+        // While something is wrong the last estimate stays, so that the page does not jump with every key.
+        if (check.Estimate is not null) estimate = check.Estimate;
+    }
+
+    private void SeedsTyped(ChangeEventArgs change)
+    {
+        seedText = (string?)change.Value ?? "";
+        seeds = SeedList.Parse(seedText, out seedProblem);
+    }
+
+    private string Written() => JsonSerializer.Serialize(draft.ToJson(), Indented);
+
+    private void ShowJson() => json = Written();
+
+    private void ShowForm()
+    {
+        json = null;
+        Check();
+    }
+
+    private Task JsonTypedAsync(ChangeEventArgs change)
+    {
+        json = (string?)change.Value ?? "";
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new JsonException("A spec is an object, such as {\"model\": {\"name\": \"mlp\"}}.");
+            draft.Load(document.RootElement.Clone());
+        }
+        catch (JsonException wrong)
+        {
+            typing?.Cancel();
+            problems = [new("", $"This is not JSON yet: {wrong.Message}")];
+            return Task.CompletedTask;
+        }
+        return ChangedAsync();
+    }
+
+    private async Task SubmitAsync()
+    {
+        busy = true;
+        SubmissionResult? result = null;
+        error = await Edge.TryAsync(logger, async () => result = await runs.SubmitAsync(new Submission
+        {
+            Name = string.IsNullOrWhiteSpace(name) ? null : name.Trim(),
+            Spec = draft.ToJson(),
+            Grid = draft.Grid(),
+            Seeds = seeds!,
+            Priority = priority,
+        }));
+        busy = false;
+        if (result is null) return;
+        problems = result.Problems;
+        if (result.Accepted) navigation.NavigateTo(result.RunIds.Count == 1 ? $"runs/{result.RunIds[0]}" : $"?study={result.StudyId}");
+    }
+
+    public void Dispose() => typing?.Dispose();
+}

@@ -1,0 +1,38 @@
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>A one-time link with which somebody makes an account.</summary>
+public sealed class Invite
+{
+    public static readonly TimeSpan Life = TimeSpan.FromDays(1);
+
+    public Guid Id { get; init; }
+    public required string SecretHash { get; init; }
+    public bool IsAdmin { get; init; }
+    public Guid? CreatedBy { get; init; }
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset ExpiresAt { get; init; }
+    public DateTimeOffset? UsedAt { get; private set; }
+    public Guid? UsedBy { get; private set; }
+
+    public static (Invite Invite, string Secret) New(DateTimeOffset now, Guid? createdBy, bool isAdmin)
+    {
+        var secret = Secret.New();
+        return (new Invite
+        {
+            Id = Guid.CreateVersion7(now),
+            SecretHash = Secret.Hash(secret),
+            IsAdmin = isAdmin,
+            CreatedBy = createdBy,
+            CreatedAt = now,
+            ExpiresAt = now + Life,
+        }, secret);
+    }
+
+    public bool IsOpen(DateTimeOffset now) => UsedAt is null && now < ExpiresAt;
+
+    public void Use(Guid user, DateTimeOffset now)
+    {
+        if (!IsOpen(now)) throw new InvalidOperationException("The invitation is used or over.");
+        (UsedAt, UsedBy) = (now, user);
+    }
+}

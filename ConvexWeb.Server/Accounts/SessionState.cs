@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.AspNetCore.Components.Server;
+using Npgsql;
+
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>A circuit asks again and again whether the session that opened it still lives, and loses its user when it does not.</summary>
+public sealed class SessionState(SessionStore sessions, ILoggerFactory logs) : RevalidatingServerAuthenticationStateProvider(logs)
+{
+    private readonly ILogger log = logs.CreateLogger<SessionState>();
+
+    protected override TimeSpan RevalidationInterval => TimeSpan.FromSeconds(10);
+
+    protected override async Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sessions.IsAliveAsync(authenticationState.User, cancellationToken);
+        }
+        catch (NpgsqlException problem)
+        {
+            // A database that is away for a moment signs nobody out; nothing can be read or written without it anyway.
+            log.LogWarning(problem, "A session could not be checked");
+            return true;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Persistence;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>
+/// Where the plain forms of /signin and /welcome go: the circuit of a page cannot set a cookie. Each carries an antiforgery token. What goes
+/// wrong is told to the page as a code in its query, so that no text of a stranger's choosing is ever shown.
+/// </summary>
+public static class SignInForms
+{
+    public static void MapSignInForms(this IEndpointRouteBuilder routes)
+    {
+        var forms = routes.MapGroup("/account").ExcludeFromDescription();
+        forms.MapPost("/signin", SignIn).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
+        forms.MapPost("/welcome", Welcome).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
+        forms.MapPost("/signout", SignOut);
+    }
+
+    private static async Task<RedirectHttpResult> SignIn(
+        [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl, SignInManager<User> manager, ILogger<SignInManager<User>> log)
+    {
+        var user = await manager.UserManager.FindByNameAsync(name ?? "");
+        if (user is null)
+        {
+            // As much work as for a name that exists, or the time of the answer would tell which names do.
+            manager.UserManager.PasswordHasher.HashPassword(new User(), password ?? "");
+            log.LogWarning("Sign-in refused: unknown name");
+            return Back("wrong");
+        }
+
+        var result = await manager.CheckPasswordSignInAsync(user, password ?? "", lockoutOnFailure: true);
+        if (!result.Succeeded)
+        {
+            log.LogWarning("Sign-in of {User} refused: {Result}", user.Id, result);
+            return Back(result.IsLockedOut ? "locked" : "wrong");
+        }
+
+        await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
+        log.LogInformation("{User} signed in", user.Id);
+        return TypedResults.LocalRedirect(RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/");
+
+        RedirectHttpResult Back(string error) =>
+            TypedResults.LocalRedirect("/signin" + QueryString.Create("error", error).Add("returnUrl", RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/"));
+    }
+
+    private static async Task<RedirectHttpResult> Welcome(
+        [FromForm] string? token, [FromForm] string? name, [FromForm] string? password,
+        ConvexDb database, SignInManager<User> manager, TimeProvider time, ILogger<Invite> log, CancellationToken cancel)
+    {
+        var now = time.GetUtcNow();
+        await using var transaction = await database.Database.BeginTransactionAsync(cancel);
+
+        // One at a time: a link works once, and of two set-up links only the first makes an administrator.
+        await database.Database.ExecuteSqlAsync($"lock table invites in share row exclusive mode", cancel);
+        var hash = Secret.Hash(token ?? "");
+        var invite = await database.Invites.SingleOrDefaultAsync(found => found.SecretHash == hash, cancel);
+        if (invite is null || !invite.IsOpen(now)) return Back("link");
+        if (invite.IsAdmin && await database.Users.AnyAsync(user => user.IsAdmin, cancel)) return Back("link");
+
+        var user = new User { Id = Guid.CreateVersion7(now), UserName = name?.Trim(), IsAdmin = invite.IsAdmin, CreatedAt = now };
+        if (user.UserName is not { Length: >= 2 and <= 64 }) return Back("name");
+        var result = await manager.UserManager.CreateAsync(user, password ?? "");
+        if (!result.Succeeded) return Back(Code(result));
+
+        invite.Use(user.Id, now);
+        await database.SaveChangesAsync(cancel);
+        await transaction.CommitAsync(cancel);
+        log.LogInformation("{User} made an account, administrator: {IsAdmin}", user.Id, user.IsAdmin);
+        await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
+        return TypedResults.LocalRedirect("/");
+
+        RedirectHttpResult Back(string error) => TypedResults.LocalRedirect("/welcome" + QueryString.Create("token", token ?? "").Add("error", error));
+    }
+
+    private static async Task<RedirectHttpResult> SignOut(SignInManager<User> manager, [FromForm] string? returnUrl)
+    {
+        await manager.SignOutAsync();
+        return TypedResults.LocalRedirect(RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/signin");
+    }
+
+    private static string Code(IdentityResult result) => result.Errors.First().Code switch
+    {
+        nameof(IdentityErrorDescriber.DuplicateUserName) => "name-taken",
+        nameof(IdentityErrorDescriber.InvalidUserName) => "name",
+        nameof(IdentityErrorDescriber.PasswordTooShort) => "password-short",
+        var code when code.StartsWith("password-", StringComparison.Ordinal) => code,
+        _ => "password-common",
+    };
+}

@@ -1,0 +1,84 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>What people do with their own account, and administrators with those of others.</summary>
+public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> databases, TimeProvider time) : IAccounts
+{
+    private const int MostTokens = 50;
+    private const int LongestName = 100;
+    private const int MostDays = 3650;
+
+    public async Task<IReadOnlyList<TokenView>> TokensAsync(CancellationToken cancel = default)
+    {
+        var owner = caller.Id;
+        await using var database = await databases.CreateDbContextAsync(cancel);
+        var tokens = await database.ApiTokens.AsNoTracking()
+            .Where(token => token.UserId == owner && token.RevokedAt == null)
+            .OrderByDescending(token => token.CreatedAt)
+            .ToListAsync(cancel);
+        return [.. tokens.Select(token => token.ToView())];
+    }
+
+    public async Task<NewToken> CreateTokenAsync(string name, int? daysValid, CancellationToken cancel = default)
+    {
+        var owner = caller.Id;
+
+        // A stolen token must not be able to make itself a successor that nobody knows of.
+        if (caller.User.HasClaim(claim => claim.Type == TokenHandler.Claim)) throw new AccessDeniedException("A token cannot make tokens; sign in with the password.");
+
+        await using var database = await databases.CreateDbContextAsync(cancel);
+        var problems = new List<FieldProblem>();
+        if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName) problems.Add(new("name", $"name must be 1 to {LongestName} characters long."));
+        if (daysValid is < 1 or > MostDays) problems.Add(new("daysValid", $"daysValid is {daysValid}; allowed are 1 to {MostDays}, or none for a token without an end."));
+        if (await database.ApiTokens.CountAsync(token => token.UserId == owner && token.RevokedAt == null, cancel) >= MostTokens)
+            problems.Add(new("", $"You have {MostTokens} tokens already; revoke one first."));
+        if (problems.Count > 0) throw new InvalidInputException(problems);
+
+        var now = time.GetUtcNow();
+        var secret = Secret.New(ApiToken.Prefix);
+        var token = new ApiToken
+        {
+            Id = Guid.CreateVersion7(now),
+            UserId = owner,
+            Name = name.Trim(),
+            SecretHash = Secret.Hash(secret),
+            CreatedAt = now,
+            ExpiresAt = daysValid is { } days ? now.AddDays(days) : null,
+        };
+        database.ApiTokens.Add(token);
+        await database.SaveChangesAsync(cancel);
+        return new NewToken(token.ToView(), secret);
+    }
+
+    public async Task<bool> RevokeTokenAsync(Guid id, CancellationToken cancel = default)
+    {
+        var owner = caller.Id;
+        await using var database = await databases.CreateDbContextAsync(cancel);
+        if (await database.ApiTokens.SingleOrDefaultAsync(token => token.Id == id && token.UserId == owner && token.RevokedAt == null, cancel) is not { } found)
+            return false;
+        found.Revoke(time.GetUtcNow());
+        await database.SaveChangesAsync(cancel);
+        return true;
+    }
+
+    public async Task<string> InviteAsync(CancellationToken cancel = default)
+    {
+        caller.RequireAdmin();
+        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin: false);
+        await using var database = await databases.CreateDbContextAsync(cancel);
+        database.Invites.Add(invite);
+        await database.SaveChangesAsync(cancel);
+        return $"{caller.BaseUri}welcome?token={secret}";
+    }
+
+    public async Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default)
+    {
+        caller.RequireAdmin();
+        await using var database = await databases.CreateDbContextAsync(cancel);
+        return await database.Users.OrderBy(user => user.UserName).Select(user => new UserView(user.Id, user.UserName!, user.IsAdmin)).ToListAsync(cancel);
+    }
+}

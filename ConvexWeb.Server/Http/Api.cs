@@ -1,0 +1,18 @@
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Catalog;
+using ConvexWeb.Server.Runs;
+
+namespace ConvexWeb.Server.Http;
+
+public static class Api
+{
+    /// <summary>/api/v1: everything that pages can do, for whoever is signed in or brings a token.</summary>
+    public static void MapApi(this IEndpointRouteBuilder routes)
+    {
+        var api = routes.MapGroup("/api/v1").RequireAuthorization().RequireRateLimiting(RateLimits.Api)
+            .ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status429TooManyRequests);
+        api.MapCatalog();
+        api.MapRuns();
+        api.MapAccounts();
+    }
+}

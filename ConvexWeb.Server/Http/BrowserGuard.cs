@@ -1,0 +1,55 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http.Extensions;
+
+namespace ConvexWeb.Server.Http;
+
+/// <summary>What browsers are told, and what is refused from them, because a page of somebody else may be open in the next tab.</summary>
+public static class BrowserGuard
+{
+    /// <summary>Where App.razor finds the nonce for its inline scripts (import map): <c>HttpContext.Items</c>.</summary>
+    public const string NonceItem = "csp-nonce";
+
+    public static void UseBrowserGuard(this IApplicationBuilder app)
+    {
+        app.Use((context, next) =>
+        {
+            SetHeaders(context);
+            return IsForeign(context.Request) ? RefuseAsync(context) : next(context);
+        });
+    }
+
+    private static void SetHeaders(HttpContext context)
+    {
+        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+        context.Items[NonceItem] = nonce;
+        var headers = context.Response.Headers;
+
+        // Radzen and uPlot place things with style attributes; scripts, the dangerous part, are only ours.
+        headers.ContentSecurityPolicy =
+            $"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; " +
+            "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "same-origin";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+        if (context.Request.Path.StartsWithSegments("/api") || context.Request.Path.StartsWithSegments("/welcome")) headers.CacheControl = "no-store";
+    }
+
+    /// <summary>
+    /// A request that changes something or opens a lasting connection, sent by a page of another origin. Cookies ride along even from another
+    /// port of the same host, and a WebSocket knows no CORS. A program sends none of these headers and brings its token instead.
+    /// </summary>
+    private static bool IsForeign(HttpRequest request)
+    {
+        var lasting = request.Path.StartsWithSegments("/hubs") || request.Path.StartsWithSegments("/_blazor") || request.Headers.ContainsKey("Upgrade")
+            || HttpMethods.IsConnect(request.Method);
+        if (!lasting && (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsOptions(request.Method))) return false;
+        if (request.Headers.TryGetValue("Sec-Fetch-Site", out var site) && site.ToString() is "cross-site" or "same-site") return true;
+        return request.Headers.TryGetValue("Origin", out var origin)
+            && !string.Equals(origin, UriHelper.BuildAbsolute(request.Scheme, request.Host).TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static Task RefuseAsync(HttpContext context) =>
+        TypedResults.Problem("The request comes from a page of another origin.", statusCode: StatusCodes.Status403Forbidden).ExecuteAsync(context);
+}

@@ -1,0 +1,146 @@
+using System.Text.Json.Nodes;
+using ConvexWeb.Training.Specs;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace ConvexWeb.Server.Http;
+
+/// <summary>/api/openapi.json and the page /api/reference. The schema of a spec is made from the catalogue that also checks it.</summary>
+public static class OpenApiSetup
+{
+    private const string SpecSchema = "Spec";
+    private const string SubmissionSchema = "Submission";
+
+    public static IServiceCollection AddApiReference(this IServiceCollection services) => services.AddOpenApi(options =>
+    {
+        options.AddDocumentTransformer(Describe);
+        options.AddOperationTransformer(AddBody);
+    });
+
+    public static void MapApiReference(this IEndpointRouteBuilder routes)
+    {
+        routes.MapOpenApi("/api/openapi.json");
+        routes.MapGet("/api/reference", () => TypedResults.Content(Page, "text/html; charset=utf-8")).ExcludeFromDescription();
+        routes.MapGet("/api/reference.js", () => TypedResults.Content(Script, "text/javascript; charset=utf-8")).ExcludeFromDescription();
+    }
+
+    private static Task Describe(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancel)
+    {
+        document.Info = new OpenApiInfo
+        {
+            Title = "ConvexWeb",
+            Version = "v1",
+            Description = "All that the pages can do. Sign in with the browser's session, or send `Authorization: Bearer cvx_…` with a token of your account page.",
+        };
+        document.Servers = [];
+        document.AddComponent("token", new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A personal token, cvx_…" });
+        document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("token", document)] = [] }];
+        document.AddComponent(SpecSchema, Spec());
+        document.AddComponent(SubmissionSchema, Submission(document));
+        return Task.CompletedTask;
+    }
+
+    private static Task AddBody(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancel)
+    {
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        var schema = metadata.OfType<SpecBody>().Any() ? SpecSchema : metadata.OfType<SubmissionBody>().Any() ? SubmissionSchema : null;
+        if (schema is null) return Task.CompletedTask;
+        operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Content = new Dictionary<string, OpenApiMediaType> { ["application/json"] = new() { Schema = new OpenApiSchemaReference(schema, context.Document) } },
+        };
+        return Task.CompletedTask;
+    }
+
+    private static OpenApiSchema Spec() => new()
+    {
+        Type = JsonSchemaType.Object,
+        Description = "The complete description of one training, without a seed. Sections and fields that are left out take their defaults.",
+        AdditionalPropertiesAllowed = false,
+        Properties = Catalogue.Sections.ToDictionary(section => section.Key, IOpenApiSchema (section) => section.Choices.Count == 0
+            ? Fields(null, section.Summary, section.Parameters)
+            : new OpenApiSchema { Description = section.Summary, OneOf = [.. section.Choices.Select(entry => Fields(entry.Name, $"{entry.Title}. {entry.Summary}", entry.Parameters))] }),
+    };
+
+    private static OpenApiSchema Fields(string? name, string description, IReadOnlyList<Parameter> parameters)
+    {
+        var properties = new Dictionary<string, IOpenApiSchema>();
+        if (name is not null) properties["name"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [JsonValue.Create(name)] };
+        foreach (var parameter in parameters) properties[parameter.Name] = Field(parameter);
+        return new()
+        {
+            Title = name,
+            Type = JsonSchemaType.Object,
+            Description = description,
+            AdditionalPropertiesAllowed = false,
+            Properties = properties,
+            Required = name is null ? null : new HashSet<string> { "name" },
+        };
+    }
+
+    private static OpenApiSchema Field(Parameter parameter)
+    {
+        var isList = parameter.Type is ParameterType.IntList or ParameterType.NumberList;
+        var single = new OpenApiSchema
+        {
+            Type = parameter.Type switch
+            {
+                ParameterType.Int or ParameterType.IntList => JsonSchemaType.Integer,
+                ParameterType.Number or ParameterType.NumberList => JsonSchemaType.Number,
+                ParameterType.Bool => JsonSchemaType.Boolean,
+                _ => JsonSchemaType.String,
+            },
+            Minimum = parameter.Min is { } min ? JsonValue.Create(min).ToJsonString() : null,
+            Maximum = parameter.Max is { } max ? JsonValue.Create(max).ToJsonString() : null,
+            Enum = parameter.Allowed?.Select(word => (JsonNode)JsonValue.Create(word)).ToList(),
+        };
+        var schema = isList ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = single, MinItems = 1 } : single;
+        if (parameter.Optional) schema.Type |= JsonSchemaType.Null;
+        schema.Description = parameter.Help;
+        schema.Default = SpecWriter.ValueToJson(parameter.Default);
+        return schema;
+    }
+
+    private static OpenApiSchema Submission(OpenApiDocument document) => new()
+    {
+        Type = JsonSchemaType.Object,
+        AdditionalPropertiesAllowed = false,
+        Required = new HashSet<string> { "spec" },
+        Properties = new Dictionary<string, IOpenApiSchema>
+        {
+            ["name"] = new OpenApiSchema { Type = JsonSchemaType.String | JsonSchemaType.Null, MaxLength = 200, Description = "Name of the study." },
+            ["spec"] = new OpenApiSchemaReference(SpecSchema, document),
+            ["grid"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Object | JsonSchemaType.Null,
+                Description = "Field path → values to try; every combination is a spec.",
+                AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.Array, MinItems = 1, Items = new OpenApiSchema() },
+                Examples = [JsonNode.Parse("""{"labels.name": ["true", "random"], "optimizer.lr": [0.001, 0.0001]}""")!],
+            },
+            ["seeds"] = new OpenApiSchema { Type = JsonSchemaType.Array, MinItems = 1, Items = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "0" }, Default = new JsonArray(0) },
+            ["priority"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "9", Default = JsonValue.Create(5), Description = "9 first, 1 last." },
+        },
+    };
+
+    private const string Page =
+        """
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <title>ConvexWeb API</title>
+          <link rel="stylesheet" href="/_content/ConvexWeb.Client/dist/swagger-ui/swagger-ui.css" />
+        </head>
+        <body>
+          <main id="reference"></main>
+          <script src="/_content/ConvexWeb.Client/dist/swagger-ui/swagger-ui-bundle.js"></script>
+          <script src="/api/reference.js"></script>
+        </body>
+        </html>
+        """;
+
+    // In a file of its own, because the page's policy allows no inline script.
+    private const string Script = "SwaggerUIBundle({ url: '/api/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: false });\n";
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ConvexWeb.Server.Http;
+
+/// <summary>The one place that turns what went wrong into an answer (RFC 9457).</summary>
+public static class Problems
+{
+    private const string InvalidTitle = "The request is not valid.";
+
+    public static ValidationProblem Invalid(IEnumerable<FieldProblem> problems) => TypedResults.ValidationProblem(Errors(problems), title: InvalidTitle);
+
+    public static ProblemHttpResult Conflict(string message) => TypedResults.Problem(message, statusCode: StatusCodes.Status409Conflict, title: "That is not possible now.");
+
+    internal static Dictionary<string, string[]> Errors(IEnumerable<FieldProblem> problems) =>
+        problems.GroupBy(problem => problem.Path).ToDictionary(group => group.Key, group => group.Select(problem => problem.Message).ToArray());
+}
+
+public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogger<ProblemHandler> log) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (exception is OperationCanceledException && httpContext.RequestAborted.IsCancellationRequested)
+        {
+            httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        if (exception is InvalidInputException invalid) return await WriteInvalidAsync(httpContext, invalid.Problems);
+        if (exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad) return await WriteInvalidAsync(httpContext, [Describe(bad)]);
+
+        var (status, detail) = exception switch
+        {
+            BadHttpRequestException other => (other.StatusCode, Sentence(other)),
+            AccessDeniedException denied => (StatusCodes.Status403Forbidden, denied.Message),
+            NpgsqlException { IsTransient: true } or NpgsqlException { InnerException: IOException or TimeoutException or System.Net.Sockets.SocketException } =>
+                (StatusCodes.Status503ServiceUnavailable, "The database cannot be reached at the moment; try again soon."),
+            _ => (StatusCodes.Status500InternalServerError, $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),
+        };
+        if (status >= 500) log.LogError(exception, "{Method} {Path} failed", httpContext.Request.Method, httpContext.Request.Path);
+        httpContext.Response.StatusCode = status;
+        return await WriteAsync(httpContext, new() { Status = status, Detail = detail });
+    }
+
+    private async ValueTask<bool> WriteInvalidAsync(HttpContext context, IReadOnlyList<FieldProblem> problems)
+    {
+        await Problems.Invalid(problems).ExecuteAsync(context);
+        return true;
+    }
+
+    private async ValueTask<bool> WriteAsync(HttpContext context, Microsoft.AspNetCore.Mvc.ProblemDetails details)
+    {
+        if (!await writer.TryWriteAsync(new ProblemDetailsContext { HttpContext = context, ProblemDetails = details }))
+            await TypedResults.Problem(details).ExecuteAsync(context);
+        return true;
+    }
+
+    private static FieldProblem Describe(BadHttpRequestException bad)
+    {
+        if (bad.InnerException is JsonException json) return JsonProblem(json);
+        var match = Unbound().Match(bad.Message);
+        if (!match.Success) return new("", Sentence(bad));
+        var (type, name, value) = (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value);
+        return new(name, $"{name} '{Text.Short(value)}' is not {Kind(type)}.");
+    }
+
+    /// <summary>One sentence for JSON that cannot be read, and the path of the field.</summary>
+    public static FieldProblem JsonProblem(JsonException json)
+    {
+        var path = (json.Path ?? "$").TrimStart('$').TrimStart('.');
+        if (json.Message.Contains("could not be mapped to any", StringComparison.Ordinal)) return new(path, $"{path} is not a field that is known here.");
+        if (json.Message.Contains("missing required properties", StringComparison.Ordinal)) return new(path, $"Missing: {Quoted(json.Message)}.");
+        if (json.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase)) return new(path, "A field stands twice in the JSON.");
+        if (json.Message.Contains("maximum configured depth", StringComparison.Ordinal)) return new(path, "The JSON is nested too deeply.");
+        if (json.InnerException is null || path.Length == 0)
+            return new(path, $"The body is not valid JSON (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
+        return new(path, $"{path} has a value of the wrong kind.");
+    }
+
+    private static string Quoted(string message) => string.Join(", ", QuotedName().Matches(message).Skip(1).Select(match => match.Groups[1].Value));
+
+    private static string Sentence(BadHttpRequestException bad) => bad.StatusCode switch
+    {
+        StatusCodes.Status413PayloadTooLarge => $"The body is larger than {HttpSetup.LargestBody / 1024} KiB.",
+        StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: send Content-Type: application/json.",
+        _ => bad.Message,
+    };
+
+    private static string Kind(string type) => type switch
+    {
+        _ when type.Contains("long", StringComparison.OrdinalIgnoreCase) || type.Contains("int", StringComparison.OrdinalIgnoreCase) => "a whole number",
+        _ when type.Contains("RunState", StringComparison.Ordinal) => $"a state; allowed are {string.Join(", ", Enum.GetNames<RunState>())}",
+        _ when type.Contains("Guid", StringComparison.Ordinal) => "an id",
+        _ => "a value that is allowed here",
+    };
+
+    [GeneratedRegex("""^Failed to bind parameter "(.+) (\S+)" from "(.*)"\.$""", RegexOptions.Singleline)]
+    private static partial Regex Unbound();
+
+    [GeneratedRegex("'([^']+)'")]
+    private static partial Regex QuotedName();
+}

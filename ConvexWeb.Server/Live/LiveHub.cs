@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.SignalR;
+using Npgsql;
+
+namespace ConvexWeb.Server.Live;
+
+/// <summary>Where a run stands when the watching begins: points up to <paramref name="LastSeq"/> are fetched, later ones come by themselves.</summary>
+public sealed record WatchedRun(long Id, long LastSeq);
+
+/// <summary>
+/// Browsers call watch, unwatch and watchTable. They are sent <c>points(PointBatch)</c> of the runs they watch, and
+/// <c>run(RunRow)</c> of those or, with the table, of all.
+/// </summary>
+[Authorize]
+public sealed class LiveHub(WatchList watched, LiveFeed feed, NpgsqlDataSource database) : Hub
+{
+    public const string Table = "table";
+    private const int MostRuns = 200;
+
+    /// <summary>Every open connection of this node, so that it can be closed when its session is over.</summary>
+    internal static ConcurrentDictionary<HubCallerContext, byte> Connections { get; } = new();
+
+    public static string GroupOf(long runId) => $"run-{runId}";
+
+    public async Task<IReadOnlyList<WatchedRun>> Watch(long[] runIds)
+    {
+        ArgumentNullException.ThrowIfNull(runIds);
+        if (watched.CountOf(Context.ConnectionId) + runIds.Length > MostRuns) throw new HubException($"At most {MostRuns} runs can be watched at once.");
+
+        // First the group, then where the run stands: a batch may come that the answer already covers, but none can be missed.
+        watched.Add(Context.ConnectionId, runIds);
+        foreach (var id in runIds) await Groups.AddToGroupAsync(Context.ConnectionId, GroupOf(id), Context.ConnectionAborted);
+
+        var found = new List<WatchedRun>();
+        await using var command = database.CreateCommand("select id, last_seq from runs where id = any($1)");
+        command.Parameters.Add(new() { Value = runIds });
+        await using var reader = await command.ExecuteReaderAsync(Context.ConnectionAborted);
+        while (await reader.ReadAsync(Context.ConnectionAborted)) found.Add(new(reader.GetInt64(0), reader.GetInt64(1)));
+        foreach (var run in found) watched.Start(run.Id, run.LastSeq);
+        feed.PointsChanged(runIds);
+        return found;
+    }
+
+    public async Task Unwatch(long[] runIds)
+    {
+        ArgumentNullException.ThrowIfNull(runIds);
+        watched.Remove(Context.ConnectionId, runIds);
+        foreach (var id in runIds) await Groups.RemoveFromGroupAsync(Context.ConnectionId, GroupOf(id), Context.ConnectionAborted);
+    }
+
+    public Task WatchTable()
+    {
+        watched.AddTable(Context.ConnectionId);
+        return Groups.AddToGroupAsync(Context.ConnectionId, Table, Context.ConnectionAborted);
+    }
+
+    public override Task OnConnectedAsync()
+    {
+        Connections[Context] = 0;
+        return base.OnConnectedAsync();
+    }
+
+    public override Task OnDisconnectedAsync(Exception? exception)
+    {
+        Connections.TryRemove(Context, out _);
+        watched.Forget(Context.ConnectionId);
+        return base.OnDisconnectedAsync(exception);
+    }
+}

@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+
+namespace ConvexWeb.Server.Persistence;
+
+/// <summary>One numbered .sql file of this assembly.</summary>
+public sealed record Migration(int Number, string Name, string Sql)
+{
+    public string Hash => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sql)));
+
+    public static IReadOnlyList<Migration> Embedded { get; } = [.. Read().OrderBy(migration => migration.Number)];
+
+    private static IEnumerable<Migration> Read()
+    {
+        var assembly = typeof(Migration).Assembly;
+        foreach (var resource in assembly.GetManifestResourceNames().Where(name => name.EndsWith(".sql", StringComparison.Ordinal)))
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+            var name = resource.Split('.')[^2];
+            yield return new Migration(int.Parse(name.Split('_')[0]), name, reader.ReadToEnd().ReplaceLineEndings("\n"));
+        }
+    }
+}
+
+/// <summary>
+/// Brings a database to this program's schema. Any number of nodes may start at once: an advisory lock lets one work while the others wait.
+/// Each migration commits alone, with its record, so one that fails leaves the database at the number before.
+/// </summary>
+public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> migrations)
+{
+    private const long Lock = 0x436F6E766578; // "Convex"
+
+    public Migrator(NpgsqlDataSource source) : this(source, Migration.Embedded)
+    {
+    }
+
+    /// <returns>How many migrations were applied.</returns>
+    public async Task<int> ApplyAsync(CancellationToken cancel = default)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await ExecuteAsync($"select pg_advisory_lock({Lock})");
+        try
+        {
+            await ExecuteAsync("create table if not exists migrations (number int primary key, name text not null, hash text not null, applied_at timestamptz not null default now())");
+            var stored = await StoredAsync(connection, cancel);
+            Check(stored);
+
+            var pending = migrations.Where(migration => !stored.ContainsKey(migration.Number)).ToList();
+            foreach (var migration in pending)
+            {
+                await using var transaction = await connection.BeginTransactionAsync(cancel);
+                await ExecuteAsync(migration.Sql);
+                await using (var record = new NpgsqlCommand("insert into migrations (number, name, hash) values ($1, $2, $3)", connection, transaction))
+                {
+                    record.Parameters.Add(new() { Value = migration.Number });
+                    record.Parameters.Add(new() { Value = migration.Name });
+                    record.Parameters.Add(new() { Value = migration.Hash });
+                    await record.ExecuteNonQueryAsync(cancel);
+                }
+                await transaction.CommitAsync(cancel);
+            }
+            return pending.Count;
+        }
+        finally
+        {
+            await ExecuteAsync($"select pg_advisory_unlock({Lock})");
+        }
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancel);
+        }
+    }
+
+    private void Check(Dictionary<int, (string Name, string Hash)> stored)
+    {
+        var newest = migrations.Count == 0 ? 0 : migrations[^1].Number;
+        if (stored.Keys.Any(number => number > newest))
+            throw new ClusterException($"The database has schema {stored.Keys.Max()} and this program knows only {newest}. Start a newer ConvexWeb, or restore a backup that fits.");
+        foreach (var migration in migrations)
+        {
+            if (stored.TryGetValue(migration.Number, out var record) && record.Hash != migration.Hash)
+                throw new ClusterException($"Migration {migration.Name} was applied in another form than this program has it. Start the program that made this database.");
+        }
+    }
+
+    private static async Task<Dictionary<int, (string Name, string Hash)>> StoredAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        var stored = new Dictionary<int, (string, string)>();
+        await using var command = new NpgsqlCommand("select number, name, hash from migrations", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        while (await reader.ReadAsync(cancel)) stored[reader.GetInt32(0)] = (reader.GetString(1), reader.GetString(2));
+        return stored;
+    }
+}

@@ -1,0 +1,191 @@
+using System.Text;
+using Npgsql;
+
+namespace ConvexWeb.Server.Persistence;
+
+/// <summary>
+/// A PostgreSQL of our own in a folder of ours. It listens on a Unix socket only, in a directory that is closed to other users, and lets in
+/// (peer authentication) nobody but the user of this process. PostgreSQL refuses to run as root, so root gives it the user <c>postgres</c>.
+/// </summary>
+public sealed class PrivateCluster : IAsyncDisposable
+{
+    private const string Superuser = "postgres";
+    private const string Owner = "convex";
+    private const int LongestSocketPath = 107; // sun_path of Linux, less its final zero
+
+    private readonly PostgresBinaries binaries;
+    private readonly ClusterUser user;
+    private readonly string folder;
+    private readonly FileStream? ownership;
+
+    private PrivateCluster(PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership)
+    {
+        (this.binaries, this.user, this.folder, this.ownership) = (binaries, user, folder, ownership);
+        SocketFolder = SocketFolderOf(folder);
+    }
+
+    public string SocketFolder { get; }
+
+    /// <summary>Whether this process is the one that stops the cluster.</summary>
+    public bool Owned => ownership is not null;
+
+    public string LogFile => Path.Combine(folder, "server.log");
+
+    private string Files => Path.Combine(folder, "cluster");
+
+    /// <summary>Connection string of the database in the cluster that lives, or will live, in <paramref name="folder"/>.</summary>
+    public static string ConnectionString(string folder, string database = Owner, string role = Owner) => new NpgsqlConnectionStringBuilder
+    {
+        Host = SocketFolderOf(folder),
+        Username = role,
+        Database = database,
+        ApplicationName = "convexweb",
+        MaxPoolSize = 50,
+    }.ConnectionString;
+
+    /// <summary>As <see cref="ConnectionString"/>, with the rights to create databases.</summary>
+    public static string SuperuserConnectionString(string folder, string database = "postgres") => ConnectionString(folder, database, Superuser);
+
+    /// <summary>
+    /// Makes the cluster when there is none, starts it when it does not run, and uses it as it is when it runs: a server that was killed
+    /// leaves it running. Whoever first holds the lock file owns the cluster and stops it at the end; the system frees the lock of a dead owner.
+    /// </summary>
+    public static async Task<PrivateCluster> StartAsync(string folder, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default)
+    {
+        var version = Path.Combine(folder, "cluster", "PG_VERSION");
+        var user = ClusterUser.Current();
+        user.MakeFolder(folder);
+        user.MakeFolder(SocketFolderOf(folder));
+        await user.CheckReachAsync(folder, cancel);
+        var binaries = PostgresBinaries.Find(File.Exists(version) ? (await File.ReadAllTextAsync(version, cancel)).Trim() : null);
+        var cluster = new PrivateCluster(binaries, user, folder, TryLock(Path.Combine(folder, "owner.lock")));
+        try
+        {
+            if (cluster.Owned) await cluster.StartOwnedAsync(settings ?? new Dictionary<string, string>(), cancel);
+            await cluster.CreateDatabaseAsync(cancel);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops the cluster if it is ours; connections of other processes end.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (ownership is null) return;
+        if (await IsRunningAsync(CancellationToken.None))
+            await user.RunAsync(binaries["pg_ctl"], ["stop", "-D", Files, "-m", "fast", "-w", "-t", "60"], CancellationToken.None);
+        await ownership.DisposeAsync();
+    }
+
+    /// <summary>As if this process were killed now: the lock goes, the cluster stays. For tests.</summary>
+    internal async Task AbandonAsync()
+    {
+        if (ownership is not null) await ownership.DisposeAsync();
+    }
+
+    private async Task StartOwnedAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancel)
+    {
+        if (!File.Exists(Path.Combine(Files, "PG_VERSION"))) await CreateAsync(cancel);
+        if (await IsRunningAsync(cancel)) return;
+
+        var hba = Path.Combine(folder, "pg_hba.conf");
+        var ident = Path.Combine(folder, "pg_ident.conf");
+        user.Write(hba, "local all all peer map=owner\n");
+        user.Write(ident, $"owner \"{Environment.UserName}\" {Superuser}\nowner \"{Environment.UserName}\" {Owner}\n");
+
+        var options = new Dictionary<string, string>
+        {
+            ["listen_addresses"] = "",
+            ["unix_socket_directories"] = SocketFolder,
+            ["unix_socket_permissions"] = user.SocketMode,
+            ["hba_file"] = hba,
+            ["ident_file"] = ident,
+            ["max_connections"] = "200",
+            ["log_line_prefix"] = "%m [%p] ",
+        };
+        foreach (var (key, value) in settings) options[key] = value;
+        var line = string.Join(' ', options.Select(option => "-c " + Quote($"{option.Key}={option.Value}")));
+        var (code, output) = await user.RunAsync(binaries["pg_ctl"], ["start", "-D", Files, "-l", LogFile, "-w", "-t", "120", "-o", line], cancel);
+        if (code != 0) throw new ClusterException($"The private database in {folder} did not start: {output.Trim()} Its log is {LogFile}.");
+    }
+
+    private async Task CreateAsync(CancellationToken cancel)
+    {
+        // Made beside its place and renamed into it, so that a start that dies here leaves no half cluster behind.
+        var half = Files + ".new";
+        if (Directory.Exists(half)) Directory.Delete(half, recursive: true);
+        var (code, output) = await user.RunAsync(binaries["initdb"],
+            ["-D", half, "-U", Superuser, "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"], cancel);
+        if (code != 0) throw new ClusterException($"The private database in {folder} could not be made: {output.Trim()}");
+        Directory.Move(half, Files);
+    }
+
+    private async Task CreateDatabaseAsync(CancellationToken cancel)
+    {
+        await using var source = NpgsqlDataSource.Create(SuperuserConnectionString(folder));
+        await using var connection = await WaitAsync(source, cancel);
+
+        // Two starts may meet here; the second waits, and then finds everything made.
+        await using var command = connection.CreateCommand();
+        command.CommandText = "select pg_advisory_lock(1)";
+        await command.ExecuteNonQueryAsync(cancel);
+        command.CommandText = $"do $$ begin if not exists (select from pg_roles where rolname = '{Owner}') then create role {Owner} login; end if; end $$";
+        await command.ExecuteNonQueryAsync(cancel);
+        command.CommandText = $"select 1 from pg_database where datname = '{Owner}'";
+        if (await command.ExecuteScalarAsync(cancel) is not null) return;
+        command.CommandText = $"create database {Owner} owner {Owner}";
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    // Only a process that found another owner ever waits: that one may still be starting the cluster.
+    private async Task<NpgsqlConnection> WaitAsync(NpgsqlDataSource source, CancellationToken cancel)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                return await source.OpenConnectionAsync(cancel);
+            }
+            catch (NpgsqlException problem) when (tries < 240 && !Owned && problem.IsTransient)
+            {
+                await timer.WaitForNextTickAsync(cancel);
+            }
+            catch (NpgsqlException problem)
+            {
+                throw new ClusterException($"The private database in {folder} does not answer: {problem.Message} Its log is {LogFile}.", problem);
+            }
+        }
+    }
+
+    private async Task<bool> IsRunningAsync(CancellationToken cancel) =>
+        (await user.RunAsync(binaries["pg_ctl"], ["status", "-D", Files], cancel)).Code == 0;
+
+    private static FileStream? TryLock(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException)
+        {
+            return null; // another process holds it
+        }
+    }
+
+    // A deep data folder would make the socket's path too long: then a short folder beside the system's temporary files, named by the path.
+    private static string SocketFolderOf(string folder)
+    {
+        var inside = Path.Combine(Path.GetFullPath(folder), "socket");
+        if (Encoding.UTF8.GetByteCount(inside + "/.s.PGSQL.5432") <= LongestSocketPath) return inside;
+        var name = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder))))[..16];
+        return $"/tmp/convexweb-{Environment.UserName}-{name}";
+    }
+
+    // pg_ctl hands the options to a shell.
+    private static string Quote(string text) => "'" + text.Replace("'", "'\\''", StringComparison.Ordinal) + "'";
+}

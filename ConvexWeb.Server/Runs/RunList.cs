@@ -1,0 +1,72 @@
+using System.Globalization;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
+using Npgsql;
+
+namespace ConvexWeb.Server.Runs;
+
+/// <summary>A page of the table, newest first. The cursor is the last id seen, so that new runs never shift what comes next.</summary>
+internal static class RunList
+{
+    public const int MostRows = 500;
+    private const int LongestSearch = 200;
+
+    public static async Task<Page<RunRow>> ReadAsync(NpgsqlDataSource database, RunQuery query, CancellationToken cancel)
+    {
+        var before = Check(query);
+        var (where, parameters) = Filter(query);
+
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var count = new NpgsqlCommand($"select count(*) from runs r join studies s on s.id = r.study_id {where}", connection);
+        foreach (var (name, value) in parameters) count.Parameters.AddWithValue(name, value);
+        var total = (long)(await count.ExecuteScalarAsync(cancel))!;
+
+        await using var list = new NpgsqlCommand($"{RunRows.Select} {where} {(before is null ? "" : "and r.id < @before")} order by r.id desc limit @limit", connection);
+        foreach (var (name, value) in parameters) list.Parameters.AddWithValue(name, value);
+        if (before is { } id) list.Parameters.AddWithValue("before", id);
+        list.Parameters.AddWithValue("limit", query.Limit + 1);
+        var rows = await RunRows.ReadAllAsync(list, cancel);
+
+        var more = rows.Count > query.Limit;
+        if (more) rows.RemoveAt(rows.Count - 1);
+        return new(rows, more ? rows[^1].Id.ToString(CultureInfo.InvariantCulture) : null, total);
+    }
+
+    private static long? Check(RunQuery query)
+    {
+        var problems = new List<FieldProblem>();
+        if (query.Limit is < 1 or > MostRows) problems.Add(new("limit", $"limit must be from 1 to {MostRows}; got {query.Limit}."));
+        if (query.Search?.Length > LongestSearch) problems.Add(new("search", $"search may have at most {LongestSearch} characters."));
+        if (query.Ids?.Count > MostRows) problems.Add(new("ids", $"At most {MostRows} ids may be asked for at once."));
+        long? before = null;
+        if (!string.IsNullOrEmpty(query.After))
+        {
+            if (long.TryParse(query.After, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) before = id;
+            else problems.Add(new("after", $"after '{Text.Short(query.After)}' is not a cursor of this list; use the 'next' of the page before."));
+        }
+        return problems.Count > 0 ? throw new InvalidInputException(problems) : before;
+    }
+
+    private static (string Where, List<(string, object)> Parameters) Filter(RunQuery query)
+    {
+        var where = new List<string> { "true" };
+        var parameters = new List<(string, object)>();
+        if (query.State is { } state) Add("r.state = @state", "state", state.ToString());
+        if (query.StudyId is { } study) Add("r.study_id = @study", "study", study);
+        if (query.Ids is { } ids) Add("r.id = any(@ids)", "ids", ids.ToArray());
+
+        // Every word must be found somewhere; the parts are joined by a line end, which no name holds and no word spans.
+        var words = (query.Search ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        for (var i = 0; i < words.Length; i++)
+            Add($"concat_ws(E'\\n', r.name, r.model, r.convexity, r.dataset, r.labels, s.name, r.created_by) ilike @word{i}", $"word{i}", $"%{Escape(words[i])}%");
+        return ("where " + string.Join(" and ", where), parameters);
+
+        void Add(string condition, string name, object value)
+        {
+            where.Add(condition);
+            parameters.Add((name, value));
+        }
+    }
+
+    private static string Escape(string word) => word.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal);
+}

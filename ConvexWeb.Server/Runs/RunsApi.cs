@@ -1,0 +1,89 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Studies;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace ConvexWeb.Server.Runs;
+
+/// <summary>A study that was made.</summary>
+public sealed record Submitted(long StudyId, IReadOnlyList<long> RunIds);
+
+public static class RunsApi
+{
+    public static IServiceCollection AddRuns(this IServiceCollection services) => services
+        .AddSingleton<PointReader>().AddSingleton<RunActions>().AddSingleton<RunFolders>().AddScoped<IRuns, StoredRuns>();
+
+    public static void MapRuns(this IEndpointRouteBuilder api)
+    {
+        var runs = api.MapGroup("/runs").WithTags("Runs");
+        runs.MapPost("", Submit).WithSummary("Submits a spec × grid × seeds as a study; all of it, or nothing").WithMetadata(new SubmissionBody()).RequireRateLimiting(RateLimits.Submit);
+        runs.MapGet("", List).WithSummary("Runs, newest first; pass the page's `next` as `after` for the page that follows");
+        runs.MapGet("/{id:long}", Find).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
+        runs.MapGet("/{id:long}/points", Points).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
+        runs.MapGet("/{id:long}/log", Log).WithSummary("Log lines; pass the last line's id as `after`");
+        runs.MapPost("/{id:long}/cancel", Cancel).WithSummary("Cancels a run that is queued, or asks a running one to stop");
+        runs.MapPost("/{id:long}/rerun", Rerun).WithSummary("Queues the same spec and seed again");
+        api.MapCheckpoints();
+    }
+
+    private static async Task<Results<Created<Submitted>, ValidationProblem>> Submit(HttpRequest request, IRuns runs, CancellationToken cancel)
+    {
+        var (body, problem) = await JsonBody.ReadAsync(request, cancel);
+        if (problem is not null) return Problems.Invalid([problem]);
+        var (submission, problems) = SubmissionReader.Read(body);
+        if (submission is null) return Problems.Invalid(problems);
+        var result = await runs.SubmitAsync(submission, cancel);
+        return result.Accepted
+            ? TypedResults.Created($"/api/v1/runs?studyId={result.StudyId}", new Submitted(result.StudyId!.Value, result.RunIds))
+            : Problems.Invalid(result.Problems);
+    }
+
+    private static async Task<Results<Ok<Page<RunRow>>, ValidationProblem>> List(
+        IRuns runs, RunState? state, string? search, long? studyId, long[]? ids, string? after, int? limit, CancellationToken cancel) =>
+        TypedResults.Ok(await runs.ListAsync(new RunQuery
+        {
+            State = state,
+            Search = search,
+            StudyId = studyId,
+            Ids = ids is { Length: > 0 } ? ids : null,
+            After = after,
+            Limit = limit ?? 50,
+        }, cancel));
+
+    private static async Task<Results<Ok<RunDetail>, NotFound>> Find(long id, IRuns runs, CancellationToken cancel) =>
+        await runs.FindAsync(id, cancel) is { } run ? TypedResults.Ok(run) : TypedResults.NotFound();
+
+    private static async Task<Results<Ok<PointBatch>, NotFound, ValidationProblem>> Points(
+        long id, IRuns runs, long? after, long? fromStep, long? toStep, string[]? metrics, int? limit, CancellationToken cancel)
+    {
+        var query = new PointQuery
+        {
+            After = after ?? 0,
+            FromStep = fromStep,
+            ToStep = toStep,
+            Metrics = metrics is { Length: > 0 } ? metrics : null,
+            Limit = limit ?? PointReader.MostPoints,
+        };
+        return await runs.PointsAsync(id, query, cancel) is { } batch ? TypedResults.Ok(batch) : TypedResults.NotFound();
+    }
+
+    private static async Task<Results<Ok<IReadOnlyList<LogLine>>, NotFound, ValidationProblem>> Log(
+        long id, IRuns runs, long? after, int? limit, CancellationToken cancel) =>
+        await runs.LogAsync(id, after ?? 0, limit ?? 1000, cancel) is { } lines ? TypedResults.Ok(lines) : TypedResults.NotFound();
+
+    private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Cancel(long id, IRuns runs, CancellationToken cancel) =>
+        await runs.CancelAsync(id, cancel) switch
+        {
+            { Found: false } => TypedResults.NotFound(),
+            { Done: false } refused => Problems.Conflict(refused.Message!),
+            var done => TypedResults.Ok(done),
+        };
+
+    private static async Task<Results<Created<ActionResult>, NotFound, ProblemHttpResult>> Rerun(long id, IRuns runs, CancellationToken cancel) =>
+        await runs.RerunAsync(id, cancel) switch
+        {
+            { Found: false } => TypedResults.NotFound(),
+            { Done: false } refused => Problems.Conflict(refused.Message!),
+            var done => TypedResults.Created($"/api/v1/runs/{done.NewRunId}", done),
+        };
+}

@@ -1,0 +1,118 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace ConvexWeb.Server;
+
+public enum Role
+{
+    Both,
+    Web,
+    Worker,
+}
+
+/// <summary>Section <c>Convex</c> of the configuration. Everything has a default that suits one machine.</summary>
+public sealed class Settings
+{
+    public Role Role { get; set; } = Role.Both;
+
+    /// <summary>Folder of runs, checkpoints, datasets and the private database.</summary>
+    public string Data { get; set; } = DefaultData();
+
+    /// <summary>Where to listen; by default port 5080 on loopback, and 5081 for a worker, which only answers health checks.</summary>
+    public string? Url { get; set; }
+
+    /// <summary>The address that people use, when a proxy stands in front; links that are handed out begin with it.</summary>
+    public string? PublicUrl { get; set; }
+
+    /// <summary>Proxies (addresses or networks) whose X-Forwarded headers are believed.</summary>
+    public IList<string> TrustedProxies { get; init; } = [];
+
+    /// <summary>Whether an empty server gets a small study to look at.</summary>
+    public bool Demo { get; set; } = true;
+
+    /// <summary>The group of workers that new runs go to.</summary>
+    public string ExecutionGroup { get; set; } = "cpu";
+
+    public Limits Limits { get; init; } = new();
+
+    public string ListenUrl => Url ?? (Role == Role.Worker ? "http://127.0.0.1:5081" : "http://127.0.0.1:5080");
+
+    public string DataFolder => Path.GetFullPath(Data.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(Home(), Data[2..]) : Data);
+
+    public bool IsHttps => (PublicUrl ?? ListenUrl).StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+    public bool ServesWeb => Role != Role.Worker;
+    public bool Trains => Role != Role.Web;
+
+    // Root's home is closed to the database's own user, so root keeps its data where services do.
+    private static string DefaultData() => Environment.UserName == "root" ? "/var/lib/convexweb" : "~/.convexweb";
+    private static string Home() => Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+}
+
+/// <summary>How often one client may do something.</summary>
+public sealed class Limits
+{
+    public int SignInsPerMinute { get; set; } = 10;
+    public int RequestsPerMinute { get; set; } = 1200;
+    public int SubmissionsPerMinute { get; set; } = 60;
+}
+
+/// <summary>All problems of the settings at once, so that a start fails once and not once per typing error.</summary>
+public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptions<Settings>
+{
+    public ValidateOptionsResult Validate(string? name, Settings settings)
+    {
+        var problems = Problems(settings).ToList();
+        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+    }
+
+    private IEnumerable<string> Problems(Settings settings)
+    {
+        if (!Enum.IsDefined(settings.Role)) yield return "Convex:Role must be web, worker or both.";
+        if (string.IsNullOrWhiteSpace(settings.Data)) yield return "Convex:Data must name a folder.";
+
+        var urls = settings.ListenUrl.Split(';').Select(url => (Text: url, Address: Address(url))).ToList();
+        foreach (var (text, _) in urls.Where(url => url.Address is null))
+            yield return $"Convex:Url '{text}' is not an address such as http://127.0.0.1:5080.";
+        if (settings.Role == Role.Worker && urls.Any(url => url.Address is { IsLoopback: false }))
+            yield return "Convex:Url of a worker must be a loopback address: it only answers health checks.";
+        if (settings.ServesWeb && urls.Any(url => url.Address is { IsLoopback: false }) && OnlyLoopbackHosts())
+            yield return "AllowedHosts must name the host names that people use (or *), because Convex:Url is not a loopback address.";
+
+        if (settings.PublicUrl is { } given && Address(given) is null) yield return $"Convex:PublicUrl '{given}' is not an http or https address.";
+        foreach (var proxy in settings.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _)))
+            yield return $"Convex:TrustedProxies '{proxy}' is neither an IP address nor a network such as 10.0.0.0/8.";
+        if (string.IsNullOrWhiteSpace(settings.ExecutionGroup)) yield return "Convex:ExecutionGroup must name a group of workers.";
+        foreach (var (limit, value) in new[]
+                 {
+                     (nameof(Limits.SignInsPerMinute), settings.Limits.SignInsPerMinute),
+                     (nameof(Limits.RequestsPerMinute), settings.Limits.RequestsPerMinute),
+                     (nameof(Limits.SubmissionsPerMinute), settings.Limits.SubmissionsPerMinute),
+                 })
+        {
+            if (value < 1) yield return $"Convex:Limits:{limit} must be at least 1, not {value}.";
+        }
+    }
+
+    // Kestrel's wildcards (http://+:5080, http://*:5080) are not URIs.
+    private static Uri? Address(string url) =>
+        Uri.TryCreate(url.Replace("://+", "://0.0.0.0", StringComparison.Ordinal).Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var address)
+        && address.Scheme is "http" or "https" ? address : null;
+
+    private bool OnlyLoopbackHosts() => (configuration["AllowedHosts"] ?? "*")
+        .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .All(host => host is "localhost" or "127.0.0.1" or "[::1]");
+}
+
+public static class SettingsSetup
+{
+    /// <summary>Binds and checks the settings before anything is built from them.</summary>
+    public static Settings AddSettings(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<IValidateOptions<Settings>, SettingsCheck>();
+        builder.Services.AddOptions<Settings>().BindConfiguration("Convex");
+        var settings = builder.Configuration.GetSection("Convex").Get<Settings>() ?? new Settings();
+        var result = new SettingsCheck(builder.Configuration).Validate(null, settings);
+        return result.Failed ? throw new OptionsValidationException("Convex", typeof(Settings), result.Failures) : settings;
+    }
+}

@@ -1,0 +1,29 @@
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>A run and the attempt at it that this worker owns.</summary>
+public sealed record Assignment(long RunId, int Attempt, string Spec, int Seed);
+
+/// <summary>What came of reaching for a run: an assignment; or another owner, who is silent at most for <paramref name="Wait"/>; or nothing to do.</summary>
+public sealed record Claim(Assignment? Assignment, TimeSpan? Wait)
+{
+    public static Claim Won(Assignment assignment) => new(assignment, null);
+    public static Claim Busy(TimeSpan wait) => new(null, wait);
+    public static readonly Claim Over = new(null, null);
+}
+
+/// <summary>How an attempt ended, as stored.</summary>
+public static class Outcome
+{
+    public const string Succeeded = "succeeded";
+    public const string Failed = "failed";
+    public const string Cancelled = "cancelled";
+
+    /// <summary>The worker was shut down; the run goes on from its checkpoint elsewhere or later.</summary>
+    public const string Stopped = "stopped";
+
+    /// <summary>The trainer ended without saying why.</summary>
+    public const string Died = "died";
+
+    /// <summary>The worker was not heard of until its lease was over.</summary>
+    public const string Lost = "lost";
+}

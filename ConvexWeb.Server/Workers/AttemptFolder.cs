@@ -1,0 +1,46 @@
+using ConvexWeb.Server.Runs;
+
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>
+/// The files of one attempt. Every attempt has a folder of its own, so that one that comes back from the dead writes to nobody else's.
+/// </summary>
+public sealed class AttemptFolder
+{
+    private static readonly string[] Kinds = ["last", "best"];
+
+    private AttemptFolder(string path, bool resumes) => (Path, Resumes) = (path, resumes);
+
+    public string Path { get; }
+
+    /// <summary>Whether there is a checkpoint in it to go on from.</summary>
+    public bool Resumes { get; }
+
+    public static string JournalOf(RunFolders folders, long runId, int attempt) => System.IO.Path.Combine(folders.Attempt(runId, attempt), "metrics.jsonl");
+
+    /// <summary>
+    /// Makes the folder and copies the newest checkpoint of the attempts before into it. This comes before their journals are read for the
+    /// last time: a trainer that is still alive may write on, but what led up to this checkpoint is in its journal already.
+    /// </summary>
+    public static AttemptFolder Prepare(RunFolders folders, Assignment assignment)
+    {
+        var path = folders.Attempt(assignment.RunId, assignment.Attempt);
+        Directory.CreateDirectory(path);
+        for (var earlier = assignment.Attempt - 1; earlier > 0; earlier--)
+        {
+            var last = new FileInfo(folders.Checkpoint(assignment.RunId, earlier, "last"));
+            if (!last.Exists || last.Length == 0) continue;
+            foreach (var kind in Kinds) Copy(folders.Checkpoint(assignment.RunId, earlier, kind), folders.Checkpoint(assignment.RunId, assignment.Attempt, kind));
+            return new(path, resumes: true);
+        }
+        return new(path, resumes: false);
+    }
+
+    private static void Copy(string from, string to)
+    {
+        if (!File.Exists(from)) return;
+        var half = to + ".part";
+        File.Copy(from, half, overwrite: true);
+        File.Move(half, to, overwrite: true); // whole or not there, also if we die here
+    }
+}

@@ -1,0 +1,43 @@
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>Lines of a journal that were read: their events, and the number of the last line, which may be none.</summary>
+public sealed record JournalBatch(IReadOnlyList<JournalEvent> Events, long LastLine, bool More);
+
+/// <summary>Reads a journal that is being written, from where it stopped the last time. A last line without its end is left for the next time.</summary>
+public sealed class Journal(string path)
+{
+    private const int Chunk = 1 << 18;
+    private byte[] buffer = new byte[Chunk];
+    private long offset;
+    private long line;
+
+    /// <summary>Lines up to this one are passed over.</summary>
+    public long Skip { get; init; }
+
+    public JournalBatch Read()
+    {
+        var length = Fill();
+        var full = length == buffer.Length;
+        var text = buffer.AsMemory(0, length);
+        var events = new List<JournalEvent>();
+        int end;
+        while ((end = text.Span.IndexOf((byte)'\n')) >= 0)
+        {
+            if (++line > Skip && JournalEvent.Parse(text[..end], line) is { } found) events.Add(found);
+            offset += end + 1;
+            text = text[(end + 1)..];
+        }
+
+        // A line longer than the buffer: more of it the next time.
+        if (text.Length == buffer.Length) buffer = new byte[buffer.Length * 2];
+        return new(events, line, More: full);
+    }
+
+    private int Fill()
+    {
+        if (!File.Exists(path)) return 0;
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        file.Position = offset;
+        return file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+    }
+}

@@ -1,0 +1,149 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Runs;
+using Npgsql;
+
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>
+/// Who owns a run. <c>runs.attempt</c> names the only attempt whose writes are taken; it changes here and nowhere else, under a lock on the
+/// run's row. A lease that ran out only allows others to take the run; until one does, its owner may come back and go on.
+/// </summary>
+public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
+{
+    /// <summary>A run whose trainer dies this often in a row, without a new checkpoint in between, has failed.</summary>
+    public const int MostDeaths = 5;
+
+    private sealed record Row(string State, int Attempt, bool CancelRequested, string Spec, int Seed);
+
+    /// <summary>Takes a run that is queued, or whose owner's lease is over.</summary>
+    public async Task<Claim> ClaimAsync(long runId, CancellationToken cancel = default)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await LockAsync(connection, runId, cancel) is not { } row || row.CancelRequested) return Claim.Over;
+        if (row.State is not (nameof(RunState.Queued) or nameof(RunState.Running))) return Claim.Over;
+
+        // A statement of its own, because one that waited for the lock would still see the attempts as they were before.
+        if (row.State == nameof(RunState.Running) && await RemainingAsync(connection, runId, row.Attempt, cancel) is { } wait) return Claim.Busy(wait);
+
+        var next = await BeginAsync(connection, runId, row, Outcome.Lost, cancel);
+
+        // Dying before this commit changes nothing. Dying after it leaves a running run with a lease that nobody renews: taken over at its end.
+        await transaction.CommitAsync(cancel);
+        return Claim.Won(next);
+    }
+
+    /// <summary>A new attempt of the owner himself, after his trainer died. Null: the run was taken from him, cancelled, or has failed for good.</summary>
+    public async Task<Assignment?> RetryAsync(Assignment owner, string reason, CancellationToken cancel = default)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await LockAsync(connection, owner.RunId, cancel) is not { State: nameof(RunState.Running) } row || row.Attempt != owner.Attempt) return null;
+
+        var deaths = await DeathsAsync(connection, owner, cancel) + 1;
+        if (row.CancelRequested || deaths >= MostDeaths)
+        {
+            var (state, outcome) = row.CancelRequested ? (RunState.Cancelled, Outcome.Cancelled) : (RunState.Failed, Outcome.Died);
+            await EndAsync(connection, owner, state, outcome, row.CancelRequested ? null : $"The trainer died {deaths} times without a new checkpoint. {reason}", cancel);
+            await transaction.CommitAsync(cancel);
+            return null;
+        }
+        var next = await BeginAsync(connection, owner.RunId, row, Outcome.Died, cancel);
+        await transaction.CommitAsync(cancel); // as in ClaimAsync
+        return next;
+    }
+
+    /// <returns>Null when the run is no longer the caller's; otherwise whether somebody wants it cancelled.</returns>
+    public async Task<bool?> RenewAsync(Assignment owner, CancellationToken cancel = default)
+    {
+        await using var command = database.CreateCommand(
+            """
+            update attempts a set lease_until = clock_timestamp() + $3 from runs r
+            where a.run_id = $1 and a.number = $2 and a.ended_at is null and r.id = a.run_id and r.attempt = a.number and r.state = 'Running'
+            returning r.cancel_requested_at is not null
+            """);
+        Add(command, owner.RunId, owner.Attempt, settings.Lease);
+        return await command.ExecuteScalarAsync(cancel) as bool?;
+    }
+
+    /// <summary>Ends the attempt and with it the run, or hands the run back (<see cref="RunState.Queued"/>), which a run that somebody cancelled does not go through.</summary>
+    /// <returns>The state that the run has now; null when it was not the caller's to end.</returns>
+    public async Task<RunState?> EndAsync(Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel = default)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await EndAsync(connection, owner, state, outcome, reason, cancel);
+    }
+
+    private static async Task<RunState?> EndAsync(NpgsqlConnection connection, Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel)
+    {
+        // One statement: run and attempt end together or not at all. If we die before it, the lease runs out and the next attempt finds
+        // in the journal what this one had reached.
+        await using var command = new NpgsqlCommand(
+            """
+            with ended as (
+                update runs set
+                    state = case when $3 = 'Queued' and cancel_requested_at is not null then 'Cancelled' else $3 end,
+                    finished_at = case when $3 = 'Queued' and cancel_requested_at is null then null else now() end,
+                    reason = $5
+                where id = $1 and attempt = $2 and state = 'Running' returning id, state),
+            closed as (
+                update attempts set ended_at = now(), outcome = case when ended.state = 'Cancelled' then 'cancelled' else $4 end
+                from ended where run_id = ended.id and number = $2)
+            select state, pg_notify($6, id::text)::text from ended
+            """, connection);
+        Add(command, owner.RunId, owner.Attempt, state.ToString(), outcome, (object?)reason ?? DBNull.Value, RunChanges.Rows);
+        command.Parameters[4].NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text;
+        return await command.ExecuteScalarAsync(cancel) is string ended ? Enum.Parse<RunState>(ended) : null;
+    }
+
+    private static async Task<Row?> LockAsync(NpgsqlConnection connection, long runId, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand("select state, attempt, cancel_requested_at is not null, spec::text, seed from runs where id = $1 for update", connection);
+        Add(command, runId);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        return await reader.ReadAsync(cancel) ? new(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetString(3), reader.GetInt32(4)) : null;
+    }
+
+    private static async Task<TimeSpan?> RemainingAsync(NpgsqlConnection connection, long runId, int attempt, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(
+            "select lease_until - clock_timestamp() from attempts where run_id = $1 and number = $2 and ended_at is null and lease_until > clock_timestamp()", connection);
+        Add(command, runId, attempt);
+        return await command.ExecuteScalarAsync(cancel) as TimeSpan?;
+    }
+
+    private async Task<Assignment> BeginAsync(NpgsqlConnection connection, long runId, Row row, string outcome, CancellationToken cancel)
+    {
+        // Until its trainer says where it resumes, the new attempt supersedes nothing that is stored.
+        await using var command = new NpgsqlCommand(
+            """
+            with closed as (update attempts set ended_at = now(), outcome = $3 where run_id = $1 and ended_at is null),
+            run as (
+                update runs set state = 'Running', attempt = $2, started_at = coalesce(started_at, now()), finished_at = null, reason = null
+                where id = $1 returning id, step)
+            insert into attempts (run_id, number, worker, lease_until, resumed_step)
+            select id, $2, $4, clock_timestamp() + $5, step from run
+            returning pg_notify($6, run_id::text)::text
+            """, connection);
+        Add(command, runId, row.Attempt + 1, outcome, settings.Name, settings.Lease, RunChanges.Rows);
+        await command.ExecuteNonQueryAsync(cancel);
+        return new(runId, row.Attempt + 1, row.Spec, row.Seed);
+    }
+
+    // An attempt that wrote a checkpoint got further, however it ended.
+    private static async Task<long> DeathsAsync(NpgsqlConnection connection, Assignment owner, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            select count(*) from attempts where run_id = $1 and number < $2 and outcome = 'died'
+              and number > coalesce((select max(attempt) from checkpoints where run_id = $1 and kind = 'last'), 0)
+            """, connection);
+        Add(command, owner.RunId, owner.Attempt);
+        return (long)(await command.ExecuteScalarAsync(cancel))!;
+    }
+
+    private static void Add(NpgsqlCommand command, params object[] values)
+    {
+        foreach (var value in values) command.Parameters.Add(new() { Value = value });
+    }
+}

@@ -1,0 +1,38 @@
+using Npgsql;
+
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>Does something with a database that may be away, until it is done.</summary>
+public sealed class Patience(TimeProvider time, ILogger<Patience> log)
+{
+    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    private const int MostRefusals = 3;
+
+    /// <exception cref="PostgresException">The database is there and says no, also when asked again.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public async Task<T> TryAsync<T>(string what, Func<CancellationToken, Task<T>> action, CancellationToken cancel)
+    {
+        var wait = First;
+        var refusals = 0;
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await action(cancel);
+            }
+            catch (Exception problem) when (IsOutage(problem) || IsRefusal(problem) && ++refusals < MostRefusals)
+            {
+                if (tries == 1) log.LogWarning("{What} must wait for the database: {Problem}", what, problem.Message);
+            }
+            await Task.Delay(wait, time, cancel);
+            wait = wait * 2 < Longest ? wait * 2 : Longest;
+        }
+    }
+
+    public static bool IsOutage(Exception problem) => problem is NpgsqlException or TimeoutException or IOException && !IsRefusal(problem);
+
+    // Bad data, a broken constraint, a missing column: asking again will not help, but for the duplicate of a commit whose answer was lost.
+    private static bool IsRefusal(Exception problem) =>
+        problem is PostgresException refused && refused.SqlState[..2] is "22" or "23" or "42";
+}

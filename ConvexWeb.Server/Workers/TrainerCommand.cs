@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Options;
+
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>How a trainer is started: which program, with what arguments, in what surroundings.</summary>
+public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> settings)
+{
+    // Its own session: a Ctrl-C meant for the server must not reach the trainers, which are asked to stop in another way. Both programs
+    // replace themselves by the next, so the process that we started is the trainer.
+    private static readonly string[] Session = File.Exists("/usr/bin/setsid") ? ["/usr/bin/setsid"] : [];
+
+    public ProcessStartInfo For(Assignment assignment, AttemptFolder folder, string device)
+    {
+        string[] nice = worker.Niceness > 0 && File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", $"{worker.Niceness}"] : [];
+        string[] line =
+        [
+            .. Session, .. nice, .. worker.Trainer.Count > 0 ? worker.Trainer : Own(),
+            "train", "-", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device, "--threads", $"{worker.ThreadsPerSlot}",
+            "--data", Path.Combine(settings.Value.DataFolder, "datasets"), .. folder.Resumes ? (string[])["--resume"] : [],
+        ];
+        var start = new ProcessStartInfo(line[0], line[1..])
+        {
+            WorkingDirectory = folder.Path,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["OMP_NUM_THREADS"] = $"{worker.ThreadsPerSlot}";
+
+        // The server's secrets and addresses are none of the trainer's business.
+        foreach (var name in start.Environment.Keys.Where(IsOurs).ToList()) start.Environment.Remove(name);
+        return start;
+    }
+
+    private static bool IsOurs(string name) =>
+        name.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase) || name.StartsWith("Convex__", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("ASPNETCORE_", StringComparison.OrdinalIgnoreCase);
+
+    // The .NET that runs us runs the trainer. A test's host is not named dotnet; then the PATH decides.
+    private static string[] Own()
+    {
+        var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        return [host, Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll")];
+    }
+}

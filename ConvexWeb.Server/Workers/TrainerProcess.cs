@@ -1,0 +1,173 @@
+using System.Collections.Concurrent;
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace ConvexWeb.Server.Workers;
+
+/// <summary>
+/// A running trainer. Its stdin stays open for as long as we live: when it closes, because we ask it to stop or because we died, the trainer
+/// writes a checkpoint and ends. Its stdout only says that there is something new in the journal.
+/// </summary>
+public sealed class TrainerProcess : IAsyncDisposable
+{
+    private const int MostErrorLines = 2000;
+    private const int TailLines = 12;
+
+    private readonly Process process;
+    private readonly TimeProvider time;
+    private readonly SemaphoreSlim changed = new(0, 1);
+    private readonly ConcurrentQueue<ErrorLine> errors = new();
+    private readonly Queue<string> tail = new();
+    private readonly Task output;
+    private readonly Task errorOutput;
+    private readonly Task exited;
+    private long errorCount;
+
+    private TrainerProcess(Process process, TimeProvider time)
+    {
+        (this.process, this.time) = (process, time);
+        output = ReadAsync(process.StandardOutput, _ => { });
+        errorOutput = ReadAsync(process.StandardError, Keep);
+        exited = WaitAsync();
+    }
+
+    /// <exception cref="Win32Exception">The program cannot be started.</exception>
+    public static async Task<TrainerProcess> StartAsync(ProcessStartInfo start, string spec, TimeProvider time)
+    {
+        var process = Process.Start(start)!;
+        PreferAsVictim(process);
+        var trainer = new TrainerProcess(process, time);
+        try
+        {
+            await process.StandardInput.WriteAsync(spec.ReplaceLineEndings(" ") + "\n");
+            await process.StandardInput.FlushAsync();
+        }
+        catch (IOException)
+        {
+            // It is dead already; its exit says why.
+        }
+        return trainer;
+    }
+
+    public bool HasExited => exited.IsCompleted;
+
+    /// <summary>As a shell has it: 128 + n for one that signal n ended.</summary>
+    public int ExitCode => process.ExitCode;
+
+    /// <summary>The last lines of stderr.</summary>
+    public string Tail
+    {
+        get
+        {
+            lock (tail) return string.Join('\n', tail);
+        }
+    }
+
+    /// <summary>Completes when there may be something new, at the latest after <paramref name="patience"/>.</summary>
+    public async Task ChangedAsync(TimeSpan patience)
+    {
+        using var cancel = new CancellationTokenSource(patience, time);
+        await changed.WaitAsync(cancel.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public IReadOnlyList<ErrorLine> TakeErrors()
+    {
+        var lines = new List<ErrorLine>();
+        while (errors.TryDequeue(out var line)) lines.Add(line);
+        return lines;
+    }
+
+    public void AskToStop()
+    {
+        try
+        {
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has gone by itself.
+        }
+    }
+
+    public void Kill()
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception problem) when (problem is InvalidOperationException or Win32Exception or AggregateException)
+        {
+            // It has gone by itself.
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!HasExited) Kill();
+        await exited;
+        process.Dispose();
+        changed.Dispose();
+    }
+
+    private async Task WaitAsync()
+    {
+        await process.WaitForExitAsync();
+
+        // What it wrote last; but a grandchild that keeps the pipes open does not hold us up.
+        await Task.WhenAny(Task.WhenAll(output, errorOutput), Task.Delay(TimeSpan.FromSeconds(2), time));
+        Signal();
+    }
+
+    private async Task ReadAsync(StreamReader reader, Action<string> take)
+    {
+        try
+        {
+            while (await reader.ReadLineAsync() is { } line)
+            {
+                take(line);
+                Signal();
+            }
+        }
+        catch (Exception problem) when (problem is IOException or ObjectDisposedException)
+        {
+            // The end of the pipe, in another way.
+        }
+    }
+
+    private void Keep(string text)
+    {
+        var line = new ErrorLine(Interlocked.Increment(ref errorCount), time.GetUtcNow(), JournalEvent.Clean(text));
+        if (line.Number <= MostErrorLines) errors.Enqueue(line);
+        else if (line.Number == MostErrorLines + 1) errors.Enqueue(line with { Text = "Further lines of stderr are not kept." });
+        lock (tail)
+        {
+            tail.Enqueue(line.Text);
+            if (tail.Count > TailLines) tail.Dequeue();
+        }
+    }
+
+    private void Signal()
+    {
+        try
+        {
+            if (changed.CurrentCount == 0) changed.Release();
+        }
+        catch (Exception problem) when (problem is SemaphoreFullException or ObjectDisposedException)
+        {
+            // Signalled from two sides at once, or nobody waits any more.
+        }
+    }
+
+    // When memory runs out, the system is to end a trainer and not the worker.
+    private static void PreferAsVictim(Process process)
+    {
+        try
+        {
+            File.WriteAllText($"/proc/{process.Id}/oom_score_adj", "500");
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            // A system without it.
+        }
+    }
+}

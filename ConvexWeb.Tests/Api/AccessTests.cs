@@ -1,0 +1,88 @@
+using System.Net;
+using ConvexWeb.Tests.Support;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ConvexWeb.Tests.Api;
+
+public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    private static readonly string[] Open = ["/account/signin", "/account/welcome", "/health", "/signin", "/welcome", "/Error", "/not-found"];
+
+    [Fact]
+    public async Task Nothing_but_the_sign_in_and_files_answers_a_stranger()
+    {
+        using var client = host.Anonymous();
+        var endpoints = host.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>().ToList();
+        Assert.Contains(endpoints, endpoint => endpoint.RoutePattern.RawText?.StartsWith("/hubs/live", StringComparison.Ordinal) == true);
+
+        foreach (var endpoint in endpoints.DistinctBy(endpoint => (endpoint.RoutePattern.RawText, Method(endpoint))))
+        {
+            var pattern = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+            if (endpoint.Metadata.GetMetadata<IAllowAnonymous>() is not null)
+            {
+                Assert.True(Open.Contains(pattern) || IsFile(endpoint, pattern), $"{pattern} is open to everybody");
+                continue;
+            }
+            var path = pattern.Replace("{id:long}", "1", StringComparison.Ordinal).Replace("{id:guid}", Guid.Empty.ToString(), StringComparison.Ordinal);
+            using var request = new HttpRequestMessage(new HttpMethod(Method(endpoint)), path.Split('{')[0]);
+            using var response = await client.SendAsync(request);
+            Assert.True(response.StatusCode is HttpStatusCode.Unauthorized, $"{request.Method} {path} answers a stranger with {response.StatusCode}");
+        }
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/new")]
+    [InlineData("/api/reference")]
+    [InlineData("/no-such-page")]
+    public async Task A_person_without_a_session_is_sent_to_the_sign_in(string path)
+    {
+        using var client = host.Anonymous();
+        client.DefaultRequestHeaders.Accept.ParseAdd("text/html");
+
+        using var response = await client.GetAsync(path);
+
+        Assert.Equal(HttpStatusCode.Redirect, response.StatusCode);
+        Assert.Equal("/signin", response.Headers.Location!.AbsolutePath);
+    }
+
+    [Fact]
+    public async Task A_page_of_another_origin_may_change_nothing()
+    {
+        using var client = await host.UserAsync();
+        client.DefaultRequestHeaders.Add("Origin", "http://evil.example");
+
+        using var response = await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}}}""");
+
+        Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Every_answer_carries_the_headers_that_protect_browsers()
+    {
+        using var client = host.Anonymous();
+        using var response = await client.GetAsync("/api/v1/runs");
+
+        Assert.Equal("nosniff", response.Headers.GetValues("X-Content-Type-Options").Single());
+        var policy = response.Headers.GetValues("Content-Security-Policy").Single();
+        Assert.Contains("frame-ancestors 'none'", policy, StringComparison.Ordinal);
+        Assert.DoesNotContain("'unsafe-eval'", policy, StringComparison.Ordinal);
+        Assert.False(response.Headers.Contains("Server"));
+    }
+
+    [Fact]
+    public async Task Health_answers_everybody()
+    {
+        using var client = host.Anonymous();
+
+        Assert.Equal("Healthy", await client.GetStringAsync("/health"));
+    }
+
+    private static string Method(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is { HttpMethods: [var method, ..] } ? method : "GET";
+
+    private static bool IsFile(RouteEndpoint endpoint, string pattern) =>
+        Path.HasExtension(pattern) && Method(endpoint) is "GET" or "HEAD" && !pattern.StartsWith("/api", StringComparison.Ordinal);
+}

@@ -1,0 +1,69 @@
+using ConvexWeb.Client.Charts;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Runs;
+
+namespace ConvexWeb.Tests.Client;
+
+public sealed class ComparePageTests : PageContext
+{
+    [Fact]
+    public void Without_runs_it_says_how_to_choose_some() => Assert.Contains("Nothing is chosen yet", Open<ComparePage>("compare").Markup);
+
+    [Fact]
+    public void Only_what_differs_is_listed()
+    {
+        Runs.Add(1);
+        Runs.Add(2, spec: FakeCatalog.Default.Replace("\"name\":\"none\"", "\"name\":\"exp_eps\",\"eps\":4"));
+
+        var page = Open<ComparePage>("compare?runs=1,2");
+
+        Assert.Equal(["convexity.name", "convexity.eps"], page.FindAll(".differences tbody th").Select(th => th.TextContent));
+        Assert.Equal(["none", "exp_eps", "–", "4"], page.FindAll(".differences td").Select(td => td.TextContent));
+    }
+
+    [Fact]
+    public void Seeds_of_one_spec_get_mean_and_deviation()
+    {
+        Runs.Add(1, r => r with { State = RunState.Succeeded, Gap = 40, TrainAccuracy = 90, TestAccuracy = 50 });
+        Runs.Add(2, r => r with { State = RunState.Succeeded, Gap = 44, TrainAccuracy = 94, TestAccuracy = 50, Seed = 1 });
+        Runs.Add(3, r => r with { State = RunState.Running, Gap = 5, Seed = 2 }); // half trained: stands for nothing
+
+        var means = Open<ComparePage>("compare?runs=1,2,3").Find(".means").TextContent;
+
+        Assert.Contains("2 seeds", means);
+        Assert.Contains("42.00 ± 2.83", means);
+    }
+
+    [Fact]
+    public void Runs_that_are_gone_are_named_and_the_rest_is_compared()
+    {
+        Runs.Add(1);
+
+        var page = Open<ComparePage>("compare?runs=1,8,x");
+
+        Assert.Contains("run 8", page.Find(".notice.warn").TextContent);
+        Assert.Single(page.FindComponent<RunCharts>().Instance.Runs);
+    }
+
+    [Fact]
+    public void At_most_fifty_are_compared()
+    {
+        for (var id = 1; id <= 60; id++) Runs.Add(id);
+
+        var page = Open<ComparePage>($"compare?runs={string.Join(',', Enumerable.Range(1, 60))}");
+
+        Assert.Equal(50, page.FindComponent<RunCharts>().Instance.Runs.Count);
+        Assert.Contains("first 50", page.Find(".notice.warn").TextContent);
+    }
+
+    [Fact]
+    public void Two_runs_never_share_a_colour()
+    {
+        var colours = RunColours.Assign(Enumerable.Range(1, 50).Select(i => (long)i * 8)); // all of them want the same
+
+        Assert.Equal(50, colours.Values.Distinct().Count());
+    }
+
+    [Fact]
+    public void A_run_keeps_its_colour_where_it_is_free() => Assert.Equal(RunColours.Of(13), RunColours.Assign([13, 14, 15])[13]);
+}

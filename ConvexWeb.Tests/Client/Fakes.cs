@@ -1,0 +1,145 @@
+using System.Text.Json;
+using ConvexWeb.Client.Contracts;
+
+namespace ConvexWeb.Tests.Client;
+
+/// <summary>Runs in memory, for pages. What a test wants to happen it sets; what happened it reads.</summary>
+public sealed class FakeRuns : IRuns
+{
+    public List<RunDetail> All { get; } = [];
+    public List<long> Cancelled { get; } = [];
+    public List<RunQuery> Queries { get; } = [];
+    public List<LogLine> Log { get; } = [];
+    public Submission? Submitted { get; private set; }
+    public IReadOnlyList<FieldProblem> Refusal { get; set; } = [];
+    public Exception? Failure { get; set; }
+
+    /// <summary>Set, it holds every answer back until it is completed.</summary>
+    public TaskCompletionSource? Gate { get; set; }
+
+    public async Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default)
+    {
+        await AnswerAsync();
+        Submitted = submission;
+        return Refusal.Count > 0 ? new(null, [], Refusal) : new(7, submission.Seeds.Count == 1 && submission.Grid is null ? [41] : [41, 42], []);
+    }
+
+    public async Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default)
+    {
+        Queries.Add(query);
+        await AnswerAsync();
+        var found = All.Select(d => d.Row)
+            .Where(r => query.State is null || r.State == query.State)
+            .Where(r => query.Search is null || r.Name.Contains(query.Search, StringComparison.OrdinalIgnoreCase))
+            .Where(r => query.StudyId is null || r.StudyId == query.StudyId)
+            .Where(r => query.Ids is null || query.Ids.Contains(r.Id))
+            .OrderByDescending(r => r.Id).ToList();
+        var rest = query.After is null ? found : [.. found.Where(r => r.Id < long.Parse(query.After))];
+        var page = rest.Take(query.Limit).ToList();
+        return new(page, rest.Count > page.Count ? page[^1].Id.ToString() : null, found.Count);
+    }
+
+    public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)
+    {
+        await AnswerAsync();
+        return All.FirstOrDefault(d => d.Row.Id == id);
+    }
+
+    public Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default) => Task.FromResult<PointBatch?>(null);
+
+    public Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default) =>
+        Task.FromResult<IReadOnlyList<LogLine>?>([.. Log.Where(l => l.Id > after).Take(limit)]);
+
+    public Task<ActionResult> CancelAsync(long id, CancellationToken cancel = default)
+    {
+        Cancelled.Add(id);
+        return Task.FromResult(new ActionResult(true, true, null));
+    }
+
+    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default) => Task.FromResult(new ActionResult(true, true, null, 99));
+
+    /// <summary>Puts a run in, with the row changed as wanted.</summary>
+    public RunDetail Add(long id, Func<RunRow, RunRow>? change = null, string? spec = null)
+    {
+        var row = new RunRow
+        {
+            Id = id, Name = $"mlp-{id}", State = RunState.Queued, Seed = 0, Model = "mlp", Convexity = "none", Dataset = "glyphs", Labels = "true", StudyId = 7,
+            Study = "First study", CreatedBy = "ada", CreatedAt = new(2026, 11, 21, 8, 0, 0, TimeSpan.Zero), Attempt = 0, Step = 0, TotalSteps = 100, Epochs = 10,
+            CancelRequested = false, GroupKey = "g", LastSeq = 0,
+        };
+        var detail = new RunDetail
+        {
+            Row = change?.Invoke(row) ?? row, Spec = JsonDocument.Parse(spec ?? FakeCatalog.Default).RootElement, Parameters = 1_922_410, StepsPerEpoch = 10,
+            Attempts = [], Checkpoints = [], Latest = new Dictionary<string, double>(),
+        };
+        All.Add(detail);
+        return detail;
+    }
+
+    private async Task AnswerAsync()
+    {
+        if (Gate is not null) await Gate.Task;
+        if (Failure is not null) throw Failure;
+    }
+}
+
+/// <summary>A catalogue with every kind of field, and a check that knows the one rule "width at least 1".</summary>
+public sealed class FakeCatalog : ICatalog
+{
+    public const string Default = """
+        {"model":{"name":"mlp","width":800,"layers":[800,800],"bias":true},"convexity":{"name":"none"},"labels":{"name":"true"},"optimizer":{"name":"adam","lr":0.001},"training":{"epochs":20}}
+        """;
+
+    public CatalogView Get() => new(
+    [
+        new("model", "Model", "The network that is trained.",
+        [
+            new("mlp", "Fully connected", "S2, table 1", "Dense layers with ReLU.",
+            [
+                Parameter("width", "int", "800", min: 1, max: 4096, help: "Units of each hidden layer."),
+                Parameter("layers", "int_list", "[800, 800]", help: "Hidden layers."),
+                Parameter("bias", "bool", "true", help: "Whether layers have a bias."),
+                Parameter("activation", "choice", "\"relu\"", allowed: ["relu", "celu"], help: "Convex and non-decreasing, or not."),
+            ]),
+            new("allconv", "All convolutional", "S2, table 2", "Nine convolutions.", [Parameter("width", "int", "96", min: 1, help: "Channels of the first stage.")]),
+        ], []),
+        new("convexity", "Convexity", "Whether the network is kept convex in its input.",
+        [
+            new("none", "None", "", "An ordinary network.", []),
+            new("exp_eps", "Exponentiated", "S2, eq. 5", "Weights below zero are replaced by exp(w − ε).", [Parameter("eps", "number", "5", min: 0, help: "The shift ε.")]),
+        ], []),
+        new("labels", "Labels", "What is done to the training labels.",
+        [
+            new("true", "True", "", "As they are.", []),
+            new("random", "Random", "S1, section 3", "Every label is drawn anew.", []),
+        ], []),
+        new("optimizer", "Optimizer", "How weights are updated.",
+        [
+            new("adam", "Adam", "Kingma and Ba 2015", "Adaptive moments.",
+            [
+                Parameter("lr", "number", "0.001", min: 0, help: "Learning rate."),
+                Parameter("weight_decay", "number", null, min: 0, help: "Decay of the weights.", optional: true),
+            ]),
+        ], []),
+        new("training", "Training", "For how long.", [], [Parameter("epochs", "int", "20", min: 1, max: 10_000, help: "Passes over the data.")]),
+    ],
+    [new("demo-glyphs", "MLP on glyphs", "Demo", "A small net that learns in a minute.", JsonDocument.Parse(Default).RootElement)],
+    JsonDocument.Parse(Default).RootElement);
+
+    public SpecCheck Check(JsonElement spec)
+    {
+        var width = spec.TryGetProperty("model", out var model) && model.TryGetProperty("width", out var value) ? value : default;
+        if (width.ValueKind == JsonValueKind.String) return new([new("model.width", $"model.width must be a whole number from 1 to 4096; got \"{width.GetString()}\".")], null);
+        if (width.ValueKind == JsonValueKind.Number && width.GetDouble() < 1) return new([new("model.width", "model.width must be at least 1.")], null);
+        return new([], new(1_922_410, 10_000, 79, 1_580, 1.477,
+        [
+            new("fc1", "Linear", "[B, 800]", 2_458_400, []),
+            new("fc2", "Linear", "[B, 800]", 640_800, ["fc2.weight"]),
+            new("out", "Linear", "[B, 10]", 8_010, ["out.weight"]),
+        ]));
+    }
+
+    private static CatalogParameter Parameter(
+        string name, string type, string? value, double? min = null, double? max = null, string help = "", IReadOnlyList<string>? allowed = null, bool optional = false) =>
+        new(name, char.ToUpperInvariant(name[0]) + name[1..].Replace('_', ' '), type, min, max, value is null ? null : JsonDocument.Parse(value).RootElement, allowed, help, optional);
+}

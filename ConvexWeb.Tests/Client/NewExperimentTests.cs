@@ -1,0 +1,157 @@
+using AngleSharp.Dom;
+using ConvexWeb.Client.Studies;
+
+namespace ConvexWeb.Tests.Client;
+
+public sealed class NewExperimentTests : PageContext
+{
+    [Fact]
+    public void Every_section_choice_and_parameter_of_the_catalogue_has_a_labelled_field()
+    {
+        var page = Open<NewExperiment>("new");
+
+        foreach (var section in Catalog.Get().Sections)
+        {
+            if (section.Choices.Count > 0) Assert.NotNull(Field(page, $"{section.Key}.name"));
+            foreach (var parameter in section.Parameters.Concat(section.Choices is [var first, ..] ? first.Parameters : []))
+            {
+                var field = Field(page, $"{section.Key}.{parameter.Name}");
+                Assert.Equal(parameter.Title, page.Find($"label[for={field.Id}]").TextContent);
+                Assert.Contains(parameter.Help, page.Find($"#{field.Id}-help").TextContent);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_field_shows_its_range_and_default()
+    {
+        var page = Open<NewExperiment>("new");
+
+        Assert.Contains("1 to 4096, default 800", page.Find("#f-model-width-help").TextContent);
+        Assert.Equal("800", Field(page, "model.width").GetAttribute("value"));
+    }
+
+    [Theory]
+    [InlineData("many", "must be a whole number from 1 to 4096; got \"many\"")]
+    [InlineData("0", "must be at least 1")]
+    public void A_wrong_value_is_named_at_its_field_and_stops_the_submission(string typed, string problem)
+    {
+        var page = Open<NewExperiment>("new");
+
+        Field(page, "model.width").Input(typed);
+
+        page.WaitForAssertion(() => Assert.Contains(problem, page.Find("#f-model-width-problem").TextContent));
+        Assert.Equal("true", Field(page, "model.width").GetAttribute("aria-invalid"));
+        Assert.Equal(typed, Field(page, "model.width").GetAttribute("value"));
+        Assert.True(Submit(page).HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void Another_choice_brings_its_own_fields()
+    {
+        var page = Open<NewExperiment>("new");
+        Assert.Empty(page.FindAll("#f-convexity-eps"));
+
+        Field(page, "convexity.name").Change("exp_eps");
+
+        Assert.Equal("5", Field(page, "convexity.eps").GetAttribute("value"));
+    }
+
+    [Fact]
+    public void A_varied_field_becomes_a_grid_and_the_number_of_runs_is_shown()
+    {
+        var page = Open<NewExperiment>("new");
+
+        page.Find("[aria-label='Vary Lr']").Click();
+        Field(page, "optimizer.lr").Input("0.1, 0.01, 0.001");
+        page.Find("#seeds").Input("0-4");
+        page.WaitForAssertion(() => Assert.Contains("15 runs", page.Find(".run-count").TextContent));
+        Submit(page).Click();
+
+        Assert.Equal([0, 1, 2, 3, 4], Runs.Submitted!.Seeds);
+        Assert.Equal(["0.1", "0.01", "0.001"], Runs.Submitted.Grid!["optimizer.lr"].Select(v => v.GetRawText()));
+        Assert.EndsWith("?study=7", Navigation.Uri);
+    }
+
+    [Fact]
+    public void The_demo_varies_labels_and_convexity()
+    {
+        var page = Open<NewExperiment>("new?demo=true");
+        Submit(page).Click();
+
+        Assert.Equal(["none", "exp_eps"], Runs.Submitted!.Grid!["convexity.name"].Select(v => v.GetString()!));
+        Assert.Equal(["true", "random"], Runs.Submitted.Grid["labels.name"].Select(v => v.GetString()!));
+    }
+
+    [Theory]
+    [InlineData("", "Give at least one seed")]
+    [InlineData("a", "“a” is not a seed")]
+    [InlineData("4-2", "must go upwards")]
+    public void Wrong_seeds_are_explained(string typed, string problem)
+    {
+        var page = Open<NewExperiment>("new");
+
+        page.Find("#seeds").Input(typed);
+
+        Assert.Contains(problem, page.Find("#seeds-problem").TextContent);
+        Assert.True(Submit(page).HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void What_only_the_server_finds_is_shown_at_the_field_too()
+    {
+        Runs.Refusal = [new("grid.optimizer.lr", "optimizer.lr must be above 0.")];
+        var page = Open<NewExperiment>("new");
+
+        Submit(page).Click();
+
+        Assert.Contains("must be above 0", page.Find("#f-optimizer-lr-problem").TextContent);
+    }
+
+    [Fact]
+    public void One_run_leads_to_its_page()
+    {
+        Submit(Open<NewExperiment>("new")).Click();
+
+        Assert.EndsWith("runs/41", Navigation.Uri);
+    }
+
+    [Fact]
+    public void Another_runs_spec_and_seed_can_be_started_from()
+    {
+        Runs.Add(5, r => r with { Seed = 3 }, FakeCatalog.Default.Replace("\"width\":800", "\"width\":64"));
+
+        var page = Open<NewExperiment>("new?from=5");
+
+        Assert.Equal("64", Field(page, "model.width").GetAttribute("value"));
+        Assert.Equal("3", page.Find("#seeds").GetAttribute("value"));
+    }
+
+    [Fact]
+    public void The_spec_can_be_written_as_JSON()
+    {
+        var page = Open<NewExperiment>("new");
+        page.FindAll("[aria-label=View] button")[1].Click();
+
+        page.Find("#spec-json").Input("{\"model\":");
+        Assert.Contains("This is not JSON yet", page.Markup);
+        Assert.True(Submit(page).HasAttribute("disabled"));
+
+        page.Find("#spec-json").Input(FakeCatalog.Default.Replace("\"width\":800", "\"width\":12"));
+        page.FindAll("[aria-label=View] button")[0].Click();
+        Assert.Equal("12", Field(page, "model.width").GetAttribute("value"));
+    }
+
+    [Fact]
+    public void Parameters_steps_and_layers_are_known_before_the_run()
+    {
+        var page = Open<NewExperiment>("new");
+
+        Assert.Contains("1,922,410", page.Find(".estimate").TextContent);
+        Assert.Equal(3, page.FindAll(".layers tbody tr").Count);
+    }
+
+    private static IElement Field(IRenderedComponent<NewExperiment> page, string path) => page.Find("#f-" + path.Replace('.', '-'));
+
+    private static IElement Submit(IRenderedComponent<NewExperiment> page) => page.Find(".side .button.primary");
+}

@@ -1,0 +1,34 @@
+using ConvexWeb.Client.Contracts;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.DependencyInjection;
+using Radzen;
+
+namespace ConvexWeb.Tests.Client;
+
+/// <summary>What every page test needs: the services of the contracts as fakes, an interactive renderer, a browser that answers nothing.</summary>
+public abstract class PageContext : BunitContext
+{
+    protected PageContext()
+    {
+        JSInterop.Mode = JSRuntimeMode.Loose;
+        JSInterop.SetupModule("./_content/ConvexWeb.Client/dist/charts.js").Mode = JSRuntimeMode.Loose;
+        Services.AddRadzenComponents();
+        Services.AddSingleton(TimeProvider.System);
+        Services.AddSingleton<IRuns>(Runs);
+        Services.AddSingleton<ICatalog>(Catalog);
+        SetRendererInfo(new RendererInfo("Server", isInteractive: true));
+    }
+
+    protected FakeRuns Runs { get; } = new();
+    protected FakeCatalog Catalog { get; } = new();
+
+    protected NavigationManager Navigation => Services.GetRequiredService<NavigationManager>();
+
+    /// <summary>The page as it is at an address: the query string is read from there.</summary>
+    protected IRenderedComponent<TPage> Open<TPage>(string address, Action<ComponentParameterCollectionBuilder<TPage>>? parameters = null)
+        where TPage : IComponent
+    {
+        Navigation.NavigateTo(address);
+        return Render(parameters ?? (_ => { }));
+    }
+}

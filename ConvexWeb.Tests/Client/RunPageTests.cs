@@ -1,0 +1,97 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Runs;
+
+namespace ConvexWeb.Tests.Client;
+
+public sealed class RunPageTests : PageContext
+{
+    [Fact]
+    public void While_it_is_read_its_shape_is_shown()
+    {
+        Runs.Gate = new TaskCompletionSource();
+
+        Assert.NotEmpty(Open(1).FindAll(".skeleton"));
+    }
+
+    [Fact]
+    public void A_run_that_does_not_exist_is_said_not_to()
+    {
+        Assert.Equal("There is no run 1", Open(1).Find("h1").TextContent);
+    }
+
+    [Fact]
+    public void The_head_shows_the_gap_with_its_direction()
+    {
+        Runs.Add(1, r => r with
+        {
+            State = RunState.Running, Gap = 40.5, TrainAccuracy = 95.5, TestAccuracy = 55,
+            Spark = [new(1, 50, 45), new(2, 70, 50), new(3, 95.5, 55)],
+        });
+
+        var head = Open(1).Find(".run-head");
+
+        Assert.Contains("+40.50", head.TextContent);
+        Assert.Equal("▲", head.QuerySelector(".trend")!.TextContent);
+        Assert.Contains(head.QuerySelectorAll("button"), b => b.TextContent.Trim() == "Cancel");
+    }
+
+    [Fact]
+    public void A_failed_run_says_why_before_everything_else()
+    {
+        Runs.Add(1, r => r with { State = RunState.Failed, Reason = "The loss became NaN at step 240." });
+
+        var page = Open(1);
+
+        Assert.Contains("The loss became NaN at step 240.", page.Find("[role=alert]").TextContent);
+        Assert.DoesNotContain(page.FindAll("button"), b => b.TextContent.Trim() == "Cancel");
+    }
+
+    [Fact]
+    public void Fields_that_differ_from_the_default_are_marked()
+    {
+        Runs.Add(1, spec: FakeCatalog.Default.Replace("\"lr\":0.001", "\"lr\":1e-4").Replace("\"epochs\":20", "\"epochs\":20.0"));
+
+        var row = Assert.Single(Open(1).FindAll(".config tr.differs"));
+
+        Assert.Contains("optimizer.lr", row.TextContent);
+        Assert.Contains("0.0001", row.TextContent);
+        Assert.Contains("0.001", row.TextContent);
+    }
+
+    [Fact]
+    public void The_log_is_read_to_its_end()
+    {
+        Runs.Add(1);
+        Runs.Log.AddRange(Enumerable.Range(1, 1_500).Select(i => new LogLine(i, 1, DateTimeOffset.UnixEpoch, "info", $"line {i}")));
+
+        var page = Open(1, "?tab=log");
+
+        Assert.Equal(1_500, page.FindAll(".log-line").Count);
+    }
+
+    [Fact]
+    public void Checkpoints_are_offered_by_their_id()
+    {
+        var id = Guid.NewGuid();
+        Runs.All.Add(Runs.Add(1) with { Checkpoints = [new(id, "best", 790, 23_068_672, "9f86d081884c7d65", DateTimeOffset.UnixEpoch)] });
+        Runs.All.RemoveAt(0);
+
+        var page = Open(1, "?tab=attempts");
+
+        Assert.Equal($"api/v1/checkpoints/{id}", page.Find("a[download]").GetAttribute("href"));
+        Assert.Contains("22.0 MiB", page.Markup);
+    }
+
+    [Fact]
+    public void Running_again_leads_to_the_new_run()
+    {
+        Runs.Add(1, r => r with { State = RunState.Succeeded });
+        var page = Open(1);
+
+        page.FindAll("button").Single(b => b.TextContent.Trim() == "Run again").Click();
+
+        Assert.EndsWith("runs/99", Navigation.Uri);
+    }
+
+    private IRenderedComponent<RunPage> Open(long id, string query = "") => Open<RunPage>($"runs/{id}{query}", p => p.Add(r => r.Id, id));
+}

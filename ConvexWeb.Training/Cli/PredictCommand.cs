@@ -1,0 +1,38 @@
+using System.CommandLine;
+using ConvexWeb.Training.Engine;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Cli;
+
+/// <summary><c>predict CHECKPOINT --input X --output Y</c>: logits of a stored input <c>x</c>, float32 as the network takes it, in eval mode.</summary>
+internal static class PredictCommand
+{
+    private const int BatchSize = 1000;
+
+    public static Command Create()
+    {
+        var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A .safetensors checkpoint" };
+        var input = new Option<string>("--input") { Description = "safetensors file with the tensor x: float32 [N, C, H, W] or [N, d], preprocessed", Required = true };
+        var output = new Option<string>("--output") { Description = "safetensors file that gets the tensor logits [N, K]", Required = true };
+        var command = new Command("predict", "Computes the logits of stored inputs.") { checkpoint, input, output };
+        command.SetAction(p => Run(p.GetValue(checkpoint)!, p.GetValue(input)!, p.GetValue(output)!));
+        return command;
+    }
+
+    private static int Run(string checkpoint, string input, string output)
+    {
+        foreach (var file in new[] { checkpoint, input })
+            if (!File.Exists(file)) throw new BadInputException($"There is no file {file}.");
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var (_, network) = Checkpoint.Open(checkpoint);
+        var (tensors, _) = SafeTensors.Load(input);
+        if (!tensors.TryGetValue("x", out var x)) throw new BadInputException($"{input} has no tensor x; it has {string.Join(", ", tensors.Keys)}.");
+        if (x.dtype != ScalarType.Float32 || x.ndim < 2) throw new BadInputException($"x must be float32 of at least 2 dimensions; it is {x}.");
+        var rows = x.shape[0];
+        var parts = new List<Tensor>();
+        for (long at = 0; at < rows; at += BatchSize) parts.Add(network.forward(x.narrow(0, at, Math.Min(BatchSize, rows - at))));
+        SafeTensors.Save(output, [("logits", cat([.. parts]))], new Dictionary<string, string>());
+        return ExitCodes.Done;
+    }
+}

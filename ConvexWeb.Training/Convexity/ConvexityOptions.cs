@@ -1,0 +1,26 @@
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Convexity;
+
+/// <summary>Which rule keeps the weights after the first affine layer non-negative, if any.</summary>
+public abstract record ConvexityOptions : ChoiceOptions;
+
+/// <summary>No constraint: the unconstrained twin.</summary>
+public sealed record NoConvexityOptions : ConvexityOptions;
+
+/// <summary>A constraint applied to stored weights after every optimizer step.</summary>
+public abstract record ConstraintOptions : ConvexityOptions
+{
+    [Parameter("Constrain the scale of batch normalisation too. The paper says it works without, but then the network is not certified convex.", Title = "Constrain BatchNorm scale")]
+    public bool ConstrainBnGamma { get; init; } = true;
+}
+
+/// <summary>w &lt; 0 → exp(w − eps).</summary>
+public sealed record ExpEpsOptions : ConstraintOptions
+{
+    [Parameter("A negative weight w becomes exp(w − eps); the paper uses 5.", Min = 0.1, Max = 50)]
+    public double Eps { get; init; } = 5;
+}
+
+/// <summary>w &lt; 0 → 0.</summary>
+public sealed record ClipOptions : ConstraintOptions;

@@ -1,0 +1,47 @@
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Datasets;
+
+/// <summary>Parameters that every data set has.</summary>
+public abstract record DataOptions : ChoiceOptions
+{
+    [Parameter("Use only the first images of the training split; empty: all.", Min = 2, Max = 10_000_000)]
+    public int? TrainLimit { get; init; }
+
+    [Parameter("Use only the first images of the test split; empty: all.", Min = 1, Max = 10_000_000)]
+    public int? TestLimit { get; init; }
+
+    [Parameter("auto: ZCA whitening with a convexity constraint (as in the paper), per-channel standardisation without.",
+        Allowed = ["auto", "none", "standardize", "zca"])]
+    public string Preprocessing { get; init; } = "auto";
+
+    [Parameter("Added to the eigenvalues in ZCA whitening, on pixels in [0, 1].", Min = 1e-6, Max = 10, Title = "ZCA eps")]
+    public double ZcaEps { get; init; } = 0.1;
+
+    [Parameter("Share of the training images held out for validation: the last of a seeded permutation.", Min = 0, Max = 0.9)]
+    public double Validation { get; init; }
+}
+
+public sealed record Cifar10Options : DataOptions;
+
+public sealed record Cifar100Options : DataOptions;
+
+public sealed record MnistOptions : DataOptions;
+
+public sealed record FashionMnistOptions : DataOptions;
+
+/// <summary>Parameters of <c>Glyphs</c>.</summary>
+public sealed record GlyphsOptions : DataOptions
+{
+    [Parameter("Training images to draw.", Min = 10, Max = 200_000)]
+    public int TrainSize { get; init; } = 4000;
+
+    [Parameter("Test images to draw.", Min = 10, Max = 200_000)]
+    public int TestSize { get; init; } = 2000;
+
+    [Parameter("Strength of the distortions; 0 draws the same strokes each time.", Min = 0, Max = 3)]
+    public double Distortion { get; init; } = 1;
+
+    [Parameter("Number of the collection: another number draws other images. Independent of the run's seed.", Min = 0, Max = 1_000_000)]
+    public int Collection { get; init; }
+}

@@ -1,0 +1,89 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>
+/// A run's state as one safetensors file. Network tensors have their PyTorch <c>state_dict</c> names; optimizer state is
+/// <c>optimizer/exp_avg/fc1.weight</c>, the random generator <c>generator/cpu</c>; the metadata holds spec, seed and progress as JSON.
+/// </summary>
+public static class Checkpoint
+{
+    private const string OptimizerPrefix = "optimizer/";
+    private const string GeneratorName = "generator/cpu";
+
+    public static void Save(string path, Spec spec, ulong seed, nn.Module network, Optimizer? optimizer, Progress progress)
+    {
+        using var scope = NewDisposeScope();
+        IEnumerable<(string, Tensor)> tensors = network.state_dict().Select(t => (t.Key, t.Value));
+        if (optimizer is not null) tensors = [.. tensors, .. optimizer.State(), (GeneratorName, Generator.Default.get_state())];
+        SafeTensors.Save(path, tensors, new Dictionary<string, string>
+        {
+            ["format"] = "pt",
+            ["spec"] = SpecWriter.ToJson(spec).ToJsonString(),
+            ["seed"] = seed.ToString(),
+            ["progress"] = JsonSerializer.Serialize(progress, EventWriter.Json),
+        });
+    }
+
+    /// <summary>Puts a checkpoint's state into a freshly built network and optimizer, and into the random generator.</summary>
+    /// <exception cref="SafeTensorsException">The file is damaged, or belongs to another spec or seed.</exception>
+    public static Progress Restore(string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer)
+    {
+        using var scope = NewDisposeScope();
+        var (tensors, metadata) = SafeTensors.Load(path);
+        if (metadata.GetValueOrDefault("spec") != SpecWriter.ToJson(spec).ToJsonString() || metadata.GetValueOrDefault("seed") != seed.ToString())
+            throw new SafeTensorsException($"{Path.GetFileName(path)} belongs to another spec or seed; start in an empty folder, or without --resume.");
+        Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
+        Copy(tensors, optimizer.State(), path);
+        Generator.Default.set_state(tensors[GeneratorName]);
+        var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventWriter.Json)!;
+        optimizer.ResumeAt(progress.Step);
+        return progress;
+    }
+
+    /// <summary>The spec of a checkpoint and a network with its weights, in eval mode.</summary>
+    public static (Spec Spec, nn.Module<Tensor, Tensor> Network) Open(string path)
+    {
+        using var scope = NewDisposeScope();
+        var (tensors, metadata) = SafeTensors.Load(path);
+        var reading = SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "");
+        if (reading.Spec is not { } spec) throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
+        var network = Models.ModelFactory.Build(spec);
+        Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
+        network.eval();
+        return (spec, network);
+    }
+
+    /// <summary>Hash over names, shapes and bytes of the network's tensors.</summary>
+    public static string WeightsSha256(nn.Module network)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (name, tensor) in network.state_dict().OrderBy(t => t.Key, StringComparer.Ordinal))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{name}[{string.Join(',', tensor.shape)}]"));
+            hash.AppendData(tensor.detach().cpu().contiguous().bytes);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>Whether a tensor of a checkpoint belongs to the network, not to the training state.</summary>
+    public static bool IsWeight(string name) => !name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) && name != GeneratorName;
+
+    private static void Copy(Dictionary<string, Tensor> from, IEnumerable<(string Name, Tensor Value)> to, string path)
+    {
+        using var quiet = no_grad();
+        foreach (var (name, target) in to)
+        {
+            if (!from.TryGetValue(name, out var stored)) throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {name}.");
+            if (!stored.shape.SequenceEqual(target.shape)) throw new SafeTensorsException($"{Path.GetFileName(path)}: {name} is {stored}, the network's is {target}.");
+            target.copy_(stored);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Threading.Channels;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>
+/// Writes events as JSON lines on a thread of its own: each first to the journal, then to the live stream. The training thread only hands them over.
+/// The journal is what counts: whoever follows the live stream may lose it and read the journal.
+/// </summary>
+public sealed class EventWriter : IDisposable
+{
+    public static JsonSerializerOptions Json { get; } = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    private readonly Channel<object> queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly FileStream? journal;
+    private readonly Action<TrainingEvent, string>? live;
+    private readonly TimeProvider clock;
+    private readonly Thread thread;
+    private long lines;
+    private Exception? broken;
+
+    /// <param name="path">The journal, appended to; null for none.</param>
+    /// <param name="live">Gets each event and its line once the journal has it.</param>
+    public EventWriter(string? path, Action<TrainingEvent, string>? live, TimeProvider clock)
+    {
+        this.live = live;
+        this.clock = clock;
+        if (path is not null) journal = Open(path, out lines);
+        thread = new Thread(Run) { Name = "events", IsBackground = true };
+        thread.Start();
+    }
+
+    public void Report(TrainingEvent happened) => queue.Writer.TryWrite(happened with { At = clock.GetUtcNow() });
+
+    /// <summary>Waits until everything reported so far is in the journal. A checkpoint may say "step n" only after the journal says it.</summary>
+    /// <exception cref="IOException">The journal cannot be written, for example because the disk is full.</exception>
+    public void Drain()
+    {
+        using var reached = new ManualResetEventSlim();
+        if (queue.Writer.TryWrite(reached)) reached.Wait();
+        if (broken is not null) throw new IOException($"The journal cannot be written: {broken.Message}", broken);
+    }
+
+    private void Run()
+    {
+        while (queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            while (queue.Reader.TryRead(out var item))
+            {
+                if (item is TrainingEvent happened) Write(happened);
+                else ((ManualResetEventSlim)item).Set();
+            }
+        }
+    }
+
+    private void Write(TrainingEvent happened)
+    {
+        try
+        {
+            var line = JsonSerializer.Serialize(happened with { N = lines + 1 }, Json);
+            if (journal is not null)
+            {
+                journal.Write(Encoding.UTF8.GetBytes(line + "\n"));
+                journal.Flush();
+            }
+            lines++;
+            live?.Invoke(happened, line);
+        }
+        catch (IOException e)
+        {
+            broken ??= e;
+        }
+    }
+
+    // A crash may have left half a line at the end: it goes, since nothing after it was promised.
+    private static FileStream Open(string path, out long lines)
+    {
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        lines = 0;
+        var whole = 0L;
+        var buffer = new byte[1 << 16];
+        for (int read; (read = file.Read(buffer)) > 0;)
+        {
+            for (var i = 0; i < read; i++)
+            {
+                if (buffer[i] != '\n') continue;
+                lines++;
+                whole = file.Position - read + i + 1;
+            }
+        }
+        file.SetLength(whole);
+        file.Position = whole;
+        return file;
+    }
+
+    public void Dispose()
+    {
+        queue.Writer.TryComplete();
+        thread.Join();
+        journal?.Dispose();
+    }
+}

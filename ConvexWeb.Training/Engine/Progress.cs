@@ -1,0 +1,32 @@
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>Where a run is: all of it that is not a tensor. Stored in the checkpoint, so that a resumed run goes on as if it had not stopped.</summary>
+public sealed record Progress
+{
+    /// <summary>Steps done.</summary>
+    public long Step { get; init; }
+
+    /// <summary>Epochs done.</summary>
+    public int Epoch { get; init; }
+
+    /// <summary>Steps done in the epoch under way.</summary>
+    public long StepInEpoch { get; init; }
+
+    /// <summary>Since the last point: sum of losses times images, images classified right, images.</summary>
+    public double RunningLoss { get; init; }
+    public long RunningCorrect { get; init; }
+    public long RunningImages { get; init; }
+
+    /// <summary>Score of the best evaluation (higher is better), its epoch and its metrics.</summary>
+    public double? BestScore { get; init; }
+    public int BestEpoch { get; init; }
+    public IReadOnlyDictionary<string, double> Best { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Metrics of the last evaluation.</summary>
+    public IReadOnlyDictionary<string, double> Latest { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>Evaluations since the best one.</summary>
+    public int SinceBest { get; init; }
+
+    public double TrainSeconds { get; init; }
+}

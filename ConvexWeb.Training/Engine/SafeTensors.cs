@@ -1,0 +1,138 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>A file that is not valid safetensors.</summary>
+public sealed class SafeTensorsException(string message) : Exception(message);
+
+/// <summary>
+/// The safetensors format: 8 bytes little-endian length, a JSON header of that length, then the tensors' bytes. No code is ever loaded from a file.
+/// </summary>
+public static class SafeTensors
+{
+    private const int MaxHeader = 16 << 20;
+
+    private static readonly (string Name, ScalarType Type)[] Types =
+    [
+        ("F32", ScalarType.Float32), ("F64", ScalarType.Float64), ("I64", ScalarType.Int64), ("I32", ScalarType.Int32), ("U8", ScalarType.Byte), ("BOOL", ScalarType.Bool),
+    ];
+
+    /// <summary>Writes beside the target and renames, so that a crash leaves the old file or the new one, never half of one.</summary>
+    public static void Save(string path, IEnumerable<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        var ready = tensors.Select(t => (t.Name, Value: t.Value.detach().cpu().contiguous())).ToList();
+        var header = new JsonObject { ["__metadata__"] = new JsonObject(metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))) };
+        var offset = 0L;
+        foreach (var (name, value) in ready)
+        {
+            var bytes = value.numel() * value.element_size();
+            header[name] = new JsonObject
+            {
+                ["dtype"] = Types.First(t => t.Type == value.dtype).Name,
+                ["shape"] = new JsonArray([.. value.shape.Select(s => (JsonNode)s)]),
+                ["data_offsets"] = new JsonArray(offset, offset + bytes),
+            };
+            offset += bytes;
+        }
+        var json = JsonSerializer.SerializeToUtf8Bytes(header);
+        var padded = (json.Length + 7) / 8 * 8;
+
+        var temporary = path + ".tmp";
+        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
+        {
+            Span<byte> length = stackalloc byte[8];
+            BinaryPrimitives.WriteInt64LittleEndian(length, padded);
+            file.Write(length);
+            file.Write(json);
+            for (var i = json.Length; i < padded; i++) file.WriteByte((byte)' ');
+            foreach (var (_, value) in ready) file.Write(value.bytes);
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>The metadata alone.</summary>
+    public static IReadOnlyDictionary<string, string> ReadMetadata(string path)
+    {
+        using var file = File.OpenRead(path);
+        using var header = Header(file, path, out _);
+        return Metadata(header.RootElement);
+    }
+
+    /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
+    /// <exception cref="SafeTensorsException">The header or an offset is not valid.</exception>
+    public static (Dictionary<string, Tensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Load(string path)
+    {
+        using var file = File.OpenRead(path);
+        using var header = Header(file, path, out var start);
+        var tensors = new Dictionary<string, Tensor>();
+        foreach (var entry in header.RootElement.EnumerateObject())
+        {
+            if (entry.Name == "__metadata__") continue;
+            try
+            {
+                tensors[entry.Name] = Read(file, start, entry.Value);
+            }
+            catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException or SafeTensorsException or OverflowException)
+            {
+                foreach (var tensor in tensors.Values) tensor.Dispose();
+                throw new SafeTensorsException($"{Path.GetFileName(path)}: the tensor {entry.Name} is not valid ({e.Message}).");
+            }
+        }
+        return (tensors, Metadata(header.RootElement));
+    }
+
+    private static Tensor Read(FileStream file, long start, JsonElement entry)
+    {
+        var name = entry.GetProperty("dtype").GetString();
+        var type = Types.FirstOrDefault(t => t.Name == name);
+        if (type.Name is null) throw new SafeTensorsException($"the type {name} is not supported");
+        var shape = entry.GetProperty("shape").EnumerateArray().Select(s => s.GetInt64()).ToArray();
+        var offsets = entry.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64()).ToArray();
+        if (shape.Any(s => s < 0) || offsets is not [>= 0, _] || offsets[1] < offsets[0] || start + offsets[1] > file.Length)
+            throw new SafeTensorsException("its shape or offsets lie outside the file");
+        var tensor = empty(shape, type.Type);
+        if (checked(tensor.numel() * tensor.element_size()) != offsets[1] - offsets[0])
+        {
+            tensor.Dispose();
+            throw new SafeTensorsException("its shape and its bytes do not agree");
+        }
+        file.Position = start + offsets[0];
+        if (offsets[1] > offsets[0]) file.ReadExactly(tensor.bytes);
+        return tensor;
+    }
+
+    private static JsonDocument Header(FileStream file, string path, out long start)
+    {
+        var name = Path.GetFileName(path);
+        Span<byte> prefix = stackalloc byte[8];
+        if (file.Length < 8) throw new SafeTensorsException($"{name} is too short to be a safetensors file.");
+        file.ReadExactly(prefix);
+        var length = BinaryPrimitives.ReadInt64LittleEndian(prefix);
+        if (length is < 2 or > MaxHeader || length > file.Length - 8) throw new SafeTensorsException($"{name} is not a safetensors file: its header length is {length}.");
+        var json = new byte[length];
+        file.ReadExactly(json);
+        start = 8 + length;
+        try
+        {
+            var document = JsonDocument.Parse(json);
+            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
+            document.Dispose();
+        }
+        catch (JsonException)
+        {
+            // Reported below, as any header that is no object.
+        }
+        throw new SafeTensorsException($"{name} is not a safetensors file: its header is not a JSON object.");
+    }
+
+    private static Dictionary<string, string> Metadata(JsonElement header)
+        => header.TryGetProperty("__metadata__", out var metadata) && metadata.ValueKind == JsonValueKind.Object
+            ? metadata.EnumerateObject().ToDictionary(m => m.Name, m => m.Value.ToString())
+            : [];
+}

@@ -1,0 +1,229 @@
+using System.Security.Cryptography;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Schedules;
+using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>What a training is given besides its spec.</summary>
+/// <param name="Folder">Where checkpoints go; null keeps nothing.</param>
+public sealed record TrainerSettings(ulong Seed, Device Device, string? Folder, bool Resume, TimeProvider Clock)
+{
+    /// <summary>Least time between two checkpoints of the last state; the end and a stop always write one.</summary>
+    public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>False trains with plain tensor operations instead of the fused kernels.</summary>
+    public bool Fused { get; init; } = true;
+}
+
+/// <summary>The training loop: seed, build, epochs of { steps; evaluate; checkpoint; report }.</summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly Spec spec;
+    private readonly TrainerSettings settings;
+    private readonly TrainingData data;
+    private readonly EventWriter events;
+    private readonly Constraint constraint;
+    private readonly Optimizer optimizer;
+    private readonly long stepsPerEpoch;
+    private readonly long pointsEvery;
+    private readonly RunningMean running;
+    private Progress progress = new();
+    private long lastCheckpoint;
+
+    public Trainer(Spec spec, TrainerSettings settings, TrainingData data, EventWriter events)
+    {
+        this.spec = spec;
+        this.settings = settings;
+        this.data = data;
+        this.events = events;
+        Generator.Default.manual_seed(RandomStreams.Init(settings.Seed));
+        Network = ModelFactory.Build(spec);
+        TorchSharp.ModuleExtensionMethods.to(Network, settings.Device);
+        constraint = Constraint.Of(spec);
+        optimizer = new Optimizer(Network, StepRule.Of(spec.Optimizer), constraint, settings.Fused);
+        stepsPerEpoch = Batching.StepsPerEpoch(data.Train.Count, spec.Training.BatchSize);
+        pointsEvery = spec.Training.PointsEvery ?? Math.Max(1, stepsPerEpoch / 20);
+        running = new RunningMean(settings.Device);
+        Generator.Default.manual_seed(RandomStreams.Dropout(settings.Seed));
+    }
+
+    public nn.Module<Tensor, Tensor> Network { get; }
+
+    private string LastFile => Path.Combine(settings.Folder!, "last.safetensors");
+
+    /// <summary>Trains to the end, or until <paramref name="stop"/>: then the state is stored and a stopped event reported. True at the end.</summary>
+    public bool Run(CancellationToken stop)
+    {
+        var resumed = settings.Resume && File.Exists(LastFile);
+        if (resumed)
+        {
+            progress = Checkpoint.Restore(LastFile, spec, settings.Seed, Network, optimizer);
+            running.Restore(progress);
+        }
+        lastCheckpoint = settings.Clock.GetTimestamp();
+        var description = Description.Of(spec);
+        events.Report(new StartedEvent(progress.Step, resumed, settings.Device.ToString(), get_num_threads(), description.Parameters, stepsPerEpoch, stepsPerEpoch * spec.Training.Epochs)
+        {
+            LabelsSha256 = data.Labels.Sha256,
+            WrongLabels = data.Labels.WrongShare,
+        });
+
+        var ended = Ended();
+        while (ended is null)
+        {
+            // A stop leaves the epoch where it is, its evaluation included: a resumed run goes on there.
+            if (!TrainEpoch(stop)) return false;
+            var epoch = progress.Epoch + 1;
+            var due = epoch == spec.Training.Epochs || epoch % spec.Training.EvaluateEvery == 0;
+            if (due && !Evaluate(epoch, stop)) return Pause();
+            progress = progress with { Epoch = epoch, StepInEpoch = 0 };
+            ended = Ended();
+            if (ended is not null || settings.Clock.GetElapsedTime(lastCheckpoint) >= settings.CheckpointEvery) SaveLast();
+        }
+        Finish(ended);
+        return true;
+    }
+
+    /// <summary>Seconds that one epoch's steps take, points included and evaluation left out: for the benchmark.</summary>
+    internal double TimeOneEpoch()
+    {
+        TrainEpoch(CancellationToken.None);
+        return progress.TrainSeconds;
+    }
+
+    private bool TrainEpoch(CancellationToken stop)
+    {
+        Network.train();
+        using var order = from_array(RandomStreams.Shuffle(settings.Seed, progress.Epoch, data.Train.Count).Select(i => (long)i).ToArray()).to(settings.Device);
+        var clock = settings.Clock.GetTimestamp();
+        var pointClock = clock;
+        while (progress.StepInEpoch < stepsPerEpoch)
+        {
+            if (stop.IsCancellationRequested)
+            {
+                progress = progress with { TrainSeconds = progress.TrainSeconds + settings.Clock.GetElapsedTime(clock).TotalSeconds };
+                return Pause();
+            }
+            Step(order);
+            progress = progress with { Step = progress.Step + 1, StepInEpoch = progress.StepInEpoch + 1 };
+            if (progress.StepInEpoch % pointsEvery == 0)
+            {
+                ReportPoint(settings.Clock.GetElapsedTime(pointClock));
+                pointClock = settings.Clock.GetTimestamp();
+            }
+        }
+        progress = progress with { TrainSeconds = progress.TrainSeconds + settings.Clock.GetElapsedTime(clock).TotalSeconds };
+        return true;
+    }
+
+    private void Step(Tensor order)
+    {
+        using var scope = NewDisposeScope();
+        var start = progress.StepInEpoch * spec.Training.BatchSize;
+        var index = order.narrow(0, start, Math.Min(spec.Training.BatchSize, data.Train.Count - start));
+        var (images, labels) = data.Train.Batch(index);
+        var logits = Network.forward(images); // [B, K]
+        var loss = nn.functional.cross_entropy(logits, labels, label_smoothing: spec.Training.LabelSmoothing);
+        loss.backward();
+        optimizer.Step(LearningRateNow());
+        running.Add(loss, logits, labels);
+    }
+
+    private double LearningRateNow() => spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step, stepsPerEpoch, spec.Training.Epochs);
+
+    private void ReportPoint(TimeSpan elapsed)
+    {
+        var (loss, accuracy, images) = running.Take();
+        var values = new Dictionary<string, double>
+        {
+            ["train/loss_running"] = loss,
+            ["train/accuracy_running"] = accuracy,
+            ["lr"] = spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step - 1, stepsPerEpoch, spec.Training.Epochs),
+            ["samples_per_second"] = images / Math.Max(elapsed.TotalSeconds, 1e-9),
+        };
+        events.Report(new PointsEvent(progress.Step, (double)progress.Step / stepsPerEpoch, values));
+    }
+
+    /// <summary>Measures whole splits and reports; false when stopped in between, which changes nothing.</summary>
+    private bool Evaluate(int epoch, CancellationToken stop)
+    {
+        if (Evaluation.Of(Network, data.Train, stop) is not { } train || Evaluation.Of(Network, data.Test, stop) is not { } test) return false;
+        Evaluation? validation = null;
+        if (data.Validation is { } held && (validation = Evaluation.Of(Network, held, stop)) is null) return false;
+        var values = new Dictionary<string, double>
+        {
+            ["train/accuracy"] = train.Accuracy,
+            ["test/accuracy"] = test.Accuracy,
+            ["gap"] = train.Accuracy - test.Accuracy,
+            ["train/loss"] = train.Loss,
+            ["test/loss"] = test.Loss,
+        };
+        if (validation is not null)
+        {
+            values["validation/accuracy"] = validation.Accuracy;
+            values["validation/loss"] = validation.Loss;
+        }
+        ConstraintMetrics.Add(values, Network, constraint);
+        events.Report(new EpochEvent(epoch, progress.Step, values));
+
+        // Without a validation split there is no honest choice by test accuracy: best then means the lowest training loss.
+        var score = validation?.Accuracy ?? -train.Loss;
+        var better = progress.BestScore is not { } best || score > best;
+        progress = progress with { Latest = values, SinceBest = better ? 0 : progress.SinceBest + 1 };
+        if (!better) return true;
+        progress = progress with { BestScore = score, BestEpoch = epoch, Best = values };
+        Save("best", withOptimizer: false);
+        return true;
+    }
+
+    private string? Ended()
+    {
+        if (progress.Epoch >= spec.Training.Epochs) return "all epochs done";
+        if (spec.Training.StopWhenFitted && progress.Latest.GetValueOrDefault("train/accuracy") >= 100) return "every training image is fitted";
+        if (spec.Training.Patience is { } patience && progress.SinceBest >= patience) return $"no better validation accuracy for {patience} evaluations";
+        return null;
+    }
+
+    private bool Pause()
+    {
+        SaveLast();
+        events.Report(new StoppedEvent(progress.Step));
+        return false;
+    }
+
+    private void Finish(string because)
+    {
+        var summary = new RunSummary("Succeeded", progress.Epoch, progress.Step, because, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds, Checkpoint.WeightsSha256(Network));
+        events.Report(new FinishedEvent(progress.Step, summary));
+    }
+
+    private void SaveLast()
+    {
+        progress = running.Store(progress);
+        Save("last", withOptimizer: true);
+        lastCheckpoint = settings.Clock.GetTimestamp();
+    }
+
+    private void Save(string kind, bool withOptimizer)
+    {
+        if (settings.Folder is null) return;
+        // If we die before the rename, the older checkpoint stands and its points are all in the journal.
+        events.Drain();
+        var file = Path.Combine(settings.Folder, kind + ".safetensors");
+        Checkpoint.Save(file, spec, settings.Seed, Network, withOptimizer ? optimizer : null, progress);
+        using var stream = File.OpenRead(file);
+        events.Report(new CheckpointEvent(kind, progress.Step, Path.GetFileName(file), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream))));
+    }
+
+    public void Dispose()
+    {
+        running.Dispose();
+        optimizer.Dispose();
+        Network.Dispose();
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json.Serialization;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>What a training says while it runs: one JSON line each.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(StartedEvent), "started")]
+[JsonDerivedType(typeof(PointsEvent), "points")]
+[JsonDerivedType(typeof(EpochEvent), "epoch")]
+[JsonDerivedType(typeof(MessageEvent), "message")]
+[JsonDerivedType(typeof(CheckpointEvent), "checkpoint")]
+[JsonDerivedType(typeof(FinishedEvent), "finished")]
+[JsonDerivedType(typeof(StoppedEvent), "stopped")]
+[JsonDerivedType(typeof(FailedEvent), "failed")]
+public abstract record TrainingEvent
+{
+    /// <summary>Line of the journal, from 1; set by the writer.</summary>
+    public long N { get; init; }
+
+    /// <summary>UTC; set by the writer.</summary>
+    public DateTimeOffset At { get; init; }
+}
+
+public sealed record StartedEvent(long Step, bool Resumed, string Device, int Threads, long Parameters, long StepsPerEpoch, long TotalSteps) : TrainingEvent
+{
+    /// <summary>Of the training labels after corruption.</summary>
+    public string? LabelsSha256 { get; init; }
+
+    /// <summary>Share of training labels that differ from the truth.</summary>
+    public double WrongLabels { get; init; }
+}
+
+/// <summary>Values of metrics at a step; <paramref name="Epoch"/> is a fraction.</summary>
+public sealed record PointsEvent(long Step, double Epoch, IReadOnlyDictionary<string, double> Values) : TrainingEvent;
+
+/// <summary>Evaluation after <paramref name="Epoch"/> epochs, on whole splits.</summary>
+public sealed record EpochEvent(int Epoch, long Step, IReadOnlyDictionary<string, double> Values) : TrainingEvent;
+
+public sealed record MessageEvent(string Level, string Text) : TrainingEvent;
+
+public sealed record CheckpointEvent(string Kind, long Step, string File, long Bytes, string Sha256) : TrainingEvent;
+
+public sealed record FinishedEvent(long Step, RunSummary Summary) : TrainingEvent;
+
+public sealed record StoppedEvent(long Step) : TrainingEvent;
+
+public sealed record FailedEvent(long Step, string Error) : TrainingEvent;
+
+/// <summary>What <c>summary.json</c> holds.</summary>
+/// <param name="Final">Metrics of the last evaluation.</param>
+/// <param name="Best">Metrics of the evaluation that <c>best.safetensors</c> was written after.</param>
+/// <param name="WeightsSha256">Hash over the network's tensors by name: two runs are the same run if it is equal.</param>
+public sealed record RunSummary(
+    string State, int Epochs, long Steps, string EndedBecause, IReadOnlyDictionary<string, double> Final, IReadOnlyDictionary<string, double> Best, int BestEpoch,
+    double TrainSeconds, string WeightsSha256);

@@ -1,0 +1,32 @@
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Schedules;
+
+/// <summary>The learning rate's factor over the run.</summary>
+public abstract record ScheduleOptions : ChoiceOptions;
+
+public sealed record ConstantScheduleOptions : ScheduleOptions;
+
+public sealed record CosineScheduleOptions : ScheduleOptions
+{
+    [Parameter("Epochs of linear warm-up.", Min = 0, Max = 10_000)]
+    public int WarmupEpochs { get; init; }
+
+    [Parameter("Factor at the end.", Min = 0, Max = 1)]
+    public double FinalFactor { get; init; }
+}
+
+public sealed record MultiStepScheduleOptions : ScheduleOptions
+{
+    [Parameter("Epochs after which the factor is multiplied, in increasing order.", Min = 1, Max = 100_000)]
+    public IReadOnlyList<int> Milestones { get; init; } = [5];
+
+    [Parameter("What it is multiplied by.", Min = 1e-6, Max = 1)]
+    public double Gamma { get; init; } = 0.1;
+}
+
+public sealed record ExponentialScheduleOptions : ScheduleOptions
+{
+    [Parameter("Factor per epoch.", Min = 0.01, Max = 1)]
+    public double Gamma { get; init; } = 0.95;
+}

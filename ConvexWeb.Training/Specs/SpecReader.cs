@@ -1,0 +1,122 @@
+using System.Reflection;
+using System.Text.Json;
+
+namespace ConvexWeb.Training.Specs;
+
+/// <summary>One wrong field: its dotted path, and one sentence that says what is allowed.</summary>
+public sealed record SpecProblem(string Path, string Message);
+
+/// <summary>A spec, or all of its problems.</summary>
+public sealed record SpecReading(Spec? Spec, IReadOnlyList<SpecProblem> Problems);
+
+/// <summary>The one way from JSON to a valid spec, used by form, API, command line and trainer alike. It finds every problem, not just the first.</summary>
+public static class SpecReader
+{
+    private const int MaxDepth = 16;
+
+    /// <summary>Reads JSON text; text that is not JSON is one problem with an empty path.</summary>
+    public static SpecReading Read(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
+            return Read(document.RootElement);
+        }
+        catch (JsonException e)
+        {
+            return new(null, [new("", $"The spec is not valid JSON (line {e.LineNumber + 1}, position {e.BytePositionInLine + 1}); it must be one JSON object.")]);
+        }
+    }
+
+    public static SpecReading Read(JsonElement json)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+            return new(null, [new("", $"The spec must be a JSON object with the sections {Words(Catalogue.Sections.Select(s => s.Key))}; got {Show(json)}.")]);
+
+        var problems = new List<SpecProblem>();
+        var spec = new Spec();
+        foreach (var field in Fields(json, "", problems))
+        {
+            if (Catalogue.Sections.FirstOrDefault(s => s.Key == field.Name) is not { } section)
+                problems.Add(new(field.Name, $"{field.Name} is not a section of a spec; the sections are {Words(Catalogue.Sections.Select(s => s.Key))}."));
+            else if (ReadSection(section, field.Value, problems) is { } options)
+                PropertyOf(section).SetValue(spec, options);
+        }
+        if (problems.Count == 0) problems.AddRange(SpecRules.Check(spec));
+        return problems.Count == 0 ? new(spec, []) : new(null, problems);
+    }
+
+    internal static PropertyInfo PropertyOf(Section section)
+        => typeof(Spec).GetProperties().Single(p => Schema.NameOf(p.Name) == section.Key);
+
+    private static object? ReadSection(Section section, JsonElement json, List<SpecProblem> problems)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+        {
+            var example = section.Choices.Count > 0 ? $", for example {{\"name\": \"{section.Choices[0].Name}\"}}" : "";
+            problems.Add(new(section.Key, $"{section.Key} must be an object{example}; got {Show(json)}."));
+            return null;
+        }
+        if (section.Options is { } plain) return Fill(plain, section.Key, section.Key, section.Parameters, json, problems);
+
+        var path = section.Key + ".name";
+        var names = Words(section.Choices.Select(c => c.Name));
+        if (!json.TryGetProperty("name", out var name))
+        {
+            problems.Add(new(path, $"{path} is missing; it must be one of {names}."));
+            return null;
+        }
+        if (name.ValueKind != JsonValueKind.String || section.Find(name.GetString()!) is not { } entry)
+        {
+            problems.Add(new(path, $"{path} must be one of {names}; got {Show(name)}."));
+            return null;
+        }
+        return Fill(entry.Options, section.Key, $"{section.Key} {entry.Name}", entry.Parameters, json, problems);
+    }
+
+    private static object? Fill(Type type, string path, string what, IReadOnlyList<Parameter> parameters, JsonElement json, List<SpecProblem> problems)
+    {
+        var options = Activator.CreateInstance(type)!;
+        var before = problems.Count;
+        foreach (var field in Fields(json, path, problems))
+        {
+            if (field.Name == "name" && typeof(ChoiceOptions).IsAssignableFrom(type)) continue;
+            var at = $"{path}.{field.Name}";
+            if (parameters.FirstOrDefault(p => p.Name == field.Name) is not { } parameter)
+                problems.Add(new(at, $"{at} is not a field of {what}; {(parameters.Count == 0 ? "it has none" : "its fields are " + Words(parameters.Select(p => p.Name)))}."));
+            else if (ParameterReader.Read(parameter, at, field.Value, problems) is var (ok, value) && ok)
+                parameter.Property.SetValue(options, value);
+        }
+        return problems.Count == before ? options : null;
+    }
+
+    // JSON allows a name twice and most readers take the last: here it is a problem, since one of the two was not meant.
+    private static IEnumerable<JsonProperty> Fields(JsonElement json, string path, List<SpecProblem> problems)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var field in json.EnumerateObject())
+        {
+            if (seen.Add(field.Name)) yield return field;
+            else
+            {
+                var at = path.Length == 0 ? field.Name : $"{path}.{field.Name}";
+                problems.Add(new(at, $"{at} is given more than once."));
+            }
+        }
+    }
+
+    internal static string Words(IEnumerable<string> words) => string.Join(", ", words);
+
+    /// <summary>A value as it stands in a message: short, whatever was sent.</summary>
+    internal static string Show(JsonElement value)
+    {
+        var text = value.ValueKind switch
+        {
+            JsonValueKind.Object => "an object",
+            JsonValueKind.Array => "a list",
+            JsonValueKind.Null => "null",
+            _ => value.GetRawText(),
+        };
+        return text.Length <= 40 ? text : text[..37] + "…";
+    }
+}

@@ -1,0 +1,41 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace ConvexWeb.Training.Specs;
+
+/// <summary>A spec as JSON, whole: every field filled in, in the catalogue's order.</summary>
+public static class SpecWriter
+{
+    public static JsonObject ToJson(Spec spec)
+    {
+        var json = new JsonObject();
+        foreach (var section in Catalogue.Sections)
+        {
+            var options = SpecReader.PropertyOf(section).GetValue(spec)!;
+            var fields = new JsonObject();
+            if (options is ChoiceOptions choice) fields["name"] = choice.Name;
+            foreach (var parameter in Schema.Of(options.GetType()))
+                fields[parameter.Name] = ValueToJson(parameter.Property.GetValue(options));
+            json[section.Key] = fields;
+        }
+        return json;
+    }
+
+    /// <summary>A parameter's value (int, double, bool, string, list of int or double, null) as JSON.</summary>
+    public static JsonNode? ValueToJson(object? value) => value switch
+    {
+        null => null,
+        int number => JsonValue.Create(number),
+        double number => JsonValue.Create(number),
+        bool truth => JsonValue.Create(truth),
+        string text => JsonValue.Create(text),
+        IEnumerable<int> list => new JsonArray([.. list.Select(n => (JsonNode)n)]),
+        IEnumerable<double> list => new JsonArray([.. list.Select(n => (JsonNode)n)]),
+        _ => throw new NotSupportedException(value.GetType().Name),
+    };
+
+    /// <summary>Same for specs that say the same: runs that differ in nothing but the seed share it.</summary>
+    public static string GroupKey(Spec spec)
+        => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ToJson(spec).ToJsonString())))[..16];
+}

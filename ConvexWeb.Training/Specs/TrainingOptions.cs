@@ -1,0 +1,26 @@
+namespace ConvexWeb.Training.Specs;
+
+/// <summary>How long to train and what to report.</summary>
+public sealed record TrainingOptions
+{
+    [Parameter("Passes over the training images.", Min = 1, Max = 100_000)]
+    public int Epochs { get; init; } = 10;
+
+    [Parameter("Images per step.", Min = 2, Max = 65_536)]
+    public int BatchSize { get; init; } = 64;
+
+    [Parameter("Share of the target spread evenly over all classes in the training objective; the reported losses stay plain cross-entropy.", Min = 0, Max = 0.9)]
+    public double LabelSmoothing { get; init; }
+
+    [Parameter("Epochs between evaluations of both whole splits.", Min = 1, Max = 1000)]
+    public int EvaluateEvery { get; init; } = 1;
+
+    [Parameter("Steps between points of the running loss; empty: about 20 an epoch.", Min = 1, Max = 1_000_000)]
+    public int? PointsEvery { get; init; }
+
+    [Parameter("Stop once every training image is classified as labelled (eval mode).")]
+    public bool StopWhenFitted { get; init; }
+
+    [Parameter("Stop when the validation accuracy has not improved for this many evaluations; needs a validation share.", Min = 1, Max = 10_000)]
+    public int? Patience { get; init; }
+}

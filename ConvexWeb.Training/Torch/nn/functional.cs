@@ -1,0 +1,43 @@
+using ConvexWeb.Training.Native;
+
+namespace TorchSharp;
+
+public static partial class torch
+{
+    public static partial class nn
+    {
+        /// <summary>Layers as functions.</summary>
+        public static class functional
+        {
+            public static Tensor linear(Tensor input, Tensor weights, Tensor? bias = null) => Dispatch.Tensor("aten::linear", input, weights, bias);
+
+            public static Tensor conv2d(Tensor input, Tensor weight, Tensor? bias = null, long[]? strides = null, long[]? padding = null, long[]? dilation = null, long groups = 1)
+                => Dispatch.Tensor("aten::conv2d", input, weight, bias, strides ?? [1, 1], padding ?? [0, 0], dilation ?? [1, 1], groups);
+
+            public static Tensor batch_norm(
+                Tensor input, Tensor running_mean, Tensor running_var, Tensor? weight = null, Tensor? bias = null, bool training = false, double momentum = 0.1, double eps = 1e-05)
+                => Dispatch.Tensor("aten::batch_norm", input, weight, bias, running_mean, running_var, training, momentum, eps, false);
+
+            public static Tensor relu(Tensor x, bool inplace = false) => x.relu();
+            public static Tensor elu(Tensor x, double alpha, bool inplace = false) => x.elu(alpha);
+            public static Tensor leaky_relu(Tensor input, double negative_slope = 0.01, bool inplace = false) => input.leaky_relu(negative_slope);
+            public static Tensor softplus(Tensor x, double beta = 1, double threshold = 20) => Dispatch.Tensor("aten::softplus", x, beta, threshold);
+            public static Tensor dropout(Tensor input, double p = 0.5, bool training = true, bool inplace = false) => Dispatch.Tensor("aten::dropout", input, p, training);
+            public static Tensor softmax(Tensor input, long dim, ScalarType? dtype = null) => input.softmax(dim, dtype);
+            public static Tensor log_softmax(Tensor x, long dim) => x.log_softmax(dim);
+
+            public static Tensor max_pool2d(Tensor input, long[] kernel_size, long[]? strides = null, long[]? padding = null, long[]? dilation = null, bool ceil_mode = false)
+                => Dispatch.Tensor("aten::max_pool2d", input, kernel_size, strides ?? kernel_size, padding ?? [0, 0], dilation ?? [1, 1], ceil_mode);
+
+            public static Tensor avg_pool2d(
+                Tensor input, long[] kernel_size, long[]? stride = null, long[]? padding = null, bool ceil_mode = false, bool count_include_pad = true, long? divisor_override = null)
+                => Dispatch.Tensor("aten::avg_pool2d", input, kernel_size, stride ?? kernel_size, padding ?? [0, 0], ceil_mode, count_include_pad, divisor_override);
+
+            public static Tensor adaptive_avg_pool2d(Tensor input, long[] output_size) => Dispatch.Tensor("aten::adaptive_avg_pool2d", input, output_size);
+
+            public static Tensor cross_entropy(
+                Tensor input, Tensor target, Tensor? weight = null, long ignore_index = -100, Reduction reduction = Reduction.Mean, double label_smoothing = 0)
+                => Dispatch.Tensor("aten::cross_entropy_loss", input, target, weight, (long)reduction, ignore_index, label_smoothing);
+        }
+    }
+}
