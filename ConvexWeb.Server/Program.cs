@@ -6,23 +6,26 @@ using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Live;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Server.Studies;
+using ConvexWeb.Server.Workers;
 
 try
 {
     var builder = WebApplication.CreateBuilder(args);
     var settings = builder.AddSettings();
-    builder.AddHttp(settings).Services.AddPersistence();
+    var worker = builder.AddWorkerSettings();
+    builder.AddHttp(settings).Services.AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker);
     if (settings.ServesWeb) builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddPages();
 
-    var app = builder.Build();
+    await using var app = builder.Build();
+    await app.PrepareDatabaseAsync();
     app.UseHttp(settings);
     if (settings.ServesWeb)
     {
         app.UseAccounts();
         app.MapSignInForms();
         app.MapApi();
-        app.MapApiReference();
         app.MapLive();
         app.MapPages<App>();
     }
@@ -32,6 +35,5 @@ try
 }
 catch (Exception problem) when (StartProblem.Explains(problem))
 {
-    await Console.Error.WriteLineAsync(StartProblem.Text(problem));
-    return 1;
+    return StartProblem.Tell(problem);
 }

@@ -8,7 +8,14 @@ public static class StartProblem
 {
     public static bool Explains(Exception problem) => problem is OptionsValidationException or ClusterException;
 
-    public static string Text(Exception problem) => problem is OptionsValidationException settings
+    /// <returns>The exit code.</returns>
+    public static int Tell(Exception problem)
+    {
+        Console.Error.WriteLine(Text(problem));
+        return 1;
+    }
+
+    private static string Text(Exception problem) => problem is OptionsValidationException settings
         ? "ConvexWeb cannot start with these settings:" + string.Concat(settings.Failures.Select(failure => $"{Environment.NewLine}  - {failure}"))
         : $"ConvexWeb cannot start: {problem.Message}";
 }

@@ -28,8 +28,9 @@ export class Board {
     this.runs = runs;
     this.host = host;
     this.withOthers = others;
+    const only = others ? null : charts.flatMap(name => kinds[name].lines.map(line => line.metric));
     for (const run of runs) {
-      this.#stores.set(run.id, new RunPoints(run.id, (metrics, batch) => this.#changed(metrics, batch)));
+      this.#stores.set(run.id, new RunPoints(run.id, (metrics, batch) => this.#changed(metrics, batch), only));
     }
     this.#build(charts);
     this.#undo.push(live.onState(state => this.#status(state)));

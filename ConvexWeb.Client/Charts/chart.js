@@ -15,7 +15,7 @@ export class Chart {
   #log = false;
   #seen = false;
   #stale = true;
-  #said = 0;
+  #said = -Infinity;
   #index = null;
 
   /** `board` gives runs, points(run, metric), axis and the sync key. */
@@ -39,7 +39,7 @@ export class Chart {
   #build() {
     const { kind } = this;
     this.host = el('div', { class: 'plot', tabindex: 0, role: 'group', 'aria-label': `${kind.title}: left and right keys move the cursor`, onkeydown: e => this.#key(e) });
-    this.empty = el('p', { class: 'plot-empty waiting' }, 'No points yet.');
+    this.empty = el('p', { class: 'plot-empty waiting' });
     this.legend = el('div', { class: this.board.runs.length > 1 ? 'legend many-runs' : 'legend' });
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
     this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': `${kind.title} as a table` });
@@ -87,6 +87,7 @@ export class Chart {
     this.#data = [x, ...values];
     this.empty.hidden = x.length > 0;
     this.empty.classList.toggle('waiting', !board.loaded);
+    this.empty.textContent = board.loaded ? 'No points yet.' : '';
     if (!this.#plot) this.#create();
     else if (zoom) {
       this.#plot.setData(this.#data, false);
@@ -136,7 +137,7 @@ export class Chart {
       width: Math.max(this.host.clientWidth, 100),
       height,
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, 20, 0, 0],
       cursor: {
         sync: { key: board.sync, setSeries: false },
         drag: { x: true, y: false, dist: 4 },
@@ -166,7 +167,7 @@ export class Chart {
     }, this.#data, this.host);
     this.canvas = this.host.querySelector('canvas');
     this.canvas.setAttribute('role', 'img');
-    this.#said = 0;
+    this.#said = -Infinity;
   }
 
   // Filled by hand and not with uPlot's bands, which fill in one direction only: the test line may lie above the train line.
@@ -177,7 +178,8 @@ export class Chart {
     ctx.beginPath();
     ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
     ctx.clip();
-    ctx.globalAlpha = 0.12;
+    // Many fills on one another would become a wall.
+    ctx.globalAlpha = Math.min(0.12, 0.6 / this.board.runs.length);
     for (let c = 0; c < this.#columns.length; c += 2) {
       if (this.board.hidden.has(this.#columns[c].run.id)) continue;
       const train = this.#data[c + 1], test = this.#data[c + 2];

@@ -17,10 +17,14 @@ export class RunPoints {
   #wanted = 0;
   #filling = null;
 
-  /** `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed. */
-  constructor(runId, changed) {
+  /**
+   * `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed.
+   * `only`, a list of metrics, leaves all others out; sequence numbers count them all the same.
+   */
+  constructor(runId, changed, only = null) {
     this.runId = runId;
     this.changed = changed;
+    this.only = only;
   }
 
   /** A batch from the hub. */
@@ -58,7 +62,8 @@ export class RunPoints {
   }
 
   async #get(after) {
-    const response = await fetch(new URL(`api/v1/runs/${this.runId}/points?after=${after}`, document.baseURI), {
+    const query = new URLSearchParams([['after', after], ...(this.only ?? []).map(metric => ['metrics', metric])]);
+    const response = await fetch(new URL(`api/v1/runs/${this.runId}/points?${query}`, document.baseURI), {
       credentials: 'same-origin',
       headers: { accept: 'application/json' },
     });
@@ -74,6 +79,7 @@ export class RunPoints {
     if (batch.rewind != null) this.#rewind(batch.rewind);
     const touched = new Set();
     for (const series of batch.series) {
+      if (this.only && !this.only.includes(series.metric)) continue;
       this.#append(series);
       touched.add(series.metric);
     }

@@ -68,11 +68,11 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
         busy = false;
     }
 
-    // Rows that are shown are read again; a run that is not shown may be a new one, so the page is.
+    // Rows that are shown are read again; a run that is not shown may be a new one, or one that now fits the state, so the page is.
     private async Task RefreshAsync(IReadOnlyList<long> changed)
     {
         if (rows is null) return;
-        if (changed.Count == 0 || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
+        if (changed.Count == 0 || Filter is not null || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
         {
             await LoadAsync(Math.Max(50, rows.Count));
             return;

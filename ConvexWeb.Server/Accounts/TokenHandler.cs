@@ -14,12 +14,14 @@ public sealed class TokenHandler(
     public const string SchemeName = "Token";
     public const string Claim = "token";
 
-    public static bool IsIn(HttpRequest request) => request.Headers.Authorization.ToString().StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whoever sends the header is judged by it alone: a token that is no good is not made up for by a cookie.</summary>
+    public static bool IsIn(HttpRequest request) => request.Headers.Authorization.Count > 0;
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (!IsIn(Request)) return AuthenticateResult.NoResult();
-        var secret = Request.Headers.Authorization.ToString()["Bearer ".Length..].Trim();
+        var header = Request.Headers.Authorization.ToString();
+        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)) return AuthenticateResult.NoResult();
+        var secret = header["Bearer ".Length..].Trim();
         if (!secret.StartsWith(ApiToken.Prefix, StringComparison.Ordinal)) return AuthenticateResult.Fail("Not a token of this server.");
 
         // The time of use is written at most once a minute: a client that polls must not turn every read into a write.

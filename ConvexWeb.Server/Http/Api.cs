@@ -1,12 +1,13 @@
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Catalog;
 using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Workers;
 
 namespace ConvexWeb.Server.Http;
 
 public static class Api
 {
-    /// <summary>/api/v1: everything that pages can do, for whoever is signed in or brings a token.</summary>
+    /// <summary>/api/v1: everything that pages can do, for whoever is signed in or brings a token; and its description.</summary>
     public static void MapApi(this IEndpointRouteBuilder routes)
     {
         var api = routes.MapGroup("/api/v1").RequireAuthorization().RequireRateLimiting(RateLimits.Api)
@@ -14,5 +15,7 @@ public static class Api
         api.MapCatalog();
         api.MapRuns();
         api.MapAccounts();
+        api.MapWorkers();
+        routes.MapApiReference();
     }
 }

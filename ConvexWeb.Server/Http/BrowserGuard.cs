@@ -33,7 +33,7 @@ public static class BrowserGuard
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
-        if (context.Request.Path.StartsWithSegments("/api") || context.Request.Path.StartsWithSegments("/welcome")) headers.CacheControl = "no-store";
+        if (context.Request.Path.StartsWithSegments("/api")) headers.CacheControl = "no-store";
     }
 
     /// <summary>

@@ -131,6 +131,7 @@ public static class OpenApiSetup
           <meta charset="utf-8" />
           <meta name="viewport" content="width=device-width, initial-scale=1" />
           <title>ConvexWeb API</title>
+          <link rel="icon" type="image/svg+xml" href="/_content/ConvexWeb.Client/icon.svg" />
           <link rel="stylesheet" href="/_content/ConvexWeb.Client/dist/swagger-ui/swagger-ui.css" />
         </head>
         <body>

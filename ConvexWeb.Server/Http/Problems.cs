@@ -77,8 +77,8 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         if (json.Message.Contains("missing required properties", StringComparison.Ordinal)) return new(path, $"Missing: {Quoted(json.Message)}.");
         if (json.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase)) return new(path, "A field stands twice in the JSON.");
         if (json.Message.Contains("maximum configured depth", StringComparison.Ordinal)) return new(path, "The JSON is nested too deeply.");
-        if (json.InnerException is null || path.Length == 0)
-            return new(path, $"The body is not valid JSON (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
+        if (json.InnerException is JsonException || path.Length == 0) // the reader itself gave up
+            return new("", $"The body is not valid JSON (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
         return new(path, $"{path} has a value of the wrong kind.");
     }
 

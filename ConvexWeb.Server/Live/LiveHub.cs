@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.SignalR;
 using Npgsql;
@@ -13,13 +12,10 @@ public sealed record WatchedRun(long Id, long LastSeq);
 /// <c>run(RunRow)</c> of those or, with the table, of all.
 /// </summary>
 [Authorize]
-public sealed class LiveHub(WatchList watched, LiveFeed feed, NpgsqlDataSource database) : Hub
+public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections connections, NpgsqlDataSource database) : Hub
 {
     public const string Table = "table";
     private const int MostRuns = 200;
-
-    /// <summary>Every open connection of this node, so that it can be closed when its session is over.</summary>
-    internal static ConcurrentDictionary<HubCallerContext, byte> Connections { get; } = new();
 
     public static string GroupOf(long runId) => $"run-{runId}";
 
@@ -57,13 +53,13 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, NpgsqlDataSource d
 
     public override Task OnConnectedAsync()
     {
-        Connections[Context] = 0;
+        connections.Add(Context);
         return base.OnConnectedAsync();
     }
 
     public override Task OnDisconnectedAsync(Exception? exception)
     {
-        Connections.TryRemove(Context, out _);
+        connections.Remove(Context);
         watched.Forget(Context.ConnectionId);
         return base.OnDisconnectedAsync(exception);
     }

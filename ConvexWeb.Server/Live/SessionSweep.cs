@@ -5,7 +5,7 @@ using Npgsql;
 namespace ConvexWeb.Server.Live;
 
 /// <summary>Closes hub connections whose session or token has ended since they were opened: signing out ends them too.</summary>
-public sealed class SessionSweep(SessionStore sessions, TimeProvider time, ILogger<SessionSweep> log) : BackgroundService
+public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, TimeProvider time, ILogger<SessionSweep> log) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
@@ -27,7 +27,7 @@ public sealed class SessionSweep(SessionStore sessions, TimeProvider time, ILogg
 
     public async Task SweepAsync(CancellationToken cancel)
     {
-        foreach (var connection in LiveHub.Connections.Keys)
+        foreach (var connection in connections.All)
         {
             if (!await sessions.IsAliveAsync(connection.User ?? new ClaimsPrincipal(), cancel)) connection.Abort();
         }

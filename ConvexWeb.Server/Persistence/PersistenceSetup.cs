@@ -20,9 +20,12 @@ public static class PersistenceSetup
         services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
         return services;
     }
+
+    /// <summary>Makes the database ready before anything starts that needs it.</summary>
+    public static Task PrepareDatabaseAsync(this WebApplication app) => app.Services.GetRequiredService<Database>().PrepareAsync(CancellationToken.None);
 }
 
-/// <summary>Makes the database ready before anything else starts, and takes a private one down after everything else has stopped.</summary>
+/// <summary>Has the database ready before anything else starts, and takes a private one down after everything else has stopped.</summary>
 public sealed class Database(IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, ILogger<Database> log)
     : IHostedLifecycleService, IAsyncDisposable
 {
@@ -33,17 +36,17 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
 
     public string ConnectionString => string.IsNullOrWhiteSpace(given) ? PrivateCluster.ConnectionString(Folder) : given;
 
-    public async Task StartingAsync(CancellationToken cancellationToken)
+    public async Task PrepareAsync(CancellationToken cancel)
     {
         if (string.IsNullOrWhiteSpace(given))
         {
-            cluster = await PrivateCluster.StartAsync(Folder, cancel: cancellationToken);
+            cluster = await PrivateCluster.StartAsync(Folder, cancel: cancel);
             log.LogInformation("Private database in {Folder} ({Ownership})", Folder, cluster.Owned ? "stopped with this server" : "kept by another process");
         }
 
         try
         {
-            var applied = await new Migrator(services.GetRequiredService<NpgsqlDataSource>()).ApplyAsync(cancellationToken);
+            var applied = await new Migrator(services.GetRequiredService<NpgsqlDataSource>()).ApplyAsync(cancel);
             if (applied > 0) log.LogInformation("Applied {Count} migrations", applied);
         }
         catch (NpgsqlException problem) when (problem is not PostgresException)
@@ -60,6 +63,7 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
         if (Interlocked.Exchange(ref cluster, null) is { } running) await running.DisposeAsync();
     }
 
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

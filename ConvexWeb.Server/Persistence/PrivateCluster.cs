@@ -78,6 +78,7 @@ public sealed class PrivateCluster : IAsyncDisposable
         if (ownership is null) return;
         if (await IsRunningAsync(CancellationToken.None))
             await user.RunAsync(binaries["pg_ctl"], ["stop", "-D", Files, "-m", "fast", "-w", "-t", "60"], CancellationToken.None);
+        if (Path.GetDirectoryName(SocketFolder) != Path.GetFullPath(folder) && Directory.Exists(SocketFolder)) Directory.Delete(SocketFolder, recursive: true);
         await ownership.DisposeAsync();
     }
 
@@ -177,13 +178,14 @@ public sealed class PrivateCluster : IAsyncDisposable
         }
     }
 
-    // A deep data folder would make the socket's path too long: then a short folder beside the system's temporary files, named by the path.
+    // A deep data folder would make the socket's path too long: then a short folder elsewhere, named by the path. Root's is where only root
+    // can make folders.
     private static string SocketFolderOf(string folder)
     {
         var inside = Path.Combine(Path.GetFullPath(folder), "socket");
         if (Encoding.UTF8.GetByteCount(inside + "/.s.PGSQL.5432") <= LongestSocketPath) return inside;
         var name = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder))))[..16];
-        return $"/tmp/convexweb-{Environment.UserName}-{name}";
+        return $"{(Environment.UserName == "root" && Directory.Exists("/run") ? "/run" : "/tmp")}/convexweb-{Environment.UserName}-{name}";
     }
 
     // pg_ctl hands the options to a shell.

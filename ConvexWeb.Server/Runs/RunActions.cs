@@ -23,7 +23,8 @@ public sealed class RunActions(NpgsqlDataSource database, IRunQueue queue)
                 state = case state when 'Queued' then 'Cancelled' else state end,
                 finished_at = case state when 'Queued' then now() else finished_at end
             where id = $1 and state in ('Queued', 'Running') returning state
-            """, connection, transaction) { Parameters = { new() { Value = id } } };
+            """, connection, transaction)
+        { Parameters = { new() { Value = id } } };
         var state = await update.ExecuteScalarAsync(cancel) as string;
         if (state is null) return await WhyNotAsync(connection, id, cancel);
 
@@ -47,7 +48,8 @@ public sealed class RunActions(NpgsqlDataSource database, IRunQueue queue)
             select study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
                    parameters, epochs, steps_per_epoch, total_steps, id, $2
             from runs where id = $1 returning id, priority, execution_group
-            """, connection, transaction) { Parameters = { new() { Value = id }, new() { Value = createdBy } } };
+            """, connection, transaction)
+        { Parameters = { new() { Value = id }, new() { Value = createdBy } } };
         QueuedRun run;
         await using (var reader = await insert.ExecuteReaderAsync(cancel))
         {

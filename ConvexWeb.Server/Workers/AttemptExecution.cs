@@ -48,31 +48,36 @@ public sealed class AttemptExecution(
         }
     }
 
-    // Reads on in the journals of earlier attempts, each from the line up to which it is stored. The last one may have come to its end without anybody
-    // having been there to say so; then nothing is left to train.
+    // Reads on in the journals of earlier attempts, each from the line up to which it is stored. The last one may have come to its end
+    // without anybody having been there to say so; then nothing is left to train.
     private async Task<AttemptEnd?> AdoptAsync(Assignment assignment, CancellationToken cancel)
     {
-        JournalEvent? last = null;
-        for (var earlier = 1; earlier < assignment.Attempt; earlier++)
+        if (assignment.Attempt == 1) return null;
+        var stored = await patience.TryAsync($"Run {assignment.RunId}", token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
+        JournalEvent? end = null;
+        foreach (var (earlier, line) in stored.Where(pair => pair.Key < assignment.Attempt).OrderBy(pair => pair.Key))
         {
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment.RunId, earlier));
             JournalBatch batch;
-            last = null;
+            end = null;
             do
             {
                 batch = journal.Read();
-                last = batch.Events.LastOrDefault() ?? last;
-                if (batch.Events.Count > 0 && !await WriteAsync(assignment, earlier, batch, [], announce: false, cancel)) return AttemptEnd.Lost;
+                end = EndIn(batch) ?? end;
+                var rest = batch with { Events = [.. batch.Events.Where(item => item.Line > line)] };
+                if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier, rest, [], announce: false, cancel)) return AttemptEnd.Lost;
             }
             while (batch.More);
         }
-        return last switch
+        return end switch
         {
             Finished => AttemptEnd.Succeeded,
             Failed failed => AttemptEnd.Failed(failed.Error),
             _ => null,
         };
     }
+
+    private static JournalEvent? EndIn(JournalBatch batch) => batch.Events.LastOrDefault(item => item is Finished or Failed or Stopped);
 
     private async Task<AttemptEnd> TrainAsync(Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
     {
@@ -88,14 +93,14 @@ public sealed class AttemptExecution(
         }
         await using var running = trainer;
 
-        using var limit = Limit.After(stop, settings.StopPatience, time);
+        using var limit = Limit.After(settings.StopPatience, time, stop);
         await using var asking = stop.Register(trainer.AskToStop);
         await using var killing = limit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
 
-        var last = await IngestAsync(assignment, trainer, fence, stop);
-        if (fence.IsCancellationRequested) return AttemptEnd.Lost;
-        return last switch
+        var (owned, end) = await IngestAsync(assignment, trainer, fence, stop);
+        if (!owned || fence.IsCancellationRequested) return AttemptEnd.Lost;
+        return end switch
         {
             Finished => AttemptEnd.Succeeded,
             Failed failed => AttemptEnd.Failed(failed.Error),
@@ -105,32 +110,29 @@ public sealed class AttemptExecution(
         };
     }
 
-    /// <returns>The last event of the journal, when the trainer has ended and all is stored.</returns>
-    private async Task<JournalEvent?> IngestAsync(Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
+    /// <returns>When the trainer has ended and all is stored: the event that says how. Not owned: the fence has refused a batch.</returns>
+    private async Task<(bool Owned, JournalEvent? End)> IngestAsync(Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
     {
-        using var limit = Limit.After(stop, settings.StopPatience + TimeSpan.FromSeconds(5), time);
+        using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment.RunId, assignment.Attempt));
-        JournalEvent? last = null;
+        JournalEvent? end = null;
         long announced = 0;
         while (true)
         {
             var ended = trainer.HasExited; // asked before reading, so that nothing can be written after the last reading
             var batch = journal.Read();
             var errors = trainer.TakeErrors();
-            last = batch.Events.LastOrDefault() ?? last;
+            end = EndIn(batch) ?? end;
             if (batch.Events.Count + errors.Count > 0)
             {
                 var announce = announced == 0 || time.GetElapsedTime(announced) > Announcement;
                 if (announce) announced = time.GetTimestamp();
                 if (!await WriteAsync(assignment, assignment.Attempt, batch, errors, announce, giveUp.Token))
-                {
-                    trainer.Kill();
-                    throw new OperationCanceledException("Fenced off");
-                }
+                    return (Owned: false, end); // the trainer is killed as it is disposed of
             }
             if (batch.More) continue;
-            if (ended) return last;
+            if (ended) return (Owned: true, end);
             await Task.Delay(Pause, time, CancellationToken.None);
             await trainer.ChangedAsync(Poll);
         }
@@ -159,7 +161,7 @@ public sealed class AttemptExecution(
             {
                 return;
             }
-            catch (Exception problem) when (Patience.IsOutage(problem))
+            catch (Exception problem) when (problem is not OperationCanceledException)
             {
                 log.LogDebug("Run {Run}: the lease could not be renewed: {Problem}", assignment.RunId, problem.Message);
             }

@@ -11,9 +11,6 @@ public sealed class Journal(string path)
     private long offset;
     private long line;
 
-    /// <summary>Lines up to this one are passed over.</summary>
-    public long Skip { get; init; }
-
     public JournalBatch Read()
     {
         var length = Fill();
@@ -23,7 +20,7 @@ public sealed class Journal(string path)
         int end;
         while ((end = text.Span.IndexOf((byte)'\n')) >= 0)
         {
-            if (++line > Skip && JournalEvent.Parse(text[..end], line) is { } found) events.Add(found);
+            if (JournalEvent.Parse(text[..end], ++line) is { } found) events.Add(found);
             offset += end + 1;
             text = text[(end + 1)..];
         }

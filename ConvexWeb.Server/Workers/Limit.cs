@@ -10,7 +10,7 @@ internal sealed class Limit : IDisposable
 
     public CancellationToken Token => source.Token;
 
-    public static Limit After(CancellationToken signal, TimeSpan grace, TimeProvider time)
+    public static Limit After(TimeSpan grace, TimeProvider time, CancellationToken signal)
     {
         var source = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
         return new(source, signal.Register(() => source.CancelAfter(grace)));

@@ -42,6 +42,17 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         return true;
     }
 
+    /// <summary>Attempt → the line of its journal up to which everything is stored.</summary>
+    public async Task<IReadOnlyDictionary<int, long>> StoredLinesAsync(long runId, CancellationToken cancel = default)
+    {
+        await using var command = database.CreateCommand("select number, journal_n from attempts where run_id = $1");
+        command.Parameters.Add(new() { Value = runId });
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        var lines = new Dictionary<int, long>();
+        while (await reader.ReadAsync(cancel)) lines[reader.GetInt32(0)] = reader.GetInt64(1);
+        return lines;
+    }
+
     private static async Task<Row?> LockAsync(NpgsqlConnection connection, Assignment owner, int attempt, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand(

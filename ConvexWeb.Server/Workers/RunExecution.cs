@@ -1,5 +1,4 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Runs;
 
 namespace ConvexWeb.Server.Workers;
 
@@ -20,6 +19,8 @@ public sealed class RunExecution(
     Leases leases, AttemptExecution attempts, RunningRuns running, DevicePool devices, Patience patience, WorkerSettings settings,
     TimeProvider time, ILogger<RunExecution> log)
 {
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+
     public async Task<RunEnd> RunAsync(long runId, CancellationToken stop)
     {
         using var registration = running.TryEnter(runId, out var cancelled);
@@ -30,7 +31,7 @@ public sealed class RunExecution(
             if (await ClaimAsync(runId, stopOrCancel.Token) is not { } assignment) return RunEnd.Done;
             return await TrainAsync(assignment, stopOrCancel.Token);
         }
-        catch (OperationCanceledException) when (stopOrCancel.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
             // Not yet ours, or no database to tell: the lease, if we have one, runs out and the next owner goes on from what is in the folder.
             return RunEnd.HandedBack;
@@ -64,11 +65,12 @@ public sealed class RunExecution(
             log.LogInformation("Run {Run}, attempt {Attempt}: {Outcome} {Reason}", current.RunId, current.Attempt, end.Outcome, end.Reason);
 
             // Telling has a limit only when we are to stop; otherwise it waits for as long as the database is away.
-            using var limit = Limit.After(stop, settings.StopPatience + TimeSpan.FromSeconds(5), time);
+            using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
             if (end.Outcome == Outcome.Died)
             {
                 if (await patience.TryAsync($"Run {current.RunId}", cancel => leases.RetryAsync(current, end.Reason ?? "", cancel), limit.Token) is not { } next) return RunEnd.Done;
                 current = next;
+                await Task.Delay(Breath, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 continue;
             }
             if (end.Outcome == Outcome.Lost) return RunEnd.Done;

@@ -16,7 +16,7 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
         string[] line =
         [
             .. Session, .. nice, .. worker.Trainer.Count > 0 ? worker.Trainer : Own(),
-            "train", "-", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device, "--threads", $"{worker.ThreadsPerSlot}",
+            "train", "-", "--stop-on-eof", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device, "--threads", $"{worker.ThreadsPerSlot}",
             "--data", Path.Combine(settings.Value.DataFolder, "datasets"), .. folder.Resumes ? (string[])["--resume"] : [],
         ];
         var start = new ProcessStartInfo(line[0], line[1..])

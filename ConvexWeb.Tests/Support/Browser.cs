@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Accounts;
 using Microsoft.Playwright;
 
 [assembly: AssemblyFixture(typeof(ConvexWeb.Tests.Support.Browser))]
@@ -15,14 +16,18 @@ public sealed class Browser : IAsyncDisposable
 
     private readonly Lazy<Task<(IPlaywright Driver, IBrowser Chromium)>> started = new(StartAsync);
 
-    /// <summary>A live page in a fresh context (own cookies and storage); its relative addresses belong to <paramref name="host"/>.</summary>
-    public async Task<IPage> OpenAsync(ServerHost host, string path = "/")
+    /// <summary>A fresh context (own cookies and storage) whose relative addresses belong to <paramref name="host"/>; nobody is signed in.</summary>
+    public async Task<IBrowserContext> ContextAsync(ServerHost host) => await (await started.Value).Chromium.NewContextAsync(new() { BaseURL = host.Address.ToString() });
+
+    /// <summary>A page in a fresh context in which <paramref name="user"/> is signed in; by default somebody new.</summary>
+    public async Task<IPage> OpenAsync(ServerHost host, string path = "/", User? user = null)
     {
-        var (_, chromium) = await started.Value;
-        var context = await chromium.NewContextAsync(new() { BaseURL = host.Address.ToString() });
+        using var forms = new Forms(host);
+        (await forms.SignInAsync((user ?? await host.AddUserAsync()).UserName!)).Dispose();
+        var context = await ContextAsync(host);
+        await context.AddCookiesAsync([new() { Name = forms.Session!.Name, Value = forms.Session.Value, Url = host.Address.ToString(), HttpOnly = true }]);
         var page = await context.NewPageAsync();
         await page.GotoAsync(path);
-        await page.Locator("[data-interactive]").WaitForAsync(); // before that, a click on the prerendered page is lost
         return page;
     }
 

@@ -29,7 +29,7 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
         {
             await DownloadAsync(url, file.Name, partial, progress, cancel);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException && !cancel.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException && !cancel.IsCancellationRequested)
         {
             throw new DatasetException(
                 $"{file.Name} could not be fetched from {url} ({e.Message}). Try again (it goes on where it stopped), set CONVEX_DATASET_MIRROR to a mirror, or put the official file into {folder} yourself.", e);
@@ -60,12 +60,17 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
         }
     }
 
+    /// <summary>How long a server may say nothing before the download counts as broken.</summary>
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(60);
+
     private async Task DownloadAsync(string url, string name, string partial, IProgress<FetchProgress>? progress, CancellationToken cancel)
     {
         var have = File.Exists(partial) ? new FileInfo(partial).Length : 0;
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
         if (have > 0) request.Headers.Range = new RangeHeaderValue(have, null);
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(Idle);
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
         // The part is already whole (or longer than the file): the checksum decides.
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable) return;
         response.EnsureSuccessStatusCode();
@@ -74,10 +79,11 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
         var total = response.Content.Headers.ContentLength + have;
 
         await using var to = new FileStream(partial, resumed ? FileMode.Append : FileMode.Create);
-        await using var from = await response.Content.ReadAsStreamAsync(cancel);
+        await using var from = await response.Content.ReadAsStreamAsync(patience.Token);
         var buffer = new byte[1 << 17];
-        for (int read; (read = await from.ReadAsync(buffer, cancel)) > 0;)
+        for (int read; (read = await from.ReadAsync(buffer, patience.Token)) > 0;)
         {
+            patience.CancelAfter(Idle);
             await to.WriteAsync(buffer.AsMemory(0, read), cancel);
             have += read;
             progress?.Report(new(name, have, total));

@@ -99,7 +99,8 @@ public sealed class Trainer : IDisposable
     private bool TrainEpoch(CancellationToken stop)
     {
         Network.train();
-        using var order = from_array(RandomStreams.Shuffle(settings.Seed, progress.Epoch, data.Train.Count).Select(i => (long)i).ToArray()).to(settings.Device);
+        using var shuffled = from_array(RandomStreams.Shuffle(settings.Seed, progress.Epoch, data.Train.Count).Select(i => (long)i).ToArray());
+        using var order = shuffled.to(settings.Device);
         var clock = settings.Clock.GetTimestamp();
         var pointClock = clock;
         while (progress.StepInEpoch < stepsPerEpoch)

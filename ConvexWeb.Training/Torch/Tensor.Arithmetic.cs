@@ -21,10 +21,12 @@ public static partial class torch
         public Tensor mul(Scalar target) => Dispatch.Tensor("aten::mul.Scalar", this, target);
         public Tensor mul_(Tensor target) => Dispatch.InPlace("aten::mul_.Tensor", this, target);
         public Tensor mul_(Scalar target) => Dispatch.InPlace("aten::mul_.Scalar", this, target);
-        public Tensor div(Tensor target) => Dispatch.Tensor("aten::div.Tensor", this, target);
-        public Tensor div(Scalar target) => Dispatch.Tensor("aten::div.Scalar", this, target);
-        public Tensor div_(Tensor target) => Dispatch.InPlace("aten::div_.Tensor", this, target);
-        public Tensor div_(Scalar target) => Dispatch.InPlace("aten::div_.Scalar", this, target);
+        public Tensor div(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => Dispatch.Tensor("aten::div.Tensor_mode", this, target, Word(rounding_mode));
+        public Tensor div(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => Dispatch.Tensor("aten::div.Scalar_mode", this, target, Word(rounding_mode));
+        public Tensor div_(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => Dispatch.InPlace("aten::div_.Tensor_mode", this, target, Word(rounding_mode));
+        public Tensor div_(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => Dispatch.InPlace("aten::div_.Scalar_mode", this, target, Word(rounding_mode));
+        private static string? Word(RoundingMode mode) => mode == RoundingMode.None ? null : mode.ToString();
+
         public Tensor addcmul_(Tensor tensor1, Tensor tensor2, Scalar value) => Dispatch.InPlace("aten::addcmul_", this, tensor1, tensor2, value);
         public Tensor addcdiv_(Tensor tensor1, Tensor tensor2, Scalar value) => Dispatch.InPlace("aten::addcdiv_", this, tensor1, tensor2, value);
         public Tensor pow(Scalar exponent) => Dispatch.Tensor("aten::pow.Tensor_Scalar", this, exponent);

@@ -56,6 +56,14 @@ public static partial class torch
         BFloat16 = 15,
     }
 
+    /// <summary>What a division does with the fraction.</summary>
+    public enum RoundingMode
+    {
+        None = 0,
+        trunc = 1,
+        floor = 2,
+    }
+
     public static ScalarType uint8 => ScalarType.Byte;
     public static ScalarType int32 => ScalarType.Int32;
     public static ScalarType int64 => ScalarType.Int64;

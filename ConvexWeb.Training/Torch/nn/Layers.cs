@@ -109,6 +109,15 @@ namespace TorchSharp.Modules
         public Tensor? num_batches_tracked { get; set; }
 
         protected abstract void ValidateInputDimensions(Tensor input);
+    }
+
+    /// <summary>Normalises with the batch's statistics while training, with the running ones in eval mode.</summary>
+    public abstract class BatchNorm : NormBase
+    {
+        private protected BatchNorm(string name, long numFeatures, double eps, double momentum, bool affine, bool trackRunningStats, Device? device, ScalarType? dtype)
+            : base(name, numFeatures, eps, momentum, affine, trackRunningStats, device, dtype)
+        {
+        }
 
         public override Tensor forward(Tensor input)
         {
@@ -119,14 +128,6 @@ namespace TorchSharp.Modules
                 count.add_(1);
             }
             return nn.functional.batch_norm(input, running_mean!, running_var!, weight, bias, training || !track_running_stats, momentum ?? 0.1, eps);
-        }
-    }
-
-    public abstract class BatchNorm : NormBase
-    {
-        private protected BatchNorm(string name, long numFeatures, double eps, double momentum, bool affine, bool trackRunningStats, Device? device, ScalarType? dtype)
-            : base(name, numFeatures, eps, momentum, affine, trackRunningStats, device, dtype)
-        {
         }
     }
 

@@ -107,6 +107,7 @@ namespace TorchSharp
                 internal void MoveTo(Device? device, ScalarType? type)
                 {
                     using var quiet = no_grad();
+                    using var scope = NewDisposeScope();
                     foreach (var (_, parameter) in ownParameters) parameter.Adopt(Converted(parameter, device, type));
                     foreach (var (_, buffer, _) in ownBuffers) buffer.Adopt(Converted(buffer, device, IsFloating(buffer) ? type : null));
                     foreach (var (_, child) in ownModules) child.MoveTo(device, type);

@@ -1,0 +1,16 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.SignalR;
+
+namespace ConvexWeb.Server.Live;
+
+/// <summary>Every hub connection of this node, so that it can be closed when its session is over.</summary>
+public sealed class OpenConnections
+{
+    private readonly ConcurrentDictionary<string, HubCallerContext> open = new(StringComparer.Ordinal);
+
+    public IEnumerable<HubCallerContext> All => open.Values;
+
+    public void Add(HubCallerContext connection) => open[connection.ConnectionId] = connection;
+
+    public void Remove(HubCallerContext connection) => open.TryRemove(connection.ConnectionId, out _);
+}

@@ -1,0 +1,19 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Runs;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace ConvexWeb.Server.Workers;
+
+public static class WorkersSetup
+{
+    /// <summary>What trains runs, on a node that does; and the list of workers, on a node that has pages.</summary>
+    public static IServiceCollection AddWorkers(this IServiceCollection services, Settings settings, WorkerSettings worker)
+    {
+        services.TryAddSingleton<RunFolders>();
+        services.AddSingleton<RunningRuns>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
+            .AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<AttemptExecution>().AddSingleton<RunExecution>();
+        if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
+        if (settings.Trains && worker.Enabled) services.AddHostedService<WorkerHeartbeat>();
+        return services;
+    }
+}

@@ -1,0 +1,132 @@
+using System.Net;
+using ConvexWeb.Tests.Support;
+using Dapper;
+
+namespace ConvexWeb.Tests.Accounts;
+
+public sealed class SignInTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task The_right_password_opens_a_session()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+
+        using var response = await browser.SignInAsync(user.UserName!, returnUrl: "/runs/1");
+
+        Assert.Equal("/runs/1", response.Headers.Location!.OriginalString);
+        Assert.True(browser.Session is { HttpOnly: true, Path: "/" });
+        Assert.Contains("samesite=lax", response.Headers.GetValues("Set-Cookie").Single(cookie => cookie.StartsWith("convex=", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/runs")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("http://evil.example/")]
+    [InlineData("//evil.example/")]
+    [InlineData("/\\evil.example")]
+    public async Task Nobody_is_sent_elsewhere_after_it(string returnUrl)
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        using var response = await browser.SignInAsync(user.UserName!, returnUrl: returnUrl);
+
+        Assert.Equal("/", response.Headers.Location!.OriginalString);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_and_an_unknown_name_look_the_same()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        using var wrong = await browser.SignInAsync(user.UserName!, "not the password");
+        using var unknown = await browser.SignInAsync("nobody-at-all", "not the password");
+
+        Assert.Equal("/signin?error=wrong&returnUrl=%2F", wrong.Headers.Location!.OriginalString);
+        Assert.Equal(wrong.Headers.Location, unknown.Headers.Location);
+        Assert.Null(browser.Session);
+    }
+
+    [Fact]
+    public async Task Guessing_locks_the_account_also_for_the_right_password()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        for (var i = 0; i < 8; i++) (await browser.SignInAsync(user.UserName!, "guess " + i)).Dispose();
+
+        using var response = await browser.SignInAsync(user.UserName!);
+
+        Assert.StartsWith("/signin?error=locked", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Null(browser.Session);
+    }
+
+    [Fact]
+    public async Task A_form_without_its_token_is_refused()
+    {
+        var user = await host.AddUserAsync();
+        using var client = host.Anonymous();
+        using var response = await client.PostAsync("/account/signin", new FormUrlEncodedContent([new("name", user.UserName!), new("password", ServerHost.Password)]));
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.False(response.Headers.Contains("Set-Cookie"));
+    }
+
+    [Fact]
+    public async Task Signing_out_ends_the_session_for_whoever_has_copied_the_cookie()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        using var thief = host.Anonymous();
+        thief.DefaultRequestHeaders.Add("Cookie", browser.CookieHeader);
+        Assert.Equal(HttpStatusCode.OK, (await thief.GetAsync("/api/v1/runs")).StatusCode);
+
+        using var response = await browser.PostAsync("/account/signout", user.Id);
+
+        Assert.Equal("/signin", response.Headers.Location!.OriginalString);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await thief.GetAsync("/api/v1/runs")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_session_ends_a_week_after_its_start_however_much_it_is_used()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        await using (var connection = await host.Database.OpenConnectionAsync())
+            await connection.ExecuteAsync("update sessions set created_at = now() - interval '8 days' where user_id = @Id", new { user.Id });
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await browser.Client.GetAsync("/api/v1/runs")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Neither_passwords_nor_session_secrets_are_stored()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        await using var connection = await host.Database.OpenConnectionAsync();
+
+        var stored = await connection.QuerySingleAsync<string>("select u::text || s.id from users u join sessions s on s.user_id = u.id where u.id = @Id", new { user.Id });
+
+        Assert.DoesNotContain(ServerHost.Password, stored, StringComparison.Ordinal);
+    }
+}
+
+public sealed class SlowHost(PostgresCluster cluster) : ServerHost(cluster)
+{
+    protected override IEnumerable<KeyValuePair<string, string>> Settings => [new("Convex:Limits:SignInsPerMinute", "5")];
+}
+
+public sealed class SignInLimitTests(SlowHost host) : IClassFixture<SlowHost>
+{
+    [Fact]
+    public async Task Too_many_tries_from_one_address_are_turned_away()
+    {
+        using var browser = new Forms(host);
+        for (var i = 0; i < 5; i++) (await browser.SignInAsync("somebody" + i)).Dispose();
+
+        using var response = await browser.SignInAsync("somebody else");
+
+        Assert.Equal("/signin?error=busy", response.Headers.Location!.OriginalString);
+    }
+}

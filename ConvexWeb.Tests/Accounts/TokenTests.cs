@@ -1,0 +1,100 @@
+using System.Net;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
+using Dapper;
+
+namespace ConvexWeb.Tests.Accounts;
+
+public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task A_token_acts_for_its_owner_until_it_is_revoked()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+
+        var made = await (await browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"laptop","daysValid":30}""")).ReadAsync<NewToken>(HttpStatusCode.Created);
+        using var client = host.WithToken(made.Secret);
+        Assert.StartsWith("cvx_", made.Secret, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.True((await browser.Client.GetAsync<List<TokenView>>("/api/v1/tokens")).Single() is { Name: "laptop", LastUsedAt: not null, ExpiresAt: not null });
+
+        Assert.Equal(HttpStatusCode.NoContent, (await browser.Client.DeleteAsync($"/api/v1/tokens/{made.Token.Id}")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await browser.Client.DeleteAsync($"/api/v1/tokens/{made.Token.Id}")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Only_its_hash_is_stored()
+    {
+        var secret = await host.TokenAsync(await host.AddUserAsync());
+        await using var connection = await host.Database.OpenConnectionAsync();
+
+        Assert.Equal(0, await connection.ExecuteScalarAsync<int>("select count(*) from api_tokens t where t::text like '%' || @secret || '%'", new { secret }));
+    }
+
+    [Fact]
+    public async Task An_expired_token_opens_nothing()
+    {
+        using var client = host.WithToken(await host.TokenAsync(await host.AddUserAsync(), expires: DateTimeOffset.UtcNow.AddSeconds(-1)));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/v1/runs")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("cvx_nonsense")]
+    [InlineData("nonsense")]
+    [InlineData("")]
+    public async Task An_unknown_token_opens_nothing_even_beside_a_good_cookie(string secret)
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/runs");
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + secret);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await browser.Client.SendAsync(request)).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_token_cannot_make_tokens()
+    {
+        using var client = await host.UserAsync();
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await client.PostJsonAsync("/api/v1/tokens", """{"name":"heir"}""")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Nobody_sees_or_revokes_the_tokens_of_others()
+    {
+        var owner = await host.AddUserAsync();
+        using var own = host.WithToken(await host.TokenAsync(owner));
+        var id = (await own.GetAsync<List<TokenView>>("/api/v1/tokens")).Single().Id;
+        using var other = await host.UserAsync(isAdmin: true);
+
+        Assert.DoesNotContain(await other.GetAsync<List<TokenView>>("/api/v1/tokens"), token => token.Id == id);
+        Assert.Equal(HttpStatusCode.NotFound, (await other.DeleteAsync($"/api/v1/tokens/{id}")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("{}", "")]
+    [InlineData("""{"name":null}""", "name")]
+    [InlineData("""{"name":""}""", "name")]
+    [InlineData("""{"name":"x","daysValid":0}""", "daysValid")]
+    [InlineData("""{"name":"x","daysValid":"week"}""", "daysValid")]
+    [InlineData("""{"name":"x","isAdmin":true}""", "isAdmin")]
+    [InlineData("""{"name":"x","name":"y"}""", "name")]
+    [InlineData("""{"name":""", "")]
+    public async Task A_malformed_request_gets_a_sentence_for_the_field(string json, string field)
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        using var response = await browser.Client.PostJsonAsync("/api/v1/tokens", json);
+
+        var problems = await response.ProblemsAsync();
+        Assert.True(problems.ContainsKey(field), string.Join(" ", problems.Select(problem => $"{problem.Key}: {problem.Value[0]}")));
+        Assert.DoesNotContain("System.", problems[field][0], StringComparison.Ordinal);
+    }
+}

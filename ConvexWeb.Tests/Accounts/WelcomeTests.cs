@@ -1,0 +1,107 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Tests.Support;
+using Dapper;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace ConvexWeb.Tests.Accounts;
+
+public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task The_set_up_link_makes_one_administrator_once_and_voids_all_other_such_links()
+    {
+        await using (var connection = await host.Database.OpenConnectionAsync()) await connection.ExecuteAsync("update users set is_admin = false");
+        var links = host.Services.GetServices<IHostedService>().OfType<SetupLink>().Single();
+        var (first, second) = (await links.IssueAsync(), await links.IssueAsync());
+        using var browser = new Forms(host);
+
+        using var made = await WelcomeAsync(browser, Token(first!), "ada");
+        using var again = await WelcomeAsync(new Forms(host), Token(first!), "eve");
+        using var other = await WelcomeAsync(new Forms(host), Token(second!), "mallory");
+
+        Assert.Equal("/", made.Headers.Location!.OriginalString);
+        Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/users")).StatusCode);
+        Assert.Contains("error=link", again.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Contains("error=link", other.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Null(await links.IssueAsync());
+    }
+
+    [Fact]
+    public async Task A_link_taken_by_two_at_once_makes_one_account()
+    {
+        var token = await InviteAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => WelcomeAsync(new Forms(host), token, $"racer{i}")));
+
+        Assert.Single(answers, answer => answer.Headers.Location!.OriginalString == "/");
+    }
+
+    [Theory]
+    [InlineData("bob", "short", "password-short")]
+    [InlineData("bob", "password1234", "password-common")]
+    [InlineData("robertson", "robertson is here", "password-name")]
+    [InlineData("x", "a quiet violet hill", "name")]
+    [InlineData("a b<c>", "a quiet violet hill", "name")]
+    public async Task A_refused_name_or_password_leaves_the_link_as_it_was(string name, string password, string error)
+    {
+        var token = await InviteAsync();
+        using var refused = await WelcomeAsync(new Forms(host), token, name, password);
+        using var accepted = await WelcomeAsync(new Forms(host), token, $"u{Guid.NewGuid():N}"[..10]);
+
+        Assert.EndsWith($"error={error}", refused.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Equal("/", accepted.Headers.Location!.OriginalString);
+    }
+
+    [Fact]
+    public async Task A_name_is_given_once_whatever_its_case()
+    {
+        await host.AddUserAsync("carol");
+        using var response = await WelcomeAsync(new Forms(host), await InviteAsync(), "CAROL");
+
+        Assert.EndsWith("error=name-taken", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_invitation_ends_after_a_day()
+    {
+        var token = await InviteAsync();
+        await using (var connection = await host.Database.OpenConnectionAsync())
+            await connection.ExecuteAsync("update invites set expires_at = now() - interval '1 second' where secret_hash = @hash", new { hash = Secret.Hash(token) });
+        using var response = await WelcomeAsync(new Forms(host), token, "late");
+
+        Assert.Contains("error=link", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Only_administrators_invite_and_whoever_is_invited_is_none()
+    {
+        using var user = await host.UserAsync();
+        Assert.Equal(HttpStatusCode.Forbidden, (await user.PostAsync("/api/v1/invites", null)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await user.GetAsync("/api/v1/users")).StatusCode);
+
+        using var browser = new Forms(host);
+        await WelcomeAsync(browser, await InviteAsync(), "guest1");
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await browser.Client.GetAsync("/api/v1/users")).StatusCode);
+        using var admin = await host.UserAsync(isAdmin: true);
+        Assert.Contains(await admin.GetAsync<List<UserView>>("/api/v1/users"), one => one is { Name: "guest1", IsAdmin: false });
+    }
+
+    private async Task<string> InviteAsync()
+    {
+        using var admin = await host.UserAsync(isAdmin: true);
+        return Token((string)(await (await admin.PostAsync("/api/v1/invites", null)).ReadAsync<JsonObject>())["link"]!);
+    }
+
+    private static string Token(string link)
+    {
+        Assert.StartsWith("http://127.0.0.1:", link, StringComparison.Ordinal);
+        return link[(link.IndexOf("token=", StringComparison.Ordinal) + 6)..];
+    }
+
+    private static Task<HttpResponseMessage> WelcomeAsync(Forms browser, string token, string name, string password = ServerHost.Password) =>
+        browser.PostAsync("/account/welcome", ("token", token), ("name", name), ("password", password));
+}

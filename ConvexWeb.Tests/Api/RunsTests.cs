@@ -1,0 +1,190 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
+using Dapper;
+
+namespace ConvexWeb.Tests.Api;
+
+public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task Pages_hold_every_run_once_newest_first_whatever_is_added_meanwhile()
+    {
+        using var client = await host.UserAsync();
+        var answer = await (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1,2,3,4,5,6]}""")).ReadAsync<JsonObject>(HttpStatusCode.Created);
+        var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
+
+        var seen = new List<long>();
+        string? after = null;
+        do
+        {
+            var page = await client.GetAsync<Page<RunRow>>($"/api/v1/runs?studyId={answer["studyId"]}&limit=3" + (after is null ? "" : $"&after={after}"));
+            Assert.Equal(7, page.Total);
+            seen.AddRange(page.Items.Select(run => run.Id));
+            await client.SubmitAsync();
+            after = page.Next;
+        }
+        while (after is not null);
+
+        Assert.Equal(ids.OrderDescending(), seen);
+    }
+
+    [Theory]
+    [InlineData("elephant", 2)]
+    [InlineData("ELEPH", 2)]
+    [InlineData("elephant exp_eps", 1)]
+    [InlineData("elephant glyphs mlp", 2)]
+    [InlineData("elephant%25", 0)]
+    [InlineData("eleph_nt", 0)]
+    public async Task Search_finds_runs_that_hold_every_word(string search, int expected)
+    {
+        using var client = await host.UserAsync();
+        if ((await client.GetAsync<Page<RunRow>>("/api/v1/runs?search=elephant")).Total == 0)
+            await client.PostJsonAsync("/api/v1/runs", $$$"""{"name":"Elephant memory","spec":{{{StoredRun.Spec}}},"grid":{"convexity.name":["none","exp_eps"]}}""");
+
+        Assert.Equal(expected, (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?search={search}")).Total);
+    }
+
+    [Fact]
+    public async Task Runs_are_listed_by_state_and_by_id()
+    {
+        using var client = await host.UserAsync();
+        var (first, second) = (await client.SubmitAsync(), await client.SubmitAsync());
+        await host.Database.StartAttemptAsync(second);
+
+        Assert.Contains((await client.GetAsync<Page<RunRow>>("/api/v1/runs?state=Running")).Items, run => run.Id == second && run.Worker == "worker-1");
+        Assert.DoesNotContain((await client.GetAsync<Page<RunRow>>("/api/v1/runs?state=Running")).Items, run => run.Id == first);
+        Assert.Equal([second, first], (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={first}&ids={second}")).Items.Select(run => run.Id));
+    }
+
+    [Theory]
+    [InlineData("state=Happy", "state")]
+    [InlineData("limit=0", "limit")]
+    [InlineData("limit=501", "limit")]
+    [InlineData("limit=many", "limit")]
+    [InlineData("limit=99999999999999999999", "limit")]
+    [InlineData("studyId=x", "studyId")]
+    [InlineData("ids=1&ids=x", "ids")]
+    [InlineData("after=x", "after")]
+    [InlineData("after=-1", "after")]
+    public async Task A_wrong_query_is_told_by_its_field(string query, string field)
+    {
+        using var client = await host.UserAsync();
+        using var response = await client.GetAsync($"/api/v1/runs?{query}");
+
+        Assert.EndsWith(".", Assert.Single((await response.ProblemsAsync())[field]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/v1/runs/99999999")]
+    [InlineData("GET", "/api/v1/runs/99999999/points")]
+    [InlineData("GET", "/api/v1/runs/99999999/log")]
+    [InlineData("GET", "/api/v1/runs/abc")]
+    [InlineData("POST", "/api/v1/runs/99999999/cancel")]
+    [InlineData("POST", "/api/v1/runs/99999999/rerun")]
+    [InlineData("GET", "/api/v1/nothing")]
+    public async Task What_is_not_there_is_a_problem_of_404(string method, string path)
+    {
+        using var client = await host.UserAsync();
+        using var response = await client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path));
+
+        Assert.Equal(404, (int)(await response.ReadAsync<JsonObject>(HttpStatusCode.NotFound))["status"]!);
+    }
+
+    [Fact]
+    public async Task A_queued_run_is_cancelled_at_once_and_taken_off_the_queue()
+    {
+        using var client = await host.UserAsync();
+        var id = await client.SubmitAsync();
+
+        var first = await (await client.PostAsync($"/api/v1/runs/{id}/cancel", null)).ReadAsync<ActionResult>();
+        using var second = await client.PostAsync($"/api/v1/runs/{id}/cancel", null);
+
+        Assert.True(first.Done);
+        Assert.Contains(id, host.Queue.Withdrawn);
+        var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
+        Assert.True(run.Row is { State: RunState.Cancelled, FinishedAt: not null, CancelRequested: true });
+        Assert.Contains("Cancelled", (string)(await second.ReadAsync<JsonObject>(HttpStatusCode.Conflict))["detail"]!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_running_run_is_asked_to_stop()
+    {
+        using var client = await host.UserAsync();
+        var id = await client.SubmitAsync();
+        await host.Database.StartAttemptAsync(id);
+
+        await (await client.PostAsync($"/api/v1/runs/{id}/cancel", null)).ReadAsync<ActionResult>();
+        await (await client.PostAsync($"/api/v1/runs/{id}/cancel", null)).ReadAsync<ActionResult>();
+
+        Assert.Contains(id, host.Queue.Interrupted);
+        Assert.DoesNotContain(id, host.Queue.Withdrawn);
+        Assert.True((await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row is { State: RunState.Running, CancelRequested: true });
+    }
+
+    [Fact]
+    public async Task A_rerun_is_a_new_run_of_the_same_spec_and_seed()
+    {
+        using var client = await host.UserAsync();
+        var id = await client.SubmitAsync(",\"seeds\":[17],\"priority\":8");
+
+        var answer = await (await client.PostAsync($"/api/v1/runs/{id}/rerun", null)).ReadAsync<ActionResult>(HttpStatusCode.Created);
+
+        var (old, copy) = (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}"), await client.GetAsync<RunDetail>($"/api/v1/runs/{answer.NewRunId}"));
+        Assert.Equal((old.Row.GroupKey, 17, RunState.Queued, (long?)id), (copy.Row.GroupKey, copy.Row.Seed, copy.Row.State, copy.RerunOf));
+        Assert.Equal(old.Spec.GetRawText(), copy.Spec.GetRawText());
+        Assert.Contains(host.Queue.Enqueued, run => run.RunId == copy.Row.Id && run.Priority == 8);
+    }
+
+    [Fact]
+    public async Task The_log_is_read_on_from_where_one_was()
+    {
+        using var client = await host.UserAsync();
+        var id = await client.SubmitAsync();
+        Assert.Empty(await client.GetAsync<List<LogLine>>($"/api/v1/runs/{id}/log"));
+        await using (var connection = await host.Database.OpenConnectionAsync())
+        {
+            await connection.ExecuteAsync(
+                "insert into log_lines (run_id, attempt, n, at, level, text) select @id, 1, n, now(), 'info', 'line ' || n from generate_series(1, 5) n", new { id });
+        }
+
+        var first = await client.GetAsync<List<LogLine>>($"/api/v1/runs/{id}/log?limit=3");
+        var rest = await client.GetAsync<List<LogLine>>($"/api/v1/runs/{id}/log?after={first[^1].Id}");
+
+        Assert.Equal(["line 1", "line 2", "line 3"], first.Select(line => line.Text));
+        Assert.Equal(["line 4", "line 5"], rest.Select(line => line.Text));
+    }
+
+    [Fact]
+    public async Task Newest_values_and_history_come_with_the_row_also_when_they_are_not_numbers()
+    {
+        using var client = await host.UserAsync();
+        var id = await client.SubmitAsync();
+        await using (var connection = await host.Database.OpenConnectionAsync())
+        {
+            await connection.ExecuteAsync(
+                """update runs set latest = '{"train/accuracy": 99.5, "test/accuracy": 61, "gap": 38.5, "train/loss": "NaN"}', spark = '[[1, 50, 40], [2, 99.5, 61]]' where id = @id""", new { id });
+        }
+
+        var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
+
+        Assert.Equal((99.5, 61.0, 38.5), (run.Row.TrainAccuracy, run.Row.TestAccuracy, run.Row.Gap));
+        Assert.Equal(new GapPoint(2, 99.5, 61), run.Row.Spark[1]);
+        Assert.True(double.IsNaN(run.Latest["train/loss"]));
+    }
+
+    [Fact]
+    public async Task The_document_and_the_reference_page_are_served()
+    {
+        using var client = await host.UserAsync();
+        var document = await client.GetAsync<JsonObject>("/api/openapi.json");
+
+        Assert.NotNull(document["paths"]!["/api/v1/runs/{id}/points"]);
+        var models = document["components"]!["schemas"]!["Spec"]!["properties"]!["model"]!["oneOf"]!.AsArray();
+        Assert.Equal("mlp", (string)models[0]!["properties"]!["name"]!["enum"]![0]!);
+        Assert.Equal("#/components/schemas/Submission", (string)document["paths"]!["/api/v1/runs"]!["post"]!["requestBody"]!["content"]!["application/json"]!["schema"]!["$ref"]!);
+        Assert.Contains("swagger-ui-bundle.js", await client.GetStringAsync("/api/reference"), StringComparison.Ordinal);
+        Assert.Contains("/api/openapi.json", await client.GetStringAsync("/api/reference.js"), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,155 @@
+using System.Net;
+using System.Net.WebSockets;
+using System.Text.Json.Nodes;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Live;
+using ConvexWeb.Tests.Support;
+using Dapper;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ConvexWeb.Tests.Live;
+
+public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task Points_come_to_whoever_watches_the_run_numbered_without_a_hole()
+    {
+        var (client, id, hub) = await WatchedAsync();
+        using var _ = client;
+        await using var __ = hub;
+        await host.Database.AddPointsAsync(id, 1, "train/loss", (1, 0.5), (2, double.NaN));
+        var started = await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { id });
+        Assert.Equal(new WatchedRun(id, 2), started.Single());
+
+        var seq = 2L;
+        for (var step = 3; step <= 8; step++) await host.Database.AddPointsAsync(id, 1, "train/loss", (step, step));
+        var values = new List<double>();
+        while (seq < 8)
+        {
+            var batch = await hub.NextAsync<PointBatch>("points");
+            Assert.Equal((id, seq), (batch.RunId, batch.After));
+            Assert.InRange(DateTimeOffset.UtcNow - batch.At!.Value, TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(10));
+            values.AddRange(batch.Series.Single().Values);
+            seq = batch.Seq;
+        }
+        Assert.Equal([3.0, 4, 5, 6, 7, 8], values);
+    }
+
+    [Fact]
+    public async Task A_resumed_attempt_says_from_where_to_drop()
+    {
+        var (client, id, hub) = await WatchedAsync();
+        using var _ = client;
+        await using var __ = hub;
+        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { id });
+        await host.Database.AddPointsAsync(id, 1, "gap", (10, 1), (20, 2));
+        Assert.Null((await hub.NextAsync<PointBatch>("points", batch => batch.Seq == 2)).Rewind);
+
+        await host.Database.StartAttemptAsync(id, attempt: 2, resumedStep: 10);
+        await host.Database.AddPointsAsync(id, 2, "gap", (20, 3));
+
+        var batch = await hub.NextAsync<PointBatch>("points");
+        Assert.Equal((10L, 2, 3.0), (batch.Rewind, batch.Attempt, batch.Series.Single().Values.Single()));
+    }
+
+    [Fact]
+    public async Task Who_watches_the_table_gets_the_rows_of_all_runs()
+    {
+        var (client, _, hub) = await WatchedAsync();
+        using var ___ = client;
+        await using var __ = hub;
+        await hub.InvokeAsync<JsonNode>("watchTable");
+        var id = await client.SubmitAsync();
+        Assert.Equal(RunState.Queued, (await hub.NextAsync<RunRow>("run", run => run.Id == id)).State);
+
+        await host.Database.StartAttemptAsync(id);
+
+        Assert.Equal("worker-1", (await hub.NextAsync<RunRow>("run", run => run.Id == id && run.State == RunState.Running)).Worker);
+    }
+
+    [Fact]
+    public async Task After_unwatch_nothing_more_comes()
+    {
+        var (client, id, hub) = await WatchedAsync();
+        using var _ = client;
+        await using var __ = hub;
+        var other = await client.SubmitAsync();
+        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { id, other });
+        await hub.InvokeAsync<JsonNode>("unwatch", new[] { id });
+
+        await host.Database.AddPointsAsync(id, 1, "gap", (1, 1));
+        await host.Database.AddPointsAsync(other, 1, "gap", (1, 1));
+
+        Assert.Equal(other, (await hub.NextAsync<PointBatch>("points")).RunId);
+    }
+
+    [Fact]
+    public async Task A_broken_listening_connection_loses_nothing()
+    {
+        var (client, id, hub) = await WatchedAsync();
+        using var _ = client;
+        await using var __ = hub;
+        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { id });
+        await using (var connection = await host.Database.OpenConnectionAsync())
+        {
+            await connection.ExecuteAsync(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%' and pid <> pg_backend_pid()");
+        }
+
+        await host.Database.AddPointsAsync(id, 1, "gap", (1, 1));
+
+        Assert.Equal(1, (await hub.NextAsync<PointBatch>("points")).Seq);
+    }
+
+    [Fact]
+    public async Task A_stranger_and_a_page_of_another_origin_are_refused()
+    {
+        using var stranger = host.Anonymous();
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.PostAsync("/hubs/live/negotiate?negotiateVersion=1", null)).StatusCode);
+        await Assert.ThrowsAsync<WebSocketException>(() => HubClient.ConnectAsync(host, _ => { }));
+
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        await Assert.ThrowsAsync<WebSocketException>(() => HubClient.ConnectAsync(host, options =>
+        {
+            options.SetRequestHeader("Cookie", browser.CookieHeader);
+            options.SetRequestHeader("Origin", "http://evil.example");
+        }));
+    }
+
+    [Fact]
+    public async Task Signing_out_closes_the_connection()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        await using var hub = await HubClient.ConnectAsync(host, options => options.SetRequestHeader("Cookie", browser.CookieHeader));
+        await hub.InvokeAsync<JsonNode>("watchTable");
+
+        await browser.PostAsync("/account/signout", user.Id);
+        await host.Services.GetRequiredService<SessionSweep>().SweepAsync(CancellationToken.None);
+
+        await hub.Closed;
+    }
+
+    [Fact]
+    public async Task A_connection_may_watch_only_so_many_runs()
+    {
+        var (client, _, hub) = await WatchedAsync();
+        using var ___ = client;
+        await using var __ = hub;
+
+        var problem = await Assert.ThrowsAsync<InvalidOperationException>(() => hub.InvokeAsync<JsonNode>("watch", Enumerable.Range(1, 201).ToArray()));
+        Assert.Contains("200", problem.Message, StringComparison.Ordinal);
+    }
+
+    private async Task<(HttpClient Client, long Run, HubClient Hub)> WatchedAsync()
+    {
+        var secret = await host.TokenAsync(await host.AddUserAsync());
+        var client = host.WithToken(secret);
+        var id = await client.SubmitAsync();
+        await host.Database.StartAttemptAsync(id);
+        return (client, id, await HubClient.ConnectAsync(host, options => options.SetRequestHeader("Authorization", "Bearer " + secret)));
+    }
+}

@@ -1,0 +1,31 @@
+using ConvexWeb.Server;
+using Microsoft.Extensions.Configuration;
+
+namespace ConvexWeb.Tests;
+
+public sealed class SettingsTests
+{
+    [Fact]
+    public void Validate_Defaults_AreGood() => Assert.True(Check(new Settings()).Succeeded);
+
+    [Fact]
+    public void Validate_ManyProblems_AllAreListed()
+    {
+        var result = Check(new Settings { Data = " ", Url = "five thousand", PublicUrl = "ftp://lab", TrustedProxies = { "10.0.0.0/33" }, Limits = { SignInsPerMinute = 0 } });
+
+        Assert.Equal(5, result.Failures!.Count());
+    }
+
+    [Fact]
+    public void Validate_OpenToTheNetworkWithoutHostNames_IsRefused()
+    {
+        Assert.Contains("AllowedHosts", Check(new Settings { Url = "http://0.0.0.0:5080" }).FailureMessage, StringComparison.Ordinal);
+        Assert.True(Check(new Settings { Url = "http://*:5080" }, "convex.lab.example").Succeeded);
+    }
+
+    [Fact]
+    public void Validate_WorkerOnTheNetwork_IsRefused() => Assert.True(Check(new Settings { Role = Role.Worker, Url = "http://0.0.0.0:5081" }).Failed);
+
+    private static Microsoft.Extensions.Options.ValidateOptionsResult Check(Settings settings, string hosts = "localhost;127.0.0.1;[::1]") =>
+        new SettingsCheck(new ConfigurationBuilder().AddInMemoryCollection([new("AllowedHosts", hosts)]).Build()).Validate(null, settings);
+}

@@ -1,0 +1,86 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Tests.Training;
+
+/// <summary>The fused pass gives what plain tensor operations give, and what PyTorch's formulas give by hand.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class FusedStepTests
+{
+    public static TheoryData<string, string> RulesAndConstraints()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var rule in Rules.Keys)
+            foreach (var constraint in new[] { "none", "exp_eps", "clip" })
+                data.Add(rule, constraint);
+        return data;
+    }
+
+    private static readonly Dictionary<string, StepRule> Rules = new()
+    {
+        ["sgd"] = new SgdRule(0, 0, false),
+        ["sgd momentum decay"] = new SgdRule(0.9, 5e-4, false),
+        ["sgd nesterov"] = new SgdRule(0.9, 1e-4, true),
+        ["adam"] = new AdamRule(0.9, 0.999, 1e-8, 0, false),
+        ["adam decay"] = new AdamRule(0.8, 0.99, 1e-6, 0.01, false),
+        ["adamw"] = new AdamRule(0.9, 0.999, 1e-8, 0.05, true),
+    };
+
+    private static Spec SpecWith(string constraint) => new()
+    {
+        Model = new MlpOptions { Width = 37, Depth = 2 },
+        Data = new GlyphsOptions(),
+        Convexity = constraint switch { "exp_eps" => new ExpEpsOptions(), "clip" => new ClipOptions(), _ => new NoConvexityOptions() },
+    };
+
+    [Theory]
+    [MemberData(nameof(RulesAndConstraints))]
+    public void Equals_the_plain_path_to_rounding(string rule, string constraint)
+    {
+        foreach (var (type, tolerance) in new[] { (ScalarType.Float32, 2e-6), (ScalarType.Float64, 1e-14) })
+        {
+            using var scope = NewDisposeScope();
+            var fused = Train(SpecWith(constraint), Rules[rule], fused: true, type);
+            var plain = Train(SpecWith(constraint), Rules[rule], fused: false, type);
+            foreach (var (name, expected) in plain)
+            {
+                var difference = (fused[name] - expected).abs().max().to(ScalarType.Float64).item<double>();
+                Assert.True(difference <= tolerance, $"{name} ({type}): {difference}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Without_the_constraint_the_two_paths_differ_from_the_constrained_ones()
+    {
+        // The negative control of the test above: a constraint that did nothing would pass it.
+        using var scope = NewDisposeScope();
+        var free = Train(SpecWith("none"), Rules["adam"], fused: true, ScalarType.Float32);
+        var constrained = Train(SpecWith("exp_eps"), Rules["adam"], fused: true, ScalarType.Float32);
+        Assert.True(free["fc2.weight"].min().item<float>() < 0);
+        Assert.True(constrained["fc2.weight"].min().item<float>() >= 0);
+        Assert.True(constrained["fc1.weight"].min().item<float>() < 0, "the first affine layer keeps its sign");
+    }
+
+    private static Dictionary<string, Tensor> Train(Spec spec, StepRule rule, bool fused, ScalarType type)
+    {
+        manual_seed(3);
+        using var network = ModelFactory.Build(spec);
+        TorchSharp.ModuleExtensionMethods.to(network, type);
+        using var optimizer = new Optimizer(network, rule, Constraint.Of(spec), fused);
+        var lr = rule is SgdRule ? 0.05 : 2e-3;
+        for (var i = 0; i < 12; i++)
+        {
+            using var scope = NewDisposeScope();
+            // Gradients of the test's own, the same for both: through the network, rounding would grow from step to step.
+            manual_seed(100 + i);
+            foreach (var parameter in network.parameters()) parameter.grad = randn(parameter.shape, ScalarType.Float64).to(type);
+            optimizer.Step(lr);
+        }
+        return network.state_dict().ToDictionary(t => t.Key, t => t.Value.detach().clone());
+    }
+}

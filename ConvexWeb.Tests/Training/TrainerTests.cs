@@ -1,0 +1,248 @@
+using System.Text.Json;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Corruptions;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Tests.Training;
+
+/// <summary>Whole trainings in this process: determinism, resume, the constraint, memorising.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class TrainerTests : IDisposable
+{
+    private readonly string root = Directory.CreateTempSubdirectory("convexweb-train-").FullName;
+
+    public void Dispose() => Directory.Delete(root, recursive: true);
+
+    private static readonly Spec Small = new()
+    {
+        Model = new MlpOptions { Width = 64, Depth = 2, Dropout = 0.2 },
+        Data = new GlyphsOptions { TrainSize = 310, TestSize = 100, Validation = 0.1 },
+        Optimizer = new AdamOptions { Lr = 1e-3 },
+        Training = new TrainingOptions { Epochs = 4, BatchSize = 32, PointsEvery = 2 },
+    };
+
+    private sealed record Outcome(bool Ended, List<TrainingEvent> Events, string Weights);
+
+    private Outcome Train(Spec spec, string name, ulong seed = 1, bool resume = false, Func<TrainingEvent, bool>? stopAfter = null, Action<nn.Module, Constraint>? inspect = null)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
+        var set = new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default).Result;
+        var events = new List<TrainingEvent>();
+        using var stop = new CancellationTokenSource();
+        using var data = TrainingData.Prepare(spec, set, seed, CPU, root, folder, _ => { });
+        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) =>
+        {
+            events.Add(happened);
+            if (stopAfter?.Invoke(happened) == true) stop.Cancel();
+        }, TimeProvider.System);
+        using var trainer = new Trainer(spec, new TrainerSettings(seed, CPU, folder, resume, TimeProvider.System), data, writer);
+        var ended = trainer.Run(stop.Token);
+        writer.Drain();
+        inspect?.Invoke(trainer.Network, Constraint.Of(spec));
+        return new(ended, events, Checkpoint.WeightsSha256(trainer.Network));
+    }
+
+    [Fact]
+    public void The_same_spec_and_seed_give_the_same_weights_and_another_seed_does_not()
+    {
+        var first = Train(Small, "a").Weights;
+        Assert.Equal(first, Train(Small, "b").Weights);
+        Assert.NotEqual(first, Train(Small, "c", seed: 2).Weights);
+    }
+
+    [Fact]
+    public void A_run_that_is_stopped_and_resumed_ends_bit_for_bit_as_one_that_was_not()
+    {
+        var whole = Train(Small, "whole");
+        // In the middle of the second epoch, between two points.
+        var first = Train(Small, "parts", stopAfter: e => e is PointsEvent { Step: >= 12 });
+        Assert.False(first.Ended);
+        var stopped = Assert.IsType<StoppedEvent>(first.Events[^1]);
+        var rest = Train(Small, "parts", resume: true);
+        Assert.True(rest.Ended);
+        Assert.Equal(whole.Weights, rest.Weights);
+
+        // The points of both parts are those of the whole, values included; only speed differs.
+        static IEnumerable<(long, double)> Losses(IEnumerable<TrainingEvent> events) => events.OfType<PointsEvent>().Select(p => (p.Step, p.Values["train/loss_running"]));
+        Assert.Equal(Losses(whole.Events), Losses(first.Events).Concat(Losses(rest.Events)));
+        Assert.Equal(stopped.Step, rest.Events.OfType<StartedEvent>().Single().Step);
+        Assert.Equal(
+            whole.Events.OfType<EpochEvent>().Select(e => JsonSerializer.Serialize(e.Values)),
+            first.Events.Concat(rest.Events).OfType<EpochEvent>().Select(e => JsonSerializer.Serialize(e.Values)));
+    }
+
+    [Fact]
+    public void A_stop_during_an_evaluation_repeats_the_evaluation()
+    {
+        var whole = Train(Small, "whole");
+        var first = Train(Small, "parts", stopAfter: e => e is PointsEvent { Step: 8 });
+        var rest = Train(Small, "parts", resume: true);
+        Assert.False(first.Ended);
+        Assert.Equal(whole.Weights, rest.Weights);
+        Assert.Equal(4, first.Events.Concat(rest.Events).OfType<EpochEvent>().Select(e => e.Epoch).Distinct().Count());
+    }
+
+    [Fact]
+    public void A_checkpoint_of_another_spec_is_refused()
+    {
+        Train(Small, "a", stopAfter: e => e is PointsEvent);
+        var other = Small with { Training = Small.Training with { BatchSize = 31 } };
+        Assert.Contains("another spec", Assert.Throws<SafeTensorsException>(() => Train(other, "a", resume: true)).Message);
+    }
+
+    [Fact]
+    public void The_journal_numbers_its_lines_and_has_every_point_before_its_checkpoint()
+    {
+        Train(Small, "a");
+        var lines = File.ReadLines(Path.Combine(root, "a", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(Enumerable.Range(1, lines.Count).Select(n => (long)n), lines.Select(l => l.GetProperty("n").GetInt64()));
+        Assert.Equal("started", lines[0].GetProperty("type").GetString());
+        Assert.Equal("finished", lines[^1].GetProperty("type").GetString());
+        Assert.Equal(4, lines.Count(l => l.GetProperty("type").GetString() == "epoch"));
+    }
+
+    [Theory]
+    [InlineData("exp_eps")]
+    [InlineData("clip")]
+    public void Constrained_weights_are_never_negative_after_any_step_and_the_first_layers_may_be(string kind)
+    {
+        var spec = Small with { Convexity = kind == "clip" ? new ClipOptions() : new ExpEpsOptions(), Optimizer = new SgdOptions { Lr = 0.05 } };
+        manual_seed(0);
+        using var network = ModelFactory.Build(spec);
+        var constraint = Constraint.Of(spec);
+        Assert.Equal(["bn1.weight", "bn2.weight", "fc2.weight", "fc3.weight"], constraint.Covered.Order());
+        using var optimizer = new Optimizer(network, StepRule.Of(spec.Optimizer), constraint);
+        for (var step = 0; step < 30; step++)
+        {
+            using var scope = NewDisposeScope();
+            nn.functional.cross_entropy(network.forward(rand([32, 1, 28, 28])), zeros([32], ScalarType.Int64)).backward();
+            optimizer.Step(0.05);
+            foreach (var (name, parameter) in network.named_parameters().Where(p => constraint.Covered.Contains(p.name)))
+                Assert.True(parameter.min().item<float>() >= 0, $"{name} at step {step}");
+        }
+        Assert.True(network.get_weight("fc1.weight").min().item<float>() < 0);
+    }
+
+    [Fact]
+    public void The_first_step_throws_half_of_a_default_initialised_layer_into_the_spike()
+    {
+        // A2 of science.md S1; a clip or an absolute value would not pass.
+        manual_seed(1);
+        var spec = new Spec { Data = new Cifar10Options(), Convexity = new ExpEpsOptions() };
+        using var network = ModelFactory.Build(spec);
+        using var optimizer = new Optimizer(network, StepRule.Of(spec.Optimizer), Constraint.Of(spec));
+        using var scope = NewDisposeScope();
+        const double lr = 1e-4;
+        nn.functional.cross_entropy(network.forward(rand([64, 3, 32, 32])), zeros([64], ScalarType.Int64)).backward();
+        optimizer.Step(lr);
+        var low = Math.Exp(-5 - 1 / Math.Sqrt(800) - 2 * lr);
+        foreach (var name in new[] { "fc2.weight", "fc3.weight", "fc4.weight" })
+        {
+            var weight = network.get_weight(name);
+            var share = (weight.ge(low).sum().item<long>() - weight.gt((float)Math.Exp(-5)).sum().item<long>()) / (double)weight.numel();
+            Assert.InRange(share, 0.45, 0.55);
+        }
+        var first = network.get_weight("fc1.weight");
+        Assert.InRange((first.ge(low).sum().item<long>() - first.gt((float)Math.Exp(-5)).sum().item<long>()) / (double)first.numel(), 0, 0.02);
+    }
+
+    [Fact]
+    public void Twins_share_the_initial_weights()
+    {
+        static string Initial(Spec spec)
+        {
+            Generator.Default.manual_seed(5);
+            using var network = ModelFactory.Build(spec);
+            return Checkpoint.WeightsSha256(network);
+        }
+        Assert.Equal(Initial(Small), Initial(Small with { Convexity = new ExpEpsOptions() }));
+    }
+
+    [Fact]
+    public void The_built_network_has_the_parameters_that_describe_counts()
+    {
+        var spec = new Spec { Data = new Cifar10Options() };
+        using var network = ModelFactory.Build(spec);
+        Assert.Equal(3_752_810, network.parameters().Sum(p => p.numel()));
+        Assert.Equal(Description.Of(spec).Parameters, network.parameters().Sum(p => p.numel()));
+    }
+
+    [Fact]
+    public void An_MLP_memorises_random_labels_and_learns_nothing_from_them()
+    {
+        var spec = new Spec
+        {
+            Model = new MlpOptions { Width = 256, Depth = 2 },
+            Data = new GlyphsOptions { TrainSize = 300, TestSize = 500 },
+            Labels = new RandomLabelOptions(),
+            Optimizer = new AdamOptions { Lr = 2e-3 },
+            Training = new TrainingOptions { Epochs = 60, BatchSize = 50, StopWhenFitted = true },
+        };
+        var outcome = Train(spec, "random");
+        var last = outcome.Events.OfType<EpochEvent>().Last().Values;
+        Assert.Equal(100, last["train/accuracy"]);
+        Assert.InRange(last["test/accuracy"], 4, 17);
+        Assert.Equal(last["train/accuracy"] - last["test/accuracy"], last["gap"], 9);
+        Assert.InRange(outcome.Events.OfType<StartedEvent>().Single().WrongLabels, 0.8, 1);
+    }
+
+    [Fact]
+    public void Evaluation_is_the_same_twice_and_leaves_the_network_as_it_was()
+    {
+        Train(Small, "a", inspect: (network, _) =>
+        {
+            using var scope = NewDisposeScope();
+            var module = (nn.Module<Tensor, Tensor>)network;
+            module.train();
+            using var split = new Split(rand([20, 1, 28, 28]), zeros([20], ScalarType.Int64));
+            var before = Checkpoint.WeightsSha256(network);
+            Assert.Equal(Evaluation.Of(module, split), Evaluation.Of(module, split));
+            Assert.True(network.training);
+            Assert.Equal(before, Checkpoint.WeightsSha256(network));
+        });
+    }
+
+    [Fact]
+    public void A_training_leaves_no_tensor_behind()
+    {
+        Train(Small, "warm");
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var before = Tensor.TotalCount;
+        Train(Small, "a");
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void ZCA_gives_uncorrelated_dimensions()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(0);
+        var images = (rand([500, 12]).matmul(rand([12, 12])) * 40).to(ScalarType.Byte);
+        var (mean, matrix) = Whitening.Fit(images, 1e-6);
+        var white = Whitening.Apply(images, mean, matrix);
+        var covariance = white.t().mm(white) / 500;
+        Assert.True((covariance - eye(12)).abs().max().item<float>() < 0.05);
+    }
+
+    [Fact]
+    public void The_native_gather_equals_plain_operations()
+    {
+        using var scope = NewDisposeScope();
+        var images = (rand([30, 3, 8, 8]) * 255).to(ScalarType.Byte);
+        var index = from_array(new long[] { 3, 29, 0, 3 });
+        var (scale, shift) = (rand([3]), rand([3]));
+        Assert.True((Gather.Normalized(images, index, scale, shift) - Gather.Plain(images, index, scale, shift)).abs().max().item<float>() < 1e-4);
+        Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => Gather.Normalized(images, from_array(new long[] { 30 }), scale, shift));
+    }
+}
+
+internal static class NetworkExtensions
+{
+    public static Tensor get_weight(this nn.Module network, string name) => network.named_parameters().Single(p => p.name == name).parameter;
+}

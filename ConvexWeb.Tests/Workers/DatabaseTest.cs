@@ -1,0 +1,29 @@
+using ConvexWeb.Tests.Support;
+using Npgsql;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>A database and a data folder for each test.</summary>
+public abstract class DatabaseTest(PostgresCluster cluster) : IAsyncLifetime
+{
+    private readonly TestFolder folder = new();
+
+    protected string ConnectionString { get; private set; } = "";
+    protected NpgsqlDataSource Database { get; private set; } = null!;
+    protected string Folder => folder.Path;
+
+    public async ValueTask InitializeAsync()
+    {
+        ConnectionString = await cluster.CreateDatabaseAsync();
+        Database = NpgsqlDataSource.Create(ConnectionString);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Database.DisposeAsync();
+        await cluster.DropDatabaseAsync(ConnectionString);
+        folder.Dispose();
+    }
+
+    protected async Task<TrainingNode> StartNodeAsync(params (string Key, string Value)[] settings) => await TrainingNode.StartAsync(ConnectionString, Folder, settings);
+}

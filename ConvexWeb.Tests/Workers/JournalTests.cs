@@ -1,0 +1,109 @@
+using ConvexWeb.Server.Workers;
+using ConvexWeb.Tests.Support;
+
+namespace ConvexWeb.Tests.Workers;
+
+public sealed class JournalTests : IDisposable
+{
+    private const string At = "\"at\":\"2026-11-21T08:00:00.000Z\"";
+    private readonly TestFolder folder = new();
+
+    private string File => Path.Combine(folder.Path, "metrics.jsonl");
+
+    [Fact]
+    public void Read_NoFileYet_IsEmpty() => Assert.Empty(new Journal(File).Read().Events);
+
+    [Fact]
+    public void Read_HalfWrittenLine_WaitsForItsEnd()
+    {
+        var journal = new Journal(File);
+        Append($$"""{"n":1,{{At}},"type":"started","step":3}""" + "\n" + """{"n":2,"at":""");
+
+        var first = journal.Read();
+        Append("\"2026-11-21T08:00:01Z\",\"type\":\"stopped\",\"step\":4}\n");
+        var second = journal.Read();
+
+        Assert.Equal(3, Assert.IsType<Started>(Assert.Single(first.Events)).Step);
+        Assert.Equal(1, first.LastLine);
+        Assert.Equal(2, Assert.IsType<Stopped>(Assert.Single(second.Events)).Line);
+        Assert.Empty(journal.Read().Events);
+    }
+
+    [Fact]
+    public void Read_BrokenLine_IsPassedOverAndCounted()
+    {
+        Append("{\"n\":1,\"at\n" + "nonsense\n" + $$"""{"n":3,{{At}},"type":"finished","step":9}""" + "\n");
+
+        var batch = new Journal(File).Read();
+
+        Assert.Equal(3, Assert.IsType<Finished>(Assert.Single(batch.Events)).Line);
+    }
+
+    [Fact]
+    public void Read_NumbersThatJsonDoesNotHave_AreNumbers()
+    {
+        Append($$$"""{"n":1,{{{At}}},"type":"points","step":1,"epoch":0.5,"values":{"a":"NaN","b":"Infinity","c":"-Infinity","d":1.5}}""" + "\n");
+
+        var points = Assert.IsType<Points>(Assert.Single(new Journal(File).Read().Events));
+
+        Assert.Equal([double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1.5], points.Values.Values);
+    }
+
+    [Fact]
+    public void Read_LinesLongerThanItsBuffer_AreReadWhole()
+    {
+        var text = new string('x', 700_000);
+        Append($$"""{"n":1,{{At}},"type":"message","level":"info","text":"{{text}}"}""" + "\n" + $$"""{"n":2,{{At}},"type":"finished","step":1}""" + "\n");
+        var journal = new Journal(File);
+        var events = new List<JournalEvent>();
+        JournalBatch batch;
+        do
+        {
+            batch = journal.Read();
+            events.AddRange(batch.Events);
+        }
+        while (batch.More);
+
+        Assert.Equal([1, 2], events.Select(item => item.Line));
+    }
+
+    [Theory]
+    [InlineData("""{"type":"points","step":1,"epoch":1,"values":{}}""")]
+    [InlineData("""{"at":"2026-11-21T08:00:00Z","type":"something new"}""")]
+    [InlineData("""{"at":"2026-11-21T08:00:00Z","type":"checkpoint","kind":"../../etc","step":1,"bytes":1,"sha256":"x"}""")]
+    [InlineData("""{"at":"2026-11-21T08:00:00Z","type":"message","level":"info","text":"\ud800"}""")]
+    [InlineData("[1]")]
+    public void Parse_WhatIsNoEvent_IsNothing(string line) => Assert.Null(JournalEvent.Parse(System.Text.Encoding.UTF8.GetBytes(line), 1));
+
+    public void Dispose() => folder.Dispose();
+
+    private void Append(string text) => System.IO.File.AppendAllText(File, text);
+}
+
+public sealed class SparkTests
+{
+    [Theory]
+    [InlineData(3)]
+    [InlineData(24)]
+    [InlineData(100)]
+    [InlineData(1000)]
+    public void Add_EveryEpoch_KeepsAFewThatReachFromTheFirstToTheNewest(int epochs)
+    {
+        var spark = Spark.Read("[]", epochs);
+        for (var epoch = 1; epoch <= epochs; epoch++) spark.Add(epoch, epoch, 50);
+
+        var points = System.Text.Json.JsonSerializer.Deserialize<double[][]>(spark.ToJson())!;
+        Assert.InRange(points.Length, Math.Min(epochs, 12), 24);
+        Assert.Equal([1.0, epochs], [points[0][0], points[^1][0]]);
+        Assert.Equal(points.Select(point => point[0]).Order(), points.Select(point => point[0]));
+    }
+
+    [Fact]
+    public void Rewind_DropsWhatCameLater()
+    {
+        var spark = Spark.Read("[[1,50,40],[2,60,45],[3,70,50]]", 10);
+        spark.Rewind(1);
+        spark.Add(2, 61, 46);
+        Assert.Equal("[[1,50,40],[2,61,46]]", spark.ToJson());
+    }
+}

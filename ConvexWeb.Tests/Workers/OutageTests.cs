@@ -1,0 +1,62 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
+using Npgsql;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>The database goes away in the middle, as in a power cut, and comes back.</summary>
+public sealed class OutageTests : IAsyncLifetime
+{
+    private readonly TestFolder folder = new();
+    private CrashingPostgres postgres = null!;
+
+    private NpgsqlDataSource Database => postgres.Database;
+
+    public async ValueTask InitializeAsync() => postgres = await CrashingPostgres.StartAsync(Path.Combine(folder.Path, "pg"));
+
+    public async ValueTask DisposeAsync()
+    {
+        await postgres.DisposeAsync();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Training_goes_on_without_the_database_and_its_points_arrive_when_it_is_back()
+    {
+        await using var node = await TrainingNode.StartAsync(postgres.ConnectionString, folder.Path);
+        var run = await node.SubmitAsync("""{"steps":120,"every":20,"pause":0.03}""");
+        await Database.UntilAsync("select step >= 10 from runs");
+
+        // Longer than the lease: nobody else is there to take the run, so its worker keeps it.
+        await postgres.CrashAsync();
+        var journal = Path.Combine(folder.Path, "runs", $"{run}", "1", "metrics.jsonl");
+        var before = File.ReadLines(journal).Count();
+        await Task.Delay(TimeSpan.FromSeconds(2.5));
+        Assert.True(File.ReadLines(journal).Count() > before + 10);
+        await postgres.RestartAsync();
+
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 120);
+        Assert.Equal("succeeded", await Database.OutcomesAsync(run));
+
+        // And the queue works on.
+        var next = await node.SubmitAsync("{}");
+        await Database.UntilAsync(next, RunState.Succeeded);
+    }
+
+    [Fact]
+    public async Task A_run_that_ends_while_the_database_is_away_is_told_when_it_is_back()
+    {
+        await using var node = await TrainingNode.StartAsync(postgres.ConnectionString, folder.Path);
+        var run = await node.SubmitAsync("""{"steps":40,"every":20,"pause":0.03}""");
+        await Database.UntilAsync("select step >= 10 from runs");
+
+        await postgres.CrashAsync();
+        var journal = Path.Combine(folder.Path, "runs", $"{run}", "1", "metrics.jsonl");
+        while (!File.ReadLines(journal).Last().Contains("finished", StringComparison.Ordinal)) await Task.Delay(50);
+        await postgres.RestartAsync();
+
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 40);
+    }
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Workers;
+using Dapper;
+using Npgsql;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>What tests of workers do with a database.</summary>
+public static class TrainingDatabase
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
+
+    public static async Task<long> AddRunAsync(this NpgsqlConnection connection, string spec = "{}", int priority = 5, string group = "cpu", int epochs = 4)
+    {
+        var study = await connection.ExecuteScalarAsync<long>("insert into studies (name, created_by) values ('s', 'tester') returning id");
+        return await connection.ExecuteScalarAsync<long>(
+            """
+            insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch, total_steps, created_by)
+            values (@study, 'r', 0, @spec::json, 'k', @priority, @group, 'mlp', 'none', 'glyphs', 'true', 1, @epochs, 5, 20, 'tester') returning id
+            """, new { study, spec, priority, group, epochs });
+    }
+
+    public static async Task<long> AddRunAsync(this NpgsqlDataSource database, string spec = "{}", int priority = 5)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return await connection.AddRunAsync(spec, priority);
+    }
+
+    public static async Task<T> ScalarAsync<T>(this NpgsqlDataSource database, string sql, object? parameters = null)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
+    }
+
+    public static async Task<IReadOnlyList<T>> RowsAsync<T>(this NpgsqlDataSource database, string sql, object? parameters = null)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        return [.. await connection.QueryAsync<T>(sql, parameters)];
+    }
+
+    public static Task<string> StateAsync(this NpgsqlDataSource database, long run) => database.ScalarAsync<string>("select state from runs where id = @run", new { run });
+
+    public static Task<string> OutcomesAsync(this NpgsqlDataSource database, long run) =>
+        database.ScalarAsync<string>("select coalesce(string_agg(coalesce(outcome, '-'), ',' order by number), '') from attempts where run_id = @run", new { run });
+
+    /// <summary>Waits until a condition holds; the database may be away meanwhile.</summary>
+    public static async Task UntilAsync(this NpgsqlDataSource database, string condition, object? parameters = null)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (true)
+        {
+            try
+            {
+                if (await database.ScalarAsync<bool>($"select coalesce(({condition}), false)", parameters)) return;
+            }
+            catch (NpgsqlException)
+            {
+                // Asked again.
+            }
+            if (limit.IsCancellationRequested) Assert.Fail($"Never came true: {condition}. Runs: {await DescribeAsync(database)}");
+            await Task.Delay(20);
+        }
+    }
+
+    public static async Task UntilAsync(this NpgsqlDataSource database, long run, RunState state) =>
+        await database.UntilAsync("select state = @state from runs where id = @run", new { run, state = state.ToString() });
+
+    /// <summary>Every step from 1 to <paramref name="steps"/> is there exactly once for a reader, and the numbers of the points have no hole.</summary>
+    public static async Task AssertWholeAsync(this NpgsqlDataSource database, long run, int steps = 20)
+    {
+        var batch = await new PointReader(database).ReadAsync(run, new PointQuery());
+        var series = Assert.Single(batch!.Series, series => series.Metric == "train/loss_running");
+        Assert.Equal(Enumerable.Range(1, steps).Select(step => (long)step), series.Steps);
+        Assert.Equal(series.Steps.Select(step => step + 0.25), series.Values);
+
+        // Not by column of the reader, which would hide a doubled point: by row.
+        Assert.Equal(0, await database.ScalarAsync<long>(
+            """
+            select count(*) from (select 1 from points p where run_id = @run
+              and not exists (select from attempts a where a.run_id = p.run_id and a.number > p.attempt and a.resumed_step < p.step)
+            group by metric_id, step having count(*) > 1) doubled
+            """, new { run }));
+        Assert.True(await database.ScalarAsync<bool>(
+            "select count(*) = max(seq) and min(seq) = 1 and max(seq) = (select last_seq from runs where id = @run) from points where run_id = @run", new { run }));
+    }
+
+    public static JournalBatch Batch(params JournalEvent[] events) => new(events, events.Length == 0 ? 0 : events.Max(item => item.Line), More: false);
+
+    public static Points PointsAt(long line, long step, double value, string metric = "train/loss") =>
+        new(line, DateTimeOffset.UnixEpoch.AddSeconds(line), step, step / 5.0, IsEpoch: false, new Dictionary<string, double> { [metric] = value });
+
+    private static async Task<string> DescribeAsync(NpgsqlDataSource database)
+    {
+        var rows = await database.RowsAsync<(long Id, string State, int Attempt, long Step, string? Reason)>("select id, state, attempt, step, reason from runs order by id limit 10");
+        return string.Join("; ", rows.Select(row => string.Create(CultureInfo.InvariantCulture, $"{row.Id} {row.State} attempt {row.Attempt} step {row.Step} {row.Reason}")));
+    }
+}

@@ -1,0 +1,80 @@
+using ConvexWeb.Server;
+using ConvexWeb.Server.Persistence;
+using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Workers;
+using Dapper;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>A node of the cluster in this process: queue and worker as the server has them, with a trainer of the test's.</summary>
+public sealed class TrainingNode : IAsyncDisposable
+{
+    private readonly WebApplication app;
+
+    private TrainingNode(WebApplication app) => this.app = app;
+
+    public IServiceProvider Services => app.Services;
+    public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
+    public IRunQueue Queue => Services.GetRequiredService<IRunQueue>();
+    public RunActions Actions => new(Database, Queue);
+
+    /// <summary>Quick settings for tests, as configuration keys.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> Quick(string connectionString, string folder) => new Dictionary<string, string>
+    {
+        ["ConnectionStrings:Convex"] = connectionString,
+        ["Convex:Role"] = "worker",
+        ["Convex:Data"] = folder,
+        ["Convex:Url"] = "http://127.0.0.1:0",
+        ["Convex:Worker:Name"] = "worker-1",
+        ["Convex:Worker:Slots"] = "1",
+        ["Convex:Worker:Lease"] = "00:00:02",
+        ["Convex:Worker:CheckIn"] = "00:00:00.4",
+        ["Logging:LogLevel:Default"] = Environment.GetEnvironmentVariable("CONVEX_TEST_LOG") ?? "Error",
+        ["Logging:LogLevel:Quartz"] = "None",
+    };
+
+    public static async Task<TrainingNode> StartAsync(string connectionString, string folder, params (string Key, string Value)[] settings)
+    {
+        var builder = WebApplication.CreateBuilder();
+        builder.Configuration.AddInMemoryCollection(Quick(connectionString, folder)!);
+        var trainer = FakeTrainer.Install(folder);
+        builder.Configuration.AddInMemoryCollection(trainer.Select((part, place) => KeyValuePair.Create($"Convex:Worker:Trainer:{place}", (string?)part)));
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+        var server = builder.AddSettings();
+        var worker = builder.AddWorkerSettings();
+        builder.Services.AddPersistence().AddScheduling(server, worker).AddWorkers(server, worker);
+        var app = builder.Build();
+        await app.StartAsync();
+        return new(app);
+    }
+
+    /// <summary>Stores runs and queues them, as a submission does.</summary>
+    public async Task<IReadOnlyList<long>> SubmitAsync(int count, string spec, int priority = 5)
+    {
+        await using var connection = await Database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var ids = new List<long>();
+        for (var i = 0; i < count; i++) ids.Add(await connection.AddRunAsync(spec, priority));
+        await Queue.EnqueueAsync(connection, transaction, [.. ids.Select(id => new QueuedRun(id, priority, "cpu"))]);
+        await connection.ExecuteAsync("select pg_notify('convex_runs', '')");
+        await transaction.CommitAsync();
+        return ids;
+    }
+
+    public async Task<long> SubmitAsync(string spec, int priority = 5) => (await SubmitAsync(1, spec, priority))[0];
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.StopAsync();
+        await app.DisposeAsync();
+    }
+}

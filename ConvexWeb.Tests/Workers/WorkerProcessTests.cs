@@ -1,0 +1,97 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>What becomes of a run when its worker is killed, put to sleep or shut down; with worker processes and a scripted trainer.</summary>
+public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(cluster)
+{
+    private const string Slow = """{"steps":150,"every":25,"pause":0.03}""";
+
+    [Fact]
+    public async Task A_worker_is_killed_and_another_finishes_its_run_with_each_point_once()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var first = WorkerProcess.Start(ConnectionString, Folder, "first");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 30 from runs");
+
+        await first.KillAsync();
+        var killed = TimeProvider.System.GetTimestamp();
+        await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
+
+        await Database.UntilAsync("select attempt = 2 from runs");
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"Killed, and taken over after {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:0.0} s");
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 150);
+        Assert.Equal([("first", "lost"), ("second", "succeeded")], await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
+        Assert.True(await Database.ScalarAsync<long>("select resumed_step from attempts where number = 2") >= 30);
+    }
+
+    [Fact]
+    public async Task A_worker_that_sleeps_past_its_lease_is_fenced_off_when_it_wakes()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var sleeper = WorkerProcess.Start(ConnectionString, Folder, "sleeper");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 30 from runs");
+
+        sleeper.FallAsleep();
+        await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
+        await Database.UntilAsync("select attempt = 2 and step > 0 from runs");
+        sleeper.WakeUp();
+
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 150);
+        Assert.Equal([("sleeper", "lost"), ("second", "succeeded")], await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
+    }
+
+    [Fact]
+    public async Task A_worker_that_is_terminated_hands_its_run_back_with_a_checkpoint()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var first = WorkerProcess.Start(ConnectionString, Folder, "first");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 30 from runs");
+
+        Assert.Equal(0, await first.TerminateAsync());
+        Assert.Equal("Queued", await Database.StateAsync(run));
+        await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
+
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 150);
+        Assert.Equal("stopped,succeeded", await Database.OutcomesAsync(run));
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_whose_worker_was_killed_is_cancelled_by_whoever_is_left()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var first = WorkerProcess.Start(ConnectionString, Folder, "first");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 5 from runs");
+        await first.KillAsync();
+
+        await web.Actions.CancelAsync(run, default);
+
+        await Database.UntilAsync(run, RunState.Cancelled);
+        await Database.UntilAsync("select count(*) = 0 from quartz.qrtz_triggers");
+        Assert.Equal("lost", await Database.OutcomesAsync(run));
+    }
+
+    [Fact]
+    public async Task A_run_whose_worker_was_killed_goes_before_those_that_have_waited_meanwhile()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var first = WorkerProcess.Start(ConnectionString, Folder, "first");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 5 from runs");
+        var waiting = await web.SubmitAsync(2, """{"steps":1}""");
+        await first.KillAsync();
+        await Database.UntilAsync("select count(*) = 1 from quartz.qrtz_triggers r where trigger_group = 'RECOVERING_JOBS' and start_time < (select min(start_time) from quartz.qrtz_triggers where trigger_group = 'runs')");
+
+        await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
+        await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");
+        Assert.Equal([run, .. waiting], await Database.RowsAsync<long>("select run_id from attempts where worker = 'second' order by started_at"));
+    }
+}
