@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Sockets;
@@ -8,6 +9,7 @@ using ConvexWeb.Training.Datasets;
 namespace ConvexWeb.Tests.Training;
 
 /// <summary>Downloads from a real HTTP server on the loopback interface.</summary>
+[SuppressMessage("Security", "CA5351", Justification = "the publishers print MD5")]
 public sealed class FetcherTests : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-fetch-").FullName;

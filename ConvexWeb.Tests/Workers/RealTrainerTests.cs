@@ -26,7 +26,7 @@ public sealed class RealTrainerTests(PostgresCluster cluster) : DatabaseTest(clu
         var broken = await web.SubmitAsync(Spec);
         await Database.UntilAsync("select step >= 100 from runs where id = @broken", new { broken });
         await KillTrainerAsync(broken);
-        await Database.UntilAsync("select attempt = 2 and step >= 100 from runs where id = @broken", new { broken });
+        await Database.UntilAsync("select exists (select from points where run_id = @broken and attempt = 2 and step >= 100)", new { broken });
         await first.KillAsync();
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second", trainer, ("Convex:Worker:Threads", "1"));
         await Database.UntilAsync(broken, RunState.Succeeded);
