@@ -61,7 +61,7 @@ public static class SchedulingSetup
         services.AddSingleton<IRunQueue, RunQueue>();
         services.AddSingleton<RecoverySweep>();
         services.AddHostedService<Reconciler>();
-        if (trains) services.AddHostedService<QueueListener>();
+        if (trains) services.AddHostedService<StartupRecovery>().AddHostedService<QueueListener>();
         return services;
     }
 }

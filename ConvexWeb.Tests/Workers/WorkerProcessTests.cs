@@ -94,4 +94,36 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");
         Assert.Equal([run, .. waiting], await Database.RowsAsync<long>("select run_id from attempts where worker = 'second' order by started_at"));
     }
+
+    [Fact]
+    public async Task A_worker_that_was_killed_and_started_again_takes_up_its_run_before_others()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var killed = WorkerProcess.Start(ConnectionString, Folder, "same");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 5 from runs");
+        var waiting = await web.SubmitAsync(2, """{"steps":1}""");
+        await killed.KillAsync();
+
+        await using var again = WorkerProcess.Start(ConnectionString, Folder, "same");
+        await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");
+        Assert.Equal([run, run, .. waiting], await Database.RowsAsync<long>("select run_id from attempts order by started_at"));
+        await Database.AssertWholeAsync(run, 150);
+    }
+
+    [Fact]
+    public async Task A_run_whose_worker_is_gone_for_good_is_queued_again_for_all_to_see()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var worker = WorkerProcess.Start(ConnectionString, Folder, "gone");
+        var run = await web.SubmitAsync(Slow);
+        await Database.UntilAsync("select step >= 5 from runs");
+        await worker.KillAsync();
+
+        await Database.UntilAsync(run, RunState.Queued);
+        Assert.Equal("lost", await Database.OutcomesAsync(run));
+        await using var next = await StartNodeAsync();
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 150);
+    }
 }

@@ -14,8 +14,7 @@ internal sealed class TensorHandle : SafeHandle
     {
         get
         {
-            ObjectDisposedException.ThrowIf(IsClosed, typeof(TorchSharp.torch.Tensor));
-            return handle;
+            return IsClosed ? throw new ObjectDisposedException("Tensor") : handle;
         }
     }
 

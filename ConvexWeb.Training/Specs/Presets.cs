@@ -16,7 +16,7 @@ public static class Presets
             new Spec
             {
                 Data = new GlyphsOptions { TrainSize = 5000, TestSize = 1500, Distortion = 0.8, Preprocessing = "standardize" },
-                Training = new TrainingOptions { Epochs = 20 },
+                Training = new TrainingOptions { Epochs = 16 },
             }),
         .. Mlps("mnist", "MNIST", new MnistOptions { Validation = 0.1 }),
         .. Mlps("fashion-mnist", "Fashion-MNIST", new FashionMnistOptions { Validation = 0.1 }),

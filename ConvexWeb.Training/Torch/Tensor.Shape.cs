@@ -1,5 +1,3 @@
-using ConvexWeb.Training.Native;
-
 namespace TorchSharp;
 
 public static partial class torch

@@ -1,5 +1,3 @@
-using ConvexWeb.Training.Native;
-
 namespace TorchSharp;
 
 /// <summary>Where a tensor lives; numbers are libtorch's.</summary>

@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
+using ConvexWeb.Training.Native;
 using static TorchSharp.torch;
 
-namespace ConvexWeb.Training.Native;
+namespace TorchSharp;
 
 /// <summary>The one call into libtorch's dispatcher. Operators are named as in their schema: <c>aten::add.Tensor</c>.</summary>
 internal static unsafe class Dispatch

@@ -1,7 +1,7 @@
-using TorchSharp;
+using ConvexWeb.Training.Native;
 using static TorchSharp.torch;
 
-namespace ConvexWeb.Training.Native;
+namespace TorchSharp;
 
 /// <summary>One argument of a boxed call, made implicitly from what the operators take.</summary>
 internal readonly struct Argument
