@@ -103,7 +103,7 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
         var (spec, about) = (plan.Spec, plan.Description);
         foreach (var value in new object[]
                  {
-                     study, RunNames.OfRun(spec, plan.Values, seed), seed, plan.Json, SpecWriter.GroupKey(spec), priority, settings.Value.ExecutionGroup,
+                     study, RunNames.OfRun(spec, plan.Values), seed, plan.Json, SpecWriter.GroupKey(spec), priority, settings.Value.ExecutionGroup,
                      spec.Model.Name, spec.Convexity.Name, spec.Data.Name, spec.Labels.Name,
                      (long)about.Parameters, spec.Training.Epochs, (long)about.StepsPerEpoch, (long)about.TotalSteps, createdBy,
                  })
