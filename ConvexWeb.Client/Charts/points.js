@@ -18,7 +18,7 @@ export class RunPoints {
   #filling = null;
 
   /**
-   * `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed.
+   * `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed; `batch` null: nothing new arrived just now.
    * `only`, a list of metrics, leaves all others out; sequence numbers count them all the same.
    */
   constructor(runId, changed, only = null) {
@@ -46,9 +46,11 @@ export class RunPoints {
         const before = this.seq;
         const batch = await this.#get(before);
         this.error = null;
+        // What was stored before the page opened is history, not late: it says nothing of the delay.
+        const history = !this.loaded;
         this.loaded ||= !batch.more;
         failures = 0;
-        if (batch.seq > before || batch.rewind != null) this.#apply(batch);
+        if (batch.seq > before || batch.rewind != null) this.#apply(batch, history);
         else this.changed(new Set(), null);
         // A server that answers less than it announced must not be asked in a circle.
         if (!batch.more && (this.seq >= this.#wanted || this.seq === before)) { this.#wanted = 0; return; }
@@ -75,7 +77,7 @@ export class RunPoints {
     throw error;
   }
 
-  #apply(batch) {
+  #apply(batch, history = false) {
     if (batch.rewind != null) this.#rewind(batch.rewind);
     const touched = new Set();
     for (const series of batch.series) {
@@ -84,7 +86,7 @@ export class RunPoints {
       touched.add(series.metric);
     }
     this.seq = batch.seq;
-    this.changed(batch.rewind != null ? null : touched, batch);
+    this.changed(batch.rewind != null ? null : touched, history ? null : batch);
   }
 
   #rewind(step) {

@@ -13,7 +13,7 @@ internal static class TrainCommand
 {
     public const string JournalFile = "metrics.jsonl";
 
-    private sealed record Settings(Spec Spec, int Seed, string? Out, string Device, string Data, int Threads, bool Resume, bool StopOnEof, bool Plain);
+    private sealed record Settings(Spec Spec, int Seed, string? Out, string Device, string Data, int Threads, bool Resume, bool StopOnEof, bool Plain, bool Verify);
 
     public static Command Create()
     {
@@ -28,10 +28,11 @@ internal static class TrainCommand
         var resume = new Option<bool>("--resume") { Description = "Go on from the checkpoint in --out" };
         var stopOnEof = new Option<bool>("--stop-on-eof") { Description = "Write a checkpoint and stop when standard input is closed" };
         var plain = new Option<bool>("--plain-steps") { Description = "Optimizer steps in plain tensor operations, without the fused kernels" };
-        var command = new Command("train", "Trains a network.") { spec, seed, output, device, data, threads, resume, stopOnEof, plain };
+        var verify = new Option<bool>("--verify-constraint") { Description = "Check after every step that no constrained weight is negative" };
+        var command = new Command("train", "Trains a network.") { spec, seed, output, device, data, threads, resume, stopOnEof, plain, verify };
         command.SetAction(p => Run(new Settings(
             SpecArgument.Load(p.GetValue(spec)!), p.GetValue(seed), p.GetValue(output), p.GetValue(device)!, p.GetValue(data)!, p.GetValue(threads),
-            p.GetValue(resume), p.GetValue(stopOnEof), p.GetValue(plain))));
+            p.GetValue(resume), p.GetValue(stopOnEof), p.GetValue(plain), p.GetValue(verify))));
         return command;
     }
 
@@ -86,7 +87,7 @@ internal static class TrainCommand
 
         using var data = loading.Result;
         using var trainer = new Trainer(
-            settings.Spec, new TrainerSettings((ulong)settings.Seed, device, settings.Out, settings.Resume, TimeProvider.System) { Fused = !settings.Plain }, data, events);
+            settings.Spec, new TrainerSettings((ulong)settings.Seed, device, settings.Out, settings.Resume, TimeProvider.System) { Fused = !settings.Plain, VerifyConstraint = settings.Verify }, data, events);
         return trainer.Run(stop.Token) ? ExitCodes.Done : ExitCodes.Stopped;
     }
 

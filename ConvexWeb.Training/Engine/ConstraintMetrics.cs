@@ -12,19 +12,25 @@ internal static class ConstraintMetrics
         if (constraint.Kind == ConstraintKind.Free) return;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var smallest = double.PositiveInfinity;
         long all = 0, spike = 0;
         var top = Math.Exp(-constraint.Eps);
         foreach (var (name, parameter) in network.named_parameters())
         {
             if (!constraint.Covered.Contains(name)) continue;
-            smallest = Math.Min(smallest, parameter.min().to(ScalarType.Float64).item<double>());
             all += parameter.numel();
             // A difference of two counts: (0.98·e^−eps, e^−eps].
             if (constraint.Kind == ConstraintKind.ExpEps)
                 spike += parameter.gt(0.98 * top).sum().item<long>() - parameter.gt((float)top).sum().item<long>();
         }
-        values["constraint/min_weight"] = smallest;
+        values["constraint/min_weight"] = Smallest(network, constraint);
         if (constraint.Kind == ConstraintKind.ExpEps) values["constraint/spike_share"] = (double)spike / all;
+    }
+
+    /// <summary>The smallest weight that the constraint covers.</summary>
+    public static double Smallest(nn.Module network, Constraint constraint)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        return network.named_parameters().Where(p => constraint.Covered.Contains(p.name)).Min(p => p.parameter.min().to(ScalarType.Float64).item<double>());
     }
 }

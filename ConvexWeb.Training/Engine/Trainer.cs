@@ -16,6 +16,9 @@ public sealed record TrainerSettings(ulong Seed, Device Device, string? Folder, 
     /// <summary>Least time between two checkpoints of the last state; the end and a stop always write one.</summary>
     public TimeSpan CheckpointEvery { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Checks after every step that no constrained weight is negative, and fails if one is.</summary>
+    public bool VerifyConstraint { get; init; }
+
     /// <summary>False trains with plain tensor operations instead of the fused kernels.</summary>
     public bool Fused { get; init; } = true;
 }
@@ -133,6 +136,8 @@ public sealed class Trainer : IDisposable
         loss.backward();
         optimizer.Step(LearningRateNow());
         running.Add(loss, logits, labels);
+        if (settings.VerifyConstraint && constraint.Kind != ConstraintKind.Free && ConstraintMetrics.Smallest(Network, constraint) is < 0 and var negative)
+            throw new InvalidOperationException($"A constrained weight is {negative} after step {progress.Step + 1}.");
     }
 
     private double LearningRateNow() => spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step, stepsPerEpoch, spec.Training.Epochs);
@@ -199,6 +204,8 @@ public sealed class Trainer : IDisposable
 
     private void Finish(string because)
     {
+        if (settings.VerifyConstraint && constraint.Kind != ConstraintKind.Free)
+            events.Report(new MessageEvent("info", $"No constrained weight was negative after any of the steps up to {progress.Step:N0}."));
         var summary = new RunSummary("Succeeded", progress.Epoch, progress.Step, because, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds, Checkpoint.WeightsSha256(Network));
         events.Report(new FinishedEvent(progress.Step, summary));
     }
