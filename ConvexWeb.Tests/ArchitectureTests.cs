@@ -53,6 +53,8 @@ public sealed partial class ArchitectureTests
         {
             var folder = path.Contains('/') ? path[..path.IndexOf('/')] : "Cli";
             Assert.True(Rings.ContainsKey(folder), $"{path} is in no ring");
+            // Inside ConvexWeb.Training another ring can be named without a using.
+            foreach (var (ring, level) in Rings.Where(r => r.Value > Rings[folder] && Regex.IsMatch(text, $@"(?<![\w.]){r.Key}\.[A-Z]"))) wrong.Add($"{path} names {ring} (ring {level})");
             foreach (Match match in Uses().Matches(text))
             {
                 var used = match.Groups[1].Value is { Length: > 0 } ours ? ours : "Torch";
@@ -61,6 +63,15 @@ public sealed partial class ArchitectureTests
             }
         }
         Assert.Empty(wrong);
+    }
+
+    [Theory]
+    [InlineData("ConvexWeb.Server", "Accounts Boards Catalog Datasets Http Live Metrics Persistence Runs Scheduling Studies Workers")]
+    [InlineData("ConvexWeb.Client", "Accounts Boards Catalog Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
+    public void A_folder_is_a_feature(string project, string features)
+    {
+        var folders = Sources(project).Where(s => s.Path.Contains('/')).Select(s => s.Path[..s.Path.IndexOf('/')]).Distinct();
+        Assert.Empty(folders.Except(features.Split(' ')));
     }
 
     [Fact]

@@ -101,11 +101,19 @@ public sealed class FetcherTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_that_want_the_same_file_fetch_it_once()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Fetch(Md5)));
+        Assert.Equal(content, File.ReadAllBytes(Target));
+        Assert.Single(ranges);
+    }
+
+    [Fact]
     public async Task A_wrong_checksum_leaves_nothing_behind()
     {
         var error = await Assert.ThrowsAsync<DatasetException>(() => Fetch(new string('0', 32)));
         Assert.Contains("checksum", error.Message);
-        Assert.Empty(Directory.GetFiles(root));
+        Assert.Equal(["toy.bin.lock"], Directory.GetFiles(root).Select(Path.GetFileName));
     }
 
     [Fact]

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training;
 
-/// <summary>The fused pass gives what plain tensor operations give, and what PyTorch's formulas give by hand.</summary>
+/// <summary>The fused pass gives what plain tensor operations give, on a whole network. (What both give is compared with PyTorch in the golden tests.)</summary>
 [Collection(TorchCollection.Name)]
 public sealed class FusedStepTests
 {

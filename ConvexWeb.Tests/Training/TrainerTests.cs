@@ -79,12 +79,28 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void A_stop_during_an_evaluation_repeats_the_evaluation()
     {
-        var whole = Train(Small, "whole");
-        var first = Train(Small, "parts", stopAfter: e => e is PointsEvent { Step: 8 });
-        var rest = Train(Small, "parts", resume: true);
-        Assert.False(first.Ended);
+        // The evaluation is long against the way of the last point of an epoch (step 9 of 9), which asks for the stop.
+        var spec = Small with { Data = new GlyphsOptions { TrainSize = 310, TestSize = 60_000, Validation = 0.1 }, Training = Small.Training with { Epochs = 2, PointsEvery = 9 } };
+        var whole = Train(spec, "whole");
+        var first = Train(spec, "parts", stopAfter: e => e is PointsEvent);
+        Assert.Equal(9, Assert.IsType<StoppedEvent>(first.Events[^1]).Step);
+        Assert.Empty(first.Events.OfType<EpochEvent>());
+        var rest = Train(spec, "parts", resume: true);
         Assert.Equal(whole.Weights, rest.Weights);
-        Assert.Equal(4, first.Events.Concat(rest.Events).OfType<EpochEvent>().Select(e => e.Epoch).Distinct().Count());
+        Assert.Equal([1, 2], rest.Events.OfType<EpochEvent>().Select(e => e.Epoch));
+    }
+
+    [Fact]
+    public void Points_come_every_so_many_steps_whatever_the_epochs_and_their_speed_counts_every_image()
+    {
+        // 9 steps an epoch, 4 epochs: points at 10, 20 and 30, across the epochs' ends.
+        var outcome = Train(Small with { Training = Small.Training with { PointsEvery = 10 } }, "a");
+        var points = outcome.Events.OfType<PointsEvent>().ToList();
+        Assert.Equal([10L, 20, 30], points.Select(p => p.Step));
+        Assert.All(points, p => Assert.True(p.Values["samples_per_second"] > 0));
+        // Images over speed is the time of the steps: together no longer than the whole training.
+        var seconds = points.Sum(p => 310 / p.Values["samples_per_second"]);
+        Assert.InRange(seconds, 0, outcome.Events.OfType<FinishedEvent>().Single().Summary.TrainSeconds * 1.15);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ internal static class CheckCommand
         command.SetAction(parsed =>
         {
             var problems = SpecArgument.Read(parsed.GetValue(spec)!).Problems;
-            foreach (var problem in problems) Console.WriteLine(problem.Message);
+            foreach (var problem in problems) Console.WriteLine(problem.Sentence);
             if (problems.Count == 0) Console.WriteLine("The spec is valid.");
             return problems.Count == 0 ? ExitCodes.Done : ExitCodes.BadInput;
         });

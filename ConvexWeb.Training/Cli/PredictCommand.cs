@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine;
 using static TorchSharp.torch;
 
@@ -25,10 +26,13 @@ internal static class PredictCommand
             if (!File.Exists(file)) throw new BadInputException($"There is no file {file}.");
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var (_, network) = Checkpoint.Open(checkpoint);
+        var (spec, network) = Checkpoint.Open(checkpoint);
         var (tensors, _) = SafeTensors.Load(input);
         if (!tensors.TryGetValue("x", out var x)) throw new BadInputException($"{input} has no tensor x; it has {string.Join(", ", tensors.Keys)}.");
         if (x.dtype != ScalarType.Float32 || x.ndim < 2) throw new BadInputException($"x must be float32 of at least 2 dimensions; it is {x}.");
+        var info = DatasetInfo.Of(spec.Data);
+        if (x.numel() != x.shape[0] * info.Dimensions)
+            throw new BadInputException($"x must be [N, {info.Channels}, {info.Height}, {info.Width}] or [N, {info.Dimensions}] for this checkpoint; it is [{string.Join(", ", x.shape)}].");
         var rows = x.shape[0];
         var parts = new List<Tensor>();
         for (long at = 0; at < rows; at += BatchSize) parts.Add(network.forward(x.narrow(0, at, Math.Min(BatchSize, rows - at))));

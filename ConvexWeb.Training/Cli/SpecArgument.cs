@@ -15,7 +15,7 @@ internal static class SpecArgument
     public static Spec Load(string spec)
     {
         var reading = Read(spec);
-        return reading.Spec ?? throw new BadInputException(reading.Problems.Select(p => p.Message));
+        return reading.Spec ?? throw new BadInputException(reading.Problems.Select(p => p.Sentence));
     }
 
     public static SpecReading Read(string spec)

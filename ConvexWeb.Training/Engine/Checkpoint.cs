@@ -13,7 +13,6 @@ namespace ConvexWeb.Training.Engine;
 /// </summary>
 public static class Checkpoint
 {
-    private const string OptimizerPrefix = "optimizer/";
     private const string GeneratorName = "generator/cpu";
 
     public static void Save(string path, Spec spec, ulong seed, nn.Module network, Optimizer? optimizer, Progress progress)
@@ -72,9 +71,6 @@ public static class Checkpoint
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
-
-    /// <summary>Whether a tensor of a checkpoint belongs to the network, not to the training state.</summary>
-    public static bool IsWeight(string name) => !name.StartsWith(OptimizerPrefix, StringComparison.Ordinal) && name != GeneratorName;
 
     private static void Copy(Dictionary<string, Tensor> from, IEnumerable<(string Name, Tensor Value)> to, string path)
     {

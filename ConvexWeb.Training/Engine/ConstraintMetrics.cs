@@ -6,7 +6,10 @@ namespace ConvexWeb.Training.Engine;
 /// <summary>What is to be seen of a constraint in the weights themselves.</summary>
 internal static class ConstraintMetrics
 {
-    /// <summary>Adds the smallest constrained weight (never below 0) and the share of constrained weights in the spike just under e^−eps.</summary>
+    /// <summary>
+    /// Adds the smallest constrained weight (never below 0), and the share of constrained weights (BatchNorm scales left out) in the spike
+    /// (0.98·e^−eps, e^−eps] (science.md S4.8).
+    /// </summary>
     public static void Add(Dictionary<string, double> values, nn.Module network, Constraint constraint)
     {
         if (constraint.Kind == ConstraintKind.Free) return;
@@ -16,14 +19,13 @@ internal static class ConstraintMetrics
         var top = Math.Exp(-constraint.Eps);
         foreach (var (name, parameter) in network.named_parameters())
         {
-            if (!constraint.Covered.Contains(name)) continue;
+            if (!constraint.Covered.Contains(name) || parameter.ndim < 2 || constraint.Kind != ConstraintKind.ExpEps) continue;
             all += parameter.numel();
-            // A difference of two counts: (0.98·e^−eps, e^−eps].
-            if (constraint.Kind == ConstraintKind.ExpEps)
-                spike += parameter.gt(0.98 * top).sum().item<long>() - parameter.gt((float)top).sum().item<long>();
+            // A difference of two counts.
+            spike += parameter.gt(0.98 * top).sum().item<long>() - parameter.gt((float)top).sum().item<long>();
         }
         values["constraint/min_weight"] = Smallest(network, constraint);
-        if (constraint.Kind == ConstraintKind.ExpEps) values["constraint/spike_share"] = (double)spike / all;
+        if (all > 0) values["constraint/spike_share"] = (double)spike / all;
     }
 
     /// <summary>The smallest weight that the constraint covers.</summary>

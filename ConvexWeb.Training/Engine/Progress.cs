@@ -12,10 +12,11 @@ public sealed record Progress
     /// <summary>Steps done in the epoch under way.</summary>
     public long StepInEpoch { get; init; }
 
-    /// <summary>Since the last point: sum of losses times images, images classified right, images.</summary>
+    /// <summary>Since the last point: sum of losses times images, images classified right, images, seconds of training.</summary>
     public double RunningLoss { get; init; }
     public long RunningCorrect { get; init; }
     public long RunningImages { get; init; }
+    public double RunningSeconds { get; init; }
 
     /// <summary>Score of the best evaluation (higher is better), its epoch and its metrics.</summary>
     public double? BestScore { get; init; }

@@ -56,14 +56,6 @@ public static class SafeTensors
         File.Move(temporary, path, overwrite: true);
     }
 
-    /// <summary>The metadata alone.</summary>
-    public static IReadOnlyDictionary<string, string> ReadMetadata(string path)
-    {
-        using var file = File.OpenRead(path);
-        using var header = Header(file, path, out _);
-        return Metadata(header.RootElement);
-    }
-
     /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
     /// <exception cref="SafeTensorsException">The header or an offset is not valid.</exception>
     public static (Dictionary<string, Tensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Load(string path)

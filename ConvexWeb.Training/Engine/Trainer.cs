@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
@@ -105,24 +106,24 @@ public sealed class Trainer : IDisposable
         using var shuffled = from_array(RandomStreams.Shuffle(settings.Seed, progress.Epoch, data.Train.Count).Select(i => (long)i).ToArray());
         using var order = shuffled.to(settings.Device);
         var clock = settings.Clock.GetTimestamp();
-        var pointClock = clock;
-        while (progress.StepInEpoch < stepsPerEpoch)
+        while (progress.StepInEpoch < stepsPerEpoch && !stop.IsCancellationRequested)
         {
-            if (stop.IsCancellationRequested)
-            {
-                progress = progress with { TrainSeconds = progress.TrainSeconds + settings.Clock.GetElapsedTime(clock).TotalSeconds };
-                return Pause();
-            }
             Step(order);
             progress = progress with { Step = progress.Step + 1, StepInEpoch = progress.StepInEpoch + 1 };
-            if (progress.StepInEpoch % pointsEvery == 0)
-            {
-                ReportPoint(settings.Clock.GetElapsedTime(pointClock));
-                pointClock = settings.Clock.GetTimestamp();
-            }
+            if (progress.Step % pointsEvery != 0) continue;
+            Clock(ref clock);
+            ReportPoint();
         }
-        progress = progress with { TrainSeconds = progress.TrainSeconds + settings.Clock.GetElapsedTime(clock).TotalSeconds };
-        return true;
+        Clock(ref clock);
+        return progress.StepInEpoch == stepsPerEpoch || Pause();
+    }
+
+    // Training time counts steps alone, also across evaluations, pauses and epochs' ends between two points.
+    private void Clock(ref long since)
+    {
+        var seconds = settings.Clock.GetElapsedTime(since).TotalSeconds;
+        since = settings.Clock.GetTimestamp();
+        progress = progress with { TrainSeconds = progress.TrainSeconds + seconds, RunningSeconds = progress.RunningSeconds + seconds };
     }
 
     private void Step(Tensor order)
@@ -142,7 +143,7 @@ public sealed class Trainer : IDisposable
 
     private double LearningRateNow() => spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step, stepsPerEpoch, spec.Training.Epochs);
 
-    private void ReportPoint(TimeSpan elapsed)
+    private void ReportPoint()
     {
         var (loss, accuracy, images) = running.Take();
         var values = new Dictionary<string, double>
@@ -150,8 +151,9 @@ public sealed class Trainer : IDisposable
             ["train/loss_running"] = loss,
             ["train/accuracy_running"] = accuracy,
             ["lr"] = spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step - 1, stepsPerEpoch, spec.Training.Epochs),
-            ["samples_per_second"] = images / Math.Max(elapsed.TotalSeconds, 1e-9),
+            ["samples_per_second"] = images / Math.Max(progress.RunningSeconds, 1e-9),
         };
+        progress = progress with { RunningSeconds = 0 };
         events.Report(new PointsEvent(progress.Step, (double)progress.Step / stepsPerEpoch, values));
     }
 
@@ -207,6 +209,7 @@ public sealed class Trainer : IDisposable
         if (settings.VerifyConstraint && constraint.Kind != ConstraintKind.Free)
             events.Report(new MessageEvent("info", $"No constrained weight was negative after any of the steps up to {progress.Step:N0}."));
         var summary = new RunSummary("Succeeded", progress.Epoch, progress.Step, because, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds, Checkpoint.WeightsSha256(Network));
+        if (settings.Folder is { } folder) File.WriteAllText(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
         events.Report(new FinishedEvent(progress.Step, summary));
     }
 

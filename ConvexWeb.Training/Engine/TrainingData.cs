@@ -104,18 +104,19 @@ public sealed class TrainingData : IDisposable
         var flat = train.view(-1, info.Dimensions);
         Directory.CreateDirectory(cache);
         var file = Path.Combine(cache, $"zca-{Fingerprint(flat, eps)}.safetensors");
-        Tensor mean, matrix;
-        if (File.Exists(file))
+        if (!File.Exists(file))
         {
-            var (tensors, _) = SafeTensors.Load(file);
-            (mean, matrix) = (tensors["mean"], tensors["matrix"]);
+            // Runs of the same images start together (seeds, labels): one of them does the work.
+            using var alone = FileLock.Take(file + ".lock");
+            if (!File.Exists(file))
+            {
+                say($"ZCA whitening: eigenvalues of a {info.Dimensions} × {info.Dimensions} covariance (kept for next time)");
+                var (fitted, fit) = Whitening.Fit(flat, eps);
+                SafeTensors.Save(file, [("mean", fitted), ("matrix", fit)], new Dictionary<string, string> { ["eps"] = eps.ToString("R") });
+            }
         }
-        else
-        {
-            say($"ZCA whitening: eigenvalues of a {info.Dimensions} × {info.Dimensions} covariance (kept for next time)");
-            (mean, matrix) = Whitening.Fit(flat, eps);
-            SafeTensors.Save(file, [("mean", mean), ("matrix", matrix)], new Dictionary<string, string> { ["eps"] = eps.ToString("R") });
-        }
+        var (tensors, _) = SafeTensors.Load(file);
+        var (mean, matrix) = (tensors["mean"], tensors["matrix"]);
         if (keep is not null) File.Copy(file, Path.Combine(keep, "whitening.safetensors"), overwrite: true);
         return (images, labels) =>
         {

@@ -46,14 +46,11 @@ internal static unsafe partial class NativeMethods
     private static void Throw() => throw new LibtorchException(Marshal.PtrToStringUTF8(cw_last_error()) ?? "unknown native error");
 
     [LibraryImport(Library)] private static partial nint cw_last_error();
-    [LibraryImport(Library)] public static partial int cw_libtorch_version(out nint version);
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] public static partial int cw_op_find(string name, string overload, out nint op);
     [LibraryImport(Library)] public static partial int cw_op_call(nint op, NativeValue* args, int count, NativeValue* results, int capacity, out int resultCount);
-    [LibraryImport(Library)] public static partial int cw_op_count(out long count);
 
-    // Called from finalizers and by the hundred per step: it neither blocks nor calls back.
-    [LibraryImport(Library), SuppressGCTransition] public static partial int cw_tensor_live(out long count);
+    [LibraryImport(Library)] public static partial int cw_tensor_live(out long count);
     [LibraryImport(Library)] public static partial int cw_tensor_free(nint tensor);
     [LibraryImport(Library)] public static partial int cw_tensor_from_data(void* data, long* sizes, int dimensions, int type, out nint tensor);
     [LibraryImport(Library)] public static partial int cw_tensor_meta(nint tensor, long* sizes, int capacity, out int dimensions, out int type, out int deviceType, out int deviceIndex);

@@ -7,7 +7,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/version.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -106,10 +105,6 @@ using cw::tensor;
 
 const char* cw_last_error() { return cw::last_error.c_str(); }
 
-int32_t cw_libtorch_version(const char** out) {
-  return guarded([&] { *out = TORCH_VERSION; });
-}
-
 int32_t cw_op_find(const char* name, const char* overload, void** out) {
   return guarded([&] {
     auto found = c10::Dispatcher::singleton().findSchema({name, overload});
@@ -137,10 +132,6 @@ int32_t cw_op_call(void* op, const cw_value* args, int32_t nargs, cw_value* resu
     for (size_t i = 0; i < stack.size(); i++) results[i] = from_ivalue(stack[i]);
     *nresults = static_cast<int32_t>(stack.size());
   });
-}
-
-int32_t cw_op_count(int64_t* out) {
-  return guarded([&] { *out = static_cast<int64_t>(c10::Dispatcher::singleton().getAllOpNames().size()); });
 }
 
 int32_t cw_tensor_free(void* handle) {

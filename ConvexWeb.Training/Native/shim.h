@@ -43,11 +43,9 @@ struct cw_step_item {
 };
 
 const char* cw_last_error();
-int32_t cw_libtorch_version(const char** out);
 
 int32_t cw_op_find(const char* name, const char* overload, void** out);
 int32_t cw_op_call(void* op, const cw_value* args, int32_t nargs, cw_value* results, int32_t capacity, int32_t* nresults);
-int32_t cw_op_count(int64_t* out);
 
 int32_t cw_tensor_free(void* tensor);
 int32_t cw_tensor_live(int64_t* out);

@@ -4,7 +4,11 @@ using System.Text.Json;
 namespace ConvexWeb.Training.Specs;
 
 /// <summary>One wrong field: its dotted path, and one sentence that says what is allowed.</summary>
-public sealed record SpecProblem(string Path, string Message);
+public sealed record SpecProblem(string Path, string Message)
+{
+    /// <summary>The message, with the path in it, for where no field stands beside it.</summary>
+    public string Sentence => Path.Length == 0 || Message.Contains(Path, StringComparison.Ordinal) ? Message : $"{Path}: {Message}";
+}
 
 /// <summary>A spec, or all of its problems.</summary>
 public sealed record SpecReading(Spec? Spec, IReadOnlyList<SpecProblem> Problems);
@@ -19,7 +23,7 @@ public static class SpecReader
     {
         try
         {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = MaxDepth });
+            using var document = JsonDocument.Parse(JsonText.QuoteNonFinite(json), new JsonDocumentOptions { MaxDepth = 4 * MaxDepth });
             return Read(document.RootElement);
         }
         catch (JsonException e)
@@ -32,6 +36,10 @@ public static class SpecReader
     {
         if (json.ValueKind != JsonValueKind.Object)
             return new(null, [new("", $"The spec must be a JSON object with the sections {Words(Catalogue.Sections.Select(s => s.Key))}; got {Show(json)}.")]);
+
+        if (JsonText.BrokenText(json) is { } broken)
+            return new(null, [new(broken, $"{(broken.Length == 0 ? "A name in the spec" : broken)} holds half of a surrogate pair, which is no text.")]);
+        if (IsDeeper(json, MaxDepth)) return new(null, [new("", $"The spec is nested too deeply; at most {MaxDepth} levels are allowed.")]);
 
         var problems = new List<SpecProblem>();
         var spec = new Spec();
@@ -104,6 +112,13 @@ public static class SpecReader
             }
         }
     }
+
+    private static bool IsDeeper(JsonElement json, int levels) => json.ValueKind switch
+    {
+        JsonValueKind.Object => levels == 0 || json.EnumerateObject().Any(field => IsDeeper(field.Value, levels - 1)),
+        JsonValueKind.Array => levels == 0 || json.EnumerateArray().Any(item => IsDeeper(item, levels - 1)),
+        _ => false,
+    };
 
     internal static string Words(IEnumerable<string> words) => string.Join(", ", words);
 

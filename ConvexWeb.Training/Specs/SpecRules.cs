@@ -8,7 +8,8 @@ namespace ConvexWeb.Training.Specs;
 /// <summary>The rules that span several fields. Each yields one sentence at the field that is easiest to change.</summary>
 internal static class SpecRules
 {
-    private const long MaxParameters = 1_000_000_000;
+    // One float32 tensor of this size still fits into 2 GiB, the most that a checkpoint writes at once.
+    private const long MaxParameters = 500_000_000;
 
     public static IEnumerable<SpecProblem> Check(Spec spec)
     {

@@ -8,12 +8,6 @@ public enum DeviceType
     META = 14,
 }
 
-public enum Padding
-{
-    Valid = 0,
-    Same = 1,
-}
-
 public enum PaddingModes
 {
     Zeros = 0,

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes operators.safetensors: what PyTorch says for every wrapped operator, forward and backward, float32 and float64.
+"""Makes operators.safetensors, what PyTorch says for every wrapped operator, forward and backward, float32 and float64, and optimizers.safetensors,
+the ends of eight steps of PyTorch's optimizers.
 
 Run with Debian's python3-torch:  /usr/bin/python3 make_golden.py
 For each case and type: in0, in1, … (inputs), out, seed (what the output is multiplied with before it is summed), grad0, grad1, … (gradients of that sum).
@@ -184,6 +185,35 @@ def evaluate():
     return stored
 
 
+# name: (PyTorch's optimizer, whether the convexity operator exp(w - 5) follows each step); the names are those of OptimizerGoldenTests.cs
+OPTIMIZERS = {
+    "sgd": (lambda p: torch.optim.SGD(p, lr=0.05), False),
+    "sgd momentum decay": (lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=5e-4), False),
+    "sgd nesterov": (lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, weight_decay=1e-4, nesterov=True), True),
+    "adam": (lambda p: torch.optim.Adam(p, lr=2e-3), True),
+    "adam decay": (lambda p: torch.optim.Adam(p, lr=2e-3, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.01), False),
+    "adamw": (lambda p: torch.optim.AdamW(p, lr=2e-3, weight_decay=0.05), True),
+}
+
+
+def trajectories():
+    stored = {}
+    for name, (make, constrained) in OPTIMIZERS.items():
+        for label, dtype in (("f32", torch.float32), ("f64", torch.float64)):
+            w = (real(7, 5) * 0.02).to(dtype).requires_grad_()
+            gradients = real(8, 7, 5).to(dtype)
+            stored[f"{name}/{label}/start"], stored[f"{name}/{label}/gradients"] = w.detach().clone(), gradients
+            optimizer = make([w])
+            for gradient in gradients:
+                w.grad = gradient.clone()
+                optimizer.step()
+                if constrained:
+                    with torch.no_grad():
+                        w.copy_(torch.where(w < 0, torch.exp(w - 5), w))
+            stored[f"{name}/{label}/end"] = w.detach()
+    return stored
+
+
 def save(path, tensors):
     header, body = {}, b""
     for name, tensor in tensors.items():
@@ -198,4 +228,5 @@ def save(path, tensors):
 if __name__ == "__main__":
     target = Path(__file__).with_name("operators.safetensors")
     save(target, evaluate())
+    save(target.with_name("optimizers.safetensors"), trajectories())
     print(f"{len(CASES)} cases with PyTorch {torch.__version__} -> {target.name}, {target.stat().st_size // 1024} KB", file=sys.stderr)

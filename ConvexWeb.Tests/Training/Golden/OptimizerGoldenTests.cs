@@ -1,0 +1,68 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Optimizers;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Tests.Training.Golden;
+
+/// <summary>Eight steps of each rule, fused and plain, end where PyTorch's own optimizers end.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class OptimizerGoldenTests
+{
+    private static readonly Dictionary<string, (StepRule Rule, double Lr, bool Constrained)> Cases = new()
+    {
+        ["sgd"] = (new SgdRule(0, 0, false), 0.05, false),
+        ["sgd momentum decay"] = (new SgdRule(0.9, 5e-4, false), 0.05, false),
+        ["sgd nesterov"] = (new SgdRule(0.9, 1e-4, true), 0.05, true),
+        ["adam"] = (new AdamRule(0.9, 0.999, 1e-8, 0, false), 2e-3, true),
+        ["adam decay"] = (new AdamRule(0.8, 0.99, 1e-6, 0.01, false), 2e-3, false),
+        ["adamw"] = (new AdamRule(0.9, 0.999, 1e-8, 0.05, true), 2e-3, true),
+    };
+
+    public static TheoryData<string, bool> CasesAndPaths()
+    {
+        var data = new TheoryData<string, bool>();
+        foreach (var name in Cases.Keys)
+        {
+            data.Add(name, true);
+            data.Add(name, false);
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(CasesAndPaths))]
+    public void Ends_where_PyTorch_ends(string name, bool fused)
+    {
+        using var scope = NewDisposeScope();
+        var golden = SafeTensors.Load(Path.Combine(AppContext.BaseDirectory, "Training/Golden/optimizers.safetensors")).Tensors;
+        Assert.Equal(Cases.Keys.Order(), golden.Keys.Select(k => k.Split('/')[0]).Distinct().Order());
+        foreach (var (type, tolerance) in new[] { ("f32", 1e-6), ("f64", 1e-14) })
+        {
+            using var network = new OneWeight(golden[$"{name}/{type}/start"].clone());
+            var (rule, lr, constrained) = Cases[name];
+            var constraint = new Constraint(constrained ? ConstraintKind.ExpEps : ConstraintKind.Free, 5, new HashSet<string> { "w" });
+            using var optimizer = new Optimizer(network, rule, constraint, fused);
+            var gradients = golden[$"{name}/{type}/gradients"];
+            for (var step = 0; step < 8; step++)
+            {
+                network.Weight.grad = gradients.select(0, step).clone();
+                optimizer.Step(lr);
+            }
+            var difference = (network.Weight.detach() - golden[$"{name}/{type}/end"]).abs().max().to(ScalarType.Float64).item<double>();
+            Assert.True(difference <= tolerance, $"{type}: {difference}");
+        }
+    }
+
+    private sealed class OneWeight : nn.Module
+    {
+        public OneWeight(Tensor start) : base(nameof(OneWeight))
+        {
+            Weight = new Parameter(start);
+            register_parameter("w", Weight);
+        }
+
+        public Parameter Weight { get; }
+    }
+}
