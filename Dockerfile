@@ -1,5 +1,6 @@
 # ConvexWeb in one image: web node, worker, or both (Convex__Role).
 #   docker build -t convexweb .                                             CPU, Debian's libtorch
+#   docker run -p 127.0.0.1:5080:5080 -v convexweb:/data convexweb          all of it, at http://localhost:5080; it prints the first sign-in link
 #   docker build -t convexweb --build-arg TORCH_BACKEND=TorchSharp .        CUDA, the package TorchSharp-cuda-linux brings libtorch
 ARG TORCH_BACKEND=Native
 
@@ -25,7 +26,8 @@ RUN mkdir -p /etc/postgresql-common/createcluster.d && echo 'create_main_cluster
  && useradd --create-home --uid 10001 convex && install -d -o convex -m 0700 /data
 COPY --from=build /app /app
 USER convex
-ENV Convex__Data=/data Convex__Url=http://0.0.0.0:5080
+# Inside it listens everywhere; Convex__PublicUrl is where people find it, and must be given for any other way than the one above.
+ENV Convex__Data=/data Convex__Url=http://0.0.0.0:5080 Convex__PublicUrl=http://localhost:5080
 VOLUME /data
 EXPOSE 5080
 WORKDIR /app

@@ -20,6 +20,7 @@ try
 
     await using var app = builder.Build();
     await app.PrepareDatabaseAsync();
+    app.Services.GetRequiredService<RunFolders>().Prepare();
     app.UseHttp(settings);
     if (settings.ServesWeb)
     {

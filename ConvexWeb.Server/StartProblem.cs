@@ -1,4 +1,5 @@
 using ConvexWeb.Server.Persistence;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server;
@@ -6,7 +7,7 @@ namespace ConvexWeb.Server;
 /// <summary>What keeps the server from starting and is the operator's to mend: told in words, not as a stack trace.</summary>
 public static class StartProblem
 {
-    public static bool Explains(Exception problem) => problem is OptionsValidationException or ClusterException;
+    public static bool Explains(Exception problem) => problem is OptionsValidationException or ClusterException or StartException || IsTaken(problem);
 
     /// <returns>The exit code.</returns>
     public static int Tell(Exception problem)
@@ -15,7 +16,13 @@ public static class StartProblem
         return 1;
     }
 
-    private static string Text(Exception problem) => problem is OptionsValidationException settings
-        ? "ConvexWeb cannot start with these settings:" + string.Concat(settings.Failures.Select(failure => $"{Environment.NewLine}  - {failure}"))
-        : $"ConvexWeb cannot start: {problem.Message}";
+    public static string Text(Exception problem) => problem switch
+    {
+        OptionsValidationException settings =>
+            "ConvexWeb cannot start with these settings:" + string.Concat(settings.Failures.Select(failure => $"{Environment.NewLine}  - {failure}")),
+        _ when IsTaken(problem) => $"ConvexWeb cannot start: {problem.Message} Perhaps it runs already; stop that one, or choose another address with Convex:Url.",
+        _ => $"ConvexWeb cannot start: {problem.Message}",
+    };
+
+    private static bool IsTaken(Exception problem) => problem is IOException { InnerException: AddressInUseException };
 }

@@ -24,6 +24,19 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public void Validate_OpenToTheNetworkAndPeopleKnowWhere_IsGood() =>
+        Assert.True(Check(new Settings { Url = "http://0.0.0.0:5080", PublicUrl = "http://localhost:5080" }).Succeeded);
+
+    [Fact]
+    public void Validate_HttpsWithNobodyToSpeakIt_IsRefused()
+    {
+        Assert.Contains("TrustedProxies", Check(new Settings { PublicUrl = "https://lab.example" }).FailureMessage, StringComparison.Ordinal);
+        Assert.True(Check(new Settings { PublicUrl = "https://lab.example", TrustedProxies = { "127.0.0.1" } }).Succeeded);
+        Assert.True(Check(new Settings { PublicUrl = "https://lab.example", Url = "https://127.0.0.1:5443" }).Succeeded);
+        Assert.True(Check(new Settings { PublicUrl = "https://lab.example", Role = Role.Worker }).Succeeded);
+    }
+
+    [Fact]
     public void Validate_WorkerOnTheNetwork_IsRefused() => Assert.True(Check(new Settings { Role = Role.Worker, Url = "http://0.0.0.0:5081" }).Failed);
 
     private static Microsoft.Extensions.Options.ValidateOptionsResult Check(Settings settings, string hosts = "localhost;127.0.0.1;[::1]") =>

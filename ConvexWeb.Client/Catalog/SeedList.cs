@@ -1,9 +1,11 @@
+using ConvexWeb.Client.Contracts;
+
 namespace ConvexWeb.Client.Catalog;
 
 /// <summary>Seeds as people write them: <c>0,1,2</c> or <c>0-4</c> or both.</summary>
 public static class SeedList
 {
-    public const int Most = 1_000;
+    public const int Most = Submission.MostRuns;
 
     /// <summary>The seeds in the order written, each once; or null and one sentence that says what is wrong.</summary>
     public static IReadOnlyList<int>? Parse(string? text, out string? problem)

@@ -89,7 +89,7 @@ export class Board {
     this.axisButtons = axes;
     this.problem = el('p', { class: 'notice bad', role: 'alert', hidden: true });
     this.#charts = charts.map(name => new Chart(this, kinds[name]));
-    this.grid = el('div', { class: 'charts-grid' }, ...this.#charts.map(c => c.element));
+    this.grid = el('div', { class: charts.length === 3 ? 'charts-grid lead' : 'charts-grid' }, ...this.#charts.map(c => c.element));
     this.more = el('details', { class: 'charts-more', hidden: true }, el('summary', {}, 'More metrics'), el('div', { class: 'charts-grid' }));
     this.host.replaceChildren(
       el('div', { class: 'charts-bar' }, this.light,

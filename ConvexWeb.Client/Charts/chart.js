@@ -60,7 +60,7 @@ export class Chart {
     this.entries = board.runs.map(run => {
       const values = kind.lines.map(() => el('b', {}, '–'));
       const entry = el('button', {
-        type: 'button', class: 'legend-entry', 'aria-pressed': 'true', title: board.runs.length > 1 ? 'Show or hide this run' : null,
+        type: 'button', class: 'legend-entry', 'aria-pressed': 'true', title: board.runs.length > 1 ? `${run.name}: show or hide` : null,
         disabled: board.runs.length === 1, onclick: () => board.toggle(run),
       }, board.runs.length > 1 ? el('span', { class: 'legend-name' }, swatch(run.color, false), run.name) : null,
       ...kind.lines.map((line, i) => el('span', { class: 'legend-value' },

@@ -3,13 +3,24 @@ import { HubConnectionBuilder, LogLevel } from '@microsoft/signalr';
 
 const retry = { nextRetryDelayInMilliseconds: ({ previousRetryCount }) => Math.min(10_000, 250 * 2 ** previousRetryCount) };
 
-class Live {
+const build = () => new HubConnectionBuilder()
+  .withUrl(new URL('hubs/live', document.baseURI).href)
+  .withAutomaticReconnect(retry)
+  .configureLogging(LogLevel.None)
+  .build();
+
+export class Live {
+  #build;
   #connection = null;
   #starting = null;
   #watchers = new Set();
   #states = new Set();
   #tables = 0;
   state = 'connecting';
+
+  constructor(connection = build) {
+    this.#build = connection;
+  }
 
   /**
    * Watches runs until the returned function is called. `handlers`: `points(batch)`, `run(row)`, and `joined(states)`, which is
@@ -33,7 +44,10 @@ class Live {
     this.#watchers.add(watcher);
     this.#tables++;
     this.#join([watcher]);
-    return () => { this.#watchers.delete(watcher); this.#tables--; };
+    return () => {
+      this.#watchers.delete(watcher);
+      if (--this.#tables === 0) this.#send('unwatchTable');
+    };
   }
 
   /** Calls back with 'connecting', 'live' or 'reconnecting', at once and at every change. */
@@ -54,11 +68,7 @@ class Live {
 
   #connect() {
     if (this.#starting) return this.#starting;
-    const connection = new HubConnectionBuilder()
-      .withUrl(new URL('hubs/live', document.baseURI).href)
-      .withAutomaticReconnect(retry)
-      .configureLogging(LogLevel.None)
-      .build();
+    const connection = this.#build();
     connection.on('points', batch => {
       for (const w of [...this.#watchers]) if (w.ids?.has(batch.runId)) w.handlers.points?.(batch);
     });
@@ -94,8 +104,9 @@ class Live {
     }
   }
 
-  async #join(watchers) {
+  async #join(wanted) {
     await this.#connect();
+    const watchers = wanted.filter(w => this.#watchers.has(w)); // some may have left while the connection was being made
     try {
       if (watchers.some(w => !w.ids)) await this.#connection.invoke('watchTable');
       const ids = [...new Set(watchers.flatMap(w => (w.ids ? [...w.ids] : [])))];
@@ -108,9 +119,9 @@ class Live {
     }
   }
 
-  async #send(method, ids) {
+  async #send(method, ...values) {
     try {
-      await this.#connection?.invoke(method, ids);
+      await this.#connection?.invoke(method, ...values);
     } catch {
       // Without a connection there is nothing to leave.
     }

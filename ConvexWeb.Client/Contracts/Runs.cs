@@ -19,6 +19,9 @@ public sealed record FieldProblem(string Path, string Message);
 /// <summary>What a user submits: a spec, the values to vary, and the seeds. It becomes one study with one run per combination and seed.</summary>
 public sealed record Submission
 {
+    /// <summary>The most runs, combinations times seeds, that one study may have.</summary>
+    public const int MostRuns = 500;
+
     public string? Name { get; init; }
 
     /// <summary>The spec; fields left out take the catalogue's defaults.</summary>

@@ -40,12 +40,14 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
         error = await Edge.TryAsync(logger, async () =>
         {
             var ids = Ids;
+            var left = false;
             if (Study is { } study)
             {
                 var page = await runs.ListAsync(new RunQuery { StudyId = study, Limit = Most });
                 ids = [.. ids.Union(page.Items.Select(r => r.Id))];
+                left = page.Total > page.Items.Count;
             }
-            cut = ids.Count > Most;
+            cut = left || ids.Count > Most;
             ids = [.. ids.Take(Most).Order()];
             var found = new List<RunDetail>();
             foreach (var id in ids)

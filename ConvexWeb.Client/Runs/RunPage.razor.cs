@@ -22,6 +22,9 @@ public sealed partial class RunPage(IRuns runs, NavigationManager navigation, Di
     private bool busy;
     private int refreshed;
     private long loaded;
+    private int asked;
+    private int answered;
+    private bool went;
     private ITimer? heartbeat;
 
     [Parameter] public long Id { get; set; }
@@ -32,26 +35,31 @@ public sealed partial class RunPage(IRuns runs, NavigationManager navigation, Di
     protected override async Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || loaded == Id) return;
-        (loaded, detail, missing) = (Id, null, false);
+        (loaded, detail, missing, went) = (Id, null, false, true);
         await LoadAsync();
         heartbeat ??= time.CreateTimer(_ => InvokeAsync(BeatAsync), null, Heartbeat, Heartbeat);
     }
 
     private async Task LoadAsync()
     {
-        error = await Edge.TryAsync(logger, async () =>
-        {
-            detail = await runs.FindAsync(Id);
-            missing = detail is null;
-        });
+        // Answers may overtake one another, and this page may have gone on to another run meanwhile: an older answer changes nothing.
+        var (id, question) = (Id, ++asked);
+        RunDetail? found = null;
+        var failure = await Edge.TryAsync(logger, async () => found = await runs.FindAsync(id));
+        if (id != Id || question < answered) return;
+        (answered, error) = (question, failure);
         refreshed++;
+        if (failure is null) (detail, missing) = (found, found is null);
     }
 
     private Task RefreshAsync() => LoadAsync();
 
     private async Task BeatAsync()
     {
-        if (detail is null || !detail.Row.State.Goes()) return;
+        // Once more after the end, for what is logged last.
+        var goes = detail?.Row.State.Goes() == true;
+        if (!goes && !went) return;
+        went = goes;
         await LoadAsync();
         StateHasChanged();
     }

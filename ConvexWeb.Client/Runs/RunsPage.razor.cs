@@ -19,6 +19,9 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
     private string? error;
     private bool busy;
     private string? shown;
+    private int asked;
+    private int answered;
+    private int loading;
     private CancellationTokenSource? typing;
 
     [SupplyParameterFromQuery(Name = "q")] public string? Search { get; set; }
@@ -41,30 +44,40 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
 
     protected override Task OnParametersSetAsync()
     {
-        var asked = $"{Search}|{Filter}|{Study}";
-        if (!RendererInfo.IsInteractive || asked == shown) return Task.CompletedTask;
-        shown = asked;
+        var wanted = $"{Search}|{Filter}|{Study}";
+        if (!RendererInfo.IsInteractive || wanted == shown) return Task.CompletedTask;
+        shown = wanted;
         return LoadAsync();
     }
 
+    // Answers may overtake one another: one to an older question, or to a filter that is no longer wanted, changes nothing.
     private async Task LoadAsync(int atLeast = 50)
     {
-        error = await Edge.TryAsync(logger, async () =>
+        var (query, filter, question) = (Query, shown, ++asked);
+        var found = new List<RunRow>();
+        string? rest = null;
+        long all = 0;
+        loading++;
+        var failure = await Edge.TryAsync(logger, async () =>
         {
-            var page = await runs.ListAsync(Query with { Limit = Math.Min(200, atLeast) });
-            (rows, next, total) = ([.. page.Items], page.Next, page.Total);
+            do
+            {
+                var page = await runs.ListAsync(query with { After = rest, Limit = Math.Min(200, atLeast - found.Count) });
+                found.AddRange(page.Items);
+                (rest, all) = (page.Next, page.Total);
+            }
+            while (rest is not null && found.Count < atLeast);
         });
+        loading--;
+        if (filter != shown || question < answered) return;
+        (answered, error) = (question, failure);
+        if (failure is null) (rows, next, total) = (found, rest, all);
     }
 
     private async Task MoreAsync()
     {
         busy = true;
-        error = await Edge.TryAsync(logger, async () =>
-        {
-            var page = await runs.ListAsync(Query with { After = next });
-            rows!.AddRange(page.Items);
-            (next, total) = (page.Next, page.Total);
-        });
+        await LoadAsync(rows!.Count + 50);
         busy = false;
     }
 
@@ -72,16 +85,18 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
     private async Task RefreshAsync(IReadOnlyList<long> changed)
     {
         if (rows is null) return;
-        if (changed.Count == 0 || Filter is not null || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
+        if (loading > 0 || changed.Count is 0 or > 200 || Filter is not null || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
         {
             await LoadAsync(Math.Max(50, rows.Count));
             return;
         }
         var known = changed.Intersect(rows.Select(r => r.Id)).ToList();
         if (known.Count == 0) return;
+        var question = ++asked;
         error = await Edge.TryAsync(logger, async () =>
         {
             var fresh = (await runs.ListAsync(new RunQuery { Ids = known, Limit = known.Count })).Items.ToDictionary(r => r.Id);
+            if (question < answered) return;
             for (var i = 0; i < rows.Count; i++)
             {
                 if (fresh.TryGetValue(rows[i].Id, out var row)) rows[i] = row;

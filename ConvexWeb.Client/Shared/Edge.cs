@@ -1,4 +1,5 @@
 using System.Data.Common;
+using ConvexWeb.Client.Contracts;
 using Microsoft.Extensions.Logging;
 
 namespace ConvexWeb.Client.Shared;
@@ -19,6 +20,10 @@ public static class Edge
         catch (OperationCanceledException)
         {
             return null;
+        }
+        catch (Exception refusal) when (refusal is InvalidInputException or AccessDeniedException)
+        {
+            return refusal.Message;
         }
         catch (Exception failure)
         {

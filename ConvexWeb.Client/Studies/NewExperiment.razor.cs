@@ -24,6 +24,7 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     private IReadOnlyList<int>? seeds = [0];
     private int priority = 5;
     private IReadOnlyList<FieldProblem> problems = [];
+    private IReadOnlyList<FieldProblem> unread = []; // what keeps the JSON text from being a draft
     private SpecEstimate? estimate;
     private string? error;
     private bool busy;
@@ -36,6 +37,8 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     private long RunCount => draft.Combinations * (seeds?.Count ?? 0);
 
     private IReadOnlyList<FieldProblem> SeedProblems => seedProblem is null ? At("seeds") : [new("seeds", seedProblem)];
+
+    private bool TooMany => RunCount > Submission.MostRuns;
 
     /// <summary>The problems with their paths in the sentence, for where no field stands beside them.</summary>
     private IReadOnlyList<FieldProblem> Named => [.. problems.Select(p => p.Path.Length > 0 && !p.Message.Contains(FieldProblems.FieldOf(p.Path), StringComparison.Ordinal) ? p with { Message = $"{p.Path}: {p.Message}" } : p)];
@@ -66,6 +69,7 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     private void UsePreset(string? chosen)
     {
         preset = chosen ?? "";
+        unread = [];
         draft.Load(view.Presets.FirstOrDefault(p => p.Name == preset)?.Spec ?? view.DefaultSpec);
         json = json is null ? null : Written();
         Check();
@@ -100,6 +104,11 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
 
     private void Check()
     {
+        if (unread.Count > 0)
+        {
+            problems = unread;
+            return;
+        }
         var check = catalog.Check(draft.ToJson());
         problems = check.Problems;
         // While something is wrong the last estimate stays, so that the page does not jump with every key.
@@ -110,6 +119,7 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     {
         seedText = (string?)change.Value ?? "";
         seeds = SeedList.Parse(seedText, out seedProblem);
+        Check();
     }
 
     private string Written() => JsonSerializer.Serialize(draft.ToJson(), Indented);
@@ -119,25 +129,38 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     private void ShowForm()
     {
         json = null;
+        unread = [];
         Check();
     }
 
     private Task JsonTypedAsync(ChangeEventArgs change)
     {
         json = (string?)change.Value ?? "";
+        unread = Read(json);
+        if (unread.Count == 0) return ChangedAsync();
+        typing?.Cancel();
+        Check();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Makes the text the draft, or says why it cannot be one; then the draft stays as it was.</summary>
+    private IReadOnlyList<FieldProblem> Read(string text)
+    {
         try
         {
-            using var document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new JsonException("A spec is an object, such as {\"model\": {\"name\": \"mlp\"}}.");
+            using var document = JsonDocument.Parse(text);
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return [new("", "A spec is an object, such as {\"model\": {\"name\": \"mlp\"}}.")];
+            if (!SpecText.IsPlain(document.RootElement))
+            {
+                return catalog.Check(document.RootElement).Problems is { Count: > 0 } found ? found : [new("", "A field is given more than once, or a text is broken.")];
+            }
             draft.Load(document.RootElement.Clone());
+            return [];
         }
-        catch (JsonException wrong)
+        catch (Exception wrong) when (wrong is JsonException or ArgumentException)
         {
-            typing?.Cancel();
-            problems = [new("", $"This is not JSON yet: {wrong.Message}")];
-            return Task.CompletedTask;
+            return [new("", $"This is not JSON yet: {wrong.Message}")];
         }
-        return ChangedAsync();
     }
 
     private async Task SubmitAsync()

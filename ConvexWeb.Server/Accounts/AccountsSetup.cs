@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Persistence;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
@@ -109,10 +110,7 @@ public static class AccountsSetup
     // A person who opens a page is sent to the sign-in form; a program gets the status.
     private static Task Answer(RedirectContext<CookieAuthenticationOptions> context, int status)
     {
-        var request = context.Request;
-        var isPage = HttpMethods.IsGet(request.Method) && !request.Path.StartsWithSegments("/api/v1") && !request.Path.StartsWithSegments("/hubs")
-            && !request.Path.StartsWithSegments("/_blazor") && request.Headers.Accept.Any(accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true);
-        if (isPage && status == StatusCodes.Status401Unauthorized) context.Response.Redirect(context.RedirectUri);
+        if (status == StatusCodes.Status401Unauthorized && PagesSetup.IsPage(context.Request)) context.Response.Redirect(context.RedirectUri);
         else context.Response.StatusCode = status;
         return Task.CompletedTask;
     }

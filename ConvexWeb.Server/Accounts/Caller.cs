@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using ConvexWeb.Client.Contracts;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Components.Server.Circuits;
@@ -38,14 +39,19 @@ public sealed class Caller
         if (!IsAdmin) throw new AccessDeniedException("Only administrators may do this.");
     }
 
+    /// <summary>Throws for a caller with an API token. A stolen token must not be able to make itself a successor that nobody knows of.</summary>
+    public void RequirePerson(string what)
+    {
+        RequireSignedIn();
+        if (User.HasClaim(claim => claim.Type == TokenHandler.Claim)) throw new AccessDeniedException($"A token cannot {what}; sign in with the password.");
+    }
+
     private string Required(string claim)
     {
         RequireSignedIn();
         return User.FindFirstValue(claim) ?? throw new AccessDeniedException("Sign in first.");
     }
 }
-
-public sealed class AccessDeniedException(string message) : Exception(message);
 
 public static class Roles
 {

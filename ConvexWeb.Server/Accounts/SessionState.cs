@@ -1,6 +1,6 @@
+using ConvexWeb.Server.Persistence;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Components.Server;
-using Npgsql;
 
 namespace ConvexWeb.Server.Accounts;
 
@@ -17,7 +17,7 @@ public sealed class SessionState(SessionStore sessions, ILoggerFactory logs) : R
         {
             return await sessions.IsAliveAsync(authenticationState.User, cancellationToken);
         }
-        catch (NpgsqlException problem)
+        catch (Exception problem) when (Outage.Is(problem))
         {
             // A database that is away for a moment signs nobody out; nothing can be read or written without it anyway.
             log.LogWarning(problem, "A session could not be checked");

@@ -7,7 +7,8 @@ using Microsoft.Extensions.Options;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>While nobody can administer the server, each start prints a one-time link that makes the first administrator.</summary>
-public sealed class SetupLink(IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, TimeProvider time, ILogger<SetupLink> log)
+public sealed class SetupLink(
+    IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration, TimeProvider time, ILogger<SetupLink> log)
     : IHostedLifecycleService
 {
     /// <returns>The link, or null when there is an administrator.</returns>
@@ -37,9 +38,19 @@ public sealed class SetupLink(IDbContextFactory<ConvexDb> databases, IServer ser
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private string BaseUri()
+    private string BaseUri() => settings.Value.PublicUrl is { } known
+        ? known.TrimEnd('/') + "/"
+        : Openable(server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? settings.Value.ListenUrl, configuration["AllowedHosts"]);
+
+    /// <summary>Nobody can open the address that means "wherever I can be reached"; a host that is allowed by name is one that people use.</summary>
+    public static string Openable(string listening, string? allowedHosts)
     {
-        var address = settings.Value.PublicUrl ?? server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? settings.Value.ListenUrl;
-        return address.TrimEnd('/') + "/";
+        var address = new UriBuilder(listening);
+        if (address.Host is "0.0.0.0" or "[::]")
+        {
+            address.Host = (allowedHosts ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .FirstOrDefault(host => !host.Contains('*', StringComparison.Ordinal) && host is not ("127.0.0.1" or "[::1]" or "localhost")) ?? "localhost";
+        }
+        return address.Uri.ToString();
     }
 }

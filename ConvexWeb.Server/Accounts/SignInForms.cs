@@ -25,7 +25,7 @@ public static class SignInForms
     private static async Task<RedirectHttpResult> SignIn(
         [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl, SignInManager<User> manager, ILogger<SignInManager<User>> log)
     {
-        var user = await manager.UserManager.FindByNameAsync(name ?? "");
+        var user = name is not null && Text.IsPlain(name) ? await manager.UserManager.FindByNameAsync(name) : null;
         if (user is null)
         {
             // As much work as for a name that exists, or the time of the answer would tell which names do.

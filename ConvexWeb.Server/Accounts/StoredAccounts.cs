@@ -26,13 +26,11 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
     public async Task<NewToken> CreateTokenAsync(string name, int? daysValid, CancellationToken cancel = default)
     {
         var owner = caller.Id;
-
-        // A stolen token must not be able to make itself a successor that nobody knows of.
-        if (caller.User.HasClaim(claim => claim.Type == TokenHandler.Claim)) throw new AccessDeniedException("A token cannot make tokens; sign in with the password.");
-
+        caller.RequirePerson("make tokens");
         await using var database = await databases.CreateDbContextAsync(cancel);
         var problems = new List<FieldProblem>();
         if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName) problems.Add(new("name", $"name must be 1 to {LongestName} characters long."));
+        if (Text.Problem("name", name) is { } unfit) problems.Add(unfit);
         if (daysValid is < 1 or > MostDays) problems.Add(new("daysValid", $"daysValid is {daysValid}; allowed are 1 to {MostDays}, or none for a token without an end."));
         if (await database.ApiTokens.CountAsync(token => token.UserId == owner && token.RevokedAt == null, cancel) >= MostTokens)
             problems.Add(new("", $"You have {MostTokens} tokens already; revoke one first."));
@@ -68,6 +66,7 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
     public async Task<string> InviteAsync(CancellationToken cancel = default)
     {
         caller.RequireAdmin();
+        caller.RequirePerson("invite people");
         var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin: false);
         await using var database = await databases.CreateDbContextAsync(cancel);
         database.Invites.Add(invite);

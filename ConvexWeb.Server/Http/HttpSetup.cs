@@ -1,4 +1,6 @@
 using System.Net;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -30,6 +32,7 @@ public static class HttpSetup
             options.Cookie.SameSite = SameSiteMode.Strict;
         });
         services.Configure<ForwardedHeadersOptions>(options => TrustOnly(options, settings.TrustedProxies));
+        services.PostConfigure<HostFilteringOptions>(options => Allow(options, settings.PublicHost));
         services.AddHealthChecks();
         return builder;
     }
@@ -40,8 +43,23 @@ public static class HttpSetup
         if (settings.TrustedProxies.Count > 0) app.UseForwardedHeaders();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
+        app.Use(OnlyPagesHavePages);
         if (settings.IsHttps) app.UseHsts();
         app.UseBrowserGuard();
+    }
+
+    // A program that finds nothing is answered by the first of the two.
+    private static Task OnlyPagesHavePages(HttpContext context, RequestDelegate next)
+    {
+        if (!PagesSetup.IsPage(context.Request) && context.Features.Get<IStatusCodePagesFeature>() is { } pages) pages.Enabled = false;
+        return next(context);
+    }
+
+    // Whoever gives the address that people use need not say its name a second time. No names at all, or *, allow every host.
+    private static void Allow(HostFilteringOptions options, string? host)
+    {
+        if (host is not null && options.AllowedHosts.Count > 0) options.AllowedHosts = [.. options.AllowedHosts, host];
     }
 
     private static void TrustOnly(ForwardedHeadersOptions options, IEnumerable<string> proxies)

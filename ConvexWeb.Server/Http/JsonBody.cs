@@ -5,11 +5,11 @@ namespace ConvexWeb.Server.Http;
 
 /// <summary>
 /// A body that is read field by field, so that one answer can name everything that is wrong with it. Whatever cannot be read at all
-/// (another content type, too large, no JSON, nested too deeply, a field twice) is one problem of the whole document.
+/// (another content type, too large, no JSON, nested too deeply) is one problem of the whole document.
 /// </summary>
 public static class JsonBody
 {
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 32 };
 
     public static async Task<(JsonElement Body, FieldProblem? Problem)> ReadAsync(HttpRequest request, CancellationToken cancel)
     {
@@ -22,7 +22,7 @@ public static class JsonBody
         }
         catch (JsonException problem)
         {
-            return (default, Problem(problem));
+            return (default, JsonProblem.Of(problem));
         }
         catch (BadHttpRequestException problem) when (problem.StatusCode == StatusCodes.Status413PayloadTooLarge)
         {
@@ -30,16 +30,53 @@ public static class JsonBody
         }
     }
 
-    private static FieldProblem TooLarge() => new("", $"The body is larger than {HttpSetup.LargestBody / 1024} KiB.");
-
-    private static FieldProblem Problem(JsonException problem)
+    /// <summary>The path of a field that is given twice in the same object, one of which was not meant; null when there is none.</summary>
+    public static string? Duplicate(JsonElement json, string path = "")
     {
-        if (problem.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase))
-            return new("", "A field is given more than once in the same JSON object.");
-        if (problem.Message.Contains("depth", StringComparison.OrdinalIgnoreCase))
-            return new("", $"The JSON is nested too deeply; at most {Options.MaxDepth} levels are allowed.");
-        return new("", $"The body is not valid JSON (line {problem.LineNumber + 1}, byte {problem.BytePositionInLine + 1}).");
+        if (json.ValueKind == JsonValueKind.Array) return json.EnumerateArray().Select((item, place) => Duplicate(item, $"{path}[{place}]")).FirstOrDefault(found => found is not null);
+        if (json.ValueKind != JsonValueKind.Object) return null;
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var field in json.EnumerateObject())
+        {
+            var at = At(path, field);
+            if (!seen.Add(field.Name)) return at;
+            if (Duplicate(field.Value, at) is { } below) return below;
+        }
+        return null;
     }
+
+    /// <summary>
+    /// The path of a text that is not plain; null when there is none. To be asked first: half of a character is valid JSON, and whoever reads
+    /// it as text gets an exception. A name that cannot be shown is told by the object that it is in.
+    /// </summary>
+    public static string? Unreadable(JsonElement json, string path = "")
+    {
+        if (json.ValueKind == JsonValueKind.String) return IsPlain(json.GetString) ? null : path;
+        if (json.ValueKind == JsonValueKind.Array) return json.EnumerateArray().Select((item, place) => Unreadable(item, $"{path}[{place}]")).FirstOrDefault(found => found is not null);
+        if (json.ValueKind != JsonValueKind.Object) return null;
+        foreach (var field in json.EnumerateObject())
+        {
+            if (!IsPlain(() => field.Name)) return path;
+            if (Unreadable(field.Value, At(path, field)) is { } below) return below;
+        }
+        return null;
+    }
+
+    private static bool IsPlain(Func<string?> read)
+    {
+        try
+        {
+            return Text.IsPlain(read() ?? "");
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    private static string At(string path, JsonProperty field) => path.Length == 0 ? Text.Short(field.Name) : $"{path}.{Text.Short(field.Name)}";
+
+    private static FieldProblem TooLarge() => new("", $"The body is larger than {HttpSetup.LargestBody / 1024} KiB.");
 }
 
 /// <summary>Tells the OpenAPI document that an endpoint reads a spec by itself.</summary>

@@ -13,6 +13,11 @@ public static class PagesSetup
         return services;
     }
 
+    /// <summary>Whether a person opens a page, who is to read one whatever happens; a program gets status and problem details.</summary>
+    public static bool IsPage(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) && !request.Path.StartsWithSegments("/api/v1") && !request.Path.StartsWithSegments("/hubs")
+        && !request.Path.StartsWithSegments("/_blazor") && request.Headers.Accept.Any(accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true);
+
     public static void MapPages<TRoot>(this IEndpointRouteBuilder routes) where TRoot : IComponent
     {
         // Styles, fonts and scripts are no secret, and the sign-in page needs them.

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Accounts;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -62,27 +61,12 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
 
     private static FieldProblem Describe(BadHttpRequestException bad)
     {
-        if (bad.InnerException is JsonException json) return JsonProblem(json);
+        if (bad.InnerException is JsonException json) return JsonProblem.Of(json);
         var match = Unbound().Match(bad.Message);
         if (!match.Success) return new("", Sentence(bad));
         var (type, name, value) = (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value);
         return new(name, $"{name} '{Text.Short(value)}' is not {Kind(type)}.");
     }
-
-    /// <summary>One sentence for JSON that cannot be read, and the path of the field.</summary>
-    public static FieldProblem JsonProblem(JsonException json)
-    {
-        var path = (json.Path ?? "$").TrimStart('$').TrimStart('.');
-        if (json.Message.Contains("could not be mapped to any", StringComparison.Ordinal)) return new(path, $"{path} is not a field that is known here.");
-        if (json.Message.Contains("missing required properties", StringComparison.Ordinal)) return new(path, $"Missing: {Quoted(json.Message)}.");
-        if (json.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase)) return new(path, "A field stands twice in the JSON.");
-        if (json.Message.Contains("maximum configured depth", StringComparison.Ordinal)) return new(path, "The JSON is nested too deeply.");
-        if (json.InnerException is JsonException || path.Length == 0) // the reader itself gave up
-            return new("", $"The body is not valid JSON (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
-        return new(path, $"{path} has a value of the wrong kind.");
-    }
-
-    private static string Quoted(string message) => string.Join(", ", QuotedName().Matches(message).Skip(1).Select(match => match.Groups[1].Value));
 
     private static string Sentence(BadHttpRequestException bad) => bad.StatusCode switch
     {
@@ -101,7 +85,4 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
 
     [GeneratedRegex("""^Failed to bind parameter "(.+) (\S+)" from "(.*)"\.$""", RegexOptions.Singleline)]
     private static partial Regex Unbound();
-
-    [GeneratedRegex("'([^']+)'")]
-    private static partial Regex QuotedName();
 }

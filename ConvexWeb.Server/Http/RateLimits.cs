@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.RateLimiting;
 
 namespace ConvexWeb.Server.Http;
@@ -35,9 +36,26 @@ public static class RateLimits
         context.Response.Headers.RetryAfter = "10";
         if (context.Request.Path.StartsWithSegments("/account"))
         {
-            context.Response.Redirect(context.Request.Path.StartsWithSegments("/account/welcome") ? "/welcome?error=busy" : "/signin?error=busy");
+            context.Response.Redirect(await BackAsync(context.Request, cancel));
             return;
         }
         await TypedResults.Problem("Too many requests in a short time; wait a few seconds.", statusCode: StatusCodes.Status429TooManyRequests).ExecuteAsync(context);
+    }
+
+    // Back to the form with what it needs to be sent again: a link that works once must not be lost to a crowd.
+    private static async Task<string> BackAsync(HttpRequest request, CancellationToken cancel)
+    {
+        IFormCollection form = FormCollection.Empty;
+        try
+        {
+            if (request.HasFormContentType) form = await request.ReadFormAsync(cancel);
+        }
+        catch (Exception problem) when (problem is InvalidDataException or InvalidOperationException or IOException)
+        {
+            // No form of ours; the page stands without what it would have said.
+        }
+        var busy = QueryString.Create("error", "busy");
+        if (request.Path.StartsWithSegments("/account/welcome")) return "/welcome" + (form["token"].ToString() is { Length: > 0 } token ? busy.Add("token", token) : busy);
+        return "/signin" + (form["returnUrl"].ToString() is { Length: > 0 } back && RedirectHttpResult.IsLocalUrl(back) ? busy.Add("returnUrl", back) : busy);
     }
 }

@@ -1,5 +1,5 @@
+using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
-using Microsoft.AspNetCore.SignalR;
 using Npgsql;
 
 namespace ConvexWeb.Server.Live;
@@ -9,12 +9,10 @@ namespace ConvexWeb.Server.Live;
 /// where the last batch ended. So a notification that is lost, doubled or late costs nothing but time, and many of them make one batch.
 /// </summary>
 public sealed class LiveFeed(
-    NpgsqlDataSource database, PointReader points, WatchList watched, IHubContext<LiveHub> hub, TimeProvider time, ILogger<LiveFeed> log) : BackgroundService
+    NpgsqlDataSource database, PointReader points, WatchList watched, Outbox outbox, Listener listener, Steady steady, TimeProvider time) : BackgroundService
 {
     /// <summary>The first change after a pause is sent at once; the next ones wait this long for company.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private const int BatchSize = 20_000;
 
     private readonly Lock gate = new();
@@ -25,67 +23,44 @@ public sealed class LiveFeed(
     public void PointsChanged(IEnumerable<long> runIds) => Mark(() => changedPoints.UnionWith(runIds));
     public void RowsChanged(IEnumerable<long> runIds) => Mark(() => changedRows.UnionWith(runIds));
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(ListenAsync(stoppingToken), SendAsync(stoppingToken));
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        listener.ListenAsync("Listening for changes of runs", [RunChanges.Points, RunChanges.Rows], BeginAsync, TakeAsync, stoppingToken),
+        steady.RunAsync("Sending changes of runs", SendAsync, stoppingToken));
 
-    private async Task ListenAsync(CancellationToken stop)
+    // Whatever happened while nobody listened.
+    private async Task BeginAsync(NpgsqlConnection connection, CancellationToken stop)
     {
-        while (!stop.IsCancellationRequested)
-        {
-            try
-            {
-                await using var connection = await database.OpenConnectionAsync(stop);
-                connection.Notification += (_, notice) => Take(notice.Channel, notice.Payload);
-                await ExecuteAsync(connection, $"listen {RunChanges.Points}; listen {RunChanges.Rows}", stop);
+        PointsChanged(watched.All());
+        RowsChanged(await RecentAsync(connection, stop));
+    }
 
-                // Whatever happened while nobody listened.
-                PointsChanged(watched.All());
-                RowsChanged(await RecentAsync(connection, stop));
-                log.LogInformation("Listening for changes of runs");
-                while (true)
-                {
-                    // A connection that died without a word is found out by asking.
-                    if (!await connection.WaitAsync(Silence, stop)) await ExecuteAsync(connection, "select 1", stop);
-                }
-            }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception problem) when (problem is NpgsqlException or IOException or TimeoutException or InvalidOperationException)
-            {
-                log.LogWarning("Listening was interrupted: {Problem}", problem.Message);
-                await Task.Delay(TimeSpan.FromSeconds(1), time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
+    private Task TakeAsync(Notice notice, CancellationToken stop)
+    {
+        if (!long.TryParse(notice.Payload, out var id)) return Task.CompletedTask;
+        if (notice.Channel == RunChanges.Points) PointsChanged([id]);
+        else RowsChanged([id]);
+        return Task.CompletedTask;
     }
 
     private async Task SendAsync(CancellationToken stop)
     {
-        while (!stop.IsCancellationRequested)
+        while (true)
         {
+            await signal.WaitAsync(stop);
+            var (somePoints, someRows) = TakeChanged();
             try
             {
-                await signal.WaitAsync(stop);
-                var (somePoints, someRows) = TakeChanged();
-                try
-                {
-                    await SendRowsAsync(someRows, stop);
-                    foreach (var id in somePoints) await SendPointsAsync(id, stop);
-                }
-                catch (NpgsqlException problem)
-                {
-                    // The database is away; they are sent when it is back.
-                    log.LogWarning("Changes could not be read: {Problem}", problem.Message);
-                    PointsChanged(somePoints);
-                    RowsChanged(someRows);
-                    await Task.Delay(TimeSpan.FromSeconds(1), time, stop);
-                }
-                await Task.Delay(Pause, time, stop);
+                await SendRowsAsync(someRows, stop);
+                foreach (var id in somePoints) await SendPointsAsync(id, stop);
             }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            catch (Exception problem) when (Outage.Is(problem))
             {
-                return;
+                // They are sent when the database is back.
+                PointsChanged(somePoints);
+                RowsChanged(someRows);
+                throw;
             }
+            await Task.Delay(Pause, time, stop);
         }
     }
 
@@ -94,7 +69,7 @@ public sealed class LiveFeed(
         while (watched.SentOf(runId) is { } sent)
         {
             if (await points.ReadAsync(runId, new() { After = sent, Limit = BatchSize }, stop) is not { } batch || batch.Seq <= sent) return;
-            await SendAsync(hub.Clients.Group(LiveHub.GroupOf(runId)), "points", batch, stop);
+            foreach (var connection in watched.WatchersOf(runId)) outbox.Send(connection, "points", batch);
             watched.Advance(runId, batch.Seq);
             if (!batch.More) return;
         }
@@ -108,29 +83,8 @@ public sealed class LiveFeed(
         command.Parameters.Add(new() { Value = wanted });
         foreach (var row in await RunRows.ReadAllAsync(command, stop))
         {
-            await SendAsync(hub.Clients.Group(LiveHub.GroupOf(row.Id)), "run", row, stop);
-            await SendAsync(hub.Clients.Group(LiveHub.Table), "run", row, stop);
+            foreach (var connection in watched.ReadersOf(row.Id)) outbox.Send(connection, "run", row);
         }
-    }
-
-    // A browser that does not read must not hold up the others; what it is sent waits in its own connection.
-    private async Task SendAsync(IClientProxy to, string method, object message, CancellationToken stop)
-    {
-        try
-        {
-            await to.SendAsync(method, message, stop).WaitAsync(Patience, time, stop);
-        }
-        catch (TimeoutException)
-        {
-            log.LogWarning("A browser is slow to take '{Method}'", method);
-        }
-    }
-
-    private void Take(string channel, string payload)
-    {
-        if (!long.TryParse(payload, out var id)) return;
-        if (channel == RunChanges.Points) PointsChanged([id]);
-        else RowsChanged([id]);
     }
 
     private void Mark(Action mark)
@@ -160,12 +114,6 @@ public sealed class LiveFeed(
         var ids = new List<long>();
         while (await reader.ReadAsync(stop)) ids.Add(reader.GetInt64(0));
         return ids;
-    }
-
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken stop)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(stop);
     }
 
     public override void Dispose()

@@ -8,25 +8,21 @@ namespace ConvexWeb.Server.Live;
 public sealed record WatchedRun(long Id, long LastSeq);
 
 /// <summary>
-/// Browsers call watch, unwatch and watchTable. They are sent <c>points(PointBatch)</c> of the runs they watch, and
+/// Browsers call watch, unwatch, watchTable and unwatchTable. They are sent <c>points(PointBatch)</c> of the runs they watch, and
 /// <c>run(RunRow)</c> of those or, with the table, of all.
 /// </summary>
 [Authorize]
 public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections connections, NpgsqlDataSource database) : Hub
 {
-    public const string Table = "table";
     private const int MostRuns = 200;
-
-    public static string GroupOf(long runId) => $"run-{runId}";
 
     public async Task<IReadOnlyList<WatchedRun>> Watch(long[] runIds)
     {
         ArgumentNullException.ThrowIfNull(runIds);
         if (watched.CountOf(Context.ConnectionId) + runIds.Length > MostRuns) throw new HubException($"At most {MostRuns} runs can be watched at once.");
 
-        // First the group, then where the run stands: a batch may come that the answer already covers, but none can be missed.
+        // First the list, then where the run stands: a batch may come that the answer already covers, but none can be missed.
         watched.Add(Context.ConnectionId, runIds);
-        foreach (var id in runIds) await Groups.AddToGroupAsync(Context.ConnectionId, GroupOf(id), Context.ConnectionAborted);
 
         var found = new List<WatchedRun>();
         await using var command = database.CreateCommand("select id, last_seq from runs where id = any($1)");
@@ -38,18 +34,15 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
         return found;
     }
 
-    public async Task Unwatch(long[] runIds)
+    public void Unwatch(long[] runIds)
     {
         ArgumentNullException.ThrowIfNull(runIds);
         watched.Remove(Context.ConnectionId, runIds);
-        foreach (var id in runIds) await Groups.RemoveFromGroupAsync(Context.ConnectionId, GroupOf(id), Context.ConnectionAborted);
     }
 
-    public Task WatchTable()
-    {
-        watched.AddTable(Context.ConnectionId);
-        return Groups.AddToGroupAsync(Context.ConnectionId, Table, Context.ConnectionAborted);
-    }
+    public void WatchTable() => watched.AddTable(Context.ConnectionId);
+
+    public void UnwatchTable() => watched.RemoveTable(Context.ConnectionId);
 
     public override Task OnConnectedAsync()
     {

@@ -12,6 +12,7 @@ public static class LiveSetup
         services.AddSignalR(options => options.MaximumReceiveMessageSize = 32 * 1024).AddJsonProtocol(options => ApiJson.Configure(options.PayloadSerializerOptions));
         services.AddSingleton<WatchList>();
         services.AddSingleton<OpenConnections>();
+        services.AddSingleton<Outbox>();
         services.AddSingleton<LiveFeed>();
         services.AddHostedService(provider => provider.GetRequiredService<LiveFeed>());
         services.AddSingleton<SessionSweep>();

@@ -13,4 +13,10 @@ public sealed class OpenConnections
     public void Add(HubCallerContext connection) => open[connection.ConnectionId] = connection;
 
     public void Remove(HubCallerContext connection) => open.TryRemove(connection.ConnectionId, out _);
+
+    /// <summary>Ends a connection at once, whatever waits to be written to it.</summary>
+    public void Abort(string connection)
+    {
+        if (open.TryGetValue(connection, out var found)) found.Abort();
+    }
 }

@@ -1,29 +1,15 @@
 using System.Security.Claims;
 using ConvexWeb.Server.Accounts;
-using Npgsql;
+using ConvexWeb.Server.Persistence;
 
 namespace ConvexWeb.Server.Live;
 
 /// <summary>Closes hub connections whose session or token has ended since they were opened: signing out ends them too.</summary>
-public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, TimeProvider time, ILogger<SessionSweep> log) : BackgroundService
+public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, Steady steady, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await SweepAsync(stoppingToken);
-            }
-            catch (NpgsqlException problem)
-            {
-                log.LogWarning("Sessions could not be checked: {Problem}", problem.Message);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => steady.RunAsync("Checking sessions", EveryIntervalAsync, stoppingToken);
 
     public async Task SweepAsync(CancellationToken cancel)
     {
@@ -31,5 +17,11 @@ public sealed class SessionSweep(SessionStore sessions, OpenConnections connecti
         {
             if (!await sessions.IsAliveAsync(connection.User ?? new ClaimsPrincipal(), cancel)) connection.Abort();
         }
+    }
+
+    private async Task EveryIntervalAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stop)) await SweepAsync(stop);
     }
 }

@@ -5,7 +5,7 @@ public sealed class WatchList
 {
     private sealed class Watched
     {
-        public int Watchers;
+        public readonly HashSet<string> Watchers = new(StringComparer.Ordinal);
         public long? Sent; // null until somebody has read where the run stands
     }
 
@@ -28,7 +28,7 @@ public sealed class WatchList
             foreach (var id in ids.Where(own.Add))
             {
                 if (!runs.TryGetValue(id, out var run)) runs[id] = run = new Watched();
-                run.Watchers++;
+                run.Watchers.Add(connection);
             }
             return own.Count;
         }
@@ -41,7 +41,8 @@ public sealed class WatchList
             if (!connections.TryGetValue(connection, out var own)) return;
             foreach (var id in ids.ToList().Where(own.Remove))
             {
-                if (--runs[id].Watchers == 0) runs.Remove(id);
+                runs[id].Watchers.Remove(connection);
+                if (runs[id].Watchers.Count == 0) runs.Remove(id);
             }
         }
     }
@@ -54,6 +55,23 @@ public sealed class WatchList
     public void AddTable(string connection)
     {
         lock (gate) tables.Add(connection);
+    }
+
+    public void RemoveTable(string connection)
+    {
+        lock (gate) tables.Remove(connection);
+    }
+
+    /// <summary>Whom the points of a run are for.</summary>
+    public IReadOnlyList<string> WatchersOf(long id)
+    {
+        lock (gate) return runs.TryGetValue(id, out var run) ? [.. run.Watchers] : [];
+    }
+
+    /// <summary>Whom the row of a run is for, each once.</summary>
+    public IReadOnlyList<string> ReadersOf(long id)
+    {
+        lock (gate) return runs.TryGetValue(id, out var run) ? [.. tables.Union(run.Watchers)] : [.. tables];
     }
 
     public void Forget(string connection)

@@ -1,37 +1,67 @@
+using System.Buffers.Binary;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
-/// <summary>Where the files of runs are. Paths are made of numbers and two known words that the database holds; nothing of a request is in them.</summary>
-public sealed class RunFolders(IOptions<Settings> settings)
-{
-    public string Attempt(long runId, int attempt) => Path.Combine(settings.Value.DataFolder, "runs", $"{runId}", $"{attempt}");
-
-    public string Checkpoint(long runId, int attempt, string kind) =>
-        Path.Combine(Attempt(runId, attempt), kind is "last" or "best" ? $"{kind}.safetensors" : throw new ArgumentException("last or best", nameof(kind)));
-}
-
 public static class CheckpointsApi
 {
+    private const int LargestHeader = 1 << 20;
+
     public static void MapCheckpoints(this IEndpointRouteBuilder api) =>
         api.MapGet("/checkpoints/{id:guid}", Download).WithTags("Runs").WithSummary("A checkpoint's file (safetensors); ranges are served, so a download can go on where it broke");
 
-    private static async Task<Results<PhysicalFileHttpResult, NotFound, ProblemHttpResult>> Download(
+    /// <summary>
+    /// A trainer replaces the file before its new hash and step are stored. So everything that is said about it is read from the file itself,
+    /// which is opened once; and the tag that a resumed download must bring back changes with the file, not with the database.
+    /// </summary>
+    private static async Task<Results<FileStreamHttpResult, NotFound, ProblemHttpResult>> Download(
         Guid id, NpgsqlDataSource database, RunFolders folders, CancellationToken cancel)
     {
-        await using var command = database.CreateCommand("select run_id, attempt, kind, step, sha256 from checkpoints where id = $1");
+        await using var command = database.CreateCommand("select run_id, attempt, kind, step, this_database.id from checkpoints, this_database where checkpoints.id = $1");
         command.Parameters.Add(new() { Value = id });
         await using var reader = await command.ExecuteReaderAsync(cancel);
         if (!await reader.ReadAsync(cancel)) return TypedResults.NotFound();
 
-        var (run, attempt, kind, step, sha256) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetString(2), reader.GetInt64(3), reader.GetString(4));
-        var file = new FileInfo(folders.Checkpoint(run, attempt, kind));
-        if (!file.Exists)
+        var (run, attempt, kind, step) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetString(2), reader.GetInt64(3));
+        FileStream file;
+        try
+        {
+            file = new(folders.Checkpoint(reader.GetGuid(4), run, attempt, kind), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        }
+        catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
+        {
             return TypedResults.Problem("The checkpoint is known, but its file is not in the data folder of this node.", statusCode: StatusCodes.Status404NotFound);
-        return TypedResults.PhysicalFile(file.FullName, "application/octet-stream", $"run{run}-attempt{attempt}-{kind}-step{step}.safetensors",
-            file.LastWriteTimeUtc, new EntityTagHeaderValue($"\"{sha256}\""), enableRangeProcessing: true);
+        }
+        var written = File.GetLastWriteTimeUtc(file.SafeFileHandle);
+        return TypedResults.Stream(file, "application/octet-stream", $"run{run}-attempt{attempt}-{kind}-step{StepIn(file) ?? step}.safetensors",
+            written, new EntityTagHeaderValue($"\"{written.Ticks:x}-{file.Length:x}\""), enableRangeProcessing: true);
+    }
+
+    /// <returns>The step that the header of the file names; null when it is no checkpoint of ours. The stream is at its beginning again.</returns>
+    private static long? StepIn(FileStream file)
+    {
+        try
+        {
+            Span<byte> length = stackalloc byte[8];
+            file.ReadExactly(length);
+            var size = BinaryPrimitives.ReadInt64LittleEndian(length);
+            if (size is <= 0 or > LargestHeader) return null;
+            var header = new byte[size];
+            file.ReadExactly(header);
+            using var json = JsonDocument.Parse(header);
+            using var progress = JsonDocument.Parse(json.RootElement.GetProperty("__metadata__").GetProperty("progress").GetString()!);
+            return progress.RootElement.GetProperty("step").GetInt64();
+        }
+        catch (Exception problem) when (problem is EndOfStreamException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentNullException)
+        {
+            return null;
+        }
+        finally
+        {
+            file.Position = 0;
+        }
     }
 }

@@ -56,6 +56,7 @@ public sealed class PointReader(NpgsqlDataSource database)
         if (query.FromStep < 0) problems.Add(new("fromStep", $"fromStep must be 0 or more; got {query.FromStep}."));
         if (query.ToStep < (query.FromStep ?? 0)) problems.Add(new("toStep", $"toStep must not be less than fromStep; got {query.ToStep}."));
         if (query.Metrics?.Count > MostMetrics) problems.Add(new("metrics", $"At most {MostMetrics} metrics may be asked for at once."));
+        if (query.Metrics?.Any(metric => !Text.IsPlain(metric)) == true) problems.Add(Text.NotPlain("metrics"));
         if (problems.Count > 0) throw new InvalidInputException(problems);
     }
 

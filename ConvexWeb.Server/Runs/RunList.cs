@@ -37,9 +37,11 @@ internal static class RunList
         var problems = new List<FieldProblem>();
         if (query.Limit is < 1 or > MostRows) problems.Add(new("limit", $"limit must be from 1 to {MostRows}; got {query.Limit}."));
         if (query.Search?.Length > LongestSearch) problems.Add(new("search", $"search may have at most {LongestSearch} characters."));
+        if (Text.Problem("search", query.Search) is { } unfit) problems.Add(unfit);
         if (query.Ids?.Count > MostRows) problems.Add(new("ids", $"At most {MostRows} ids may be asked for at once."));
         long? before = null;
-        if (!string.IsNullOrEmpty(query.After))
+        if (Text.Problem("after", query.After) is { } unreadable) problems.Add(unreadable);
+        else if (!string.IsNullOrEmpty(query.After))
         {
             if (long.TryParse(query.After, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) before = id;
             else problems.Add(new("after", $"after '{Text.Short(query.After)}' is not a cursor of this list; use the 'next' of the page before."));

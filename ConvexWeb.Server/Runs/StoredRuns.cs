@@ -1,7 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
-using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Studies;
 using Npgsql;
 

@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Persistence;
 using Npgsql;
 using Quartz;
 
@@ -8,7 +9,7 @@ namespace ConvexWeb.Server.Scheduling;
 /// into the queue; one whose worker stays away says Queued again; a run that somebody cancelled and nobody trains is Cancelled. Every node
 /// does it; each pass is idempotent.
 /// </summary>
-internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler, RecoverySweep recoveries, TimeProvider time, ILogger<Reconciler> log)
+internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler, RecoverySweep recoveries, Steady steady, TimeProvider time, ILogger<Reconciler> log)
     : BackgroundService
 {
     private const long Lock = 0x5265636F6E; // "Recon"
@@ -28,39 +29,23 @@ internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler
     private HashSet<long> suspects = [];
     private Dictionary<(long Run, int Attempt), int> absent = [];
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => steady.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
+
+    private async Task LookAfterAsync(CancellationToken stop)
     {
         using var timer = new PeriodicTimer(Interval, time);
-        var trouble = false;
-        while (!stoppingToken.IsCancellationRequested)
+        do
         {
             try
             {
-                await PassAsync(stoppingToken);
-                trouble = false;
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
+                await PassAsync(stop);
             }
             catch (PostgresException problem) when (problem.SqlState == PostgresErrorCodes.UndefinedTable)
             {
                 // The first start of all: the queue's tables are being made.
             }
-            catch (Exception problem) when (problem is NpgsqlException or SchedulerException or TimeoutException or InvalidOperationException)
-            {
-                if (!trouble) log.LogWarning("The queue could not be looked after: {Problem}", problem.Message);
-                trouble = true;
-            }
-            try
-            {
-                await timer.WaitForNextTickAsync(stoppingToken);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
         }
+        while (await timer.WaitForNextTickAsync(stop));
     }
 
     public async Task PassAsync(CancellationToken cancel)

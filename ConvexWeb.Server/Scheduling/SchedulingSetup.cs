@@ -1,6 +1,4 @@
-using System.Data.Common;
 using ConvexWeb.Server.Workers;
-using Npgsql;
 using Quartz;
 
 namespace ConvexWeb.Server.Scheduling;
@@ -15,7 +13,6 @@ public static class SchedulingSetup
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         var trains = settings.Trains && worker.Enabled;
-        services.AddSingleton<DbDataSource>(provider => provider.GetRequiredService<NpgsqlDataSource>());
         services.AddQuartz(quartz =>
         {
             quartz.ConfigureScheduler(options =>

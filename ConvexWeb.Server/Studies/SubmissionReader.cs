@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
+using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Server.Studies;
 
@@ -12,6 +13,15 @@ public static class SubmissionReader
     public static (Submission? Submission, IReadOnlyList<FieldProblem> Problems) Read(JsonElement body)
     {
         if (body.ValueKind != JsonValueKind.Object) return (null, [new("", $"A submission must be a JSON object with the fields {Fields}; got {Show(body)}.")]);
+
+        if (JsonBody.Unreadable(body) is { } unreadable) return (null, NotPlain(body, unreadable));
+
+        // Before anything is built of it that knows a name once. A spec's own fields are named as in a spec.
+        if (JsonBody.Duplicate(body) is { } twice)
+        {
+            var path = twice.StartsWith("spec.", StringComparison.Ordinal) ? twice["spec.".Length..] : twice;
+            return (null, [new(path, $"{path} is given more than once.")]);
+        }
 
         var problems = new List<FieldProblem>();
         var submission = new Submission();
@@ -51,6 +61,14 @@ public static class SubmissionReader
         }
         if (!hasSpec) problems.Add(new("spec", "spec is missing; it must be a JSON object, see /api/v1/catalog."));
         return (problems.Count == 0 ? submission : null, problems);
+    }
+
+    // Of a spec the spec's own reader says it, in the same words everywhere.
+    private static IReadOnlyList<FieldProblem> NotPlain(JsonElement body, string path)
+    {
+        if (path != "spec" && !path.StartsWith("spec.", StringComparison.Ordinal)) return [Text.NotPlain(path)];
+        var problems = SpecReader.Read(body.EnumerateObject().First(field => field.Name == "spec").Value).Problems;
+        return problems.Count > 0 ? [.. problems.Select(problem => new FieldProblem(problem.Path, problem.Message))] : [Text.NotPlain(path == "spec" ? path : path["spec.".Length..])];
     }
 
     private static Dictionary<string, IReadOnlyList<JsonElement>> Grid(JsonElement json, List<FieldProblem> problems)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Training.Models;
@@ -12,7 +13,6 @@ namespace ConvexWeb.Server.Studies;
 /// <summary>Makes a study of a submission: all of it, with its runs in the queue, or, when anything is wrong with any of them, nothing.</summary>
 public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptions<Settings> settings)
 {
-    public const int MostRuns = 500;
     private const int MostProblems = 50;
     private const int LongestName = 200;
 
@@ -28,7 +28,7 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
     private static IEnumerable<FieldProblem> FormProblems(Submission submission)
     {
         if (submission.Name?.Length > LongestName) yield return new("name", $"name is {submission.Name.Length} characters long; at most {LongestName} are allowed.");
-        if (submission.Name?.Any(char.IsControl) == true) yield return new("name", "name must be one line of text, without control characters.");
+        if (Text.Problem("name", submission.Name) is { } unfit) yield return unfit;
         if (submission.Spec.ValueKind != JsonValueKind.Object) yield return new("spec", $"spec must be a JSON object; got {SubmissionReader.Show(submission.Spec)}.");
         if (submission.Priority is < 1 or > 9) yield return new("priority", $"priority must be a whole number from 1 to 9; got {submission.Priority}.");
 
@@ -39,7 +39,7 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
         var grid = submission.Grid ?? Empty;
         foreach (var problem in Grid.Problems(grid)) yield return problem;
         var count = Grid.Count(grid) * submission.Seeds.Count;
-        if (count > MostRuns) yield return new(grid.Count > 0 ? "grid" : "seeds", $"This would be {count:N0} runs (combinations × seeds); a study may have at most {MostRuns}.");
+        if (count > Submission.MostRuns) yield return new(grid.Count > 0 ? "grid" : "seeds", $"This would be {count:N0} runs (combinations × seeds); a study may have at most {Submission.MostRuns}.");
     }
 
     private static List<Planned> Plan(Submission submission, List<FieldProblem> problems)

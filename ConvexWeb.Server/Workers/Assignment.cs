@@ -1,7 +1,8 @@
 namespace ConvexWeb.Server.Workers;
 
 /// <summary>A run and the attempt at it that this worker owns.</summary>
-public sealed record Assignment(long RunId, int Attempt, string Spec, int Seed);
+/// <param name="Database">Whose run 1, 2, 3, … it is.</param>
+public sealed record Assignment(Guid Database, long RunId, int Attempt, string Spec, int Seed);
 
 /// <summary>What came of reaching for a run: an assignment; or another owner, who is silent at most for <paramref name="Wait"/>; or nothing to do.</summary>
 public sealed record Claim(Assignment? Assignment, TimeSpan? Wait)

@@ -33,7 +33,7 @@ public sealed class AttemptExecution(
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
             {
-                return AttemptEnd.Failed(Reasons.OfFolder(problem, folders.Attempt(assignment.RunId, assignment.Attempt)));
+                return AttemptEnd.Failed(Reasons.OfFolder(problem, folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt)));
             }
             return await TrainAsync(assignment, folder, device, fence.Token, cancelWanted.Token);
         }
@@ -57,7 +57,7 @@ public sealed class AttemptExecution(
         JournalEvent? end = null;
         foreach (var (earlier, line) in stored.Where(pair => pair.Key < assignment.Attempt).OrderBy(pair => pair.Key))
         {
-            var journal = new Journal(AttemptFolder.JournalOf(folders, assignment.RunId, earlier));
+            var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier));
             JournalBatch batch;
             end = null;
             do
@@ -115,7 +115,7 @@ public sealed class AttemptExecution(
     {
         using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
-        var journal = new Journal(AttemptFolder.JournalOf(folders, assignment.RunId, assignment.Attempt));
+        var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
         JournalEvent? end = null;
         long announced = 0;
         while (true)

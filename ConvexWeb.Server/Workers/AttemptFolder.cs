@@ -7,7 +7,8 @@ namespace ConvexWeb.Server.Workers;
 /// </summary>
 public sealed class AttemptFolder
 {
-    private static readonly string[] Kinds = ["last", "best"];
+    // The last one is what the next attempt looks for, so it comes last: if we die in between, that attempt takes both from where we took them.
+    private static readonly string[] Kinds = ["best", "last"];
 
     private AttemptFolder(string path, bool resumes) => (Path, Resumes) = (path, resumes);
 
@@ -16,7 +17,8 @@ public sealed class AttemptFolder
     /// <summary>Whether there is a checkpoint in it to go on from.</summary>
     public bool Resumes { get; }
 
-    public static string JournalOf(RunFolders folders, long runId, int attempt) => System.IO.Path.Combine(folders.Attempt(runId, attempt), "metrics.jsonl");
+    public static string JournalOf(RunFolders folders, Assignment assignment, int attempt) =>
+        System.IO.Path.Combine(folders.Attempt(assignment.Database, assignment.RunId, attempt), "metrics.jsonl");
 
     /// <summary>
     /// Makes the folder and copies the newest checkpoint of the attempts before into it. This comes before their journals are read for the
@@ -24,16 +26,32 @@ public sealed class AttemptFolder
     /// </summary>
     public static AttemptFolder Prepare(RunFolders folders, Assignment assignment)
     {
-        var path = folders.Attempt(assignment.RunId, assignment.Attempt);
+        var path = folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt);
+        folders.MakeRoot();
+        MoveAside(path);
         Directory.CreateDirectory(path);
         for (var earlier = assignment.Attempt - 1; earlier > 0; earlier--)
         {
-            var last = new FileInfo(folders.Checkpoint(assignment.RunId, earlier, "last"));
+            var last = new FileInfo(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, "last"));
             if (!last.Exists || last.Length == 0) continue;
-            foreach (var kind in Kinds) Copy(folders.Checkpoint(assignment.RunId, earlier, kind), folders.Checkpoint(assignment.RunId, assignment.Attempt, kind));
+            foreach (var kind in Kinds)
+            {
+                Copy(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, kind),
+                    folders.Checkpoint(assignment.Database, assignment.RunId, assignment.Attempt, kind));
+            }
             return new(path, resumes: true);
         }
         return new(path, resumes: false);
+    }
+
+    // No number is given twice, and this one was given to us: what is there already was made before the database was put back to a backup.
+    // It is kept, but none of it may be taken for ours.
+    private static void MoveAside(string path)
+    {
+        if (!Directory.Exists(path)) return;
+        var number = 1;
+        while (Directory.Exists($"{path}.foreign-{number}")) number++;
+        Directory.Move(path, $"{path}.foreign-{number}");
     }
 
     private static void Copy(string from, string to)

@@ -37,11 +37,7 @@ public abstract record JournalEvent(long Line, DateTimeOffset At)
     }
 
     /// <summary>Text as PostgreSQL takes it: without NUL, and not endless.</summary>
-    public static string Clean(string? text)
-    {
-        var clean = (text ?? "").Replace("\0", "", StringComparison.Ordinal);
-        return clean.Length <= LongestText ? clean : clean[..LongestText] + " …";
-    }
+    public static string Clean(string? text) => Http.Text.Cut((text ?? "").Replace("\0", "", StringComparison.Ordinal), LongestText, " …");
 
     private static long Step(JsonElement root) => root.GetProperty("step").GetInt64();
 

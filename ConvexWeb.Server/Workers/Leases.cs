@@ -13,7 +13,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// <summary>A run whose trainer dies this often in a row, without a new checkpoint in between, has failed.</summary>
     public const int MostDeaths = 5;
 
-    private sealed record Row(string State, int Attempt, bool CancelRequested, string Spec, int Seed);
+    private sealed record Row(Guid Database, string State, int Attempt, bool CancelRequested, string Spec, int Seed);
 
     /// <summary>Takes a run that is queued, or whose owner's lease is over.</summary>
     public async Task<Claim> ClaimAsync(long runId, CancellationToken cancel = default)
@@ -98,10 +98,15 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
 
     private static async Task<Row?> LockAsync(NpgsqlConnection connection, long runId, CancellationToken cancel)
     {
-        await using var command = new NpgsqlCommand("select state, attempt, cancel_requested_at is not null, spec::text, seed from runs where id = $1 for update", connection);
+        await using var command = new NpgsqlCommand(
+            """
+            select d.id, r.state, r.attempt, r.cancel_requested_at is not null, r.spec::text, r.seed from runs r, this_database d where r.id = $1 for update of r
+            """, connection);
         Add(command, runId);
         await using var reader = await command.ExecuteReaderAsync(cancel);
-        return await reader.ReadAsync(cancel) ? new(reader.GetString(0), reader.GetInt32(1), reader.GetBoolean(2), reader.GetString(3), reader.GetInt32(4)) : null;
+        return await reader.ReadAsync(cancel)
+            ? new(reader.GetGuid(0), reader.GetString(1), reader.GetInt32(2), reader.GetBoolean(3), reader.GetString(4), reader.GetInt32(5))
+            : null;
     }
 
     private static async Task<TimeSpan?> RemainingAsync(NpgsqlConnection connection, long runId, int attempt, CancellationToken cancel)
@@ -127,7 +132,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             """, connection);
         Add(command, runId, row.Attempt + 1, outcome, settings.Name, settings.Lease, RunChanges.Rows);
         await command.ExecuteNonQueryAsync(cancel);
-        return new(runId, row.Attempt + 1, row.Spec, row.Seed);
+        return new(row.Database, runId, row.Attempt + 1, row.Spec, row.Seed);
     }
 
     // An attempt that wrote a checkpoint got further, however it ended.

@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Persistence;
 using Npgsql;
 
 namespace ConvexWeb.Server.Workers;
@@ -21,7 +22,8 @@ public sealed class Patience(TimeProvider time, ILogger<Patience> log)
             {
                 return await action(cancel);
             }
-            catch (Exception problem) when (IsOutage(problem) || IsRefusal(problem) && ++refusals < MostRefusals)
+            // A refusal is asked about again because of the duplicate of a commit whose answer was lost.
+            catch (Exception problem) when (Outage.Is(problem) || Outage.IsRefusal(problem) && ++refusals < MostRefusals)
             {
                 if (tries == 1) log.LogWarning("{What} must wait for the database: {Problem}", what, problem.Message);
             }
@@ -29,10 +31,4 @@ public sealed class Patience(TimeProvider time, ILogger<Patience> log)
             wait = wait * 2 < Longest ? wait * 2 : Longest;
         }
     }
-
-    public static bool IsOutage(Exception problem) => problem is NpgsqlException or TimeoutException or IOException && !IsRefusal(problem);
-
-    // Bad data, a broken constraint, a missing column: asking again will not help, but for the duplicate of a commit whose answer was lost.
-    private static bool IsRefusal(Exception problem) =>
-        problem is PostgresException refused && refused.SqlState[..2] is "22" or "23" or "42";
 }

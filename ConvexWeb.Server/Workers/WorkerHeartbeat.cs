@@ -1,35 +1,17 @@
+using ConvexWeb.Server.Persistence;
 using Npgsql;
 
 namespace ConvexWeb.Server.Workers;
 
 /// <summary>Keeps this worker's row fresh. It is for people: no run depends on it.</summary>
-public sealed class WorkerHeartbeat(NpgsqlDataSource database, WorkerSettings settings, TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
+public sealed class WorkerHeartbeat(NpgsqlDataSource database, WorkerSettings settings, Steady steady, TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var started = time.GetUtcNow();
-        using var timer = new PeriodicTimer(Interval, time);
-        try
-        {
-            do
-            {
-                try
-                {
-                    await BeatAsync(started, stoppingToken);
-                }
-                catch (Exception problem) when (Patience.IsOutage(problem))
-                {
-                    log.LogDebug("No heartbeat: {Problem}", problem.Message);
-                }
-            }
-            while (await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopping.
-        }
+        return steady.RunAsync("The heartbeat", stop => BeatAsync(started, stop), stoppingToken);
     }
 
     /// <summary>A worker that is shut down signs off; one that is lost stays on the list as such.</summary>
@@ -42,13 +24,23 @@ public sealed class WorkerHeartbeat(NpgsqlDataSource database, WorkerSettings se
             command.Parameters.Add(new() { Value = settings.Name });
             await command.ExecuteNonQueryAsync(cancellationToken);
         }
-        catch (Exception problem) when (Patience.IsOutage(problem) || problem is OperationCanceledException)
+        catch (Exception problem) when (Outage.Is(problem) || problem is OperationCanceledException)
         {
             log.LogDebug("Not signed off: {Problem}", problem.Message);
         }
     }
 
-    private async Task BeatAsync(DateTimeOffset started, CancellationToken cancel)
+    private async Task BeatAsync(DateTimeOffset started, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            await StoreAsync(started, stop);
+        }
+        while (await timer.WaitForNextTickAsync(stop));
+    }
+
+    private async Task StoreAsync(DateTimeOffset started, CancellationToken cancel)
     {
         await using var command = database.CreateCommand(
             """

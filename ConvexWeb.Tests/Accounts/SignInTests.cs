@@ -1,6 +1,12 @@
 using System.Net;
+using System.Text;
+using ConvexWeb.Server.Accounts;
 using ConvexWeb.Tests.Support;
 using Dapper;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Tests.Accounts;
 
@@ -106,9 +112,28 @@ public sealed class SignInTests(ServerHost host) : IClassFixture<ServerHost>
         await browser.SignInAsync(user.UserName!);
         await using var connection = await host.Database.OpenConnectionAsync();
 
-        var stored = await connection.QuerySingleAsync<string>("select u::text || s.id from users u join sessions s on s.user_id = u.id where u.id = @Id", new { user.Id });
+        var (row, id, ticket) = await connection.QuerySingleAsync<(string, string, byte[])>(
+            "select u::text || s::text, s.id, s.ticket from users u join sessions s on s.user_id = u.id where u.id = @Id", new { user.Id });
+        var cookie = host.Services.GetRequiredService<IOptionsMonitor<CookieAuthenticationOptions>>().Get(IdentityConstants.ApplicationScheme);
+        var secret = cookie.TicketDataFormat.Unprotect(browser.Session!.Value)!.Principal.Claims.Single().Value;
 
-        Assert.DoesNotContain(ServerHost.Password, stored, StringComparison.Ordinal);
+        Assert.Equal(id, Secret.Hash(secret)); // so it is the session's secret that we look for
+        foreach (var known in new[] { ServerHost.Password, secret, browser.Session.Value })
+        {
+            Assert.DoesNotContain(known, row, StringComparison.Ordinal);
+            Assert.DoesNotContain(known, Encoding.Latin1.GetString(ticket), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task A_name_that_no_text_may_hold_is_a_wrong_name()
+    {
+        using var browser = new Forms(host);
+        using var response = await browser.PostPartsAsync("/account/signin", ("name", "a\0b"), ("password", ServerHost.Password));
+        using var encoded = await browser.SignInAsync("a\0b");
+
+        Assert.Equal("/signin?error=wrong&returnUrl=%2F", response.Headers.Location!.OriginalString);
+        Assert.Equal(HttpStatusCode.BadRequest, encoded.StatusCode); // refused before anybody reads it
     }
 }
 
@@ -120,13 +145,17 @@ public sealed class SlowHost(PostgresCluster cluster) : ServerHost(cluster)
 public sealed class SignInLimitTests(SlowHost host) : IClassFixture<SlowHost>
 {
     [Fact]
-    public async Task Too_many_tries_from_one_address_are_turned_away()
+    public async Task Too_many_tries_from_one_address_are_turned_away_and_lose_nothing_of_their_form()
     {
         using var browser = new Forms(host);
         for (var i = 0; i < 5; i++) (await browser.SignInAsync("somebody" + i)).Dispose();
 
-        using var response = await browser.SignInAsync("somebody else");
+        using var response = await browser.SignInAsync("somebody else", returnUrl: "/runs/1");
+        using var elsewhere = await browser.SignInAsync("somebody else", returnUrl: "http://evil.example/");
+        using var welcome = await browser.PostAsync("/account/welcome", ("token", "once-only"), ("name", "ada"));
 
-        Assert.Equal("/signin?error=busy", response.Headers.Location!.OriginalString);
+        Assert.Equal("/signin?error=busy&returnUrl=%2Fruns%2F1", response.Headers.Location!.OriginalString);
+        Assert.Equal("/signin?error=busy", elsewhere.Headers.Location!.OriginalString);
+        Assert.Equal("/welcome?error=busy&token=once-only", welcome.Headers.Location!.OriginalString);
     }
 }

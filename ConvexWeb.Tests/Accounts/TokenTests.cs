@@ -57,12 +57,16 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(HttpStatusCode.Unauthorized, (await browser.Client.SendAsync(request)).StatusCode);
     }
 
-    [Fact]
-    public async Task A_token_cannot_make_tokens()
+    [Theory]
+    [InlineData("/api/v1/tokens")]
+    [InlineData("/api/v1/invites")]
+    public async Task A_token_cannot_make_itself_a_successor(string path)
     {
-        using var client = await host.UserAsync();
+        using var client = await host.UserAsync(isAdmin: true);
+        using var response = await client.PostJsonAsync(path, """{"name":"heir"}""");
 
-        Assert.Equal(HttpStatusCode.Forbidden, (await client.PostJsonAsync("/api/v1/tokens", """{"name":"heir"}""")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
+        Assert.Contains("sign in with the password", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -81,6 +85,9 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
     [InlineData("{}", "")]
     [InlineData("""{"name":null}""", "name")]
     [InlineData("""{"name":""}""", "name")]
+    [InlineData("{\"name\":\"a\\u0000b\"}", "name")]
+    [InlineData("{\"name\":\"a\\u001bb\"}", "name")]
+    [InlineData("{\"name\":\"\\ud800\"}", "name")]
     [InlineData("""{"name":"x","daysValid":0}""", "daysValid")]
     [InlineData("""{"name":"x","daysValid":"week"}""", "daysValid")]
     [InlineData("""{"name":"x","isAdmin":true}""", "isAdmin")]

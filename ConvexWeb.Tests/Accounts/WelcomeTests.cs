@@ -56,6 +56,14 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task A_name_that_no_text_may_hold_is_refused()
+    {
+        using var response = await new Forms(host).PostPartsAsync("/account/welcome", ("token", await InviteAsync()), ("name", "a\0b"), ("password", ServerHost.Password));
+
+        Assert.EndsWith("error=name", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_name_is_given_once_whatever_its_case()
     {
         await host.AddUserAsync("carol");
@@ -92,8 +100,10 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
 
     private async Task<string> InviteAsync()
     {
-        using var admin = await host.UserAsync(isAdmin: true);
-        return Token((string)(await (await admin.PostAsync("/api/v1/invites", null)).ReadAsync<JsonObject>())["link"]!);
+        var user = await host.AddUserAsync(isAdmin: true);
+        using var admin = new Forms(host);
+        await admin.SignInAsync(user.UserName!);
+        return Token((string)(await (await admin.Client.PostAsync("/api/v1/invites", null)).ReadAsync<JsonObject>())["link"]!);
     }
 
     private static string Token(string link)

@@ -50,6 +50,23 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task Whoever_mistypes_an_address_reads_a_page_and_a_program_a_problem()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/no-such-page");
+        request.Headers.Accept.ParseAdd("text/html");
+
+        using var page = await browser.Client.SendAsync(request);
+        using var program = await browser.Client.GetAsync("/api/v1/nothing");
+
+        Assert.Equal((HttpStatusCode.NotFound, "text/html"), (page.StatusCode, page.Content.Headers.ContentType?.MediaType));
+        Assert.Contains("There is no such page", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal((HttpStatusCode.NotFound, "application/problem+json"), (program.StatusCode, program.Content.Headers.ContentType?.MediaType));
+    }
+
+    [Fact]
     public async Task A_page_of_another_origin_may_change_nothing()
     {
         using var client = await host.UserAsync();

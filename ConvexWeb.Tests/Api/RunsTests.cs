@@ -68,12 +68,24 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     [InlineData("ids=1&ids=x", "ids")]
     [InlineData("after=x", "after")]
     [InlineData("after=-1", "after")]
+    [InlineData("after=%00", "after")]
+    [InlineData("search=%00", "search")]
+    [InlineData("search=a%0Ab", "search")]
     public async Task A_wrong_query_is_told_by_its_field(string query, string field)
     {
         using var client = await host.UserAsync();
         using var response = await client.GetAsync($"/api/v1/runs?{query}");
 
         Assert.EndsWith(".", Assert.Single((await response.ProblemsAsync())[field]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_metric_that_no_text_may_hold_is_told_by_its_field()
+    {
+        using var client = await host.UserAsync();
+        using var response = await client.GetAsync($"/api/v1/runs/{await client.SubmitAsync()}/points?metrics=gap&metrics=%00");
+
+        Assert.EndsWith(".", Assert.Single((await response.ProblemsAsync())["metrics"]), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -25,7 +25,8 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.All(page.Items, run => Assert.Equal((RunState.Queued, "who memorises?", "mlp", "glyphs"), (run.State, run.Study, run.Model, run.Dataset)));
         Assert.Equal(4, page.Items.Select(run => run.GroupKey).Distinct().Count());
         Assert.Equal(4, page.Items.Select(run => (run.Convexity, run.Labels)).Distinct().Count());
-        Assert.Equal(8, page.Items.Select(run => run.Name).Distinct().Count());
+        Assert.Equal(4, page.Items.Select(run => run.Name).Distinct().Count());
+        Assert.Equal(8, page.Items.Select(run => (run.Name, run.Seed)).Distinct().Count());
         Assert.Equal(ids, host.Queue.Enqueued.Where(run => ids.Contains(run.RunId) && run is { Priority: 7, ExecutionGroup: "cpu" }).Select(run => run.RunId));
     }
 
@@ -63,7 +64,8 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         { "", "null" },
         { "", "{\"spec\":{},}" },
         { "", "{\"spec\":{\"optimizer\":{\"name\":\"adam\",\"lr\":NaN}}}" },
-        { "", "{\"spec\":{},\"spec\":{}}" },
+        { "spec", "{\"spec\":{},\"spec\":{}}" },
+        { "model.width", "{\"spec\":{\"model\":{\"name\":\"mlp\",\"width\":1,\"width\":2}},\"grid\":{\"model.width\":[3]}}" },
         { "", Deep(40) },
         { "spec", "{}" },
         { "spec", "{\"spec\":null}" },
@@ -73,6 +75,13 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         { "name", "{\"spec\":{},\"name\":5}" },
         { "name", $"{{\"spec\":{{}},\"name\":\"{new string('x', 300)}\"}}" },
         { "name", "{\"spec\":{},\"name\":\"a\\u0000b\"}" },
+        { "name", "{\"spec\":{},\"name\":\"a\\ud800b\"}" },
+        { "name", "{\"spec\":{},\"name\":\"a\\udc00\"}" },
+        { "", "{\"spec\":{},\"\\ud800\":1}" },
+        { "model.name", "{\"spec\":{\"model\":{\"name\":\"\\ud800\"}}}" },
+        { "model.name", "{\"spec\":{\"model\":{\"name\":\"mlp\\u0000\"}}}" },
+        { "grid", "{\"spec\":{},\"grid\":{\"\\ud800\":[1]}}" },
+        { "grid.convexity.name[1]", "{\"spec\":{},\"grid\":{\"convexity.name\":[\"none\",\"\\ud800\"]}}" },
         { "seeds", "{\"spec\":{},\"seeds\":[]}" },
         { "seeds", "{\"spec\":{},\"seeds\":3}" },
         { "seeds", "{\"spec\":{},\"seeds\":null}" },

@@ -35,6 +35,20 @@ public sealed class ComparePageTests : PageContext
     }
 
     [Fact]
+    public void A_seed_that_was_trained_twice_is_one_seed_and_its_newest_run_counts()
+    {
+        Runs.Add(1, r => r with { State = RunState.Succeeded, Gap = 10 });
+        Runs.Add(2, r => r with { State = RunState.Succeeded, Gap = 40 }); // run 1 again
+        Assert.Empty(Open<ComparePage>("compare?runs=1,2").FindAll(".means"));
+
+        Runs.Add(3, r => r with { State = RunState.Succeeded, Gap = 44, Seed = 1 });
+        var means = Open<ComparePage>("compare?runs=1,2,3").Find(".means").TextContent;
+
+        Assert.Contains("2 seeds", means);
+        Assert.Contains("42.00 ± 2.83", means);
+    }
+
+    [Fact]
     public void Runs_that_are_gone_are_named_and_the_rest_is_compared()
     {
         Runs.Add(1);
@@ -53,7 +67,15 @@ public sealed class ComparePageTests : PageContext
         var page = Open<ComparePage>($"compare?runs={string.Join(',', Enumerable.Range(1, 60))}");
 
         Assert.Equal(50, page.FindComponent<RunCharts>().Instance.Runs.Count);
-        Assert.Contains("first 50", page.Find(".notice.warn").TextContent);
+        Assert.Contains("Only 50", page.Find(".notice.warn").TextContent);
+    }
+
+    [Fact]
+    public void A_study_that_is_larger_than_the_page_is_said_to_be()
+    {
+        for (var id = 1; id <= 60; id++) Runs.Add(id);
+
+        Assert.Contains("Only 50", Open<ComparePage>("compare?study=7").Find(".notice.warn").TextContent);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ConvexWeb.Client.Catalog;
 using ConvexWeb.Client.Contracts;
 
 namespace ConvexWeb.Tests.Client;
@@ -14,8 +15,11 @@ public sealed class FakeRuns : IRuns
     public IReadOnlyList<FieldProblem> Refusal { get; set; } = [];
     public Exception? Failure { get; set; }
 
-    /// <summary>Set, it holds every answer back until it is completed.</summary>
+    /// <summary>Set, it holds every answer back until it is completed: what was found when it was asked for.</summary>
     public TaskCompletionSource? Gate { get; set; }
+
+    /// <summary>As <see cref="Gate"/>, for the log.</summary>
+    public TaskCompletionSource? LogGate { get; set; }
 
     public async Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default)
     {
@@ -27,7 +31,6 @@ public sealed class FakeRuns : IRuns
     public async Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default)
     {
         Queries.Add(query);
-        await AnswerAsync();
         var found = All.Select(d => d.Row)
             .Where(r => query.State is null || r.State == query.State)
             .Where(r => query.Search is null || r.Name.Contains(query.Search, StringComparison.OrdinalIgnoreCase))
@@ -36,19 +39,25 @@ public sealed class FakeRuns : IRuns
             .OrderByDescending(r => r.Id).ToList();
         var rest = query.After is null ? found : [.. found.Where(r => r.Id < long.Parse(query.After))];
         var page = rest.Take(query.Limit).ToList();
+        await AnswerAsync();
         return new(page, rest.Count > page.Count ? page[^1].Id.ToString() : null, found.Count);
     }
 
     public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)
     {
+        var found = All.FirstOrDefault(d => d.Row.Id == id);
         await AnswerAsync();
-        return All.FirstOrDefault(d => d.Row.Id == id);
+        return found;
     }
 
     public Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default) => Task.FromResult<PointBatch?>(null);
 
-    public Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default) =>
-        Task.FromResult<IReadOnlyList<LogLine>?>([.. Log.Where(l => l.Id > after).Take(limit)]);
+    public async Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default)
+    {
+        var lines = Log.Where(l => l.Id > after).Take(limit).ToList();
+        if (LogGate is { } gate) await gate.Task;
+        return lines;
+    }
 
     public Task<ActionResult> CancelAsync(long id, CancellationToken cancel = default)
     {
@@ -78,7 +87,7 @@ public sealed class FakeRuns : IRuns
 
     private async Task AnswerAsync()
     {
-        if (Gate is not null) await Gate.Task;
+        if (Gate is { } gate) await gate.Task;
         if (Failure is not null) throw Failure;
     }
 }
@@ -128,6 +137,7 @@ public sealed class FakeCatalog : ICatalog
 
     public SpecCheck Check(JsonElement spec)
     {
+        if (!SpecText.IsPlain(spec)) return new([new("", "This cannot be read.")], null);
         var width = spec.TryGetProperty("model", out var model) && model.TryGetProperty("width", out var value) ? value : default;
         if (width.ValueKind == JsonValueKind.String) return new([new("model.width", $"model.width must be a whole number from 1 to 4096; got \"{width.GetString()}\".")], null);
         if (width.ValueKind == JsonValueKind.Number && width.GetDouble() < 1) return new([new("model.width", "model.width must be at least 1.")], null);

@@ -108,6 +108,51 @@ public sealed class NewExperimentTests : PageContext
         Assert.Contains("must be above 0", page.Find("#f-optimizer-lr-problem").TextContent);
     }
 
+    [Theory]
+    [InlineData("#seeds", "0-3")]
+    [InlineData("#study-name", "Smaller")]
+    public void What_the_server_refused_can_be_mended(string field, string typed)
+    {
+        Runs.Refusal = [new("seeds", "This would be too many runs.")];
+        var page = Open<NewExperiment>("new");
+        Submit(page).Click();
+        Assert.Contains("too many runs", page.Find("#seeds-problem").TextContent);
+        Assert.True(Submit(page).HasAttribute("disabled"));
+
+        page.Find(field).Input(typed);
+
+        Assert.False(Submit(page).HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void More_runs_than_a_study_may_have_are_not_offered_to_the_server()
+    {
+        var page = Open<NewExperiment>("new");
+        page.Find("#seeds").Input("0-499");
+        Assert.False(Submit(page).HasAttribute("disabled"));
+
+        page.Find("[aria-label='Vary Lr']").Click();
+        Field(page, "optimizer.lr").Input("0.1, 0.01");
+
+        page.WaitForAssertion(() => Assert.Contains("at most 500 runs", page.Find(".side .problem").TextContent));
+        Assert.True(Submit(page).HasAttribute("disabled"));
+    }
+
+    [Fact]
+    public void A_field_with_several_choices_is_a_named_group_and_its_problem_belongs_to_it()
+    {
+        Runs.Refusal = [new("grid.labels.name", "labels.name cannot be that.")];
+        var page = Open<NewExperiment>("new?demo=true");
+        Submit(page).Click();
+
+        var group = Field(page, "labels.name");
+
+        Assert.Equal("group", group.GetAttribute("role"));
+        Assert.Equal("Labels", page.Find("#" + group.GetAttribute("aria-labelledby")).TextContent);
+        Assert.Contains("f-labels-name-problem", group.GetAttribute("aria-describedby"));
+        Assert.Contains("cannot be that", page.Find("#f-labels-name-problem").TextContent);
+    }
+
     [Fact]
     public void One_run_leads_to_its_page()
     {
@@ -140,6 +185,29 @@ public sealed class NewExperimentTests : PageContext
         page.Find("#spec-json").Input(FakeCatalog.Default.Replace("\"width\":800", "\"width\":12"));
         page.FindAll("[aria-label=View] button")[0].Click();
         Assert.Equal("12", Field(page, "model.width").GetAttribute("value"));
+    }
+
+    [Theory]
+    [InlineData("""{"model":{"name":"\ud800"}}""")]
+    [InlineData("""{"model":{"name":"mlp","width":"\udc00"}}""")]
+    [InlineData("""{"\ud800":1}""")]
+    [InlineData("""{"model":{"name":"mlp","name":"allconv"}}""")]
+    [InlineData("[1]")]
+    [InlineData("")]
+    public void JSON_that_is_no_spec_is_told_and_the_page_stays(string text)
+    {
+        var page = Open<NewExperiment>("new");
+        page.FindAll("[aria-label=View] button")[1].Click();
+
+        page.Find("#spec-json").Input(text);
+
+        Assert.NotEqual("", page.Find("#spec-json-problem").TextContent.Trim());
+        Assert.True(Submit(page).HasAttribute("disabled"));
+        page.Find("#seeds").Input("0-2"); // does not make it right
+        Assert.True(Submit(page).HasAttribute("disabled"));
+        page.FindAll("[aria-label=View] button")[0].Click();
+        Assert.Equal("800", Field(page, "model.width").GetAttribute("value"));
+        Assert.False(Submit(page).HasAttribute("disabled"));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Forms;
 using Microsoft.Extensions.DependencyInjection;
 using Radzen;
 
@@ -16,6 +17,7 @@ public abstract class PageContext : BunitContext
         Services.AddSingleton(TimeProvider.System);
         Services.AddSingleton<IRuns>(Runs);
         Services.AddSingleton<ICatalog>(Catalog);
+        Services.AddSingleton<AntiforgeryStateProvider, NoAntiforgery>();
         SetRendererInfo(new RendererInfo("Server", isInteractive: true));
     }
 
@@ -30,5 +32,10 @@ public abstract class PageContext : BunitContext
     {
         Navigation.NavigateTo(address);
         return Render(parameters ?? (_ => { }));
+    }
+
+    private sealed class NoAntiforgery : AntiforgeryStateProvider
+    {
+        public override AntiforgeryRequestToken? GetAntiforgeryToken() => null;
     }
 }

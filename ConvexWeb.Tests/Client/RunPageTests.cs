@@ -1,3 +1,4 @@
+using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Runs;
 
@@ -67,6 +68,50 @@ public sealed class RunPageTests : PageContext
         var page = Open(1, "?tab=log");
 
         Assert.Equal(1_500, page.FindAll(".log-line").Count);
+    }
+
+    [Fact]
+    public void Lines_that_come_while_the_log_is_read_are_read_too()
+    {
+        Runs.Add(1, r => r with { State = RunState.Running });
+        var gate = Runs.LogGate = new TaskCompletionSource();
+        var page = Open(1, "?tab=log");
+
+        // The run ends while its log is being read: nothing tells of a change after this.
+        Runs.Log.Add(new(1, 1, DateTimeOffset.UnixEpoch, "info", "the last line"));
+        page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
+        Runs.LogGate = null;
+        gate.SetResult();
+
+        page.WaitForAssertion(() => Assert.Contains("the last line", page.Find(".log").TextContent));
+    }
+
+    [Fact]
+    public void A_late_answer_for_one_run_is_not_shown_as_another()
+    {
+        Runs.Add(1);
+        Runs.Add(2);
+        var late = Runs.Gate = new TaskCompletionSource();
+        var page = Open(1);
+        Runs.Gate = null;
+        page.Render(p => p.Add(r => r.Id, 2));
+        Assert.Contains("mlp-2", page.Find("h1").TextContent);
+
+        late.SetResult();
+
+        page.WaitForAssertion(() => Assert.Contains("mlp-2", page.Find("h1").TextContent));
+        Assert.DoesNotContain("mlp-1", page.Markup);
+    }
+
+    [Fact]
+    public void The_head_speaks_as_the_catalogue_does()
+    {
+        Runs.Add(1, r => r with { Convexity = "exp_eps", Labels = "random" });
+
+        var facts = Open(1).Find(".run-head .facts").TextContent;
+
+        Assert.Contains("Fully connected · Exponentiated", facts);
+        Assert.Contains("glyphs · Random", facts); // no such dataset in this catalogue: its name
     }
 
     [Fact]

@@ -130,6 +130,46 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
+    public void An_answer_to_an_older_search_does_not_come_through()
+    {
+        Runs.Add(1);
+        Runs.Add(2, r => r with { Name = "allconv" });
+        var page = Open<RunsPage>("");
+        var late = Runs.Gate = new TaskCompletionSource();
+        Navigation.NavigateTo("?q=mlp");
+        page.Render();
+        Runs.Gate = null;
+        Navigation.NavigateTo("?q=allconv");
+        page.Render();
+
+        late.SetResult();
+
+        page.WaitForAssertion(() => Assert.Equal("allconv", page.Find("tbody tr a").TextContent));
+        Assert.Single(page.FindAll("tbody tr"));
+    }
+
+    [Fact]
+    public async Task A_long_list_stays_long_when_it_is_read_again()
+    {
+        for (var id = 1; id <= 260; id++) Runs.Add(id);
+        var page = Open<RunsPage>("");
+        while (page.FindAll(".more button") is [var more]) more.Click();
+        Assert.Equal(260, page.FindAll("tbody tr").Count);
+
+        await page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([]));
+
+        Assert.Equal(260, page.FindAll("tbody tr").Count);
+    }
+
+    [Fact]
+    public void What_the_services_refuse_is_said_in_their_words()
+    {
+        Runs.Failure = new InvalidInputException("search", "search must be one line of text.");
+
+        Assert.Contains("search must be one line of text.", Open<RunsPage>("?q=a").Find("[role=alert]").TextContent);
+    }
+
+    [Fact]
     public void More_runs_come_page_by_page()
     {
         for (var id = 1; id <= 60; id++) Runs.Add(id);

@@ -1,9 +1,9 @@
-// The rules of sequence numbers, rewinds and holes. Run by PointStoreTests.cs, which names the module in POINTS_JS.
+// The rules of sequence numbers, rewinds and holes. Run by ScriptTests.cs, which names the module in SCRIPT.
 import assert from 'node:assert/strict';
 import test, { beforeEach } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
-const { RunPoints } = await import(pathToFileURL(process.env.POINTS_JS));
+const { RunPoints } = await import(pathToFileURL(process.env.SCRIPT));
 
 globalThis.document = { baseURI: 'http://server/' };
 let asked, answers;

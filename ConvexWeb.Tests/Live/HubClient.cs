@@ -20,13 +20,25 @@ internal sealed class HubClient : IAsyncDisposable
 
     public static async Task<HubClient> ConnectAsync(ServerHost host, Action<ClientWebSocketOptions> configure)
     {
+        var client = await ConnectDeafAsync(host, configure);
+        client.Read();
+        return client;
+    }
+
+    /// <summary>Like a browser that stands still: it is connected and can speak, and reads nothing until <see cref="Read"/>.</summary>
+    public static async Task<HubClient> ConnectDeafAsync(ServerHost host, Action<ClientWebSocketOptions> configure)
+    {
         var client = new HubClient();
         configure(client.socket.Options);
         await client.socket.ConnectAsync(new UriBuilder(host.Address) { Scheme = "ws", Path = "/hubs/live" }.Uri, CancellationToken.None);
         await client.SendAsync("""{"protocol":"json","version":1}""");
-        client.reading = client.ReadAsync();
         return client;
     }
+
+    public void Read() => reading = ReadAsync();
+
+    /// <summary>Calls the hub and waits for no answer.</summary>
+    public Task SendAsync(string method, params object[] arguments) => SendAsync(JsonSerializer.Serialize(new { type = 1, target = method, arguments }));
 
     /// <summary>Ends when the server closes the connection.</summary>
     public Task Closed => reading.WaitAsync(Patience);

@@ -68,6 +68,67 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task Who_leaves_the_table_gets_no_more_rows()
+    {
+        var (client, watchedRun, hub) = await WatchedAsync();
+        using var ___ = client;
+        await using var __ = hub;
+        await hub.InvokeAsync<JsonNode>("watchTable");
+        await hub.InvokeAsync<JsonNode>("unwatchTable");
+        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { watchedRun });
+
+        await client.SubmitAsync();
+        await host.Database.StartAttemptAsync(watchedRun, attempt: 2);
+
+        Assert.Equal(watchedRun, (await hub.NextAsync<RunRow>("run")).Id);
+    }
+
+    [Fact]
+    public async Task A_browser_that_does_not_read_holds_up_nobody_and_is_cut_off()
+    {
+        var (client, flooded, hub) = await WatchedAsync();
+        using var ___ = client;
+        await using var __ = hub;
+        var other = await client.SubmitAsync();
+        await host.Database.StartAttemptAsync(other);
+        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { other });
+        var secret = client.DefaultRequestHeaders.Authorization!.Parameter;
+        await using var deaf = await HubClient.ConnectDeafAsync(host, options => options.SetRequestHeader("Authorization", "Bearer " + secret));
+        await deaf.SendAsync("watch", new[] { flooded });
+        while (!host.Services.GetRequiredService<WatchList>().IsWatched(flooded)) await Task.Delay(10);
+
+        // Far more than the buffers between server and browser hold.
+        await host.Database.AddPointsAsync(flooded, 1, "flood", (1, 1));
+        var waits = new List<double>();
+        for (var i = 0; i < 12; i++)
+        {
+            await using (var connection = await host.Database.OpenConnectionAsync())
+            {
+                await connection.ExecuteAsync(
+                    """
+                    insert into points (run_id, metric_id, step, attempt, epoch, value, seq, at)
+                    select @flooded, m.id, r.last_seq + i, 1, 0.123456789, 0.123456789, r.last_seq + i, now() from metrics m, runs r, generate_series(1, 40000) i where m.name = 'flood' and r.id = @flooded;
+                    update runs set last_seq = last_seq + 40000 where id = @flooded;
+                    select pg_notify('convex_points', @flooded::text);
+                    """, new { flooded });
+            }
+            var asked = TimeProvider.System.GetTimestamp();
+            await host.Database.AddPointsAsync(other, 1, "gap", (i + 1, 1));
+            await hub.NextAsync<PointBatch>("points", batch => batch.Seq == i + 1);
+            waits.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
+        }
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"Waited for the other run's points: {string.Join(", ", waits.Select(wait => $"{wait:0}"))} ms");
+        Assert.True(waits.Order().ElementAt(6) < 1500, string.Join(", ", waits.Select(wait => $"{wait:0}")));
+
+        await Task.Delay(TimeSpan.FromSeconds(5.5));
+        await host.Database.AddPointsAsync(flooded, 1, "gap", (1, 1));
+        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { flooded });
+        while (host.Services.GetRequiredService<WatchList>().WatchersOf(flooded).Count > 1) await Task.Delay(20);
+        deaf.Read();
+        await deaf.Closed;
+    }
+
+    [Fact]
     public async Task After_unwatch_nothing_more_comes()
     {
         var (client, id, hub) = await WatchedAsync();

@@ -17,7 +17,11 @@ public sealed class Browser : IAsyncDisposable
     private readonly Lazy<Task<(IPlaywright Driver, IBrowser Chromium)>> started = new(StartAsync);
 
     /// <summary>A fresh context (own cookies and storage) whose relative addresses belong to <paramref name="host"/>; nobody is signed in.</summary>
-    public async Task<IBrowserContext> ContextAsync(ServerHost host) => await (await started.Value).Chromium.NewContextAsync(new() { BaseURL = host.Address.ToString() });
+    public Task<IBrowserContext> ContextAsync(ServerHost host) => ContextAsync(host.Address);
+
+    /// <summary>A fresh context for the server at <paramref name="address"/>, with the cookies of <paramref name="state"/>.</summary>
+    public async Task<IBrowserContext> ContextAsync(Uri address, string? state = null) =>
+        await (await started.Value).Chromium.NewContextAsync(new() { BaseURL = address.ToString(), StorageState = state, AcceptDownloads = true });
 
     /// <summary>A page in a fresh context in which <paramref name="user"/> is signed in; by default somebody new.</summary>
     public async Task<IPage> OpenAsync(ServerHost host, string path = "/", User? user = null)

@@ -75,35 +75,20 @@ public sealed class JournalTests : IDisposable
     [InlineData("[1]")]
     public void Parse_WhatIsNoEvent_IsNothing(string line) => Assert.Null(JournalEvent.Parse(System.Text.Encoding.UTF8.GetBytes(line), 1));
 
+    [Theory]
+    [InlineData(3999)]
+    [InlineData(4000)]
+    [InlineData(4001)]
+    public void Clean_LongText_IsCutBetweenCharacters(int before)
+    {
+        var clean = JournalEvent.Clean(new string('x', before) + string.Concat(Enumerable.Repeat("\U0001F600", 100)) + "\0");
+
+        Assert.EndsWith(" …", clean, StringComparison.Ordinal);
+        Assert.InRange(clean.Length, 4000, 4003);
+        Assert.True(Server.Http.Text.IsPlain(clean));
+    }
+
     public void Dispose() => folder.Dispose();
 
     private void Append(string text) => System.IO.File.AppendAllText(File, text);
-}
-
-public sealed class SparkTests
-{
-    [Theory]
-    [InlineData(3)]
-    [InlineData(24)]
-    [InlineData(100)]
-    [InlineData(1000)]
-    public void Add_EveryEpoch_KeepsAFewThatReachFromTheFirstToTheNewest(int epochs)
-    {
-        var spark = Spark.Read("[]", epochs);
-        for (var epoch = 1; epoch <= epochs; epoch++) spark.Add(epoch, epoch, 50);
-
-        var points = System.Text.Json.JsonSerializer.Deserialize<double[][]>(spark.ToJson())!;
-        Assert.InRange(points.Length, Math.Min(epochs, 12), 24);
-        Assert.Equal([1.0, epochs], [points[0][0], points[^1][0]]);
-        Assert.Equal(points.Select(point => point[0]).Order(), points.Select(point => point[0]));
-    }
-
-    [Fact]
-    public void Rewind_DropsWhatCameLater()
-    {
-        var spark = Spark.Read("[[1,50,40],[2,60,45],[3,70,50]]", 10);
-        spark.Rewind(1);
-        spark.Add(2, 61, 46);
-        Assert.Equal("[[1,50,40],[2,61,46]]", spark.ToJson());
-    }
 }

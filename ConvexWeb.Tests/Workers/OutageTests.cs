@@ -29,7 +29,7 @@ public sealed class OutageTests : IAsyncLifetime
 
         // Longer than the lease: nobody else is there to take the run, so its worker keeps it.
         await postgres.CrashAsync();
-        var journal = Path.Combine(folder.Path, "runs", $"{run}", "1", "metrics.jsonl");
+        var journal = RunFiles.JournalOf(folder.Path, run);
         var before = File.ReadLines(journal).Count();
         await Task.Delay(TimeSpan.FromSeconds(2.5));
         Assert.True(File.ReadLines(journal).Count() > before + 10);
@@ -52,7 +52,7 @@ public sealed class OutageTests : IAsyncLifetime
         await Database.UntilAsync("select step >= 10 from runs");
 
         await postgres.CrashAsync();
-        var journal = Path.Combine(folder.Path, "runs", $"{run}", "1", "metrics.jsonl");
+        var journal = RunFiles.JournalOf(folder.Path, run);
         while (!File.ReadLines(journal).Last().Contains("finished", StringComparison.Ordinal)) await Task.Delay(50);
         await postgres.RestartAsync();
 

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Tests.Support;
 
@@ -25,7 +23,7 @@ public sealed class RealTrainerTests(PostgresCluster cluster) : DatabaseTest(clu
 
         var broken = await web.SubmitAsync(Spec);
         await Database.UntilAsync("select step >= 100 from runs where id = @broken", new { broken });
-        await KillTrainerAsync(broken);
+        await TrueTraining.KillTrainerAsync(Folder, broken);
         await Database.UntilAsync("select exists (select from points where run_id = @broken and attempt = 2 and step >= 100)", new { broken });
         await first.KillAsync();
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second", trainer, ("Convex:Worker:Threads", "1"));
@@ -33,32 +31,9 @@ public sealed class RealTrainerTests(PostgresCluster cluster) : DatabaseTest(clu
 
         Assert.Equal("died,lost,succeeded", await Database.OutcomesAsync(broken));
         Assert.True(await Database.ScalarAsync<long>("select resumed_step from attempts where run_id = @broken and number = 3", new { broken }) >= 100);
-        Assert.Equal(Weights(whole), Weights(broken));
+        Assert.Equal(TrueTraining.Weights(Folder, whole), TrueTraining.Weights(Folder, broken));
 
         // And to the same points, each once.
-        const string points = """
-            select m.name || ' ' || p.step || ' ' || p.value from points p join metrics m on m.id = p.metric_id
-            where p.run_id = @run and m.name <> 'samples_per_second' and m.name not like '%seconds%'
-              and not exists (select from attempts a where a.run_id = p.run_id and a.number > p.attempt and a.resumed_step < p.step) order by m.name, p.step
-            """;
-        Assert.Equal(await Database.RowsAsync<string>(points, new { run = whole }), await Database.RowsAsync<string>(points, new { run = broken }));
-    }
-
-    private async Task KillTrainerAsync(long run)
-    {
-        var folder = Path.Combine(Folder, "runs", $"{run}", "1");
-        foreach (var process in Process.GetProcesses())
-        {
-            var line = Path.Combine("/proc", $"{process.Id}", "cmdline");
-            if (File.Exists(line) && (await File.ReadAllTextAsync(line)).Contains(folder, StringComparison.Ordinal)) process.Kill();
-        }
-    }
-
-    private string Weights(long run)
-    {
-        var attempt = Directory.GetDirectories(Path.Combine(Folder, "runs", $"{run}")).Max(path => int.Parse(Path.GetFileName(path)));
-        var finished = File.ReadLines(Path.Combine(Folder, "runs", $"{run}", $"{attempt}", "metrics.jsonl")).Last();
-        using var json = JsonDocument.Parse(finished);
-        return json.RootElement.GetProperty("summary").GetProperty("weights_sha256").GetString()!;
+        Assert.Equal(await Database.PointsAsync(whole), await Database.PointsAsync(broken));
     }
 }

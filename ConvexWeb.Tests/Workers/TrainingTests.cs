@@ -27,6 +27,32 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await Database.UntilAsync("select count(*) = 0 from quartz.qrtz_job_details");
     }
 
+    // Ids count from 1 again in a new database, and from where they were in one that was put back to a backup.
+    [Theory]
+    [InlineData("update this_database set id = gen_random_uuid() returning 1", 0)]
+    [InlineData("select 1", 1)]
+    public async Task What_a_run_of_the_same_number_has_left_in_the_data_folder_is_not_taken_for_its_own(string otherDatabase, int movedAside)
+    {
+        await using var node = await StartNodeAsync();
+        var old = await node.SubmitAsync("""{"steps":30,"every":5}""");
+        await Database.UntilAsync(old, RunState.Succeeded);
+        var oldJournal = await File.ReadAllTextAsync(RunFiles.JournalOf(Folder, old));
+
+        await Database.ScalarAsync<int>("truncate studies restart identity cascade; select 1");
+        await Database.ScalarAsync<int>(otherDatabase);
+        var run = await node.SubmitAsync("""{"steps":10,"every":5}""");
+        Assert.Equal(old, run);
+
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 10);
+        Assert.Equal(10, await Database.ScalarAsync<long>("select step from checkpoints"));
+        var aside = Directory.GetDirectories(Folder, "1.foreign-1", SearchOption.AllDirectories);
+        Assert.Equal(movedAside, aside.Length);
+        var journals = Directory.GetFiles(Path.Combine(Folder, "runs"), "metrics.jsonl", SearchOption.AllDirectories);
+        Assert.Equal(2, journals.Length);
+        Assert.Contains(journals, journal => File.ReadAllText(journal) == oldJournal);
+    }
+
     [Fact]
     public async Task A_failed_event_fails_the_run_with_its_words()
     {

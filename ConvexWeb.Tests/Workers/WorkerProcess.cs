@@ -1,16 +1,11 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
+using ConvexWeb.Tests.Support;
 
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>A worker node as it is in life: a process of its own, which can be killed, stopped and put to sleep.</summary>
 public sealed class WorkerProcess : IAsyncDisposable
 {
-    private const int Kill = 9;
-    private const int Terminate = 15;
-    private const int Continue = 18;
-    private const int Sleep = 19;
-
     private readonly Process process;
 
     private WorkerProcess(Process process) => this.process = process;
@@ -32,25 +27,14 @@ public sealed class WorkerProcess : IAsyncDisposable
         void Set(string key, string value) => start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
     }
 
-    /// <summary>kill -9: no handler runs. Its trainers are left to themselves, as they would be.</summary>
-    public async Task KillAsync()
-    {
-        Signal(Kill);
-        await process.WaitForExitAsync();
-    }
+    /// <summary>kill -9. Its trainers are left to themselves, as they would be.</summary>
+    public Task KillAsync() => process.KillHardAsync();
 
-    /// <summary>SIGTERM, and the end of an orderly shutdown; its exit code.</summary>
-    public async Task<int> TerminateAsync()
-    {
-        Signal(Terminate);
-        await process.WaitForExitAsync();
-        return process.ExitCode;
-    }
+    public Task<int> TerminateAsync() => process.TerminateAsync();
 
-    /// <summary>What a long pause of the machine looks like: it stands still and knows nothing of it.</summary>
-    public void FallAsleep() => Signal(Sleep);
+    public void FallAsleep() => process.FallAsleep();
 
-    public void WakeUp() => Signal(Continue);
+    public void WakeUp() => process.WakeUp();
 
     public async ValueTask DisposeAsync()
     {
@@ -58,10 +42,4 @@ public sealed class WorkerProcess : IAsyncDisposable
         await process.WaitForExitAsync();
         process.Dispose();
     }
-
-    private void Signal(int signal) => Assert.Equal(0, NativeKill(process.Id, signal));
-
-    [DllImport("libc", EntryPoint = "kill")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int NativeKill(int process, int signal);
 }

@@ -1,6 +1,4 @@
-using ConvexWeb.Client.Contracts;
-
-namespace ConvexWeb.Server.Http;
+namespace ConvexWeb.Client.Contracts;
 
 /// <summary>The caller asked for something that cannot be; every problem has its field and a sentence fit to be shown.</summary>
 public sealed class InvalidInputException(IReadOnlyList<FieldProblem> problems) : Exception(string.Join(' ', problems.Select(problem => problem.Message)))
@@ -11,3 +9,6 @@ public sealed class InvalidInputException(IReadOnlyList<FieldProblem> problems) 
 
     public IReadOnlyList<FieldProblem> Problems { get; } = problems;
 }
+
+/// <summary>The caller may not do this; the message says why and is fit to be shown.</summary>
+public sealed class AccessDeniedException(string message) : Exception(message);

@@ -1,0 +1,83 @@
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ConvexWeb.Server.Persistence;
+
+/// <summary>Has the database ready before anything else starts, and takes a private one down after everything else has stopped.</summary>
+public sealed class Database(IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, ILogger<Database> log)
+    : IHostedLifecycleService, IAsyncDisposable
+{
+    private readonly string? given = configuration.GetConnectionString("Convex");
+    private PrivateCluster? cluster;
+
+    private string Folder => Path.Combine(settings.Value.DataFolder, "postgres");
+
+    public string ConnectionString => string.IsNullOrWhiteSpace(given) ? PrivateCluster.ConnectionString(Folder) : given;
+
+    public NpgsqlDataSource CreateSource()
+    {
+        try
+        {
+            return NpgsqlDataSource.Create(ConnectionString);
+        }
+        catch (ArgumentException problem)
+        {
+            throw new StartException($"ConnectionStrings:Convex cannot be read ({problem.Message}). It looks like this: Host=db;Database=convex;Username=convex;Password=…", problem);
+        }
+    }
+
+    public async Task PrepareAsync(CancellationToken cancel)
+    {
+        if (string.IsNullOrWhiteSpace(given))
+        {
+            cluster = await StartClusterAsync(cancel);
+            log.LogInformation("Private database in {Folder} ({Ownership})", Folder, cluster.Owned ? "stopped with this server" : "kept by another process");
+        }
+
+        try
+        {
+            var applied = await new Migrator(services.GetRequiredService<NpgsqlDataSource>()).ApplyAsync(cancel);
+            if (applied > 0) log.LogInformation("Applied {Count} migrations", applied);
+        }
+        catch (PostgresException problem) when (IsOperators(problem))
+        {
+            throw new ClusterException($"The database of ConnectionStrings:Convex refuses: {problem.MessageText}.", problem);
+        }
+        catch (NpgsqlException problem) when (problem is not PostgresException)
+        {
+            throw new ClusterException($"The database of ConnectionStrings:Convex cannot be reached: {problem.Message}", problem);
+        }
+    }
+
+    private async Task<PrivateCluster> StartClusterAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await PrivateCluster.StartAsync(Folder, cancel: cancel);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw DataFolderProblem(settings.Value, problem);
+        }
+    }
+
+    internal static StartException DataFolderProblem(Settings settings, Exception problem) =>
+        new($"The data folder {settings.DataFolder} cannot be used: {problem.Message} Let this user ({Environment.UserName}) write there, or name another folder in Convex:Data.", problem);
+
+    // A wrong name or password, no such database, no right to make tables, too many connections, or a server that is starting or stopping.
+    private static bool IsOperators(PostgresException problem) => problem.SqlState[..2] is "28" or "3D" or "53" or "57" || problem.SqlState == PostgresErrorCodes.InsufficientPrivilege;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+
+    /// <summary>Also after a start that failed: then nothing was started that could be stopped.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref cluster, null) is { } running) await running.DisposeAsync();
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

@@ -1,0 +1,43 @@
+using ConvexWeb.Server.Persistence;
+using Microsoft.Extensions.Options;
+
+namespace ConvexWeb.Server.Runs;
+
+/// <summary>
+/// Where the files of runs are: <c>runs/database/run/attempt</c>. Paths are made of ids and two known words that the database holds; nothing
+/// of a request is in them. The database's own id keeps apart what two databases have left in one data folder.
+/// </summary>
+public sealed class RunFolders(IOptions<Settings> settings)
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private string Root => Path.Combine(settings.Value.DataFolder, "runs");
+
+    public string Attempt(Guid database, long runId, int attempt) => Path.Combine(Root, $"{database}", $"{runId}", $"{attempt}");
+
+    public string Checkpoint(Guid database, long runId, int attempt, string kind) =>
+        Path.Combine(Attempt(database, runId, attempt), kind is "last" or "best" ? $"{kind}.safetensors" : throw new ArgumentException("last or best", nameof(kind)));
+
+    /// <summary>On a node that trains: that it may write there is seen now, and not when its first run fails.</summary>
+    /// <exception cref="StartException">This user may not.</exception>
+    public void Prepare()
+    {
+        if (!settings.Value.Trains) return;
+        try
+        {
+            MakeRoot();
+            using var probe = new FileStream(Path.Combine(Root, $".{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            throw Database.DataFolderProblem(settings.Value, problem);
+        }
+    }
+
+    /// <summary>Makes the folder of all runs, which is nobody else's to look into.</summary>
+    public void MakeRoot()
+    {
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(Root);
+        else Directory.CreateDirectory(Root, OwnerOnly);
+    }
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using ConvexWeb.Tests.Support;
+
+namespace ConvexWeb.Tests.Accounts;
+
+public sealed class ProxiedHost(PostgresCluster cluster) : ServerHost(cluster)
+{
+    protected override IEnumerable<KeyValuePair<string, string>> Settings => [new("Convex:PublicUrl", "https://lab.example"), new("Convex:TrustedProxies:0", "127.0.0.1")];
+}
+
+/// <summary>The server behind a proxy that takes TLS off, as in compose.yaml.</summary>
+public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<ProxiedHost>
+{
+    [Fact]
+    public async Task People_sign_in_at_the_address_that_they_know()
+    {
+        var user = await host.AddUserAsync();
+        using var client = Client("lab.example");
+        using var page = await client.GetAsync("/signin");
+        var cookie = page.Headers.GetValues("Set-Cookie").Single(one => one.StartsWith("__Host-convex-form=", StringComparison.Ordinal)).Split(';')[0];
+        using var form = new HttpRequestMessage(HttpMethod.Post, "/account/signin")
+        {
+            Content = new FormUrlEncodedContent([
+                new("name", user.UserName!), new("password", ServerHost.Password), new("__RequestVerificationToken", Token().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value)]),
+        };
+        form.Headers.Add("Cookie", cookie);
+        form.Headers.Add("Origin", "https://lab.example");
+
+        using var signedIn = await client.SendAsync(form);
+
+        Assert.Equal(HttpStatusCode.Redirect, signedIn.StatusCode);
+        Assert.Contains(signedIn.Headers.GetValues("Set-Cookie"), one => one.StartsWith("__Host-convex=", StringComparison.Ordinal) && one.Contains("secure", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("lab.example", HttpStatusCode.OK)]
+    [InlineData("127.0.0.1", HttpStatusCode.OK)]
+    [InlineData("evil.example", HttpStatusCode.BadRequest)]
+    public async Task The_hosts_are_those_of_the_public_address_and_of_the_machine_itself(string name, HttpStatusCode expected)
+    {
+        using var client = Client(name);
+
+        Assert.Equal(expected, (await client.GetAsync("/health")).StatusCode);
+    }
+
+    private HttpClient Client(string name)
+    {
+        var client = host.Anonymous();
+        client.DefaultRequestHeaders.Host = name;
+        client.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
+        return client;
+    }
+
+    [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"([^\"]+)\"")]
+    private static partial Regex Token();
+}

@@ -1,0 +1,57 @@
+using Microsoft.Playwright;
+
+namespace ConvexWeb.Tests.EndToEnd;
+
+/// <summary>What a person does on pages.</summary>
+public static class Pages
+{
+    /// <summary>
+    /// Does something until its effect is seen. A page is there a moment before it listens (its first form comes rendered from the server),
+    /// and a script is quicker than any person.
+    /// </summary>
+    public static async Task UntilAsync(this IPage page, Func<Task> act, ILocator effect)
+    {
+        for (var patience = 20; ; patience--)
+        {
+            await act();
+            try
+            {
+                await Assertions.Expect(effect).ToBeVisibleAsync(new() { Timeout = 1000 });
+                return;
+            }
+            catch (PlaywrightException) when (patience > 0)
+            {
+                // Again.
+            }
+        }
+    }
+
+    /// <summary>Waits until the page of new experiments takes what is typed.</summary>
+    public static Task ListensAsync(this IPage page) => Assertions.Expect(page.Locator(".composer:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });
+
+    public static ILocator Field(this IPage page, string path) => page.Locator("#f-" + path.Replace('.', '-'));
+
+    public static ILocator State(this IPage page) => page.Locator(".run-head .chip");
+
+    public static Task ShowsAsync(this ILocator place, string text, float seconds = 30) => Assertions.Expect(place).ToContainTextAsync(text, new() { Timeout = seconds * 1000 });
+
+    /// <summary>How many batches of points the charts have drawn since the page was loaded.</summary>
+    public static Task<int> DrawnAsync(this IPage page) => page.EvaluateAsync<int>("() => (window.convexLatency ?? []).length");
+
+    public static Task DrawnAsync(this IPage page, int atLeast) =>
+        page.WaitForFunctionAsync("wanted => (window.convexLatency ?? []).length >= wanted", atLeast, new() { Timeout = 30_000 });
+
+    /// <summary>The number of the run whose page is open.</summary>
+    public static async Task<long> RunAsync(this IPage page)
+    {
+        await page.WaitForURLAsync("**/runs/*");
+        return long.Parse(new Uri(page.Url).Segments[^1]);
+    }
+
+    /// <summary>Submits what stands on the page of new experiments; the run.</summary>
+    public static async Task<long> QueueAsync(this IPage page)
+    {
+        await page.GetByRole(AriaRole.Button, new() { Name = "Queue the run" }).ClickAsync();
+        return await page.RunAsync();
+    }
+}

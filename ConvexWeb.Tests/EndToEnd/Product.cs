@@ -1,0 +1,39 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
+
+namespace ConvexWeb.Tests.EndToEnd;
+
+[CollectionDefinition(Name)]
+public sealed class ProductCollection : ICollectionFixture<Product>
+{
+    public const string Name = "product";
+}
+
+/// <summary>One installation for all tests of the whole product.</summary>
+public sealed class Product(Browser browser) : IAsyncLifetime
+{
+    private const string Spec = """
+        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},"training":{"epochs":3,"batch_size":50,"points_every":2}}
+        """;
+
+    private Task<long>? finished;
+
+    public Installation Installation { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Installation = await Installation.StartAsync(browser,
+        ("Convex:Worker:Slots", "2"), ("Convex:Worker:Threads", "1"), ("Convex:Limits:SubmissionsPerMinute", "1000"));
+
+    /// <summary>A run that has succeeded, for whoever needs one to look at.</summary>
+    public Task<long> FinishedRunAsync() => finished ??= FinishAsync();
+
+    public ValueTask DisposeAsync() => Installation?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task<long> FinishAsync()
+    {
+        using var client = await Installation.ClientAsync();
+        var run = await client.SubmitAsync(Spec, 0);
+        await Installation.Database.UntilAsync(run, RunState.Succeeded);
+        return run;
+    }
+}

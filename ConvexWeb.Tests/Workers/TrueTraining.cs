@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Runs;
+using ConvexWeb.Tests.Support;
+using Npgsql;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>What the true trainer leaves in database and data folder, and how it is killed.</summary>
+public static class TrueTraining
+{
+    /// <summary>
+    /// Every point that a reader gets, as <c>metric step value</c>, in order; without those that tell how fast it went. An evaluation that is
+    /// repeated after a stop in the middle of it is stored by both attempts, and read once.
+    /// </summary>
+    public static async Task<IReadOnlyList<string>> PointsAsync(this NpgsqlDataSource database, long run)
+    {
+        var batch = await new PointReader(database).ReadAsync(run, new PointQuery());
+        Assert.False(batch!.More);
+        return [.. batch.Series.Where(series => series.Metric != "samples_per_second" && !series.Metric.Contains("seconds", StringComparison.Ordinal))
+            .SelectMany(series => series.Steps.Zip(series.Values, (step, value) => string.Create(CultureInfo.InvariantCulture, $"{series.Metric} {step} {value:R}")))];
+    }
+
+    /// <summary>The hash of the final weights, as the last line of the journal has it.</summary>
+    public static string Weights(string folder, long run)
+    {
+        var runs = RunFiles.Of(folder, run);
+        var attempt = Directory.GetDirectories(runs).Max(path => int.Parse(Path.GetFileName(path)));
+        using var json = JsonDocument.Parse(File.ReadLines(Path.Combine(runs, $"{attempt}", "metrics.jsonl")).Last());
+        return json.RootElement.GetProperty("summary").GetProperty("weights_sha256").GetString()!;
+    }
+
+    /// <summary>kill -9 of whatever process trains the run now; false when none does.</summary>
+    public static async Task<bool> KillTrainerAsync(string folder, long run)
+    {
+        var found = false;
+        foreach (var process in Process.GetProcesses())
+        {
+            using (process)
+            {
+                if (!await TrainsAsync(process.Id, RunFiles.Of(folder, run) + "/")) continue;
+                process.Kill();
+                found = true;
+            }
+        }
+        return found;
+    }
+
+    private static async Task<bool> TrainsAsync(int process, string folder)
+    {
+        try
+        {
+            return (await File.ReadAllTextAsync($"/proc/{process}/cmdline")).Contains(folder, StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // gone meanwhile
+        }
+    }
+}
