@@ -8,7 +8,7 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>While nobody can administer the server, each start prints a one-time link that makes the first administrator.</summary>
 public sealed class SetupLink(
-    IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration, TimeProvider time, ILogger<SetupLink> log)
+    IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration, Steady steady, TimeProvider time, ILogger<SetupLink> log)
     : IHostedLifecycleService
 {
     /// <returns>The link, or null when there is an administrator.</returns>
@@ -25,9 +25,11 @@ public sealed class SetupLink(
     }
 
     /// <summary>To the terminal and not to the log: logs are kept and collected, and this is a secret.</summary>
-    public async Task StartedAsync(CancellationToken cancellationToken)
+    public Task StartedAsync(CancellationToken cancellationToken) => steady.RunAsync("The link for the first administrator", PrintAsync, cancellationToken);
+
+    private async Task PrintAsync(CancellationToken cancel)
     {
-        if (await IssueAsync(cancellationToken) is not { } link) return;
+        if (await IssueAsync(cancel) is not { } link) return;
         await Console.Out.WriteLineAsync($"\nThere is no administrator yet. This link makes one; it works once, for {Invite.Life.TotalHours:0} hours:\n\n    {link}\n");
         log.LogInformation("A one-time link for the first administrator was printed to the terminal");
     }

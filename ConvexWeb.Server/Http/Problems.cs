@@ -33,7 +33,8 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         if (exception is InvalidInputException invalid) return await WriteInvalidAsync(httpContext, invalid.Problems);
         if (exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad) return await WriteInvalidAsync(httpContext, [Describe(bad)]);
 
-        var (status, detail) = exception switch
+        // Entity Framework wraps what it takes for an outage.
+        var (status, detail) = (exception is InvalidOperationException { InnerException: NpgsqlException wrapped } ? wrapped : exception) switch
         {
             BadHttpRequestException other => (other.StatusCode, Sentence(other)),
             AccessDeniedException denied => (StatusCodes.Status403Forbidden, denied.Message),
