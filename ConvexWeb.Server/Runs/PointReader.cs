@@ -67,6 +67,8 @@ public sealed class PointReader(NpgsqlDataSource database)
         where p.run_id = $1 and p.seq > $2
           {(query.FromStep is null ? "" : "and p.step >= $4")} {(query.ToStep is null ? "" : "and p.step <= $5")} {(query.Metrics is null ? "" : "and m.name = any($6)")}
           and not exists (select from attempts a where a.run_id = p.run_id and a.number > p.attempt and a.resumed_step < p.step)
+          and ((select attempt from runs where id = $1) <= 1 or not exists (
+            select from points q where q.run_id = p.run_id and q.metric_id = p.metric_id and q.step = p.step and q.attempt > p.attempt))
         order by p.seq limit $3
         """;
 

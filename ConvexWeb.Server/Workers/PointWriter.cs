@@ -94,18 +94,18 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
             buffer.Resumed is not null && attempt == owner.Attempt, buffer.Step, Json(buffer.LatestJson), Json(spark.ToJson()));
     }
 
-    // The owner's row says what it supersedes: all that is stored, until its trainer has said where it resumed; then the later steps.
+    // An attempt's row says what it supersedes: nothing that is stored, until its trainer has said where it resumed; then the later steps. What the
+    // trainer of a lost attempt said may only be read now, by its successor: it counts all the same, or two attempts' points would stand for one step.
     private static NpgsqlBatchCommand Progress(Assignment owner, int attempt, long lastLine, PointBuffer buffer) => Command(
         """
         update attempts set
             journal_n = case when number = $3 then greatest(journal_n, $4) else journal_n end,
-            resumed_step = case when number <> $2 then resumed_step
-                                when $5 then $6
-                                when $3 <> $2 then greatest(resumed_step, $7)
+            resumed_step = case when number = $3 and $5 then $6
+                                when number = $2 and $3 <> $2 then greatest(resumed_step, $7)
                                 else resumed_step end
         where run_id = $1 and number in ($2, $3)
         """,
-        owner.RunId, owner.Attempt, attempt, lastLine, attempt == owner.Attempt && buffer.Resumed is not null, buffer.Resumed ?? 0, buffer.Step);
+        owner.RunId, owner.Attempt, attempt, lastLine, buffer.Resumed is not null, buffer.Resumed ?? 0, buffer.Step);
 
     private static NpgsqlBatchCommand Log(Assignment owner, int attempt, PointBuffer buffer, IReadOnlyList<ErrorLine> errors)
     {

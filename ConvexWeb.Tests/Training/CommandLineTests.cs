@@ -96,15 +96,26 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(File.ReadAllText(Path.Combine(Out, "metrics.jsonl")), result.Output);
         Assert.Contains("No constrained weight was negative", result.Output);
 
+        var (input, output) = (Path.Combine(root, "x.safetensors"), Path.Combine(root, "y.safetensors"));
+        var checkpoint = Path.Combine(Out, "last.safetensors");
+        StoreInput(input, 7, 1, 28, 28);
+        Assert.Equal(0, (await RunAsync("", "predict", checkpoint, "--input", input, "--output", output)).Code);
+        AssertLogits(checkpoint, input, output);
+    }
+
+    // Scopes and grad mode belong to a thread: nothing is awaited under them.
+    private static void StoreInput(string path, params long[] shape)
+    {
+        using var scope = NewDisposeScope();
+        SafeTensors.Save(path, [("x", rand(shape))], new Dictionary<string, string>());
+    }
+
+    private static void AssertLogits(string checkpoint, string input, string output)
+    {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var (input, output) = (Path.Combine(root, "x.safetensors"), Path.Combine(root, "y.safetensors"));
-        var x = rand([7, 1, 28, 28]);
-        SafeTensors.Save(input, [("x", x)], new Dictionary<string, string>());
-        var checkpoint = Path.Combine(Out, "last.safetensors");
-        Assert.Equal(0, (await RunAsync("", "predict", checkpoint, "--input", input, "--output", output)).Code);
-
         // By hand from the stored tensors: Linear, BatchNorm with running statistics, ELU, Linear.
+        var x = SafeTensors.Load(input).Tensors["x"];
         var (t, _) = SafeTensors.Load(checkpoint);
         var hidden = x.view(7, 784).mm(t["fc1.weight"].t()) + t["fc1.bias"];
         hidden = ((hidden - t["bn1.running_mean"]) / (t["bn1.running_var"] + 1e-5).sqrt() * t["bn1.weight"] + t["bn1.bias"]).elu();
@@ -117,9 +128,8 @@ public sealed class CommandLineTests : IDisposable
     public async Task Predict_refuses_inputs_of_another_size_with_a_sentence()
     {
         Assert.Equal(0, (await TrainAsync()).Code);
-        using var scope = NewDisposeScope();
         var input = Path.Combine(root, "x.safetensors");
-        SafeTensors.Save(input, [("x", zeros([2, 3, 32, 32]))], new Dictionary<string, string>());
+        StoreInput(input, 2, 3, 32, 32);
         var result = await RunAsync("", "predict", Path.Combine(Out, "last.safetensors"), "--input", input, "--output", Path.Combine(root, "y"));
         Assert.Equal(2, result.Code);
         Assert.Contains("[N, 1, 28, 28] or [N, 784]", result.Error);
