@@ -78,6 +78,24 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     }
 
     [Fact]
+    public async Task A_lost_attempt_supersedes_from_where_its_trainer_resumed_even_when_that_is_read_by_its_successor()
+    {
+        var first = await ClaimAsync(await Database.AddRunAsync(), seconds: -1);
+        await WriteAsync(first, Batch(new Started(1, DateTimeOffset.UnixEpoch, 0), PointsAt(2, 1, 1), PointsAt(3, 2, 2)));
+        var second = await ClaimAsync(first.RunId, seconds: -1);
+        await WriteAsync(second, Batch(PointsAt(4, 3, 3), PointsAt(5, 4, 4)), attempt: 1);
+        // The worker of the second attempt dies before it has read a line of its own trainer, which resumed at step 2.
+        var third = await ClaimAsync(first.RunId);
+        await WriteAsync(third, Batch(new Started(1, DateTimeOffset.UnixEpoch, 2), PointsAt(2, 3, 33), PointsAt(3, 4, 44), PointsAt(4, 5, 55)), attempt: 2);
+        await WriteAsync(third, Batch(new Started(1, DateTimeOffset.UnixEpoch, 5), PointsAt(2, 6, 66)));
+
+        Assert.Equal([0L, 2, 5], await Database.RowsAsync<long>("select resumed_step from attempts order by number"));
+        var series = Assert.Single((await new PointReader(Database).ReadAsync(first.RunId, new PointQuery()))!.Series);
+        Assert.Equal([1L, 2, 3, 4, 5, 6], series.Steps);
+        Assert.Equal([1, 2, 33, 44, 55, 66], series.Values);
+    }
+
+    [Fact]
     public async Task Numbers_that_are_none_are_kept()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
