@@ -38,9 +38,17 @@ public sealed partial class ArchitectureTests
     // Native ← Torch ← the middle ring ← Engine ← Cli. Seams are the two files that may call native kernels past Torch.
     private static readonly Dictionary<string, int> Rings = new()
     {
-        ["Native"] = 0, ["Torch"] = 1,
-        ["Models"] = 2, ["Convexity"] = 2, ["Datasets"] = 2, ["Corruptions"] = 2, ["Optimizers"] = 2, ["Schedules"] = 2, ["Specs"] = 2,
-        ["Engine"] = 3, ["Cli"] = 4,
+        ["Native"] = 0,
+        ["Torch"] = 1,
+        ["Models"] = 2,
+        ["Convexity"] = 2,
+        ["Datasets"] = 2,
+        ["Corruptions"] = 2,
+        ["Optimizers"] = 2,
+        ["Schedules"] = 2,
+        ["Specs"] = 2,
+        ["Engine"] = 3,
+        ["Cli"] = 4,
     };
 
     private static readonly string[] Seams = ["Optimizers/FusedStep.cs", "Datasets/Gather.cs"];

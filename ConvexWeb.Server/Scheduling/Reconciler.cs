@@ -99,7 +99,8 @@ internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler
                 with released as (update runs r set state = 'Queued' where id = $1 and attempt = $2 and state = 'Running' and {Unowned} returning id),
                 closed as (update attempts set ended_at = now(), outcome = 'lost' from released where run_id = id and ended_at is null)
                 select pg_notify('convex_runs', id::text)::text from released
-                """, connection) { Parameters = { new() { Value = run }, new() { Value = attempt } } };
+                """, connection)
+            { Parameters = { new() { Value = run }, new() { Value = attempt } } };
             await release.ExecuteNonQueryAsync(cancel);
         }
     }

@@ -72,14 +72,35 @@ public sealed class FakeRuns : IRuns
     {
         var row = new RunRow
         {
-            Id = id, Name = $"mlp-{id}", State = RunState.Queued, Seed = 0, Model = "mlp", Convexity = "none", Dataset = "glyphs", Labels = "true", StudyId = 7,
-            Study = "First study", CreatedBy = "ada", CreatedAt = new(2026, 11, 21, 8, 0, 0, TimeSpan.Zero), Attempt = 0, Step = 0, TotalSteps = 100, Epochs = 10,
-            CancelRequested = false, GroupKey = "g", LastSeq = 0,
+            Id = id,
+            Name = $"mlp-{id}",
+            State = RunState.Queued,
+            Seed = 0,
+            Model = "mlp",
+            Convexity = "none",
+            Dataset = "glyphs",
+            Labels = "true",
+            StudyId = 7,
+            Study = "First study",
+            CreatedBy = "ada",
+            CreatedAt = new(2026, 11, 21, 8, 0, 0, TimeSpan.Zero),
+            Attempt = 0,
+            Step = 0,
+            TotalSteps = 100,
+            Epochs = 10,
+            CancelRequested = false,
+            GroupKey = "g",
+            LastSeq = 0,
         };
         var detail = new RunDetail
         {
-            Row = change?.Invoke(row) ?? row, Spec = JsonDocument.Parse(spec ?? FakeCatalog.Default).RootElement, Parameters = 1_922_410, StepsPerEpoch = 10,
-            Attempts = [], Checkpoints = [], Latest = new Dictionary<string, double>(),
+            Row = change?.Invoke(row) ?? row,
+            Spec = JsonDocument.Parse(spec ?? FakeCatalog.Default).RootElement,
+            Parameters = 1_922_410,
+            StepsPerEpoch = 10,
+            Attempts = [],
+            Checkpoints = [],
+            Latest = new Dictionary<string, double>(),
         };
         All.Add(detail);
         return detail;

@@ -25,7 +25,10 @@ public sealed class RunPageTests : PageContext
     {
         Runs.Add(1, r => r with
         {
-            State = RunState.Running, Gap = 40.5, TrainAccuracy = 95.5, TestAccuracy = 55,
+            State = RunState.Running,
+            Gap = 40.5,
+            TrainAccuracy = 95.5,
+            TestAccuracy = 55,
             Spark = [new(1, 50, 45), new(2, 70, 50), new(3, 95.5, 55)],
         });
 
