@@ -35,7 +35,7 @@ public sealed partial class ArchitectureTests
         Assert.Empty(found);
     }
 
-    // Native ← Torch ← the middle ring ← Engine ← Cli. Seams are the two files that may call native kernels past Torch.
+    // Native ← Torch ← the middle ring ← Engine ← Cli. Seams are the files that may call native code past Torch.
     private static readonly Dictionary<string, int> Rings = new()
     {
         ["Native"] = 0,
@@ -46,12 +46,13 @@ public sealed partial class ArchitectureTests
         ["Corruptions"] = 2,
         ["Optimizers"] = 2,
         ["Schedules"] = 2,
+        ["Augmentations"] = 2,
         ["Specs"] = 2,
         ["Engine"] = 3,
         ["Cli"] = 4,
     };
 
-    private static readonly string[] Seams = ["Optimizers/FusedStep.cs", "Datasets/Gather.cs"];
+    private static readonly string[] Seams = ["Optimizers/FusedStep.cs", "Datasets/Gather.cs", "Datasets/ImageDecoder.cs"];
 
     [Fact]
     public void Training_is_rings()
@@ -74,8 +75,8 @@ public sealed partial class ArchitectureTests
     }
 
     [Theory]
-    [InlineData("ConvexWeb.Server", "Accounts Boards Catalog Datasets Http Live Metrics Persistence Runs Scheduling Studies Workers")]
-    [InlineData("ConvexWeb.Client", "Accounts Boards Catalog Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
+    [InlineData("ConvexWeb.Server", "Accounts Boards Catalog Certificates Datasets Http Live Metrics Persistence Runs Scheduling Studies Workers")]
+    [InlineData("ConvexWeb.Client", "Accounts Boards Catalog Certificates Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
     public void A_folder_is_a_feature(string project, string features)
     {
         var folders = Sources(project).Where(s => s.Path.Contains('/')).Select(s => s.Path[..s.Path.IndexOf('/')]).Distinct();

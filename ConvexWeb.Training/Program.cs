@@ -8,6 +8,7 @@ var root = new RootCommand("Trains neural networks for the study of convexity an
     CheckCommand.Create(),
     TrainCommand.Create(),
     PredictCommand.Create(),
+    CertifyCommand.Create(),
     DatasetsCommand.Create(),
     BenchCommand.Create(),
 };

@@ -36,7 +36,7 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         using var client = await host.UserAsync();
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{await client.SubmitAsync()}");
 
-        Assert.Equal(["model", "convexity", "data", "labels", "optimizer", "schedule", "training"], run.Spec.EnumerateObject().Select(field => field.Name));
+        Assert.Equal(["model", "convexity", "data", "labels", "augmentation", "optimizer", "schedule", "training"], run.Spec.EnumerateObject().Select(field => field.Name));
         Assert.Equal(32, run.Spec.GetProperty("model").GetProperty("width").GetInt32());
         Assert.True(run.Parameters > 0 && run.Row.TotalSteps == 2 * run.StepsPerEpoch);
     }

@@ -15,7 +15,7 @@ public sealed class FusedStepTests
     {
         var data = new TheoryData<string, string>();
         foreach (var rule in Rules.Keys)
-            foreach (var constraint in new[] { "none", "exp_eps", "clip" })
+            foreach (var constraint in new[] { "none", "exp_eps", "clip", "abs", "shift" })
                 data.Add(rule, constraint);
         return data;
     }
@@ -34,7 +34,7 @@ public sealed class FusedStepTests
     {
         Model = new MlpOptions { Width = 37, Depth = 2 },
         Data = new GlyphsOptions(),
-        Convexity = constraint switch { "exp_eps" => new ExpEpsOptions(), "clip" => new ClipOptions(), _ => new NoConvexityOptions() },
+        Convexity = constraint switch { "exp_eps" => new ExpEpsOptions(), "clip" => new ClipOptions(), "abs" => new AbsOptions(), "shift" => new ShiftOptions(), _ => new NoConvexityOptions() },
     };
 
     [Theory]

@@ -36,7 +36,7 @@ public sealed class SpecTests
         { """{"model": {"name": "mlp", "width": 16384, "depth": 16}}""", "model.width" },
         { """{"convexity": {"name": "exp_eps", "eps": 0}}""", "convexity.eps" },
         { """{"convexity": {"name": "none", "eps": 5}}""", "convexity.eps" },
-        { """{"data": {"name": "imagenet"}}""", "data.name" },
+        { """{"data": {"name": "places365"}}""", "data.name" },
         { """{"data": {"name": "cifar10", "train_limit": 50001}}""", "data.train_limit" },
         { """{"data": {"name": "cifar10", "train_limit": 1}}""", "data.train_limit" },
         { """{"data": {"name": "glyphs", "train_size": 10, "validation": 0.9}}""", "data.validation" },

@@ -15,8 +15,9 @@ internal static class DatasetsCommand
 
     private static Argument<string> Name()
     {
-        var name = new Argument<string>("NAME") { Description = string.Join(", ", DatasetFiles.All.Keys) };
-        name.AcceptOnlyFromAmong([.. DatasetFiles.All.Keys]);
+        string[] names = [.. Catalogue.Datasets.Choices.Where(e => e.Options != typeof(GlyphsOptions)).Select(e => e.Name)];
+        var name = new Argument<string>("NAME") { Description = string.Join(", ", names) };
+        name.AcceptOnlyFromAmong(names);
         return name;
     }
 
@@ -27,7 +28,9 @@ internal static class DatasetsCommand
         command.SetAction(async (parsed, cancel) =>
         {
             var (dataset, store) = (parsed.GetValue(name)!, DataFolder.Store(parsed.GetValue(data)!));
-            foreach (var file in DatasetFiles.All[dataset])
+            if (!DatasetFiles.All.TryGetValue(dataset, out var files))
+                throw new BadInputException($"{dataset} cannot be fetched: put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of a folder in {parsed.GetValue(data)}{(dataset == "imagenet" ? ", named imagenet; image-net.org gives them to researchers" : "")}.");
+            foreach (var file in files)
             {
                 await DataFolder.Fetcher().FetchAsync(dataset, file, store.FolderOf(dataset), new Meter(), cancel);
                 Console.WriteLine($"\r{file.Name}: whole, checksum right".PadRight(70));
@@ -40,26 +43,49 @@ internal static class DatasetsCommand
     private static Command Verify()
     {
         var (name, data) = (Name(), DataFolder.Option());
-        var command = new Command("verify", "Compares the files with the published checksums, and reads them.") { name, data };
+        var folder = new Option<string?>("--folder") { Description = "For image_folder: the folder's name in the data directory" };
+        var side = new Option<int>("--size") { Description = "For image_folder and imagenet: the image_size to decode to", DefaultValueFactory = _ => 64 };
+        side.Validators.Add(r => { if (r.GetValueOrDefault<int>() is < 32 or > 512) r.AddError("--size must be from 32 to 512."); });
+        var command = new Command("verify", "Compares the files with the published checksums, and reads them. Of a folder of images: counts and decodes them.") { name, data, folder, side };
         command.SetAction(async (parsed, cancel) =>
         {
             var (dataset, store) = (parsed.GetValue(name)!, DataFolder.Store(parsed.GetValue(data)!));
-            if (!store.HasFiles(dataset)) throw new BadInputException($"{dataset} is not in {store.FolderOf(dataset)}; 'datasets fetch {dataset}' gets it.");
-            var genuine = true;
-            foreach (var file in DatasetFiles.All[dataset])
-            {
-                var path = Path.Combine(store.FolderOf(dataset), file.Name);
-                var verdict = !File.Exists(path) ? "unpacked by hand: there is no published checksum for the parts"
-                    : await Fetcher.IsGenuineAsync(path, file, cancel) ? "checksum right" : "CHECKSUM WRONG: delete it and fetch it again";
-                genuine &= !verdict.StartsWith("CHECKSUM", StringComparison.Ordinal);
-                Console.WriteLine($"{file.Name}: {verdict}");
-            }
             var options = (DataOptions)Activator.CreateInstance(Catalogue.Datasets.Find(dataset)!.Options)!;
+            if (options is JpegFolderOptions jpegs)
+            {
+                options = jpegs with { ImageSize = parsed.GetValue(side) };
+                if (options is ImageFolderOptions own) options = Counted(own, parsed.GetValue(folder), store);
+            }
+            else if (!store.HasFiles(dataset)) throw new BadInputException($"{dataset} is not in {store.FolderOf(dataset)}; 'datasets fetch {dataset}' gets it.");
+            var genuine = await Genuine(dataset, store, cancel);
             var set = await store.LoadAsync(options, null, Console.WriteLine, cancel);
             Console.WriteLine($"{set.Train.Count:N0} training and {set.Test.Count:N0} test images, {set.Train.Labels.Distinct().Count()} classes");
             return genuine ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
+    }
+
+    private static ImageFolderOptions Counted(ImageFolderOptions options, string? folder, DatasetStore store)
+    {
+        if (folder is null || !ImageFolderOptions.IsPlainName(folder))
+            throw new BadInputException($"--folder must name a folder in the data directory; {(store.ImageFolders() is { Count: > 0 } here ? "there are " + string.Join(", ", here) : "there is none with train/ in it")}.");
+        var counted = store.Count(options with { Folder = folder });
+        Console.WriteLine($$"""the spec's data: {"name": "image_folder", "folder": "{{folder}}", "classes": {{counted.Classes}}, "train_images": {{counted.TrainImages}}, "test_images": {{counted.TestImages}}}""");
+        return counted;
+    }
+
+    private static async Task<bool> Genuine(string dataset, DatasetStore store, CancellationToken cancel)
+    {
+        var genuine = true;
+        foreach (var file in DatasetFiles.All.GetValueOrDefault(dataset, []))
+        {
+            var path = Path.Combine(store.FolderOf(dataset), file.Name);
+            var verdict = !File.Exists(path) ? "unpacked by hand: there is no published checksum for the parts"
+                : await Fetcher.IsGenuineAsync(path, file, cancel) ? "checksum right" : "CHECKSUM WRONG: delete it and fetch it again";
+            genuine &= !verdict.StartsWith("CHECKSUM", StringComparison.Ordinal);
+            Console.WriteLine($"{file.Name}: {verdict}");
+        }
+        return genuine;
     }
 
     private static Command List()
@@ -70,11 +96,19 @@ internal static class DatasetsCommand
         {
             var store = DataFolder.Store(parsed.GetValue(data)!);
             foreach (var entry in Catalogue.Datasets.Choices)
-                Console.WriteLine($"{entry.Name,-16}{(entry.Options == typeof(GlyphsOptions) ? "drawn on the spot" : store.HasFiles(entry.Name) ? "here" : "not here; fetched when needed"),-32}{entry.Summary}");
+                Console.WriteLine($"{entry.Name,-16}{State(entry, store),-32}{entry.Summary}");
             return ExitCodes.Done;
         });
         return command;
     }
+
+    private static string State(Entry entry, DatasetStore store) => entry.Name switch
+    {
+        "glyphs" => "drawn on the spot",
+        "image_folder" when store.HasFiles(entry.Name) => "here: " + string.Join(", ", store.ImageFolders()),
+        _ when store.HasFiles(entry.Name) => "here",
+        _ => DatasetFiles.All.ContainsKey(entry.Name) ? "not here; fetched when needed" : "not here; put it there yourself",
+    };
 
     private sealed class Meter : IProgress<FetchProgress>
     {

@@ -30,7 +30,7 @@ internal static class EpochBench
             Data = new Cifar10Options { TrainLimit = count, TestLimit = 1 },
             Training = new TrainingOptions { Epochs = 1, BatchSize = 128 },
         };
-        var info = DatasetInfo.Of(spec.Data);
+        var info = DatasetInfo.Stored(spec.Data);
         var pixels = new byte[count * info.Dimensions];
         new Random(0).NextBytes(pixels);
         var labels = Enumerable.Range(0, count).Select(i => i % 10).ToArray();

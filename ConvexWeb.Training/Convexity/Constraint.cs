@@ -10,6 +10,11 @@ public enum ConstraintKind
     Free = 0,
     ExpEps = 1,
     Clip = 2,
+    Abs = 3,
+    Shift = 4,
+
+    /// <summary>No operator: the weight is softplus of the stored tensor.</summary>
+    SoftplusReparam = 5,
 }
 
 /// <summary>A spec's convexity constraint: which tensors it covers, and what it does to them.</summary>
@@ -17,24 +22,35 @@ public sealed record Constraint(ConstraintKind Kind, double Eps, IReadOnlySet<st
 {
     public static Constraint Of(Spec spec)
     {
-        var covered = Description.Describe(spec).SelectMany(l => l.Constrained).ToHashSet();
+        var covered = ModelFactory.PlanOf(spec).Steps.SelectMany(s => s.Tensors).Where(t => t.Covered).Select(t => t.Name).ToHashSet();
         return spec.Convexity switch
         {
             ExpEpsOptions exp => new(ConstraintKind.ExpEps, exp.Eps, covered),
             ClipOptions => new(ConstraintKind.Clip, 0, covered),
+            AbsOptions => new(ConstraintKind.Abs, 0, covered),
+            ShiftOptions => new(ConstraintKind.Shift, 0, covered),
+            SoftplusReparamOptions => new(ConstraintKind.SoftplusReparam, 0, covered),
             _ => new(ConstraintKind.Free, 0, covered),
         };
     }
 
-    public ConstraintKind KindOf(string parameter) => Covered.Contains(parameter) ? Kind : ConstraintKind.Free;
+    /// <summary>The operator that a parameter gets after each step.</summary>
+    public ConstraintKind OperatorOf(string parameter) => Covered.Contains(parameter) && Kind != ConstraintKind.SoftplusReparam ? Kind : ConstraintKind.Free;
+
+    /// <summary>The weight that a covered parameter stands for.</summary>
+    public Tensor Effective(Tensor stored) => Kind == ConstraintKind.SoftplusReparam ? nn.functional.softplus(stored) : stored;
 
     /// <summary>The operator in plain tensor operations, in place: IOC paper Alg. 1 for <see cref="ConstraintKind.ExpEps"/>.</summary>
     public static void Apply(Tensor weight, ConstraintKind kind, double eps)
     {
-        if (kind == ConstraintKind.Free) return;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        if (kind == ConstraintKind.Clip) weight.clamp_(min: 0);
-        else weight.copy_(where(weight.lt(0), weight.sub(eps).exp(), weight));
+        switch (kind)
+        {
+            case ConstraintKind.ExpEps: weight.copy_(where(weight.lt(0), weight.sub(eps).exp(), weight)); break;
+            case ConstraintKind.Clip: weight.clamp_(min: 0); break;
+            case ConstraintKind.Abs: weight.copy_(weight.abs()); break;
+            case ConstraintKind.Shift: weight.sub_(weight.min().clamp(max: 0)); break;
+        }
     }
 }

@@ -13,6 +13,10 @@ public abstract record ConstraintOptions : ConvexityOptions
 {
     [Parameter("Constrain the scale of batch normalisation too. The paper says it works without, but then the network is not certified convex.", Title = "Constrain BatchNorm scale")]
     public bool ConstrainBnGamma { get; init; } = true;
+
+    [Parameter("How constrained layers start. default: as the unconstrained twin; log_normal: the convex initialisation of Hoedt and Klambauer 2023, with its negative bias; absolute: the default without its sign.",
+        Allowed = ["default", "log_normal", "absolute"], Title = "Initial weights")]
+    public string Init { get; init; } = "default";
 }
 
 /// <summary>w &lt; 0 → exp(w − eps).</summary>
@@ -24,3 +28,12 @@ public sealed record ExpEpsOptions : ConstraintOptions
 
 /// <summary>w &lt; 0 → 0.</summary>
 public sealed record ClipOptions : ConstraintOptions;
+
+/// <summary>w &lt; 0 → −w.</summary>
+public sealed record AbsOptions : ConstraintOptions;
+
+/// <summary>w → w − min(0, min w), for each tensor.</summary>
+public sealed record ShiftOptions : ConstraintOptions;
+
+/// <summary>The weight is softplus(v) of what is trained, so it is positive at every moment and no operator is applied.</summary>
+public sealed record SoftplusReparamOptions : ConstraintOptions;

@@ -20,11 +20,28 @@ public abstract record DataOptions : ChoiceOptions
 
     [Parameter("Share of the training images held out for validation: the last of a seeded permutation.", Min = 0, Max = 0.9)]
     public double Validation { get; init; }
+
+    [Parameter("Resize images to this side in the batch, after the preprocessing; empty: as they are.", Min = 8, Max = 512)]
+    public int? Resize { get; init; }
+
+    [Parameter("How Resize interpolates, with a filter as wide as the reduction in both cases.", Allowed = ["bilinear", "bicubic"])]
+    public string Interpolation { get; init; } = "bilinear";
+
+    /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
+    public string PreprocessingWhen(bool constrained) => Preprocessing != "auto" ? Preprocessing : constrained ? "zca" : "standardize";
 }
 
 public sealed record Cifar10Options : DataOptions;
 
 public sealed record Cifar100Options : DataOptions;
+
+public sealed record Cifair10Options : DataOptions;
+
+public sealed record Cifair100Options : DataOptions;
+
+public sealed record SvhnOptions : DataOptions;
+
+public sealed record Stl10Options : DataOptions;
 
 public sealed record MnistOptions : DataOptions;
 

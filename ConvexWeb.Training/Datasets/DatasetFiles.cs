@@ -4,6 +4,7 @@ namespace ConvexWeb.Training.Datasets;
 public static class DatasetFiles
 {
     private const string Mnist = "https://ossci-datasets.s3.amazonaws.com/mnist/";
+    private const string Svhn = "http://ufldl.stanford.edu/housenumbers/";
     private const string Fashion = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/";
 
     /// <summary>Names of the data sets that have files, with those files. The folder below the data directory has the same name.</summary>
@@ -11,6 +12,10 @@ public static class DatasetFiles
     {
         ["cifar10"] = [new("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530")],
         ["cifar100"] = [new("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8")],
+        ["cifair10"] = [new("https://github.com/cvjena/cifair/releases/download/v1.0/ciFAIR-10.zip", "ca08fd390f0839693d3fc45c4e49585f")],
+        ["cifair100"] = [new("https://github.com/cvjena/cifair/releases/download/v1.0/ciFAIR-100.zip", "ddc236ab4b12eeb8b20b952614861a33")],
+        ["svhn"] = [new(Svhn + "train_32x32.mat", "e26dedcc434d2e4c54c9b2d4a06d8373"), new(Svhn + "test_32x32.mat", "eb5a983be6a315427106f1b164d9cef3")],
+        ["stl10"] = [new("http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz", "91f7769df0f17e558f3565bffb0c7dfb")],
         ["mnist"] =
         [
             new(Mnist + "train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"),

@@ -10,8 +10,9 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
     /// <exception cref="DatasetException">It cannot be had; the message says what to do.</exception>
     public async Task<ImageSet> LoadAsync(DataOptions options, IProgress<FetchProgress>? progress, Action<string> say, CancellationToken cancel)
     {
-        var info = DatasetInfo.Of(options);
+        var info = DatasetInfo.Stored(options);
         if (options is GlyphsOptions glyphs) return Glyphs.Draw(glyphs, info);
+        if (options is JpegFolderOptions jpegs) return await new JpegFolderReader(Path.Combine(root, "cache"), say).ReadAsync(FolderOf(jpegs), jpegs, info, cancel);
 
         var folder = FolderOf(options.Name);
         if (!HasFiles(options.Name))
@@ -23,9 +24,29 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
         {
             Cifar10Options => CifarReader.Read10(folder, info),
             Cifar100Options => CifarReader.Read100(folder, info),
+            Cifair10Options => CifairReader.Read10(folder, info),
+            Cifair100Options => CifairReader.Read100(folder, info),
+            SvhnOptions => SvhnReader.Read(folder, info),
+            Stl10Options => Stl10Reader.Read(folder, info),
             _ => IdxReader.Read(folder, info),
         };
     }
+
+    /// <summary>What lies in a folder of images: its options with the numbers of classes and images that are there.</summary>
+    /// <exception cref="DatasetException">Folders are missing.</exception>
+    public ImageFolderOptions Count(ImageFolderOptions options)
+    {
+        var found = JpegFolder.Scan(FolderOf(options));
+        return options with { Classes = found.Classes.Length, TrainImages = found.Train.Count, TestImages = found.Test.Count };
+    }
+
+    /// <summary>Names of the folders that look like a data set of images.</summary>
+    public IReadOnlyList<string> ImageFolders()
+        => Directory.Exists(root) ? [.. Directory.EnumerateDirectories(root).Where(f => Directory.Exists(Path.Combine(f, "train"))).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)] : [];
+
+    // The one place where a name out of a spec becomes part of a path.
+    private string FolderOf(JpegFolderOptions options)
+        => ImageFolderOptions.IsPlainName(options.FolderName) ? FolderOf(options.FolderName) : throw new DatasetException($"'{options.FolderName}' is not a plain folder name: letters, digits, '_', '.' and '-'.");
 
     /// <summary>Whether a data set can be read without the network.</summary>
     public bool HasFiles(string dataset)
@@ -36,7 +57,12 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
         {
             "cifar10" => Has("cifar-10-binary.tar.gz") || Has("cifar-10-batches-bin/test_batch.bin") || Has("test_batch.bin"),
             "cifar100" => Has("cifar-100-binary.tar.gz") || Has("cifar-100-binary/test.bin") || Has("test.bin"),
+            "cifair10" => Has("ciFAIR-10.zip") || Has("ciFAIR-10/test_batch") || Has("test_batch"),
+            "cifair100" => Has("ciFAIR-100.zip") || Has("ciFAIR-100/test") || Has("test"),
+            "stl10" => Has("stl10_binary.tar.gz") || Has("stl10_binary/test_X.bin") || Has("test_X.bin"),
             "glyphs" => true,
+            "imagenet" => Directory.Exists(Path.Combine(folder, "train")),
+            "image_folder" => ImageFolders().Count > 0,
             _ => DatasetFiles.All[dataset].All(f => Has(f.Name) || Has(Path.GetFileNameWithoutExtension(f.Name))),
         };
     }

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
@@ -15,12 +17,13 @@ public static class Checkpoint
 {
     private const string GeneratorName = "generator/cpu";
 
-    public static void Save(string path, Spec spec, ulong seed, nn.Module network, Optimizer? optimizer, Progress progress)
+    /// <param name="more">Further state under names of its own, such as averaged weights.</param>
+    public static void Save(string path, Spec spec, ulong seed, nn.Module network, Optimizer? optimizer, Progress progress, IEnumerable<(string, Tensor)>? more = null)
     {
         using var scope = NewDisposeScope();
         IEnumerable<(string, Tensor)> tensors = network.state_dict().Select(t => (t.Key, t.Value));
         if (optimizer is not null) tensors = [.. tensors, .. optimizer.State(), (GeneratorName, Generator.Default.get_state())];
-        SafeTensors.Save(path, tensors, new Dictionary<string, string>
+        SafeTensors.Save(path, tensors.Concat(more ?? []), new Dictionary<string, string>
         {
             ["format"] = "pt",
             ["spec"] = SpecWriter.ToJson(spec).ToJsonString(),
@@ -31,31 +34,42 @@ public static class Checkpoint
 
     /// <summary>Puts a checkpoint's state into a freshly built network and optimizer, and into the random generator.</summary>
     /// <exception cref="SafeTensorsException">The file is damaged, or belongs to another spec or seed.</exception>
-    public static Progress Restore(string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer)
+    public static Progress Restore(string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer, IEnumerable<(string, Tensor)>? more = null)
     {
         using var scope = NewDisposeScope();
         var (tensors, metadata) = SafeTensors.Load(path);
-        if (metadata.GetValueOrDefault("spec") != SpecWriter.ToJson(spec).ToJsonString() || metadata.GetValueOrDefault("seed") != seed.ToString())
+        if (!IsOf(metadata, spec) || metadata.GetValueOrDefault("seed") != seed.ToString())
             throw new SafeTensorsException($"{Path.GetFileName(path)} belongs to another spec or seed; start in an empty folder, or without --resume.");
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
-        Copy(tensors, optimizer.State(), path);
+        Copy(tensors, optimizer.State().Concat(more ?? []), path);
         Generator.Default.set_state(tensors[GeneratorName]);
         var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventWriter.Json)!;
         optimizer.ResumeAt(progress.Step);
         return progress;
     }
 
+    // Read and written again: a file of an older version lacks fields that have come since, which then have their defaults.
+    private static bool IsOf(IReadOnlyDictionary<string, string> metadata, Spec spec)
+        => SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "").Spec is { } stored && SpecWriter.ToJson(stored).ToJsonString() == SpecWriter.ToJson(spec).ToJsonString();
+
     /// <summary>The spec of a checkpoint and a network with its weights, in eval mode.</summary>
-    public static (Spec Spec, nn.Module<Tensor, Tensor> Network) Open(string path)
+    public static (Spec Spec, PlanNetwork Network) Open(string path)
+    {
+        var (spec, _, network) = OpenWithSeed(path);
+        return (spec, network);
+    }
+
+    /// <summary>As <see cref="Open"/>, with the seed of the run.</summary>
+    public static (Spec Spec, ulong Seed, PlanNetwork Network) OpenWithSeed(string path)
     {
         using var scope = NewDisposeScope();
         var (tensors, metadata) = SafeTensors.Load(path);
         var reading = SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "");
         if (reading.Spec is not { } spec) throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
-        var network = Models.ModelFactory.Build(spec);
+        var network = ModelFactory.Build(spec);
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
         network.eval();
-        return (spec, network);
+        return (spec, ulong.TryParse(metadata.GetValueOrDefault("seed"), out var seed) ? seed : 0, network);
     }
 
     /// <summary>Hash over names, shapes and bytes of the network's tensors.</summary>

@@ -28,11 +28,27 @@ internal static class ConstraintMetrics
         if (all > 0) values["constraint/spike_share"] = (double)spike / all;
     }
 
+    /// <summary>Adds the Frobenius norm of all weights (two axes and more), and how far they have come from where they started.</summary>
+    public static void AddNorms(Dictionary<string, double> values, nn.Module network, IReadOnlyDictionary<string, Tensor> initial)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        double norm = 0, way = 0;
+        foreach (var (name, parameter) in network.named_parameters())
+        {
+            if (parameter.ndim < 2) continue;
+            norm += parameter.square().sum().to(ScalarType.Float64).item<double>();
+            way += (parameter - initial[name]).square().sum().to(ScalarType.Float64).item<double>();
+        }
+        values["weights/l2"] = Math.Sqrt(norm);
+        values["weights/from_init"] = Math.Sqrt(way);
+    }
+
     /// <summary>The smallest weight that the constraint covers.</summary>
     public static double Smallest(nn.Module network, Constraint constraint)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        return network.named_parameters().Where(p => constraint.Covered.Contains(p.name)).Min(p => p.parameter.min().to(ScalarType.Float64).item<double>());
+        return network.named_parameters().Where(p => constraint.Covered.Contains(p.name)).Min(p => constraint.Effective(p.parameter.min()).to(ScalarType.Float64).item<double>());
     }
 }

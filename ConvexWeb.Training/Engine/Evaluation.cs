@@ -1,32 +1,117 @@
 using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Engine.Metrics;
+using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
 
-/// <summary>Loss (plain cross-entropy, mean, natural log) and accuracy (percent) of a whole split in eval mode.</summary>
-public sealed record Evaluation(double Loss, double Accuracy)
+/// <summary>Loss (plain cross-entropy, mean, natural log), accuracy (percent) and more of a whole split in eval mode, without augmentation.</summary>
+/// <param name="Objective">The loss with the run's label smoothing; the plain loss where it has none.</param>
+/// <param name="Top5">Percent; null below 100 classes.</param>
+/// <param name="Noise">Null where no label of the split is corrupted.</param>
+public sealed record Evaluation(double Loss, double Accuracy, double Objective, double? Top5, ConfusionMatrix Confusion, Calibration Calibration, Memorisation? Noise)
 {
-    private const int BatchSize = 1000;
+    // Numbers that the largest inner value may hold at once: 64 MB in float32, and a few of them live at a time.
+    private const long MostNumbers = 16_000_000;
+    private const int ClassesForTop5 = 100;
 
-    /// <summary>Evaluates without augmentation, dropout or batch statistics; leaves the network in the mode it was in. Null when stopped.</summary>
-    public static Evaluation? Of(nn.Module<Tensor, Tensor> network, Split split, CancellationToken stop = default)
+    /// <summary>Evaluates without dropout or batch statistics; leaves the network in the mode it was in. Null when stopped.</summary>
+    public static Evaluation? Of(nn.Module<Tensor, Tensor> network, Split split, double labelSmoothing = 0, CancellationToken stop = default)
     {
         var training = network.training;
         network.eval();
         using var outer = NewDisposeScope();
         using var quiet = no_grad();
-        var loss = zeros([], ScalarType.Float64, split.Labels.device);
-        var correct = zeros([], ScalarType.Int64, split.Labels.device);
-        for (long at = 0; at < split.Count && !stop.IsCancellationRequested; at += BatchSize)
+        Sums? sums = null;
+        var batch = network is PlanNetwork { Plan: var plan } ? Math.Clamp(MostNumbers / plan.LargestValue, 16, 1000) : 100;
+        for (long at = 0; at < split.Count && !stop.IsCancellationRequested; at += batch)
         {
             using var scope = NewDisposeScope();
-            var (images, labels) = split.Slice(at, Math.Min(BatchSize, split.Count - at));
+            var length = Math.Min(batch, split.Count - at);
+            var (images, labels) = split.Slice(at, length);
             var logits = network.forward(images);
-            loss.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum).to(ScalarType.Float64));
-            correct.add_(logits.argmax(1).eq(labels).sum());
+            sums ??= new Sums(logits.shape[1], logits.device);
+            sums.Add(logits, labels, split.Truth?.narrow(0, at, length), labelSmoothing);
         }
         if (training) network.train();
-        if (stop.IsCancellationRequested) return null;
-        return new(loss.item<double>() / split.Count, 100.0 * correct.item<long>() / split.Count);
+        return stop.IsCancellationRequested ? null : sums!.Take(split.Count);
+    }
+
+    /// <summary>Adds this evaluation to a point's values, under <c>train/…</c>, <c>test/…</c> or another split's name.</summary>
+    public void Report(Dictionary<string, double> values, string split, bool smoothed)
+    {
+        values[split + "/accuracy"] = Accuracy;
+        values[split + "/loss"] = Loss;
+        if (smoothed) values[split + "/objective"] = Objective;
+        if (Top5 is { } top5) values[split + "/top5"] = top5;
+        values[split + "/ece"] = Calibration.Error;
+        values[split + "/macro_f1"] = Confusion.MacroF;
+        values[split + "/balanced_accuracy"] = 100 * Confusion.MacroRecall;
+        if (Noise is null) return;
+        values[split + "/fit_rate"] = Noise.FitRate;
+        values[split + "/recovery_rate"] = Noise.RecoveryRate;
+        values[split + "/clean_accuracy"] = Noise.CleanAccuracy;
+    }
+
+    /// <summary>What is summed on the device from batch to batch.</summary>
+    private sealed class Sums
+    {
+        private readonly long classes;
+        private readonly Tensor loss, objective, top5, confusion, bins, confidences, right, wrongLabels, fitted, recovered, cleanRight;
+        private bool noisy;
+
+        public Sums(long classes, Device device)
+        {
+            this.classes = classes;
+            (loss, objective) = (Sum(ScalarType.Float64), Sum(ScalarType.Float64));
+            (top5, wrongLabels, fitted, recovered, cleanRight) = (Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64));
+            confusion = Sum(ScalarType.Int64, classes * classes);
+            (bins, confidences, right) = (Sum(ScalarType.Float64, Calibration.BinCount), Sum(ScalarType.Float64, Calibration.BinCount), Sum(ScalarType.Float64, Calibration.BinCount));
+
+            Tensor Sum(ScalarType type, params long[] shape) => zeros(shape, type, device).MoveToOuterDisposeScope();
+        }
+
+        public void Add(Tensor logits, Tensor labels, Tensor? truth, double smoothing)
+        {
+            loss.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum).to(ScalarType.Float64));
+            if (smoothing > 0) objective.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: smoothing).to(ScalarType.Float64));
+            var predicted = logits.argmax(1);
+            var isRight = predicted.eq(labels);
+            confusion.scatter_add_(0, labels * classes + predicted, zeros_like(labels).add(1));
+            if (classes >= ClassesForTop5) top5.add_(logits.topk(5, 1).indexes.eq(labels.unsqueeze(1)).sum());
+
+            var confidence = logits.to(ScalarType.Float64).softmax(1).max(1).values;
+            // Bins are open below and closed above; a confidence is at least 1/K, so none falls out below.
+            var bin = (confidence * Calibration.BinCount).neg().floor().neg().sub(1).clamp(0, Calibration.BinCount - 1).to(ScalarType.Int64);
+            bins.scatter_add_(0, bin, zeros_like(confidence).add(1));
+            confidences.scatter_add_(0, bin, confidence);
+            right.scatter_add_(0, bin, isRight.to(ScalarType.Float64));
+
+            if (truth is null) return;
+            noisy = true;
+            var wrong = labels.ne(truth);
+            wrongLabels.add_(wrong.sum());
+            fitted.add_(isRight.mul(wrong).sum());
+            recovered.add_(predicted.eq(truth).mul(wrong).sum());
+            cleanRight.add_(isRight.mul(labels.eq(truth)).sum());
+        }
+
+        public Evaluation Take(long count)
+        {
+            var counts = confusion.cpu().data<long>().ToArray();
+            var matrix = new ConfusionMatrix([.. counts.Chunk((int)classes)]);
+            var plain = loss.item<double>() / count;
+            var smoothed = objective.item<double>() / count;
+            return new(plain, 100.0 * matrix.Correct / count, smoothed > 0 ? smoothed : plain, classes >= ClassesForTop5 ? 100.0 * top5.item<long>() / count : null,
+                matrix, Calibration.Of(Read(bins), Read(confidences), Read(right)), Noise(count));
+        }
+
+        private Memorisation? Noise(long count)
+        {
+            if (!noisy || wrongLabels.item<long>() is not (> 0 and var wrong)) return null;
+            return new(100.0 * fitted.item<long>() / wrong, 100.0 * recovered.item<long>() / wrong, wrong == count ? 0 : 100.0 * cleanRight.item<long>() / (count - wrong));
+        }
+
+        private static double[] Read(Tensor sums) => sums.cpu().data<double>().ToArray();
     }
 }

@@ -14,6 +14,7 @@ public sealed record Progress
 
     /// <summary>Since the last point: sum of losses times images, images classified right, images, seconds of training.</summary>
     public double RunningLoss { get; init; }
+    public double RunningObjective { get; init; }
     public long RunningCorrect { get; init; }
     public long RunningImages { get; init; }
     public double RunningSeconds { get; init; }
@@ -25,6 +26,13 @@ public sealed record Progress
 
     /// <summary>Metrics of the last evaluation.</summary>
     public IReadOnlyDictionary<string, double> Latest { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>State of the schedule <c>plateau</c>.</summary>
+    public Schedules.Plateau Plateau { get; init; } = new();
+
+    /// <summary>First evaluated epoch, and its step, with every training image classified as labelled.</summary>
+    public int? FittedEpoch { get; init; }
+    public long? FittedStep { get; init; }
 
     /// <summary>Evaluations since the best one.</summary>
     public int SinceBest { get; init; }

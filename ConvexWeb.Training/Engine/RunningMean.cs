@@ -6,35 +6,41 @@ namespace ConvexWeb.Training.Engine;
 internal sealed class RunningMean(Device device) : IDisposable
 {
     private readonly Tensor loss = zeros([], ScalarType.Float64, device);
+    private readonly Tensor objective = zeros([], ScalarType.Float64, device);
     private readonly Tensor correct = zeros([], ScalarType.Int64, device);
     private long images;
 
-    /// <param name="batchLoss">Mean loss of the batch, a scalar.</param>
-    public void Add(Tensor batchLoss, Tensor logits, Tensor labels)
+    /// <param name="batchObjective">Mean of what the step minimised over the batch, a scalar: with label smoothing or mixed images not the plain loss.</param>
+    /// <param name="isPlain">Whether that is the plain cross-entropy against the labels.</param>
+    public void Add(Tensor batchObjective, Tensor logits, Tensor labels, bool isPlain)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var count = labels.shape[0];
-        loss.add_(batchLoss.detach().to(ScalarType.Float64), count);
+        var minimised = batchObjective.detach().to(ScalarType.Float64);
+        objective.add_(minimised, count);
+        loss.add_(isPlain ? minimised : nn.functional.cross_entropy(logits.detach(), labels).to(ScalarType.Float64), count);
         correct.add_(logits.argmax(1).eq(labels).sum());
         images += count;
     }
 
-    /// <summary>Mean loss, accuracy in percent and images since the last call; starts anew.</summary>
-    public (double Loss, double Accuracy, long Images) Take()
+    /// <summary>Mean plain loss and objective, accuracy in percent and images since the last call; starts anew.</summary>
+    public (double Loss, double Objective, double Accuracy, long Images) Take()
     {
-        var result = (loss.item<double>() / images, 100.0 * correct.item<long>() / images, images);
+        var result = (loss.item<double>() / images, objective.item<double>() / images, 100.0 * correct.item<long>() / images, images);
         loss.zero_();
+        objective.zero_();
         correct.zero_();
         images = 0;
         return result;
     }
 
-    public Progress Store(Progress progress) => progress with { RunningLoss = loss.item<double>(), RunningCorrect = correct.item<long>(), RunningImages = images };
+    public Progress Store(Progress progress) => progress with { RunningLoss = loss.item<double>(), RunningObjective = objective.item<double>(), RunningCorrect = correct.item<long>(), RunningImages = images };
 
     public void Restore(Progress progress)
     {
         loss.fill_(progress.RunningLoss);
+        objective.fill_(progress.RunningObjective);
         correct.fill_(progress.RunningCorrect);
         images = progress.RunningImages;
     }
@@ -42,6 +48,7 @@ internal sealed class RunningMean(Device device) : IDisposable
     public void Dispose()
     {
         loss.Dispose();
+        objective.Dispose();
         correct.Dispose();
     }
 }

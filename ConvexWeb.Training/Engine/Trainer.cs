@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
 using ConvexWeb.Training.Specs;
@@ -36,8 +38,14 @@ public sealed class Trainer : IDisposable
     private readonly long stepsPerEpoch;
     private readonly long pointsEvery;
     private readonly RunningMean running;
+    private readonly TrainingBatches batches;
+    private readonly AveragedWeights? average;
+    private readonly Dictionary<string, Tensor> initial;
+    private readonly Dictionary<string, SplitDetails> details = [];
     private Progress progress = new();
     private long lastCheckpoint;
+    private double gradientNorm;
+    private long negativesSince;
 
     public Trainer(Spec spec, TrainerSettings settings, TrainingData data, EventWriter events)
     {
@@ -53,10 +61,18 @@ public sealed class Trainer : IDisposable
         stepsPerEpoch = Batching.StepsPerEpoch(data.Train.Count, spec.Training.BatchSize);
         pointsEvery = spec.Training.PointsEvery ?? Math.Max(1, stepsPerEpoch / 20);
         running = new RunningMean(settings.Device);
+        batches = new TrainingBatches(spec, data.Train, settings.Seed);
+        // Before a checkpoint is read: a resumed run measures from the same start.
+        using (NewDisposeScope())
+            initial = Network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone().DetachFromDisposeScope());
+        if (spec.Training.EmaDecay is { } decay) average = new AveragedWeights(Network, decay);
         Generator.Default.manual_seed(RandomStreams.Dropout(settings.Seed));
     }
 
-    public nn.Module<Tensor, Tensor> Network { get; }
+    public PlanNetwork Network { get; }
+
+    // Label smoothing and mixed images minimise something else than the plain loss.
+    private bool IsPlain => spec.Training.LabelSmoothing == 0 && !spec.Augmentation.Mixes;
 
     private string LastFile => Path.Combine(settings.Folder!, "last.safetensors");
 
@@ -66,7 +82,7 @@ public sealed class Trainer : IDisposable
         var resumed = settings.Resume && File.Exists(LastFile);
         if (resumed)
         {
-            progress = Checkpoint.Restore(LastFile, spec, settings.Seed, Network, optimizer);
+            progress = Checkpoint.Restore(LastFile, spec, settings.Seed, Network, optimizer, average?.State());
             running.Restore(progress);
         }
         lastCheckpoint = settings.Clock.GetTimestamp();
@@ -131,28 +147,42 @@ public sealed class Trainer : IDisposable
         using var scope = NewDisposeScope();
         var start = progress.StepInEpoch * spec.Training.BatchSize;
         var index = order.narrow(0, start, Math.Min(spec.Training.BatchSize, data.Train.Count - start));
-        var (images, labels) = data.Train.Batch(index);
-        var logits = Network.forward(images); // [B, K]
-        var loss = nn.functional.cross_entropy(logits, labels, label_smoothing: spec.Training.LabelSmoothing);
+        var batch = batches.At(index, progress.Step);
+        var logits = Network.forward(batch.Images); // [B, K]
+        var loss = nn.functional.cross_entropy(logits, batch.Targets, label_smoothing: spec.Training.LabelSmoothing);
         loss.backward();
-        optimizer.Step(LearningRateNow());
-        running.Add(loss, logits, labels);
+        if ((progress.Step + 1) % pointsEvery == 0) gradientNorm = GradientNorm();
+        optimizer.Step(LearningRateAt(progress.Step));
+        average?.Step();
+        running.Add(loss, logits, batch.Labels, IsPlain);
         if (settings.VerifyConstraint && constraint.Kind != ConstraintKind.Free && ConstraintMetrics.Smallest(Network, constraint) is < 0 and var negative)
             throw new InvalidOperationException($"A constrained weight is {negative} after step {progress.Step + 1}.");
     }
 
-    private double LearningRateNow() => spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step, stepsPerEpoch, spec.Training.Epochs);
+    private double LearningRateAt(long step) => spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, step, stepsPerEpoch, spec.Training.Epochs, progress.Plateau);
+
+    // Only where a point is due: it waits for the device.
+    private double GradientNorm()
+    {
+        using var quiet = no_grad();
+        var squares = zeros([], ScalarType.Float64, settings.Device);
+        foreach (var parameter in Network.parameters())
+            if (parameter.grad is { } gradient) squares.add_(gradient.square().sum().to(ScalarType.Float64));
+        return Math.Sqrt(squares.item<double>());
+    }
 
     private void ReportPoint()
     {
-        var (loss, accuracy, images) = running.Take();
+        var (loss, objective, accuracy, images) = running.Take();
         var values = new Dictionary<string, double>
         {
             ["train/loss_running"] = loss,
             ["train/accuracy_running"] = accuracy,
-            ["lr"] = spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, progress.Step - 1, stepsPerEpoch, spec.Training.Epochs),
+            ["lr"] = LearningRateAt(progress.Step - 1),
+            ["grad_norm"] = gradientNorm,
             ["samples_per_second"] = images / Math.Max(progress.RunningSeconds, 1e-9),
         };
+        if (!IsPlain) values["train/objective_running"] = objective;
         progress = progress with { RunningSeconds = 0 };
         events.Report(new PointsEvent(progress.Step, (double)progress.Step / stepsPerEpoch, values));
     }
@@ -160,23 +190,34 @@ public sealed class Trainer : IDisposable
     /// <summary>Measures whole splits and reports; false when stopped in between, which changes nothing.</summary>
     private bool Evaluate(int epoch, CancellationToken stop)
     {
-        if (Evaluation.Of(Network, data.Train, stop) is not { } train || Evaluation.Of(Network, data.Test, stop) is not { } test) return false;
+        if (Measure(data.Train, stop) is not { } train || Measure(data.Test, stop) is not { } test) return false;
         Evaluation? validation = null;
-        if (data.Validation is { } held && (validation = Evaluation.Of(Network, held, stop)) is null) return false;
-        var values = new Dictionary<string, double>
-        {
-            ["train/accuracy"] = train.Accuracy,
-            ["test/accuracy"] = test.Accuracy,
-            ["gap"] = train.Accuracy - test.Accuracy,
-            ["train/loss"] = train.Loss,
-            ["test/loss"] = test.Loss,
-        };
+        if (data.Validation is { } held && (validation = Measure(held, stop)) is null) return false;
+        Evaluation? averaged = null;
+        if (average is not null && (averaged = average.With(() => Measure(data.Test, stop))) is null) return false;
+        var values = new Dictionary<string, double> { ["gap"] = train.Accuracy - test.Accuracy };
+        var smoothed = spec.Training.LabelSmoothing > 0;
+        train.Report(values, "train", smoothed);
+        test.Report(values, "test", smoothed);
         if (validation is not null)
         {
             values["validation/accuracy"] = validation.Accuracy;
             values["validation/loss"] = validation.Loss;
         }
+        if (averaged is not null)
+        {
+            values["ema/test_accuracy"] = averaged.Accuracy;
+            values["ema/test_loss"] = averaged.Loss;
+        }
+        details["train"] = SplitDetails.Of(train);
+        details["test"] = SplitDetails.Of(test);
+        if (train.Accuracy >= 100 && progress.FittedEpoch is null) progress = progress with { FittedEpoch = epoch, FittedStep = progress.Step };
+        if (spec.Schedule is PlateauScheduleOptions plateau) progress = progress with { Plateau = progress.Plateau.After(train.Loss, plateau) };
         ConstraintMetrics.Add(values, Network, constraint);
+        ConstraintMetrics.AddNorms(values, Network, initial);
+        if (constraint.Kind is not (ConstraintKind.Free or ConstraintKind.SoftplusReparam))
+            values["constraint/negatives_per_step"] = (double)optimizer.TakeNegatives() / Math.Max(1, progress.Step - negativesSince);
+        negativesSince = progress.Step;
         events.Report(new EpochEvent(epoch, progress.Step, values));
 
         // Without a validation split there is no honest choice by test accuracy: best then means the lowest training loss.
@@ -188,6 +229,8 @@ public sealed class Trainer : IDisposable
         Save("best", withOptimizer: false);
         return true;
     }
+
+    private Evaluation? Measure(Split split, CancellationToken stop) => Evaluation.Of(Network, split, spec.Training.LabelSmoothing, stop);
 
     private string? Ended()
     {
@@ -208,7 +251,13 @@ public sealed class Trainer : IDisposable
     {
         if (settings.VerifyConstraint && constraint.Kind != ConstraintKind.Free)
             events.Report(new MessageEvent("info", $"No constrained weight was negative after any of the steps up to {progress.Step:N0}."));
-        var summary = new RunSummary("Succeeded", progress.Epoch, progress.Step, because, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds, Checkpoint.WeightsSha256(Network));
+        var summary = new RunSummary("Succeeded", progress.Epoch, progress.Step, because, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds, Checkpoint.WeightsSha256(Network))
+        {
+            FittedEpoch = progress.FittedEpoch,
+            FittedStep = progress.FittedStep,
+            Splits = details,
+            Layers = LayerStatistics.Of(Network, constraint, initial),
+        };
         if (settings.Folder is { } folder) File.WriteAllText(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
         events.Report(new FinishedEvent(progress.Step, summary));
     }
@@ -226,7 +275,7 @@ public sealed class Trainer : IDisposable
         // If we die before the rename, the older checkpoint stands and its points are all in the journal.
         events.Drain();
         var file = Path.Combine(settings.Folder, kind + ".safetensors");
-        Checkpoint.Save(file, spec, settings.Seed, Network, withOptimizer ? optimizer : null, progress);
+        Checkpoint.Save(file, spec, settings.Seed, Network, withOptimizer ? optimizer : null, progress, withOptimizer ? average?.State() : null);
         using var stream = File.OpenRead(file);
         events.Report(new CheckpointEvent(kind, progress.Step, Path.GetFileName(file), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream))));
     }
@@ -234,6 +283,8 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         running.Dispose();
+        average?.Dispose();
+        foreach (var tensor in initial.Values) tensor.Dispose();
         optimizer.Dispose();
         Network.Dispose();
     }

@@ -49,19 +49,31 @@ public sealed class TrainingData : IDisposable
             ? Whitened(trainImages, set.Info, spec.Data.ZcaEps, device, cache, keep, say)
             : Normalized(trainImages, Preprocessing(spec) == "standardize", device);
 
+        Split Made(Tensor pixels, Tensor truth) => make(pixels, truth).ResizedTo(spec.Data.Resize, spec.Data.Interpolation);
+        var trained = Made(trainImages, labels.index_select(0, trainIndex));
+        if (corrupted.WrongShare > 0) trained.WithTruth(from_array(train.Labels.Select(l => (long)l).ToArray()).index_select(0, trainIndex).to(device, copy: true));
         return new(
-            make(trainImages, labels.index_select(0, trainIndex)),
-            validationImages is null ? null : make(validationImages, labels.index_select(0, validationIndex!)),
-            make(testImages, testLabels),
+            trained,
+            validationImages is null ? null : Made(validationImages, labels.index_select(0, validationIndex!)),
+            Made(testImages, testLabels),
             corrupted);
     }
 
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
-    public static string Preprocessing(Spec spec)
-        => spec.Data.Preprocessing != "auto" ? spec.Data.Preprocessing : spec.Convexity is NoConvexityOptions ? "standardize" : "zca";
+    public static string Preprocessing(Spec spec) => spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions);
 
+    // Block by block: a large split never lies in memory twice.
     private static Tensor Images(ImageSplit split, DatasetInfo info)
-        => from_array(split.Images).view(split.Count, info.Channels, info.Height, info.Width);
+    {
+        var images = empty([split.Count, info.Channels, info.Height, info.Width], ScalarType.Byte);
+        foreach (var (start, block) in split.Blocks())
+        {
+            using var scope = NewDisposeScope();
+            var pixels = from_array(block).view(-1, info.Channels, info.Height, info.Width);
+            images.narrow(0, start, pixels.shape[0]).copy_(pixels);
+        }
+        return images;
+    }
 
     private static Func<Tensor, Tensor, Split> Normalized(Tensor train, bool standardize, Device device)
     {
@@ -86,10 +98,11 @@ public sealed class TrainingData : IDisposable
     {
         var sum = zeros([images.shape[1]], ScalarType.Float64);
         var squares = zeros([images.shape[1]], ScalarType.Float64);
-        for (long at = 0, count = images.shape[0]; at < count; at += 1000)
+        var rows = Math.Max(1, 4_000_000 * images.shape[0] / images.numel());
+        for (long at = 0, count = images.shape[0]; at < count; at += rows)
         {
             using var scope = NewDisposeScope();
-            var block = images.narrow(0, at, Math.Min(1000, count - at)).to(ScalarType.Float64);
+            var block = images.narrow(0, at, Math.Min(rows, count - at)).to(ScalarType.Float64);
             sum.add_(block.sum([0, 2, 3]));
             squares.add_(block.square().sum([0, 2, 3]));
         }
@@ -102,6 +115,7 @@ public sealed class TrainingData : IDisposable
     private static Func<Tensor, Tensor, Split> Whitened(Tensor train, DatasetInfo info, double eps, Device device, string cache, string? keep, Action<string> say)
     {
         var flat = train.view(-1, info.Dimensions);
+        var few = Whitening.IsFew(flat.shape[0], info.Dimensions);
         Directory.CreateDirectory(cache);
         var file = Path.Combine(cache, $"zca-{Fingerprint(flat, eps)}.safetensors");
         if (!File.Exists(file))
@@ -110,17 +124,19 @@ public sealed class TrainingData : IDisposable
             using var alone = FileLock.Take(file + ".lock");
             if (!File.Exists(file))
             {
-                say($"ZCA whitening: eigenvalues of a {info.Dimensions} × {info.Dimensions} covariance (kept for next time)");
-                var (fitted, fit) = Whitening.Fit(flat, eps);
-                SafeTensors.Save(file, [("mean", fitted), ("matrix", fit)], new Dictionary<string, string> { ["eps"] = eps.ToString("R") });
+                var size = few ? flat.shape[0] : info.Dimensions;
+                say($"ZCA whitening: eigenvalues of a {size} × {size} covariance (kept for next time)");
+                var (fitted, fit) = few ? Whitening.FitFew(flat, eps) : Whitening.Fit(flat, eps);
+                SafeTensors.Save(file, [("mean", fitted), (few ? "basis" : "matrix", fit)], new Dictionary<string, string> { ["eps"] = eps.ToString("R") });
             }
         }
         var (tensors, _) = SafeTensors.Load(file);
-        var (mean, matrix) = (tensors["mean"], tensors["matrix"]);
+        var (mean, matrix) = (tensors["mean"], tensors[few ? "basis" : "matrix"]);
         if (keep is not null) File.Copy(file, Path.Combine(keep, "whitening.safetensors"), overwrite: true);
         return (images, labels) =>
         {
-            using var white = Whitening.Apply(images.view(-1, info.Dimensions), mean, matrix);
+            var pixels = images.view(-1, info.Dimensions);
+            using var white = few ? Whitening.ApplyFew(pixels, mean, matrix, eps) : Whitening.Apply(pixels, mean, matrix);
             return new Split(Own(white.view(images.shape), device), Own(labels, device));
         };
     }
@@ -128,7 +144,11 @@ public sealed class TrainingData : IDisposable
     private static string Fingerprint(Tensor images, double eps)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(images.bytes);
+        for (long at = 0, count = images.shape[0], rows = Math.Max(1, (64 << 20) / images.shape[1]); at < count; at += rows)
+        {
+            using var block = images.narrow(0, at, Math.Min(rows, count - at));
+            hash.AppendData(block.bytes);
+        }
         hash.AppendData(BitConverter.GetBytes(eps));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..24];
     }

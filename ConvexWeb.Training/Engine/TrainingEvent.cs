@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ConvexWeb.Training.Engine.Metrics;
 
 namespace ConvexWeb.Training.Engine;
 
@@ -52,4 +53,25 @@ public sealed record FailedEvent(long Step, string Error) : TrainingEvent;
 /// <param name="WeightsSha256">Hash over the network's tensors by name: two runs are the same run if it is equal.</param>
 public sealed record RunSummary(
     string State, int Epochs, long Steps, string EndedBecause, IReadOnlyDictionary<string, double> Final, IReadOnlyDictionary<string, double> Best, int BestEpoch,
-    double TrainSeconds, string WeightsSha256);
+    double TrainSeconds, string WeightsSha256)
+{
+    /// <summary>First evaluated epoch and its step with a training accuracy of 100 %.</summary>
+    public int? FittedEpoch { get; init; }
+    public long? FittedStep { get; init; }
+
+    /// <summary>Confusion matrix and reliability diagram of the last evaluation, by split.</summary>
+    public IReadOnlyDictionary<string, SplitDetails> Splits { get; init; } = new Dictionary<string, SplitDetails>();
+
+    /// <summary>The weight tensors at the end.</summary>
+    public IReadOnlyList<LayerStatistics> Layers { get; init; } = [];
+}
+
+/// <summary>What is kept of a split's last evaluation besides its figures.</summary>
+/// <param name="Confusion">[K][K]: row true (or trained) class, column predicted class.</param>
+public sealed record SplitDetails(IReadOnlyList<IReadOnlyList<long>> Confusion, IReadOnlyList<ReliabilityBin> Reliability, double CalibrationError, double CalibrationPlainSum,
+    double MacroPrecision, double MacroRecall, double MacroF1, double WeightedF1, double Matthews, double Youden, IReadOnlyList<int> UndefinedClasses)
+{
+    public static SplitDetails Of(Evaluation evaluation) => new(
+        evaluation.Confusion.Counts, evaluation.Calibration.Bins, evaluation.Calibration.Error, evaluation.Calibration.PlainSum, evaluation.Confusion.MacroPrecision,
+        evaluation.Confusion.MacroRecall, evaluation.Confusion.MacroF, evaluation.Confusion.WeightedF, evaluation.Confusion.Matthews, evaluation.Confusion.Youden, evaluation.Confusion.Undefined);
+}

@@ -1,4 +1,5 @@
 using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Models;
@@ -8,14 +9,17 @@ namespace ConvexWeb.Training.Models;
 /// <param name="Parameters">Trained numbers in it.</param>
 /// <param name="Constrained">Names of its tensors that the convexity constraint keeps non-negative.</param>
 /// <param name="MultiplyAdds">Multiply-adds of one image's forward pass.</param>
-public sealed record Layer(string Name, string Kind, string Output, long Parameters, IReadOnlyList<string> Constrained, long MultiplyAdds);
+/// <param name="Standing">What comes out as a function of the input: affine, convex or unknown.</param>
+/// <param name="Breaks">Why convexity ends here, if it does.</param>
+public sealed record Layer(
+    string Name, string Kind, string Output, long Parameters, IReadOnlyList<string> Constrained, long MultiplyAdds, string Standing, string? Breaks);
 
 /// <summary>What a spec amounts to, found without building anything native.</summary>
 public sealed record Description(IReadOnlyList<Layer> Layers, long Parameters, int TrainImages, long StepsPerEpoch, long TotalSteps, double FlopPerStep)
 {
     public static Description Of(Spec spec)
     {
-        var layers = Describe(spec);
+        var layers = Describe(ModelFactory.PlanOf(spec));
         var size = SplitSize.Of(spec.Data);
         var steps = Batching.StepsPerEpoch(size.Train, spec.Training.BatchSize);
         // Forward, and twice as much for the gradients of inputs and weights; two operations for a multiply-add.
@@ -23,9 +27,10 @@ public sealed record Description(IReadOnlyList<Layer> Layers, long Parameters, i
         return new(layers, layers.Sum(l => l.Parameters), size.Train, steps, steps * spec.Training.Epochs, flop);
     }
 
-    public static IReadOnlyList<Layer> Describe(Spec spec) => spec.Model switch
-    {
-        MlpOptions mlp => MlpShape.Layers(mlp, spec.Convexity, DatasetInfo.Of(spec.Data)),
-        _ => throw new NotSupportedException(spec.Model.GetType().Name),
-    };
+    private static List<Layer> Describe(Plan plan) =>
+    [
+        .. plan.Steps.Select(step => new Layer(
+            step.Operation.Name, step.Operation.Kind, $"[B, {string.Join(", ", step.Output.Shape)}]", step.Tensors.Sum(t => t.Count),
+            [.. step.Tensors.Where(t => t.Covered).Select(t => t.Name)], step.MultiplyAdds, step.Output.Standing.ToString().ToLowerInvariant(), step.Breaks)),
+    ];
 }

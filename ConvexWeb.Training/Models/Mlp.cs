@@ -1,42 +1,56 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
-using static TorchSharp.torch;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// MLP and IOC-MLP. Source: Sivaprasad et al., The Curious Case of Convex Neural Networks, arXiv 2006.05103, s4; seed 000 4.1.1.
+/// MLP and IOC-MLP. Source: Sivaprasad et al., The Curious Case of Convex Neural Networks, arXiv 2006.05103, s4; seed 000 4.1.1 (science.md S2).
 /// [B, C, H, W] → [B, d] → 3 × (Linear → BatchNorm → activation: [B, 800]) → Linear: [B, K].
-/// Exact counts (3 × 800, biases and BatchNorm included): MNIST 1,922,410; CIFAR-10 3,752,810; CIFAR-100 3,824,900.
+/// Exact counts (3 × 800, biases and BatchNorm included): MNIST 1,922,410; CIFAR-10 3,752,810; CIFAR-100 3,824,900; STL-10 23,413,610.
 /// </summary>
-public sealed class Mlp : nn.Module<Tensor, Tensor>
+public sealed record MlpOptions : ModelOptions
 {
-    private readonly List<nn.Module<Tensor, Tensor>> steps = [];
+    [Parameter("Units of each hidden layer.", Min = 1, Max = 16_384)]
+    public int Width { get; init; } = 800;
 
-    public Mlp(MlpOptions options, ConvexityOptions convexity, DatasetInfo data) : base(nameof(Mlp))
+    [Parameter("Hidden layers.", Min = 1, Max = 16)]
+    public int Depth { get; init; } = 3;
+
+    [Parameter("First hidden layer is this many times as wide (the paper widens it for convex networks, without a number).", Min = 1, Max = 16)]
+    public int FirstLayerMult { get; init; } = 1;
+
+    [Parameter("auto: ReLU without a constraint, ELU with one, as in the paper. All choices are convex and non-decreasing.",
+        Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus", "identity"])]
+    public string Activation { get; init; } = "auto";
+
+    [Parameter("Batch normalisation before each activation.")]
+    public bool BatchNorm { get; init; } = true;
+
+    [Parameter("Share of hidden units dropped after each activation while training.", Min = 0, Max = 0.95)]
+    public double Dropout { get; init; }
+
+    internal override string SizeParameter => "width";
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
     {
-        var affine = MlpShape.Affine(options, data);
-        for (var i = 0; i < affine.Count; i++)
+        var plan = new Plan(ImageShape(data), convexity);
+        return Behind(plan, plan.Flatten("flatten", plan.Input), "", data.Classes);
+    }
+
+    /// <summary>The layers behind a flat value of another plan; names begin with <paramref name="prefix"/>.</summary>
+    internal Plan Behind(Plan plan, Value x, string prefix, int classes)
+    {
+        var activation = Resolve(Activation, plan.Convexity);
+        for (var i = 1; i <= Depth; i++)
         {
-            Add($"fc{i + 1}", nn.Linear(affine[i].In, affine[i].Out));
-            if (i == affine.Count - 1) break;
-            if (options.BatchNorm) Add($"bn{i + 1}", nn.BatchNorm1d(affine[i].Out));
-            steps.Add(Activations.Create(MlpShape.Activation(options, convexity)));
-            if (options.Dropout > 0) Add($"drop{i + 1}", nn.Dropout(options.Dropout));
+            x = plan.Linear($"{prefix}fc{i}", x, i == 1 ? (long)Width * FirstLayerMult : Width);
+            if (BatchNorm) x = plan.BatchNorm($"{prefix}bn{i}", x);
+            x = plan.Activation($"{prefix}act{i}", x, activation);
+            x = plan.Dropout($"{prefix}drop{i}", x, Dropout);
         }
-    }
-
-    private void Add(string name, nn.Module<Tensor, Tensor> module)
-    {
-        register_module(name, module);
-        steps.Add(module);
-    }
-
-    /// <summary>Images [B, C, H, W] or rows [B, d] → logits [B, K].</summary>
-    public override Tensor forward(Tensor input)
-    {
-        var x = input.flatten(1);
-        foreach (var step in steps) x = step.forward(x);
-        return x;
+        plan.Linear($"{prefix}fc{Depth + 1}", x, classes);
+        return plan;
     }
 }

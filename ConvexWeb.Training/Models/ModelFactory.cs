@@ -1,15 +1,15 @@
 using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
-using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Models;
 
-/// <summary>Builds the network of a spec, on the CPU, with PyTorch's default initialisation from the current random generator.</summary>
+/// <summary>From a spec to its network.</summary>
 public static class ModelFactory
 {
-    public static nn.Module<Tensor, Tensor> Build(Spec spec) => spec.Model switch
-    {
-        MlpOptions mlp => new Mlp(mlp, spec.Convexity, DatasetInfo.Of(spec.Data)),
-        _ => throw new NotSupportedException(spec.Model.GetType().Name),
-    };
+    /// <summary>The graph of a spec's network; nothing native.</summary>
+    public static Plan PlanOf(Spec spec) => spec.Model.Plan(spec.Convexity, DatasetInfo.Of(spec.Data));
+
+    /// <summary>The network of a spec, on the CPU, with initial weights from the current random generator.</summary>
+    public static PlanNetwork Build(Spec spec) => new(PlanOf(spec));
 }

@@ -75,11 +75,11 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] public static partial int cw_cuda_count(out int count);
 
     [LibraryImport(Library)]
-    public static partial int cw_fused_sgd(StepItem* items, int count, double lr, double momentum, double weightDecay, int nesterov, double eps);
+    public static partial int cw_fused_sgd(StepItem* items, int count, double lr, double momentum, double weightDecay, int nesterov, double eps, long* negatives);
 
     [LibraryImport(Library)]
     public static partial int cw_fused_adam(
-        StepItem* items, int count, long step, double lr, double beta1, double beta2, double adamEps, double weightDecay, int decoupled, double eps);
+        StepItem* items, int count, long step, double lr, double beta1, double beta2, double adamEps, double weightDecay, int decoupled, double eps, long* negatives);
 
     [LibraryImport(Library)] public static partial int cw_gather_normalize(nint images, nint index, nint scale, nint shift, nint output);
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -28,21 +29,39 @@ at::Tensor aligned_grad(const at::Tensor& param, const at::Tensor& grad) {
   return at::empty_like(param).copy_(grad);
 }
 
+// Returns how many weights were negative. CW_SHIFT needs a whole tensor's minimum, so it is only counted here and done afterwards.
 template <class T>
-void constrain(T* w, int64_t n, int32_t constraint, T eps) {
-  if (constraint == CW_CLIP) {
-    for (int64_t i = 0; i < n; i++) w[i] = w[i] < T(0) ? T(0) : w[i];
-  } else if (constraint == CW_EXP_EPS) {
-    // Few weights are negative in any one step: find a block that has one before paying for exp.
-    for (int64_t i = 0; i < n; i += 64) {
-      const int64_t end = i + 64 < n ? i + 64 : n;
-      int negative = 0;
-      for (int64_t j = i; j < end; j++) negative |= w[j] < T(0);
-      if (!negative) continue;
+int64_t constrain(T* w, int64_t n, int32_t constraint, T eps) {
+  if (constraint == CW_FREE) return 0;
+  int64_t all = 0;
+  for (int64_t i = 0; i < n; i += 64) {
+    const int64_t end = i + 64 < n ? i + 64 : n;
+    int32_t negative = 0;
+    for (int64_t j = i; j < end; j++) negative += w[j] < T(0);
+    // Few weights are negative in any one step: most blocks are done here.
+    if (!negative) continue;
+    all += negative;
+    if (constraint == CW_CLIP) {
+      for (int64_t j = i; j < end; j++) w[j] = w[j] < T(0) ? T(0) : w[j];
+    } else if (constraint == CW_ABS) {
+      for (int64_t j = i; j < end; j++) w[j] = std::abs(w[j]);
+    } else if (constraint == CW_EXP_EPS) {
       for (int64_t j = i; j < end; j++)
         if (w[j] < T(0)) w[j] = std::exp(w[j] - eps);
     }
   }
+  return all;
+}
+
+// w − min(0, min w).
+template <class T>
+void shift(const at::Tensor& param) {
+  T* w = static_cast<T*>(param.data_ptr());
+  const int64_t n = param.numel();
+  T least = 0;
+  for (int64_t i = 0; i < n; i++) least = w[i] < least ? w[i] : least;
+  if (least < T(0))
+    for (int64_t i = 0; i < n; i++) w[i] -= least;
 }
 
 #define CW_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
@@ -99,7 +118,7 @@ T* data(void* handle) {
 }
 
 template <class T, class Rule>
-void step(const cw_step_item* items, int32_t count, const Rule& rule) {
+int64_t step(const cw_step_item* items, int32_t count, const Rule& rule) {
   std::vector<at::Tensor> grads(count);
   std::vector<Chunk> chunks;
   for (int32_t i = 0; i < count; i++) {
@@ -109,7 +128,9 @@ void step(const cw_step_item* items, int32_t count, const Rule& rule) {
       if (state && cw::tensor(state).strides() != param.strides()) throw std::invalid_argument("optimizer state does not match its parameter");
     for (int64_t begin = 0, n = param.numel(); begin < n; begin += kChunk) chunks.push_back({i, begin, std::min(begin + kChunk, n)});
   }
+  std::atomic<int64_t> negatives{0};
   at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t from, int64_t to) {
+    int64_t found = 0;
     for (int64_t c = from; c < to; c++) {
       const auto& chunk = chunks[c];
       const auto& item = items[chunk.item];
@@ -118,14 +139,20 @@ void step(const cw_step_item* items, int32_t count, const Rule& rule) {
       T* first = item.first ? data<T>(item.first) + chunk.begin : nullptr;
       T* second = item.second ? data<T>(item.second) + chunk.begin : nullptr;
       update(rule, p, static_cast<const T*>(grads[chunk.item].data_ptr()) + chunk.begin, first, second, n, item.started != 0);
-      constrain(p, n, item.constraint, rule.eps);
+      found += constrain(p, n, item.constraint, rule.eps);
     }
+    negatives += found;
   });
+  at::parallel_for(0, count, 1, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; i++)
+      if (items[i].constraint == CW_SHIFT) shift<T>(cw::tensor(items[i].param));
+  });
+  return negatives;
 }
 
 // Steps are split by type: a network may hold tensors of both.
 template <template <class> class Rule, class Make>
-void step_by_type(const cw_step_item* items, int32_t count, Make&& make) {
+void step_by_type(const cw_step_item* items, int32_t count, int64_t* negatives, Make&& make) {
   std::vector<cw_step_item> floats, doubles;
   for (int32_t i = 0; i < count; i++) {
     const auto& param = cw::tensor(items[i].param);
@@ -134,8 +161,9 @@ void step_by_type(const cw_step_item* items, int32_t count, Make&& make) {
     else if (param.scalar_type() == at::kDouble) doubles.push_back(items[i]);
     else throw std::invalid_argument("the fused step takes float32 and float64 parameters");
   }
-  if (!floats.empty()) step<float>(floats.data(), static_cast<int32_t>(floats.size()), make(float()));
-  if (!doubles.empty()) step<double>(doubles.data(), static_cast<int32_t>(doubles.size()), make(double()));
+  *negatives = 0;
+  if (!floats.empty()) *negatives += step<float>(floats.data(), static_cast<int32_t>(floats.size()), make(float()));
+  if (!doubles.empty()) *negatives += step<double>(doubles.data(), static_cast<int32_t>(doubles.size()), make(double()));
 }
 
 CW_CLONES void normalize_row(const uint8_t* in, float* out, const float* scale, const float* shift, int64_t channels, int64_t plane) {
@@ -147,9 +175,10 @@ CW_CLONES void normalize_row(const uint8_t* in, float* out, const float* scale, 
 
 }  // namespace
 
-int32_t cw_fused_sgd(const cw_step_item* items, int32_t count, double lr, double momentum, double weight_decay, int32_t nesterov, double eps) {
+int32_t cw_fused_sgd(const cw_step_item* items, int32_t count, double lr, double momentum, double weight_decay, int32_t nesterov, double eps,
+                     int64_t* negatives) {
   return cw::guarded([&] {
-    step_by_type<Sgd>(items, count, [&](auto zero) {
+    step_by_type<Sgd>(items, count, negatives, [&](auto zero) {
       using T = decltype(zero);
       return Sgd<T>{T(lr), T(momentum), T(weight_decay), T(eps), nesterov != 0};
     });
@@ -157,11 +186,11 @@ int32_t cw_fused_sgd(const cw_step_item* items, int32_t count, double lr, double
 }
 
 int32_t cw_fused_adam(const cw_step_item* items, int32_t count, int64_t step, double lr, double beta1, double beta2, double adam_eps, double weight_decay,
-                      int32_t decoupled, double eps) {
+                      int32_t decoupled, double eps, int64_t* negatives) {
   return cw::guarded([&] {
     const double correction1 = 1 - std::pow(beta1, static_cast<double>(step));
     const double correction2 = 1 - std::pow(beta2, static_cast<double>(step));
-    step_by_type<Adam>(items, count, [&](auto zero) {
+    step_by_type<Adam>(items, count, negatives, [&](auto zero) {
       using T = decltype(zero);
       return Adam<T>{T(beta1), T(beta2), T(1 - beta1), T(1 - beta2), T(lr / correction1), T(1 / std::sqrt(correction2)), T(adam_eps),
                      T(decoupled ? 0 : weight_decay), T(decoupled ? 1 - lr * weight_decay : 1), T(eps)};

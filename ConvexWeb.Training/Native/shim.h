@@ -30,7 +30,7 @@ struct cw_value {
   };
 };
 
-enum cw_constraint : int32_t { CW_FREE = 0, CW_EXP_EPS = 1, CW_CLIP = 2 };
+enum cw_constraint : int32_t { CW_FREE = 0, CW_EXP_EPS = 1, CW_CLIP = 2, CW_ABS = 3, CW_SHIFT = 4 };
 
 // One parameter of a fused step; tensors are at::Tensor*. `first` and `second` are the optimizer's state (null where the rule has none).
 struct cw_step_item {
@@ -71,8 +71,9 @@ int32_t cw_threads_set(int32_t count);
 int32_t cw_cuda_available(int32_t* out);
 int32_t cw_cuda_count(int32_t* out);
 
-int32_t cw_fused_sgd(const cw_step_item* items, int32_t count, double lr, double momentum, double weight_decay, int32_t nesterov, double eps);
+// `negatives` gets how many constrained weights the optimizer had left below zero, before the constraint.
+int32_t cw_fused_sgd(const cw_step_item* items, int32_t count, double lr, double momentum, double weight_decay, int32_t nesterov, double eps, int64_t* negatives);
 int32_t cw_fused_adam(const cw_step_item* items, int32_t count, int64_t step, double lr, double beta1, double beta2, double adam_eps, double weight_decay,
-                      int32_t decoupled, double eps);
+                      int32_t decoupled, double eps, int64_t* negatives);
 int32_t cw_gather_normalize(void* images, void* index, void* scale, void* shift, void* out);
 }

@@ -13,7 +13,21 @@ public sealed class Optimizer(nn.Module network, StepRule rule, Constraint const
         p.name,
         p.parameter,
         [.. rule.State.Select(_ => zeros_like(p.parameter).DetachFromDisposeScope())],
-        constraint.KindOf(p.name)))];
+        constraint.OperatorOf(p.name)))];
+
+    // Steps count on the device or here, as the path that runs has it.
+    private readonly Tensor negativesOnDevice = zeros([], ScalarType.Int64, network.parameters().First().device).DetachFromDisposeScope();
+    private long negatives;
+
+    /// <summary>Constrained weights that steps left below zero before the operator, since this was last asked.</summary>
+    public long TakeNegatives()
+    {
+        using var quiet = no_grad();
+        var all = negatives + negativesOnDevice.item<long>();
+        negatives = 0;
+        negativesOnDevice.zero_();
+        return all;
+    }
 
     /// <summary>Steps taken since the start of the run.</summary>
     public long Steps { get; private set; }
@@ -25,7 +39,8 @@ public sealed class Optimizer(nn.Module network, StepRule rule, Constraint const
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var live = slots.Where(s => s.Parameter.grad is not null).ToList();
-        if (!(fused && FusedStep.TryApply(rule, live, Steps, lr, constraint.Eps))) PlainStep.Apply(rule, live, Steps, lr, constraint.Eps);
+        if (fused && FusedStep.TryApply(rule, live, Steps, lr, constraint.Eps, out var found)) negatives += found;
+        else PlainStep.Apply(rule, live, Steps, lr, constraint.Eps, negativesOnDevice);
         foreach (var slot in live)
         {
             slot.Started = true;
@@ -47,5 +62,6 @@ public sealed class Optimizer(nn.Module network, StepRule rule, Constraint const
     public void Dispose()
     {
         foreach (var tensor in slots.SelectMany(s => s.State)) tensor.Dispose();
+        negativesOnDevice.Dispose();
     }
 }

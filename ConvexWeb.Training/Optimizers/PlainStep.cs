@@ -6,13 +6,15 @@ namespace ConvexWeb.Training.Optimizers;
 /// <summary>The optimizers' rules in plain tensor operations, on any device: the reference of the fused pass.</summary>
 internal static class PlainStep
 {
-    public static void Apply(StepRule rule, IReadOnlyList<Slot> slots, long step, double lr, double eps)
+    /// <param name="negatives">Adds the constrained weights that the rule left below zero; a count on the device, so that nothing waits for it.</param>
+    public static void Apply(StepRule rule, IReadOnlyList<Slot> slots, long step, double lr, double eps, Tensor negatives)
     {
         foreach (var slot in slots)
         {
             using var scope = NewDisposeScope();
             if (rule is SgdRule sgd) Sgd(sgd, slot, lr);
             else Adam((AdamRule)rule, slot, step, lr);
+            if (slot.Constraint != ConstraintKind.Free) negatives.add_(slot.Parameter.lt(0).sum());
             // After the last thing that changes the weight.
             Constraint.Apply(slot.Parameter, slot.Constraint, eps);
         }

@@ -25,6 +25,18 @@ public sealed record MultiStepScheduleOptions : ScheduleOptions
     public double Gamma { get; init; } = 0.1;
 }
 
+public sealed record PlateauScheduleOptions : ScheduleOptions
+{
+    [Parameter("What the factor is multiplied by when the training loss has stopped falling.", Min = 1e-6, Max = 0.99)]
+    public double Gamma { get; init; } = 0.1;
+
+    [Parameter("Evaluations without a lower training loss (by 0.01 %) before that.", Min = 1, Max = 10_000)]
+    public int Patience { get; init; } = 10;
+
+    [Parameter("The factor falls no further than this.", Min = 0, Max = 1)]
+    public double MinFactor { get; init; } = 1e-4;
+}
+
 public sealed record ExponentialScheduleOptions : ScheduleOptions
 {
     [Parameter("Factor per epoch.", Min = 0.01, Max = 1)]

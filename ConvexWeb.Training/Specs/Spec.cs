@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Corruptions;
 using ConvexWeb.Training.Datasets;
@@ -14,6 +15,7 @@ public sealed record Spec
     public ConvexityOptions Convexity { get; init; } = new NoConvexityOptions();
     public DataOptions Data { get; init; } = new GlyphsOptions();
     public LabelOptions Labels { get; init; } = new TrueLabelOptions();
+    public AugmentationOptions Augmentation { get; init; } = new();
     public OptimizerOptions Optimizer { get; init; } = new AdamOptions();
     public ScheduleOptions Schedule { get; init; } = new ConstantScheduleOptions();
     public TrainingOptions Training { get; init; } = new();

@@ -1,3 +1,5 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Corruptions;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
@@ -18,6 +20,9 @@ internal static class SpecRules
             yield return new("data.train_limit", $"data.train_limit must be at most {info.TrainImages}, the number of training images of {spec.Data.Name}; got {spec.Data.TrainLimit}.");
         if (spec.Data.TestLimit > info.TestImages)
             yield return new("data.test_limit", $"data.test_limit must be at most {info.TestImages}, the number of test images of {spec.Data.Name}; got {spec.Data.TestLimit}.");
+
+        if (spec.Data is ImageFolderOptions { Folder: var folder } && !ImageFolderOptions.IsPlainName(folder))
+            yield return new("data.folder", "data.folder must be the plain name of a folder in the data directory, of letters, digits, '_', '.' and '-'.");
 
         var size = SplitSize.Of(spec.Data);
         if (size.Train < 2)
@@ -43,8 +48,57 @@ internal static class SpecRules
                 break;
         }
 
-        var parameters = Description.Describe(spec).Sum(l => l.Parameters);
+        foreach (var problem in Whitened(spec, size)) yield return problem;
+        foreach (var problem in Augmentation(spec)) yield return problem;
+        foreach (var problem in Size(spec)) yield return problem;
+    }
+
+    private static IEnumerable<SpecProblem> Whitened(Spec spec, SplitSize size)
+    {
+        var values = DatasetInfo.Stored(spec.Data).Dimensions;
+        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != "zca") yield break;
+        if (!Whitening.IsPossible(size.Train, values))
+            yield return new(
+                "data.preprocessing",
+                $"data.preprocessing zca (auto means it with a convexity constraint) is too much for {size.Train} images of {values} values: set it to standardize, or lower data.train_limit or the images' size.");
+    }
+
+    private static IEnumerable<SpecProblem> Augmentation(Spec spec)
+    {
+        var augmentation = spec.Augmentation;
+        var stored = DatasetInfo.Stored(spec.Data);
+        var side = Math.Min(stored.Height, stored.Width);
+        if (augmentation.PadCrop >= side)
+            yield return new("augmentation.pad_crop", $"augmentation.pad_crop must be less than the images' side, {side}, or a cut could be all padding; got {augmentation.PadCrop}.");
+        if (augmentation.IsOn && !augmentation.AllowWithCorruption && spec.Labels is not TrueLabelOptions)
+            yield return new("augmentation.allow_with_corruption", "Augmentation is off where labels are corrupted: turn it off, or set augmentation.allow_with_corruption to true for an ablation.");
+        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != "zca") yield break;
+        foreach (var (name, on) in new[] { ("rand_augment", augmentation.RandAugment > 0), ("colour_jitter", augmentation.ColourJitter > 0), ("random_erasing", augmentation.RandomErasing > 0) })
+        {
+            if (on) yield return new($"augmentation.{name}", $"augmentation.{name} needs images that are not whitened: set it to 0, or data.preprocessing to standardize (auto means zca with a convexity constraint).");
+        }
+    }
+
+    private static IEnumerable<SpecProblem> Size(Spec spec)
+    {
+        Models.Graph.Plan plan;
+        string? impossible = null;
+        try
+        {
+            plan = ModelFactory.PlanOf(spec);
+        }
+        catch (Models.Graph.ImpossiblePlanException e)
+        {
+            impossible = e.Message;
+            plan = null!;
+        }
+        if (impossible is not null)
+        {
+            yield return new("model.name", $"model.name {spec.Model.Name} does not fit these images: {impossible}.");
+            yield break;
+        }
+        var parameters = plan.Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
         if (parameters > MaxParameters)
-            yield return new("model.width", $"This model would have {parameters:N0} parameters; at most {MaxParameters:N0} are allowed: lower model.width, model.depth or model.first_layer_mult.");
+            yield return new($"model.{spec.Model.SizeParameter}", $"This model would have {parameters:N0} parameters; at most {MaxParameters:N0} are allowed: lower model.{spec.Model.SizeParameter}.");
     }
 }

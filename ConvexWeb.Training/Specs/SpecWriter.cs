@@ -35,7 +35,19 @@ public static class SpecWriter
         _ => throw new NotSupportedException(value.GetType().Name),
     };
 
-    /// <summary>Same for specs that say the same: runs that differ in nothing but the seed share it.</summary>
+    /// <summary>
+    /// Same for specs that say the same: runs that differ in nothing but the seed share it. Fields at their default are left out, so that a field that comes
+    /// with a later version leaves the groups of earlier runs as they are.
+    /// </summary>
     public static string GroupKey(Spec spec)
-        => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ToJson(spec).ToJsonString())))[..16];
+    {
+        var json = ToJson(spec);
+        foreach (var section in Catalogue.Sections)
+        {
+            var options = SpecReader.PropertyOf(section).GetValue(spec)!;
+            foreach (var parameter in Schema.Of(options.GetType()))
+                if (JsonNode.DeepEquals(json[section.Key]![parameter.Name], ValueToJson(parameter.Default))) json[section.Key]!.AsObject().Remove(parameter.Name);
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())))[..16];
+    }
 }

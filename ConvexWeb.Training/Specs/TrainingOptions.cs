@@ -12,6 +12,9 @@ public sealed record TrainingOptions
     [Parameter("Share of the target spread evenly over all classes in the training objective; the reported losses stay plain cross-entropy.", Min = 0, Max = 0.9)]
     public double LabelSmoothing { get; init; }
 
+    [Parameter("Keep an exponential moving average of the weights with this decay and evaluate it too (CycleMLP: 0.99996); empty: none.", Min = 0.5, Max = 0.9999999, Title = "EMA decay")]
+    public double? EmaDecay { get; init; }
+
     [Parameter("Epochs between evaluations of both whole splits.", Min = 1, Max = 1000)]
     public int EvaluateEvery { get; init; } = 1;
 

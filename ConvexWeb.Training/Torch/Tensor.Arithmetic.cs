@@ -45,7 +45,14 @@ public static partial class torch
         public Tensor leaky_relu(Scalar negative_slope) => Dispatch.Tensor("aten::leaky_relu", this, negative_slope);
         public Tensor clamp(Scalar? min = null, Scalar? max = null) => Dispatch.Tensor("aten::clamp", this, min, max);
         public Tensor clamp_(Scalar? min = null, Scalar? max = null) => Dispatch.InPlace("aten::clamp_", this, min, max);
+        public Tensor floor() => Dispatch.Tensor("aten::floor", this);
+        public Tensor round(long decimals = 0) => Dispatch.Tensor("aten::round.decimals", this, decimals);
+        public Tensor erfinv() => Dispatch.Tensor("aten::erfinv", this);
         public Tensor isfinite() => Dispatch.Tensor("aten::isfinite", this);
+
+        public Tensor bitwise_and(Tensor other) => Dispatch.Tensor("aten::bitwise_and.Tensor", this, other);
+        public Tensor bitwise_xor(Tensor other) => Dispatch.Tensor("aten::bitwise_xor.Tensor", this, other);
+        public Tensor bitwise_right_shift(Tensor other) => Dispatch.Tensor("aten::bitwise_right_shift.Tensor", this, other);
 
         public Tensor eq(Tensor target) => Dispatch.Tensor("aten::eq.Tensor", this, target);
         public Tensor eq(Scalar target) => Dispatch.Tensor("aten::eq.Scalar", this, target);

@@ -18,6 +18,7 @@ public static partial class torch
         public (Tensor values, Tensor indexes) max(long dim, bool keepdim = false) => Pair(Dispatch.Tensors("aten::max.dim", this, dim, keepdim));
         public (Tensor values, Tensor indexes) min(long dim, bool keepdim = false) => Pair(Dispatch.Tensors("aten::min.dim", this, dim, keepdim));
         public Tensor argmax(long dim, bool keepdim = false) => Dispatch.Tensor("aten::argmax", this, dim, keepdim);
+        public Tensor cumsum(long dim, ScalarType? type = null) => Dispatch.Tensor("aten::cumsum", this, dim, type);
         public Tensor norm(float p = 2) => Dispatch.Tensor("aten::norm.Scalar", this, (double)p);
         public Tensor logsumexp(long dim, bool keepdim = false) => Dispatch.Tensor("aten::logsumexp", this, new[] { dim }, keepdim);
         public Tensor softmax(long dim, ScalarType? dtype = null) => Dispatch.Tensor("aten::softmax.int", this, dim, dtype);

@@ -24,6 +24,9 @@ public static partial class torch
         public Tensor index_select(long dim, Tensor index) => Dispatch.Tensor("aten::index_select", this, dim, index);
         public Tensor gather(long dim, Tensor index) => Dispatch.Tensor("aten::gather", this, dim, index);
 
+        public Tensor index_copy_(long dim, Tensor index, Tensor source) => Dispatch.InPlace("aten::index_copy_", this, dim, index, source);
+        public Tensor scatter_add_(long dim, Tensor index, Tensor src) => Dispatch.InPlace("aten::scatter_add_", this, dim, index, src);
+
         public Tensor clone() => Dispatch.Tensor("aten::clone", this);
         public Tensor detach() => Dispatch.Tensor("aten::detach", this);
         public Tensor copy_(Tensor source, bool nonBlocking = false) => Dispatch.InPlace("aten::copy_", this, source, nonBlocking);

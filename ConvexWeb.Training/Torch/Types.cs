@@ -56,6 +56,21 @@ public static partial class torch
         floor = 2,
     }
 
+    /// <summary>How <c>grid_sample</c> reads between pixels; numbers are TorchSharp's.</summary>
+    public enum GridSampleMode
+    {
+        Nearest = 0,
+        Bilinear = 2,
+    }
+
+    /// <summary>What <c>grid_sample</c> reads beyond the edge; numbers are TorchSharp's.</summary>
+    public enum GridSamplePaddingMode
+    {
+        Zeros = 0,
+        Reflection = 1,
+        Border = 2,
+    }
+
     public static ScalarType uint8 => ScalarType.Byte;
     public static ScalarType int32 => ScalarType.Int32;
     public static ScalarType int64 => ScalarType.Int64;

@@ -8,6 +8,7 @@ internal static class Operators
 {
     private static readonly Tensor Classes = Keep(from_array(new long[] { 0, 6, 3, 3, 1 }));
     private static readonly Tensor Index = Keep(from_array(new long[] { 2, 0, 2 }));
+    private static readonly Tensor Rows = Keep(from_array(new long[] { 2, 0 }));
 
     public static readonly IReadOnlyDictionary<string, (string[] Covers, Func<Tensor[], Tensor> Compute)> Cases = new Dictionary<string, (string[], Func<Tensor[], Tensor>)>
     {
@@ -45,6 +46,9 @@ internal static class Operators
         ["rsqrt"] = (["rsqrt"], x => x[0].rsqrt()),
         ["sigmoid"] = (["sigmoid"], x => x[0].sigmoid()),
         ["tanh"] = (["tanh"], x => x[0].tanh()),
+        ["layer_norm"] = (["layer_norm"], x => F.layer_norm(x[0], [4], x[1], x[2], 1e-3)),
+        ["gelu"] = (["gelu"], x => F.gelu(x[0])),
+        ["silu"] = (["silu"], x => F.silu(x[0])),
         ["relu"] = (["relu"], x => F.relu(x[0])),
         ["elu"] = (["elu"], x => F.elu(x[0], 0.8)),
         ["leaky_relu"] = (["leaky_relu"], x => F.leaky_relu(x[0], 0.1)),
@@ -124,8 +128,27 @@ internal static class Operators
         ["cross_entropy"] = (["cross_entropy"], x => F.cross_entropy(x[0], Classes)),
         ["cross_entropy_sum"] = (["cross_entropy"], x => F.cross_entropy(x[0], Classes, reduction: nn.Reduction.Sum)),
         ["cross_entropy_smoothed"] = (["cross_entropy"], x => F.cross_entropy(x[0], Classes, label_smoothing: 0.1)),
+        ["floor"] = (["floor"], x => x[0].floor()),
+        ["round"] = (["round"], x => (x[0] * 3).round()),
+        ["round_decimals"] = (["round"], x => x[0].round(2)),
+        ["erfinv"] = (["erfinv"], x => (x[0] * 0.49).erfinv()),
+        ["bitwise_and"] = (["bitwise_and"], x => Whole(x[0]).bitwise_and(Whole(x[1]))),
+        ["bitwise_xor"] = (["bitwise_xor"], x => Whole(x[0]).bitwise_xor(Whole(x[1]))),
+        ["bitwise_right_shift"] = (["bitwise_right_shift"], x => Whole(x[0]).bitwise_right_shift(full([], 3, ScalarType.Int64))),
+        ["cumsum"] = (["cumsum"], x => x[0].cumsum(1)),
+        ["index_copy_"] = (["index_copy_"], x => x[0].clone().index_copy_(0, Rows, x[1])),
+        ["scatter_add_"] = (["scatter_add_"], x => x[0].clone().scatter_add_(1, Index.view(3, 1), x[1])),
+        ["pad"] = (["pad"], x => F.pad(x[0], new long[] { 1, 2, 0, 3 }, value: 0.5)),
+        ["affine_grid"] = (["affine_grid"], x => F.affine_grid(x[0], [2, 3, 4, 5])),
+        ["grid_sample"] = (["grid_sample"], x => F.grid_sample(x[0], x[1])),
+        ["grid_sample_border"] = (["grid_sample"], x => F.grid_sample(x[0], x[1], padding_mode: GridSamplePaddingMode.Border)),
+        ["grid_sample_reflection"] = (["grid_sample"], x => F.grid_sample(x[0], x[1], padding_mode: GridSamplePaddingMode.Reflection, align_corners: true)),
+        ["grid_sample_nearest"] = (["grid_sample"], x => F.grid_sample(x[0], x[1], GridSampleMode.Nearest)),
+        ["one_hot"] = (["one_hot"], x => F.one_hot(Classes, 7).to(x[0].dtype) * x[0]),
         ["eigh"] = (["eigh"], x => linalg.eigh(x[0].mm(x[0].t()) + eye(3, dtype: x[0].dtype) * arange(3, x[0].dtype)).Item1),
     };
+
+    private static Tensor Whole(Tensor x) => (x.detach() * 1000).to(ScalarType.Int64);
 
     private static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
 }

@@ -31,10 +31,15 @@ ROWS, MEAN, VAR, GAMMA, BETA = real(6, 4), real(4), positive(4), positive(4), re
 LOGITS, CLASSES = real(5, 7), torch.tensor([0, 6, 3, 3, 1])
 INDEX = torch.tensor([2, 0, 2])
 MASK = real(3, 4) > 0
+GRID = real(2, 5, 4, 2, low=-1.3, high=1.3)
 
 
 def norm1d(x, w, b, m, v, train):
     return F.batch_norm(x, m.detach().clone(), v.detach().clone(), w, b, train, 0.1, 1e-5)
+
+
+def whole(x):
+    return (x.detach() * 1000).to(torch.int64)
 
 
 def in_place(change):
@@ -77,6 +82,9 @@ CASES = {
     "rsqrt": (torch.rsqrt, [positive(3, 4)]),
     "sigmoid": (torch.sigmoid, [A]),
     "tanh": (torch.tanh, [A]),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, (4,), w, b, 1e-3), [ROWS, GAMMA, BETA]),
+    "gelu": (F.gelu, [A]),
+    "silu": (F.silu, [A]),
     "relu": (torch.relu, [A]),
     "elu": (lambda a: F.elu(a, 0.8), [A]),
     "leaky_relu": (lambda a: F.leaky_relu(a, 0.1), [A]),
@@ -156,6 +164,23 @@ CASES = {
     "cross_entropy": (lambda x: F.cross_entropy(x, CLASSES), [LOGITS]),
     "cross_entropy_sum": (lambda x: F.cross_entropy(x, CLASSES, reduction="sum"), [LOGITS]),
     "cross_entropy_smoothed": (lambda x: F.cross_entropy(x, CLASSES, label_smoothing=0.1), [LOGITS]),
+    "floor": (torch.floor, [A]),
+    "round": (lambda a: (a * 3).round(), [A]),
+    "round_decimals": (lambda a: a.round(decimals=2), [A]),
+    "erfinv": (lambda a: (a * 0.49).erfinv(), [A]),
+    "bitwise_and": (lambda a, b: whole(a) & whole(b), [A, B]),
+    "bitwise_xor": (lambda a, b: whole(a) ^ whole(b), [A, B]),
+    "bitwise_right_shift": (lambda a: whole(a) >> 3, [A]),
+    "cumsum": (lambda a: a.cumsum(1), [A]),
+    "index_copy_": (in_place(lambda a, b: a.index_copy_(0, torch.tensor([2, 0]), b)), [A, real(2, 4)]),
+    "scatter_add_": (in_place(lambda a, b: a.scatter_add_(1, INDEX.view(3, 1), b)), [A, real(3, 1)]),
+    "pad": (lambda x: F.pad(x, (1, 2, 0, 3), value=0.5), [IMAGE]),
+    "affine_grid": (lambda m: F.affine_grid(m, [2, 3, 4, 5], align_corners=False), [real(2, 2, 3)]),
+    "grid_sample": (lambda x, g: F.grid_sample(x, g, align_corners=False), [IMAGE, GRID]),
+    "grid_sample_border": (lambda x, g: F.grid_sample(x, g, padding_mode="border", align_corners=False), [IMAGE, GRID]),
+    "grid_sample_reflection": (lambda x, g: F.grid_sample(x, g, padding_mode="reflection", align_corners=True), [IMAGE, GRID]),
+    "grid_sample_nearest": (lambda x, g: F.grid_sample(x, g, "nearest", align_corners=False), [IMAGE, GRID]),
+    "one_hot": (lambda x: F.one_hot(CLASSES, 7).to(x.dtype) * x, [LOGITS]),
     "eigh": (lambda a: torch.linalg.eigh(a @ a.t() + torch.diag(torch.arange(3.0, dtype=a.dtype)))[0], [A]),
 }
 

@@ -16,6 +16,11 @@ public static partial class torch
                 Tensor input, Tensor running_mean, Tensor running_var, Tensor? weight = null, Tensor? bias = null, bool training = false, double momentum = 0.1, double eps = 1e-05)
                 => Dispatch.Tensor("aten::batch_norm", input, weight, bias, running_mean, running_var, training, momentum, eps, false);
 
+            public static Tensor layer_norm(Tensor input, long[] normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-05)
+                => Dispatch.Tensor("aten::layer_norm", input, normalized_shape, weight, bias, eps, true);
+
+            public static Tensor gelu(Tensor x) => Dispatch.Tensor("aten::gelu", x, "none");
+            public static Tensor silu(Tensor x, bool inplace = false) => Dispatch.Tensor("aten::silu", x);
             public static Tensor relu(Tensor x, bool inplace = false) => x.relu();
             public static Tensor elu(Tensor x, double alpha, bool inplace = false) => x.elu(alpha);
             public static Tensor leaky_relu(Tensor input, double negative_slope = 0.01, bool inplace = false) => input.leaky_relu(negative_slope);
@@ -32,6 +37,25 @@ public static partial class torch
                 => Dispatch.Tensor("aten::avg_pool2d", input, kernel_size, stride ?? kernel_size, padding ?? [0, 0], ceil_mode, count_include_pad, divisor_override);
 
             public static Tensor adaptive_avg_pool2d(Tensor input, long[] output_size) => Dispatch.Tensor("aten::adaptive_avg_pool2d", input, output_size);
+
+            public static Tensor pad(Tensor input, long[] pad, PaddingModes mode = PaddingModes.Constant, double value = 0)
+                => mode is PaddingModes.Constant or PaddingModes.Zeros
+                    ? Dispatch.Tensor("aten::constant_pad_nd", input, pad, value)
+                    : throw new NotSupportedException($"Padding mode {mode} is not bound.");
+
+            public static Tensor affine_grid(Tensor theta, long[]? size = null, bool align_corners = false)
+                => Dispatch.Tensor("aten::affine_grid_generator", theta, size, align_corners);
+
+            // libtorch's own numbers of the modes differ from TorchSharp's.
+            public static Tensor grid_sample(
+                Tensor input, Tensor grid, GridSampleMode mode = GridSampleMode.Bilinear, GridSamplePaddingMode padding_mode = GridSamplePaddingMode.Zeros, bool? align_corners = null)
+                => Dispatch.Tensor(
+                    "aten::grid_sampler", input, grid,
+                    mode == GridSampleMode.Bilinear ? 0 : 1,
+                    padding_mode switch { GridSamplePaddingMode.Zeros => 0, GridSamplePaddingMode.Border => 1, _ => 2 },
+                    align_corners ?? false);
+
+            public static Tensor one_hot(Tensor x, long num_classes = -1) => Dispatch.Tensor("aten::one_hot", x, num_classes);
 
             public static Tensor cross_entropy(
                 Tensor input, Tensor target, Tensor? weight = null, long ignore_index = -100, Reduction reduction = Reduction.Mean, double label_smoothing = 0)

@@ -42,6 +42,25 @@ public static partial class torch
                 return uniform_(tensor, -bound, bound);
             }
 
+            public static Tensor kaiming_normal_(Tensor tensor, double a = 0, FanInOut mode = FanInOut.FanIn, NonlinearityType nonlinearity = NonlinearityType.LeakyReLU)
+            {
+                var (fanIn, fanOut) = CalculateFanInAndFanOut(tensor);
+                return normal_(tensor, 0, calculate_gain(nonlinearity, a) / Math.Sqrt(mode == FanInOut.FanIn ? fanIn : fanOut));
+            }
+
+            /// <summary>Normal, drawn again where it falls outside [a, b].</summary>
+            public static Tensor trunc_normal_(Tensor tensor, double mean = 0, double std = 1, double a = -2, double b = 2, Generator? generator = null) => Quietly(() =>
+            {
+                tensor.normal_(mean, std);
+                while (true)
+                {
+                    using var scope = NewDisposeScope();
+                    var outside = tensor.lt(a).add(tensor.gt(b));
+                    if (!outside.any().item<bool>()) return tensor;
+                    tensor.copy_(where(outside, empty_like(tensor).normal_(mean, std), tensor));
+                }
+            });
+
             public static Tensor uniform_(Tensor tensor, double low = 0, double high = 1, Generator? generator = null) => Quietly(() => tensor.uniform_(low, high));
 
             public static Tensor normal_(Tensor tensor, double mean = 0, double std = 1, Generator? generator = null) => Quietly(() => tensor.normal_(mean, std));

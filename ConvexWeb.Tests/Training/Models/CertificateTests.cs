@@ -1,0 +1,150 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Engine.Certification;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Tests.Training.Models;
+
+/// <summary>T.1 of science.md on networks after real training steps, with the unconstrained twin as control.</summary>
+[Collection(TorchCollection.Name)]
+public sealed class CertificateTests
+{
+    private const int Pairs = 60;
+
+    private static Spec SpecOf(ModelOptions model, ConvexityOptions convexity) => new()
+    {
+        Model = model,
+        Convexity = convexity,
+        // Small images for the networks whose float64 convolutions take long.
+        Data = new Cifar10Options { Resize = model is DenseNetOptions or EfficientNetOptions ? 16 : null },
+        Optimizer = new AdamOptions { Lr = 1e-3 },
+    };
+
+    public static TheoryData<string, string> ModelsAndConstraints()
+    {
+        var data = new TheoryData<string, string>();
+        foreach (var model in PlanTests.ConvexModels().Select(m => m.Data)) data.Add(model, "exp_eps");
+        foreach (var constraint in new[] { "clip", "abs", "shift", "softplus_reparam" }) data.Add("mlp", constraint);
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(ModelsAndConstraints))]
+    public void A_trained_convex_network_is_certified_and_its_control_is_not(string model, string constraint)
+    {
+        var certificate = Certify(SpecOf(PlanTests.Model(model), Constraint(constraint)));
+        Assert.Equal("convex", certificate.Verdict);
+        Assert.Equal(0, certificate.Empirical.Violations);
+        Assert.True(certificate.Structure.Proved);
+        Assert.True(certificate.Structure.SmallestCovered >= 0);
+        Assert.True(certificate.Control!.Violations > 0);
+        Assert.All(certificate.Empirical.Segments, s => Assert.Equal(0, s.Violations));
+    }
+
+    [Theory]
+    [MemberData(nameof(PlanTests.ConvexModels), MemberType = typeof(PlanTests))]
+    public void The_trained_unconstrained_twin_is_found_not_convex(string model)
+    {
+        var certificate = Certify(SpecOf(PlanTests.Model(model), new NoConvexityOptions()));
+        Assert.Equal("not_convex", certificate.Verdict);
+        Assert.False(certificate.Structure.Proved);
+        Assert.NotEmpty(certificate.Structure.Broken);
+        Assert.Null(certificate.Control);
+    }
+
+    [Theory]
+    [InlineData("mixer")]
+    [InlineData("cycle_mlp")]
+    public void Seed_modes_are_reported_as_not_convex(string name)
+    {
+        ModelOptions model = name == "mixer" ? new MixerOptions { Mode = "seed", Patch = 8 } : new CycleMlpOptions { Mode = "seed", Size = "tiny" };
+        var certificate = Certify(SpecOf(model, new ExpEpsOptions()));
+        Assert.Equal("not_convex", certificate.Verdict);
+        Assert.False(certificate.Structure.Proved);
+        Assert.True(certificate.Structure.SmallestCovered >= 0, "the constraint itself held");
+    }
+
+    [Fact]
+    public void Squeeze_and_excitation_left_in_breaks_a_constrained_EfficientNet()
+    {
+        var certificate = Certify(SpecOf(new EfficientNetOptions { SqueezeExcitation = "gate" }, new ExpEpsOptions()));
+        Assert.False(certificate.Structure.Proved);
+        Assert.Contains(certificate.Structure.Broken, name => name.EndsWith(".gate", StringComparison.Ordinal) || name.EndsWith(".sigmoid", StringComparison.Ordinal));
+        Assert.NotEqual("convex", certificate.Verdict);
+    }
+
+    [Fact]
+    public void A_convex_head_is_certified_in_its_features_and_fails_on_images()
+    {
+        var certificate = Certify(SpecOf(PlanTests.Model("convex_head"), new ExpEpsOptions()));
+        Assert.Equal("features", certificate.Space);
+        Assert.Equal("convex", certificate.Verdict);
+        Assert.True(certificate.InPixels!.Violations > 0);
+    }
+
+    [Fact]
+    public void One_negative_weight_is_found_by_the_structure()
+    {
+        var spec = SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions());
+        var certificate = Certify(spec, network => network.get_weight("fc3.weight").select(0, 3).narrow(0, 5, 1).fill_(-0.001));
+        Assert.False(certificate.Structure.Proved);
+        Assert.Equal(["fc3"], certificate.Structure.Broken);
+        Assert.NotEqual("convex", certificate.Verdict);
+    }
+
+    [Fact]
+    public void Free_scales_count_as_they_are()
+    {
+        // Without constrained scales the plan proves nothing; the weights of this network do.
+        var spec = SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions { ConstrainBnGamma = false });
+        Assert.Equal("convex", Certify(spec).Verdict);
+        Assert.Equal(["bn2"], Certify(spec, network => network.get_weight("bn2.weight").neg_first()).Structure.Broken);
+    }
+
+    private static ConvexityOptions Constraint(string name) => name switch
+    {
+        "clip" => new ClipOptions(),
+        "abs" => new AbsOptions(),
+        "shift" => new ShiftOptions(),
+        "softplus_reparam" => new SoftplusReparamOptions(),
+        _ => new ExpEpsOptions(),
+    };
+
+    /// <summary>Certifies a network after three steps on random images.</summary>
+    private static Certificate Certify(Spec spec, Action<PlanNetwork>? change = null)
+    {
+        using var scope = NewDisposeScope();
+        var size = DatasetInfo.Of(spec.Data).Height;
+        manual_seed(11);
+        using var network = ModelFactory.Build(spec);
+        var constraint = ConvexWeb.Training.Convexity.Constraint.Of(spec);
+        using var optimizer = new Optimizer(network, StepRule.Of(spec.Optimizer), constraint);
+        for (var step = 0; step < 3; step++)
+        {
+            nn.functional.cross_entropy(network.forward(randn([8, 3, size, size])), arange(8, ScalarType.Int64)).backward();
+            optimizer.Step(1e-3);
+            // T.2: exact, after every step.
+            foreach (var (name, parameter) in network.named_parameters().Where(p => constraint.Covered.Contains(p.name)))
+                Assert.True(constraint.Effective(parameter).min().item<float>() >= 0, name);
+        }
+        // Running statistics follow slowly: as after a longer training.
+        using (no_grad())
+            for (var pass = 0; pass < 25; pass++) network.forward(randn([8, 3, size, size]));
+        if (change is not null)
+        {
+            using var quiet = no_grad();
+            change(network);
+        }
+        return Certifier.Certify(spec, network, randn([40, 3, size, size]), 5, Pairs);
+    }
+}
+
+internal static class TensorExtensions
+{
+    /// <summary>Makes the first element negative, in place.</summary>
+    public static void neg_first(this Tensor tensor) => tensor.narrow(0, 0, 1).mul_(-1);
+}

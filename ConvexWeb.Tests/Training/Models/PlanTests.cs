@@ -1,0 +1,120 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Tests.Training.Models;
+
+/// <summary>What the graph decides: which tensors are constrained, where convexity ends and why, and what does not fit.</summary>
+public sealed class PlanTests
+{
+    private static readonly DatasetInfo Cifar = new(3, 32, 32, 10, 100, 100);
+
+    private static List<string> Free(ModelOptions model, ConvexityOptions? convexity = null)
+        => [.. model.Plan(convexity ?? new ExpEpsOptions(), Cifar).Steps.SelectMany(s => s.Tensors).Where(t => t.Multiplies && !t.Covered).Select(t => t.Name)];
+
+    [Fact]
+    public void Only_the_first_affine_layers_are_free()
+    {
+        Assert.Equal(["fc1.weight"], Free(new MlpOptions()));
+        Assert.Equal(["conv1.weight"], Free(new AllConvOptions()));
+        Assert.Equal(["features.conv0.weight"], Free(new DenseNetOptions()));
+        Assert.Equal(["features.0.0.weight"], Free(new EfficientNetOptions()));
+        Assert.Equal(["x1.weight", "x2.weight", "x3.weight", "x4.weight"], Free(new FicnnOptions(), new ClipOptions()));
+        Assert.Equal(["stem.proj.weight", "blocks.0.norm1.weight", "blocks.0.mlp_tokens.fc1.weight"], Free(new MixerOptions { Patch = 8 }));
+        Assert.Equal(
+            [
+                "patch_embed.proj.weight", "network.0.0.norm1.weight", "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.mlp_c.weight",
+                "network.0.0.attn.proj.weight", "network.0.0.norm2.weight", "network.0.0.mlp.fc1.weight",
+            ], Free(new CycleMlpOptions()));
+    }
+
+    [Fact]
+    public void Scales_of_BatchNorm_are_free_where_the_spec_says_so()
+    {
+        Assert.Equal(["fc1.weight", "bn1.weight", "bn2.weight", "bn3.weight"], Free(new MlpOptions(), new ExpEpsOptions { ConstrainBnGamma = false }));
+        Assert.Equal(Standing.Unknown, new MlpOptions().Plan(new ExpEpsOptions { ConstrainBnGamma = false }, Cifar).Output.Standing);
+    }
+
+    [Fact]
+    public void Seed_modes_free_what_the_sources_code_frees()
+    {
+        Assert.Equal(["stem.proj.weight", "blocks.0.norm1.weight"], Free(new MixerOptions { Mode = "seed", Patch = 8 }));
+        Assert.Equal(
+            ["patch_embed.proj.weight", "network.0.0.norm1.weight", "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.reweight.fc1.weight"],
+            Free(new CycleMlpOptions { Mode = "seed" }));
+    }
+
+    public static TheoryData<string> ConvexModels() => ["mlp", "allconv", "densenet", "mixer", "cycle_mlp", "efficientnet_b0", "ficnn"];
+
+    [Theory]
+    [MemberData(nameof(ConvexModels))]
+    public void A_constraint_makes_every_model_convex_and_its_absence_none(string name)
+    {
+        var model = Model(name);
+        Assert.Equal(Standing.Convex, model.Plan(new ExpEpsOptions(), Cifar).Output.Standing);
+        Assert.Equal(Standing.Unknown, model.Plan(new NoConvexityOptions(), Cifar).Output.Standing);
+    }
+
+    [Fact]
+    public void The_reasons_name_what_breaks()
+    {
+        Assert.Contains("deviation", Broken(new MixerOptions { Mode = "seed", Patch = 8 }));
+        Assert.Contains("deviation", Broken(new CycleMlpOptions { Mode = "seed" }));
+        Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = "gate" }, "gate"));
+        Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = "gelu", Patch = 8 }));
+
+        static string Broken(ModelOptions model, string? at = null)
+        {
+            var plan = model.Plan(new ExpEpsOptions(), Cifar);
+            Assert.Equal(Standing.Unknown, plan.Output.Standing);
+            return plan.Steps.First(s => s.Breaks is not null && (at is null || s.Operation.Name.EndsWith(at, StringComparison.Ordinal))).Breaks!;
+        }
+    }
+
+    [Fact]
+    public void A_convex_head_is_convex_in_its_features_and_unknown_in_pixels()
+    {
+        var plan = new ConvexHeadOptions().Plan(new ExpEpsOptions(), Cifar);
+        Assert.Equal(Standing.Convex, plan.Output.Standing);
+        Assert.Equal(Standing.Unknown, plan.InPixels);
+        Assert.All(plan.Steps.SelectMany(s => s.Tensors).Where(t => t.Name.StartsWith("body.", StringComparison.Ordinal)), t => Assert.False(t.Covered));
+        Assert.Contains("head.fc1.weight", Free(new ConvexHeadOptions()));
+        Assert.DoesNotContain("head.fc2.weight", Free(new ConvexHeadOptions()));
+    }
+
+    [Theory]
+    [InlineData("""{"model": {"name": "mixer"}, "data": {"name": "cifar10"}}""", "patches of 9")]
+    [InlineData("""{"model": {"name": "densenet", "variant": "121"}, "data": {"name": "mnist", "resize": 8}}""", "too small")]
+    public void A_model_that_the_images_do_not_fit_is_one_problem(string json, string words)
+    {
+        var reading = SpecReader.Read(json);
+        Assert.Null(reading.Spec);
+        var problem = Assert.Single(reading.Problems);
+        Assert.Equal("model.name", problem.Path);
+        Assert.Contains(words, problem.Message);
+    }
+
+    [Fact]
+    public void The_log_normal_start_has_the_papers_numbers()
+    {
+        var start = LogNormalStart.Of(800);
+        Assert.Equal(0.0023165, Math.Sqrt(start.MeanSquare), 7);
+        Assert.Equal(0.00125, start.Variance, 9);
+        Assert.Equal(-0.7393, start.Bias, 4);
+    }
+
+    internal static ModelOptions Model(string name) => name switch
+    {
+        "mlp" => new MlpOptions { Width = 64 },
+        "allconv" => new AllConvOptions { WidthPercent = 10 },
+        "densenet" => new DenseNetOptions { Variant = "bc_40_12" },
+        "mixer" => new MixerOptions { Patch = 8 },
+        "cycle_mlp" => new CycleMlpOptions { Size = "tiny" },
+        "efficientnet_b0" => new EfficientNetOptions(),
+        "ficnn" => new FicnnOptions { Width = 64 },
+        "convex_head" => new ConvexHeadOptions { Channels = 8, Width = 32 },
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
+    };
+}

@@ -1,0 +1,23 @@
+#if !TORCHSHARP
+using TorchSharp;
+#endif
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Datasets;
+
+/// <summary>
+/// Brings batches to another size as Pillow does: the filter is as wide as the reduction, a = −0.5 for bicubic. It is linear, so it may follow the
+/// normalisation; unlike Pillow it neither rounds nor clips.
+/// </summary>
+internal static class Resizing
+{
+    /// <summary>float32 [B, C, H, W] → [B, C, side, side].</summary>
+    public static Tensor Apply(Tensor images, long side, bool bicubic)
+    {
+#if TORCHSHARP
+        return nn.functional.interpolate(images, size: [side, side], mode: bicubic ? InterpolationMode.Bicubic : InterpolationMode.Bilinear, align_corners: false, antialias: true);
+#else
+        return Dispatch.Tensor(bicubic ? "aten::_upsample_bicubic2d_aa" : "aten::_upsample_bilinear2d_aa", images, new[] { side, side }, false, Argument.None, Argument.None);
+#endif
+    }
+}

@@ -1,0 +1,108 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Engine.Certification;
+
+/// <summary>Makes the certificate of a trained network, with its unconstrained twin as control. Source: science.md B1 and T.1.</summary>
+public static class Certifier
+{
+    /// <summary>Pairs of each kind that science.md asks for.</summary>
+    public const int Pairs = 2000;
+
+    private const long MostNumbers = 4_000_000;
+    private const int SettlingPasses = 25;
+    private const int SettlingBatch = 16;
+
+    /// <param name="network">In any mode and precision; it is copied.</param>
+    /// <param name="images">Test images as the network takes them, [N, C, H, W].</param>
+    /// <param name="twin">A trained unconstrained twin as control; null takes a new one with the initial weights of the seed.</param>
+    public static Certificate Certify(Spec spec, PlanNetwork network, Tensor images, ulong seed, int pairs = Pairs, PlanNetwork? twin = null, CancellationToken stop = default)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        using var exact = Exact(network);
+        var points = images.to(ScalarType.Float64);
+        Generator.Default.manual_seed(RandomStreams.Certificate(seed));
+
+        var structure = Structure.Prove(exact);
+        var features = exact.Plan.Features is not null;
+        var empirical = features
+            ? Test(exact.ForwardFeatures, Features(exact, points), exact.Plan, pairs, stop)
+            : Test(exact.forward, points, exact.Plan, pairs, stop);
+        var inPixels = features ? Test(exact.forward, points, exact.Plan, pairs, stop) : null;
+        var (control, controlIs) = spec.Convexity is NoConvexityOptions ? (null, null) : Control(spec, points, seed, pairs, twin, features, stop);
+        var (verdict, sentence) = Judge(structure, empirical, control, features);
+        return new(spec.Model.Name, spec.Convexity.Name, verdict, sentence, features ? "features" : "pixels", structure, empirical, inPixels, control, controlIs);
+    }
+
+    private static (EmpiricalTest, string) Control(Spec spec, Tensor points, ulong seed, int pairs, PlanNetwork? twin, bool features, CancellationToken stop)
+    {
+        if (twin is null)
+        {
+            // The generator goes on with the control's own draws afterwards.
+            Generator.Default.manual_seed(RandomStreams.Init(seed));
+            using var fresh = ModelFactory.Build(spec with { Convexity = new NoConvexityOptions() });
+            using var exact = Exact(fresh);
+            Settle(exact, points);
+            return (On(exact), "the unconstrained twin with its initial weights");
+        }
+        using var trained = Exact(twin);
+        return (On(trained), "the trained unconstrained twin");
+
+        EmpiricalTest On(PlanNetwork network)
+            => features ? Test(network.ForwardFeatures, Features(network, points), network.Plan, pairs, stop) : Test(network.forward, points, network.Plan, pairs, stop);
+    }
+
+    private static (string, string) Judge(StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features)
+    {
+        var where = features ? "features (not of the pixels)" : "input";
+        if (empirical.Violations > 0)
+            return ("not_convex", $"Not convex: {empirical.Violations:N0} of {empirical.Checks:N0} inequalities are violated.");
+        if (empirical.NotFinite > 0)
+            return ("inconclusive", $"Inconclusive: {empirical.NotFinite:N0} of {empirical.Checks:N0} inequalities have logits that are no finite numbers.");
+        if (!structure.Proved)
+            return ("not_proved", $"Not proved: no violation in {empirical.Checks:N0} inequalities, but the structure does not show convexity ({string.Join(", ", structure.Broken.Take(3))}).");
+        if (control is { Violations: 0 })
+            return ("inconclusive", "Inconclusive: the structure shows convexity, but the same test finds no violation in the unconstrained twin either.");
+        return ("convex", $"Convex: every logit is a convex function of the {where}, by structure and in {empirical.Checks:N0} inequalities without a violation"
+            + (control is null ? "." : $"; the unconstrained twin violates {control.Violations:N0}."));
+    }
+
+    private static EmpiricalTest Test(Func<Tensor, Tensor> logits, Tensor points, Plan plan, int pairs, CancellationToken stop)
+        => new Inequalities(logits, points, (int)Math.Clamp(MostNumbers / plan.LargestValue, 8, 500), stop).Run(pairs);
+
+    private static Tensor Features(PlanNetwork network, Tensor images)
+    {
+        var batch = Math.Clamp(MostNumbers / network.Plan.LargestValue, 8, 500);
+        var parts = new List<Tensor>();
+        for (long at = 0; at < images.shape[0]; at += batch) parts.Add(network.FeaturesOf(images.narrow(0, at, Math.Min(batch, images.shape[0] - at))));
+        return cat([.. parts]);
+    }
+
+    // Running statistics that fit nothing let the signal of a deep network die out, and with it every difference.
+    private static void Settle(PlanNetwork network, Tensor points)
+    {
+        if (!network.Plan.Steps.Any(s => s.Operation is BatchNormOperation)) return;
+        network.train();
+        for (var pass = 0; pass < SettlingPasses; pass++)
+        {
+            using var scope = NewDisposeScope();
+            var batch = Math.Min(SettlingBatch, points.shape[0]);
+            network.forward(points.narrow(0, pass * batch % Math.Max(1, points.shape[0] - batch + 1), batch));
+        }
+        network.eval();
+    }
+
+    private static PlanNetwork Exact(PlanNetwork network)
+    {
+        var copy = new PlanNetwork(network.Plan);
+        var to = copy.state_dict();
+        foreach (var (name, value) in network.state_dict()) to[name].copy_(value);
+        TorchSharp.ModuleExtensionMethods.to(copy, ScalarType.Float64);
+        copy.eval();
+        return copy;
+    }
+}

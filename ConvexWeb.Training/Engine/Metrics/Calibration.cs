@@ -1,0 +1,29 @@
+namespace ConvexWeb.Training.Engine.Metrics;
+
+/// <summary>One bar of a reliability diagram: images whose confidence lies in (Low, High].</summary>
+/// <param name="Confidence">Mean confidence of its images; 0 without any.</param>
+/// <param name="Accuracy">Share of them that is right; 0 without any.</param>
+public sealed record ReliabilityBin(double Low, double High, long Count, double Confidence, double Accuracy);
+
+/// <summary>How far confidences (the largest softmax value) are from accuracies, in 15 bins of equal width (science.md M).</summary>
+public sealed record Calibration(IReadOnlyList<ReliabilityBin> Bins)
+{
+    public const int BinCount = 15;
+
+    private long Total => Bins.Sum(b => b.Count);
+
+    /// <summary>Expected calibration error: mean distance weighted by the bins' counts.</summary>
+    public double Error => Total == 0 ? 0 : Bins.Sum(b => b.Count * Math.Abs(b.Accuracy - b.Confidence)) / Total;
+
+    /// <summary>The plain sum of distances over bins that have images, as the IOC paper describes it.</summary>
+    public double PlainSum => Bins.Where(b => b.Count > 0).Sum(b => Math.Abs(b.Accuracy - b.Confidence));
+
+    /// <param name="counts">Images of each bin.</param>
+    /// <param name="confidences">Sums of their confidences.</param>
+    /// <param name="correct">How many of them are right.</param>
+    public static Calibration Of(IReadOnlyList<double> counts, IReadOnlyList<double> confidences, IReadOnlyList<double> correct) => new(
+    [
+        .. Enumerable.Range(0, BinCount).Select(i => new ReliabilityBin(
+            (double)i / BinCount, (i + 1.0) / BinCount, (long)counts[i], counts[i] > 0 ? confidences[i] / counts[i] : 0, counts[i] > 0 ? correct[i] / counts[i] : 0)),
+    ]);
+}

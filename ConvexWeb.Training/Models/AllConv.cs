@@ -1,0 +1,55 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// AllConv (All-CNN-C) and IOC-AllConv. Source: Springenberg et al., Striving for Simplicity, arXiv 1412.6806; IOC paper s4 (science.md S3).
+/// [B, 3, 32, 32] → conv1–3, 96 filters, the last with stride 2 → conv4–6, 192 filters, the last with stride 2 → conv7 3 × 3, conv8 1 × 1 →
+/// class_conv 1 × 1 [B, K, 8, 8] → activation → mean over places [B, K]. An activation behind every convolution; no BatchNorm.
+/// Exact counts: K = 10 1,369,738; K = 100 1,387,108.
+/// </summary>
+public sealed record AllConvOptions : ModelOptions
+{
+    [Parameter("auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "auto";
+
+    [Parameter("Activation on the class layer too, before the mean over places, as in the public code.")]
+    public bool ActOnLogits { get; init; } = true;
+
+    [Parameter("Share of the input dropped while training.", Min = 0, Max = 0.95)]
+    public double InputDropout { get; init; } = 0.2;
+
+    [Parameter("Share of values dropped behind each convolution with stride 2.", Min = 0, Max = 0.95)]
+    public double Dropout { get; init; } = 0.5;
+
+    [Parameter("Batch normalisation before each activation but the last. The IOC paper does not say whether its AllConv had it; the public code has none.")]
+    public bool BatchNorm { get; init; }
+
+    [Parameter("Width of all layers, in percent of the source's.", Min = 5, Max = 400)]
+    public int WidthPercent { get; init; } = 100;
+
+    internal override string SizeParameter => "width_percent";
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var plan = new Plan(ImageShape(data), convexity);
+        var activation = Resolve(Activation, convexity);
+        var x = plan.Dropout("drop0", plan.Input, InputDropout);
+        (long Channels, long Kernel, long Stride)[] layers = [(96, 3, 1), (96, 3, 1), (96, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1)];
+        for (var i = 1; i <= layers.Length; i++)
+        {
+            var (channels, kernel, stride) = layers[i - 1];
+            x = plan.Conv2d($"conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, kernel / 2);
+            if (BatchNorm) x = plan.BatchNorm($"bn{i}", x);
+            x = plan.Activation($"act{i}", x, activation);
+            if (stride == 2) x = plan.Dropout($"drop{i}", x, Dropout);
+        }
+        x = plan.Conv2d("class_conv", x, data.Classes, 1);
+        if (ActOnLogits) x = plan.Activation("act_class", x, activation);
+        plan.GlobalMean("mean", x);
+        return plan;
+    }
+}

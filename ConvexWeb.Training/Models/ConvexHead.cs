@@ -1,0 +1,42 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// A convex head on a free convolutional network: y = IOC-MLP(φ(x)). Source: seed 000 s6 (science.md S7b); no published number, sizes are ours.
+/// [B, C, H, W] → 3 × (Conv 3×3 → BN → ReLU → MaxPool 2; 32, 64, 128 channels) → features [B, d] → the MLP of S2 (3 × 800) → [B, K].
+/// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images.
+/// </summary>
+public sealed record ConvexHeadOptions : ModelOptions
+{
+    [Parameter("Channels of the first convolution; the next ones have two and four times as many.", Min = 1, Max = 512)]
+    public int Channels { get; init; } = 32;
+
+    [Parameter("Units of each hidden layer of the head.", Min = 1, Max = 8192)]
+    public int Width { get; init; } = 800;
+
+    [Parameter("Hidden layers of the head.", Min = 1, Max = 8)]
+    public int Depth { get; init; } = 3;
+
+    [Parameter("Of the head. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "auto";
+
+    internal override string SizeParameter => "width";
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var plan = new Plan(ImageShape(data), convexity) { IsFree = true };
+        var x = plan.Input;
+        for (var i = 1; i <= 3; i++)
+        {
+            x = plan.BatchNorm($"body.bn{i}", plan.Conv2d($"body.conv{i}", x, (long)Channels << (i - 1), 3, padding: 1));
+            x = plan.MaxPool($"body.pool{i}", plan.Activation($"body.act{i}", x, "relu"), 2, 2);
+        }
+        x = plan.BeginFeatures("features", plan.Flatten("body.flatten", x));
+        plan.IsFree = false;
+        return new MlpOptions { Width = Width, Depth = Depth, Activation = Activation }.Behind(plan, x, "head.", data.Classes);
+    }
+}

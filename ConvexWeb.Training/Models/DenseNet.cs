@@ -1,0 +1,86 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// DenseNet and IOC-DenseNet. Source: Huang et al., Densely Connected Convolutional Networks, CVPR 2017; IOC paper s4 (science.md S4).
+/// Each layer joins k new channels to all before: BN → act → Conv1×1 (4k) → BN → act → Conv3×3 (k), or BN → act → Conv3×3 without the bottleneck.
+/// Between blocks BN → act → Conv1×1 → AvgPool 2; at the end BN → act → mean over places → Linear [B, K].
+/// Exact counts: BC-100-12 K = 10 769,162, K = 100 800,032; 40-12 1,019,722; 100-12 6,979,642; 121 (K = 1000) 7,978,856.
+/// </summary>
+public sealed record DenseNetOptions : ModelOptions
+{
+    [Parameter("bc_100_12, 40_12 and 100_12 are the paper's networks for small images; 121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.",
+        Allowed = ["bc_100_12", "40_12", "100_12", "121", "bc_40_12"])]
+    public string Variant { get; init; } = "bc_100_12";
+
+    [Parameter("auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "auto";
+
+    [Parameter("Share dropped behind each 3 × 3 convolution; the paper uses 0.2 without augmentation.", Min = 0, Max = 0.95)]
+    public double Dropout { get; init; }
+
+    internal override string SizeParameter => "variant";
+
+    private sealed record Shape(long Growth, int[] Blocks, bool Bottleneck, bool Stem)
+    {
+        // The paper's first layer has 2k channels with bottlenecks and 16 without.
+        public long First => Stem ? 64 : Bottleneck ? 2 * Growth : 16;
+    }
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var shape = Variant switch
+        {
+            "40_12" => new Shape(12, [12, 12, 12], false, false),
+            "100_12" => new Shape(12, [32, 32, 32], false, false),
+            "121" => new Shape(32, [6, 12, 24, 16], true, true),
+            "bc_40_12" => new Shape(12, [6, 6, 6], true, false),
+            _ => new Shape(12, [16, 16, 16], true, false),
+        };
+        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanIn };
+        var activation = Resolve(Activation, convexity);
+        var x = Begin(plan, shape, activation);
+        for (var b = 1; b <= shape.Blocks.Length; b++)
+        {
+            for (var l = 1; l <= shape.Blocks[b - 1]; l++)
+                x = plan.Concat($"features.denseblock{b}.concat{l}", [x, Layer(plan, $"features.denseblock{b}.denselayer{l}", x, shape, activation)]);
+            if (b < shape.Blocks.Length) x = Transition(plan, $"features.transition{b}", x, shape.Bottleneck, activation);
+        }
+        // torchvision's name, whatever the number of blocks.
+        x = plan.BatchNorm("features.norm5", x);
+        x = plan.GlobalMean("mean", plan.Activation("act", x, activation));
+        plan.Linear("classifier", x, data.Classes);
+        return plan;
+    }
+
+    private static Value Begin(Plan plan, Shape shape, string activation)
+    {
+        if (!shape.Stem) return plan.Conv2d("features.conv0", plan.Input, shape.First, 3, padding: 1, bias: false);
+        var x = plan.Conv2d("features.conv0", plan.Input, shape.First, 7, 2, 3, bias: false);
+        return plan.MaxPool("features.pool0", plan.Activation("features.relu0", plan.BatchNorm("features.norm0", x), activation), 3, 2, 1);
+    }
+
+    private Value Layer(Plan plan, string name, Value x, Shape shape, string activation)
+    {
+        x = plan.Activation(name + ".relu1", plan.BatchNorm(name + ".norm1", x), activation);
+        if (shape.Bottleneck)
+        {
+            x = plan.Conv2d(name + ".conv1", x, 4 * shape.Growth, 1, bias: false);
+            x = plan.Activation(name + ".relu2", plan.BatchNorm(name + ".norm2", x), activation);
+        }
+        x = plan.Conv2d(name + (shape.Bottleneck ? ".conv2" : ".conv1"), x, shape.Growth, 3, padding: 1, bias: false);
+        return plan.Dropout(name + ".drop", x, Dropout);
+    }
+
+    // With bottlenecks the paper also halves the channels between blocks (θ = 0.5).
+    private static Value Transition(Plan plan, string name, Value x, bool compress, string activation)
+    {
+        var channels = compress ? x.Channels / 2 : x.Channels;
+        x = plan.Activation(name + ".relu", plan.BatchNorm(name + ".norm", x), activation);
+        return plan.AvgPool(name + ".pool", plan.Conv2d(name + ".conv", x, channels, 1, bias: false), 2);
+    }
+}

@@ -1,0 +1,78 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// EfficientNet-B0 and IOC-EfficientNet-B0. Source: Tan and Le, arXiv 1905.11946; convex variant by science.md S7a, no published number.
+/// [B, 3, H, W] → stem 3×3 stride 2, 32 → inverted residual blocks (16, 24, 40, 80, 112, 192, 320 channels) → 1×1 to 1280 → mean → dropout → Linear [B, K].
+/// Exact counts with squeeze and excitation: K = 1000 5,288,548; K = 10 4,020,358.
+/// Squeeze and excitation multiplies by a gate of the input and so breaks convexity; a convex network drops it or keeps a learned scale for each channel.
+/// </summary>
+public sealed record EfficientNetOptions : ModelOptions
+{
+    private const double Eps = 1e-5;
+
+    private static readonly (int Expand, long Kernel, long Stride, long Channels, int Repeat)[] Stages =
+        [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)];
+
+    [Parameter("auto: SiLU without a constraint, ELU with one.", Allowed = ["auto", "silu", "relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "auto";
+
+    [Parameter("What stands at squeeze and excitation. auto: the gate without a constraint, nothing with one; scale: a learned factor for each channel.", Allowed = ["auto", "gate", "none", "scale"])]
+    public string SqueezeExcitation { get; init; } = "auto";
+
+    [Parameter("Share dropped before the last layer.", Min = 0, Max = 0.95)]
+    public double Dropout { get; init; } = 0.2;
+
+    [Parameter("Stride of the stem: 2 in the source; 1 suits images of 32 pixels.", Min = 1, Max = 2)]
+    public int StemStride { get; init; } = 2;
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanOut };
+        var activation = Resolve(Activation, convexity, "silu");
+        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride, 1, activation);
+        for (var s = 0; s < Stages.Length; s++)
+        {
+            var (expand, kernel, stride, channels, repeat) = Stages[s];
+            for (var r = 0; r < repeat; r++) x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, activation);
+        }
+        x = plan.GlobalMean("mean", ConvNorm(plan, "features.8", x, 1280, 1, 1, 1, activation));
+        plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), data.Classes);
+        return plan;
+    }
+
+    // Names as torchvision's: the parts of a block are numbered as they come, and the expansion is missing where it would be 1.
+    private Value Block(Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, string activation)
+    {
+        var part = 0;
+        var x = input;
+        var width = input.Channels * expand;
+        if (expand > 1) x = ConvNorm(plan, $"{name}.block.{part++}", x, width, 1, 1, 1, activation);
+        x = ConvNorm(plan, $"{name}.block.{part++}", x, width, kernel, stride, width, activation);
+        x = Squeezed(plan, $"{name}.block.{part++}", x, input.Channels / 4, activation);
+        x = plan.BatchNorm($"{name}.block.{part}.1", plan.Conv2d($"{name}.block.{part}.0", x, channels, 1, bias: false), Eps);
+        return stride == 1 && input.Channels == channels ? plan.Add(name + ".add", input, x) : x;
+    }
+
+    private Value Squeezed(Plan plan, string name, Value x, long squeezed, string activation)
+    {
+        var kind = SqueezeExcitation != "auto" ? SqueezeExcitation : plan.IsConstrained ? "none" : "gate";
+        if (kind == "none") return x;
+        if (kind == "scale") return plan.Scale(name + ".scale", x);
+        // The source's convolutions of a 1 × 1 map are products.
+        var mean = plan.Pixel(name + ".mean", x);
+        var hidden = plan.Activation(name + ".act", plan.Conv2d(name + ".fc1", mean, Math.Max(1, squeezed), 1), activation);
+        var gate = plan.Activation(name + ".sigmoid", plan.Conv2d(name + ".fc2", hidden, x.Channels, 1), "sigmoid");
+        return plan.Gate(name + ".gate", x, gate);
+    }
+
+    private static Value ConvNorm(Plan plan, string name, Value x, long channels, long kernel, long stride, long groups, string activation)
+    {
+        x = plan.Conv2d(name + ".0", x, channels, kernel, stride, kernel / 2, groups, bias: false);
+        return plan.Activation(name + ".2", plan.BatchNorm(name + ".1", x, Eps), activation);
+    }
+}

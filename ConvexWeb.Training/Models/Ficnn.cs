@@ -1,0 +1,39 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// Fully input-convex network (FICNN). Source: Amos et al., arXiv 1609.07152, and its code locuslab/icnn; IOC paper T4 (science.md S7c).
+/// z1 = g(x1·x); z(i+1) = g(z(i+1)·zi + x(i+1)·x), the weights z non-negative, the weights x of any sign; [B, d] → 3 × [B, 800] → [B, K].
+/// Exact count without BatchNorm: CIFAR-10 8,693,930. The source clips at 0 (constraint <c>clip</c>) and starts from absolute weights (init <c>absolute</c>).
+/// </summary>
+public sealed record FicnnOptions : ModelOptions
+{
+    [Parameter("Units of each hidden layer.", Min = 1, Max = 8192)]
+    public int Width { get; init; } = 800;
+
+    [Parameter("Hidden layers.", Min = 1, Max = 16)]
+    public int Depth { get; init; } = 3;
+
+    [Parameter("The source uses ReLU.", Allowed = ["relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "relu";
+
+    internal override string SizeParameter => "width";
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var plan = new Plan(ImageShape(data), convexity);
+        var x = plan.Flatten("flatten", plan.Input);
+        var z = plan.Activation("act1", plan.Linear("x1", x, Width), Activation);
+        for (var i = 2; i <= Depth + 1; i++)
+        {
+            var width = i <= Depth ? Width : data.Classes;
+            z = plan.Add($"add{i}", plan.Linear($"z{i}", z, width, bias: false), plan.Linear($"x{i}", x, width));
+            if (i <= Depth) z = plan.Activation($"act{i}", z, Activation);
+        }
+        return plan;
+    }
+}

@@ -1,0 +1,35 @@
+namespace ConvexWeb.Training.Models.Graph;
+
+/// <summary>
+/// Which operations keep input convexity in eval mode, and why others do not (science.md S1, the table of modules). One function for the plan,
+/// where a weight counts as non-negative if the constraint covers it, and for the certificate of a trained network, where its numbers are looked at.
+/// </summary>
+public static class ConvexityRules
+{
+    private static readonly HashSet<string> ConvexFunctions = ["relu", "elu", "leaky_relu", "softplus", "identity"];
+
+    /// <param name="inputs">What the operation's inputs are.</param>
+    /// <param name="nonNegative">Whether the weights, scales or coefficients that multiply its inputs are all at least 0.</param>
+    /// <returns>What comes out, and why that is unknown although the inputs were not; null where convexity is kept.</returns>
+    public static (Standing Standing, string? Breaks) Judge(Operation operation, IReadOnlyList<Standing> inputs, bool nonNegative)
+    {
+        var worst = inputs.Max();
+        return operation switch
+        {
+            FeaturesOperation => (Standing.Affine, worst == Standing.Affine ? null : "what comes before is a free network: only what follows is convex, in the features"),
+            LayerNormOperation => Broken("it divides by a deviation that depends on the input"),
+            GateOperation => Broken("it multiplies two values that both depend on the input"),
+            SoftmaxMixOperation => Broken("its softmax shares depend on the input and multiply values that do, too"),
+            ActivationOperation { Function: "identity" } => (worst, null),
+            ActivationOperation a when ConvexFunctions.Contains(a.Function) => (Worst(worst, Standing.Convex), null),
+            ActivationOperation a => Broken($"{a.Function} is not convex and non-decreasing"),
+            MaxPoolOperation => (Worst(worst, Standing.Convex), null),
+            _ when worst == Standing.Convex && !nonNegative => Broken("it has negative weights, or free ones, behind a value that is convex but not affine"),
+            _ => (worst, null),
+        };
+    }
+
+    private static (Standing, string?) Broken(string because) => (Standing.Unknown, because);
+
+    private static Standing Worst(Standing a, Standing b) => a > b ? a : b;
+}

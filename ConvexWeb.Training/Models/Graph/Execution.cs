@@ -1,0 +1,103 @@
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace ConvexWeb.Training.Models.Graph;
+
+/// <summary>What each operation computes. A batch stands before every shape of the plan: [C, H, W] is [B, C, H, W] here.</summary>
+internal static class Execution
+{
+    /// <param name="x">The operation's inputs.</param>
+    /// <param name="w">Its trained tensors, in the plan's order.</param>
+    /// <param name="buffers">Running mean, variance and count of a BatchNorm.</param>
+    public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training) => operation switch
+    {
+        Conv2dOperation c => F.conv2d(x[0], w[0], w.Length > 1 ? w[1] : null, [c.Stride, c.Stride], [c.Padding, c.Padding], groups: c.Groups),
+        LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
+        BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
+        LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
+        ActivationOperation a => Activation(x[0], a.Function),
+        DropoutOperation d => F.dropout(x[0], d.P, training),
+        DropPathOperation d => training ? DropPath(x[0], d.P) : x[0],
+        MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
+        AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),
+        GlobalMeanOperation g => x[0].ndim == 4 ? x[0].mean([2, 3], g.KeepPlaces) : x[0].mean([1]),
+        FlattenOperation => x[0].flatten(1),
+        TokensOperation => x[0].flatten(2).transpose(1, 2),
+        TransposeOperation => x[0].transpose(1, 2),
+        ChannelsLastOperation => x[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
+        ConcatOperation => cat(x, 1),
+        AddOperation => x[0] + x[1],
+        GateOperation => x[0] * x[1],
+        SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
+        MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
+        ScaleOperation => x[0] * w[0].view(-1, 1, 1),
+        CycleShiftOperation s => CycleShift(x[0], s.AlongRow ? 3 : 2),
+        FeaturesOperation => x[0],
+        _ => throw new NotSupportedException(operation.GetType().Name),
+    };
+
+    // [B, …, in] as it stands; [B, in, H, W] through a view with the channels last, which costs nothing where they lie so in memory.
+    private static Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
+        => x.ndim == 4 ? F.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2) : F.linear(x, weight, bias);
+
+    private static Tensor BatchNorm(BatchNormOperation operation, Tensor x, Tensor[] w, Tensor[] buffers, bool training)
+    {
+        if (training)
+        {
+            using var quiet = no_grad();
+            buffers[2].add_(1);
+        }
+        // Tokens [B, S, C]: every token of the batch is one sample of its channels.
+        var flat = x.ndim == 3 ? x.reshape(-1, x.shape[2]) : x;
+        var y = F.batch_norm(flat, buffers[0], buffers[1], w[0], w[1], training, operation.Momentum, operation.Eps);
+        return x.ndim == 3 ? y.view(x.shape) : y;
+    }
+
+    private static Tensor LayerNorm(Tensor x, Tensor[] w, double eps)
+        => x.ndim == 4 ? F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]], w[0], w[1], eps).permute(0, 3, 1, 2) : F.layer_norm(x, [x.shape[^1]], w[0], w[1], eps);
+
+    private static Tensor Activation(Tensor x, string function) => function switch
+    {
+        "relu" => x.relu(),
+        "elu" => x.elu(),
+        "leaky_relu" => x.leaky_relu(0.01),
+        "softplus" => F.softplus(x),
+        "identity" => x,
+        "gelu" => F.gelu(x),
+        "silu" => F.silu(x),
+        "sigmoid" => x.sigmoid(),
+        _ => throw new NotSupportedException($"{function} is no activation."),
+    };
+
+    private static Tensor DropPath(Tensor x, double p)
+    {
+        var shape = new long[x.ndim];
+        Array.Fill(shape, 1);
+        shape[0] = x.shape[0];
+        var kept = empty(shape, x.dtype, x.device).bernoulli_(1 - p);
+        return x * kept / (1 - p);
+    }
+
+    // [B, C·N] → (C, N) → shares over N; branch k gets its column.
+    private static Tensor SoftmaxMix(Tensor logits, Tensor[] branches)
+    {
+        var shares = logits.view(logits.shape[0], -1, branches.Length).softmax(2);
+        return Sum([.. branches.Select((branch, k) => branch * shares.select(2, k).unsqueeze(-1).unsqueeze(-1))]);
+    }
+
+    private static Tensor Sum(Tensor[] terms) => terms.Aggregate((a, b) => a + b);
+
+    // Three channels take turns: from their own place, from the next, from the one before; zeros come in at the border.
+    private static Tensor CycleShift(Tensor x, long dim)
+    {
+        var (channels, size) = (x.shape[1], x.shape[dim]);
+        var border = zeros_like(x.narrow(dim, 0, 1));
+        var next = cat([x.narrow(dim, 1, size - 1), border], dim);
+        var before = cat([border, x.narrow(dim, 0, size - 1)], dim);
+        var turn = Turns(channels, x);
+        return x * turn[0] + next * turn[1] + before * turn[2];
+    }
+
+    private static Tensor[] Turns(long channels, Tensor like)
+        => [.. Enumerable.Range(0, 3).Select(k => from_array(Enumerable.Range(0, (int)channels).Select(c => c % 3 == k ? 1f : 0f).ToArray()).to(like.dtype, like.device).view(-1, 1, 1))];
+}

@@ -1,0 +1,67 @@
+using ConvexWeb.Training.Convexity;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Models.Graph;
+
+/// <summary>How a plan's tensors start, drawn from the current random generator in the plan's order, a weight before its bias.</summary>
+internal static class InitialWeights
+{
+    public static IEnumerable<Parameter> Of(Plan plan, PlanStep step)
+    {
+        var weight = step.Tensors.FirstOrDefault(t => t.Role == TensorRole.Weight);
+        foreach (var tensor in step.Tensors)
+        {
+            var value = empty([.. tensor.Shape]);
+            using (no_grad())
+            {
+                switch (tensor.Role)
+                {
+                    case TensorRole.Weight: Weight(value, plan.Initialisation, step.Operation is LinearOperation); break;
+                    case TensorRole.Bias: Bias(value, weight!, plan.Initialisation, step.Operation is LinearOperation); break;
+                    case TensorRole.NormScale: value.fill_(1); break;
+                    case TensorRole.NormShift: value.zero_(); break;
+                    // Branches of a sum start with equal shares; a lone scale with 1.
+                    case TensorRole.Coefficient: value.fill_(tensor.Shape.Count == 2 ? 1.0 / tensor.Shape[0] : 1); break;
+                }
+                Convex(value, tensor, weight, plan);
+            }
+            yield return new Parameter(value);
+        }
+    }
+
+    private static void Weight(Tensor value, Initialisation kind, bool linear)
+    {
+        if (kind == Initialisation.TruncatedNormal && linear) nn.init.trunc_normal_(value, std: 0.02);
+        else if (kind == Initialisation.HeFanIn && !linear) nn.init.kaiming_normal_(value);
+        else if (kind == Initialisation.HeFanOut && !linear) nn.init.kaiming_normal_(value, mode: nn.init.FanInOut.FanOut);
+        else if (kind == Initialisation.HeFanOut) nn.init.uniform_(value, -1 / Math.Sqrt(value.shape[0]), 1 / Math.Sqrt(value.shape[0]));
+        else nn.init.kaiming_uniform_(value, Math.Sqrt(5));
+    }
+
+    private static void Bias(Tensor value, PlannedTensor weight, Initialisation kind, bool linear)
+    {
+        var zero = kind switch { Initialisation.TruncatedNormal or Initialisation.HeFanIn => linear, Initialisation.HeFanOut => true, _ => false };
+        if (zero) value.zero_();
+        else nn.init.uniform_(value, -1 / Math.Sqrt(weight.FanIn), 1 / Math.Sqrt(weight.FanIn));
+    }
+
+    // What a constraint asks of the start of covered layers.
+    private static void Convex(Tensor value, PlannedTensor tensor, PlannedTensor? weight, Plan plan)
+    {
+        if (plan.Convexity is ConstraintOptions { Init: "log_normal" } && weight is { Covered: true })
+        {
+            var start = LogNormalStart.Of(weight.FanIn);
+            if (tensor.Role == TensorRole.Weight) value.copy_(value.normal_(start.Mu, start.Sigma).exp());
+            else if (tensor.Role == TensorRole.Bias) value.fill_(start.Bias);
+        }
+        if (!tensor.Covered) return;
+        if (plan.Convexity is ConstraintOptions { Init: "absolute" }) value.copy_(value.abs());
+        // softplus of what is stored is the weight: it starts at the same size, with its sign dropped.
+        if (plan.Convexity is SoftplusReparamOptions)
+        {
+            var size = value.abs().clamp(min: 1e-6);
+            value.copy_(size.exp().sub(1).log());
+        }
+    }
+}

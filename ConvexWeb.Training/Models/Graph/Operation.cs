@@ -1,0 +1,140 @@
+namespace ConvexWeb.Training.Models.Graph;
+
+/// <summary>One operation of a network, as data: what it does, not how. Inputs are indices of values.</summary>
+public abstract record Operation(string Name, IReadOnlyList<int> Inputs)
+{
+    /// <summary>The word of <c>describe</c>.</summary>
+    public abstract string Kind { get; }
+}
+
+/// <summary>[In, H, W] → [Out, H', W'].</summary>
+public sealed record Conv2dOperation(string Name, int Input, long In, long Out, long Kernel, long Stride, long Padding, long Groups) : Operation(Name, [Input])
+{
+    public override string Kind => Groups == 1 ? "Conv2d" : "Conv2d, grouped";
+}
+
+/// <summary>[…, In] → […, Out]; [In, H, W] → [Out, H, W].</summary>
+public sealed record LinearOperation(string Name, int Input, long In, long Out) : Operation(Name, [Input])
+{
+    public override string Kind => "Linear";
+}
+
+/// <summary>Batch normalisation over the channels.</summary>
+public sealed record BatchNormOperation(string Name, int Input, double Eps, double Momentum) : Operation(Name, [Input])
+{
+    public override string Kind => "BatchNorm";
+}
+
+/// <summary>Normalises the channels of each place of each sample by themselves.</summary>
+public sealed record LayerNormOperation(string Name, int Input, double Eps) : Operation(Name, [Input])
+{
+    public override string Kind => "LayerNorm";
+}
+
+/// <param name="Function">relu, elu, leaky_relu, softplus, identity, gelu, silu or sigmoid.</param>
+public sealed record ActivationOperation(string Name, int Input, string Function) : Operation(Name, [Input])
+{
+    public override string Kind => Function;
+}
+
+public sealed record DropoutOperation(string Name, int Input, double P) : Operation(Name, [Input])
+{
+    public override string Kind => "Dropout";
+}
+
+/// <summary>Drops whole samples of a residual branch while training (stochastic depth); the identity in eval mode.</summary>
+public sealed record DropPathOperation(string Name, int Input, double P) : Operation(Name, [Input])
+{
+    public override string Kind => "DropPath";
+}
+
+public sealed record MaxPoolOperation(string Name, int Input, long Kernel, long Stride, long Padding) : Operation(Name, [Input])
+{
+    public override string Kind => "MaxPool2d";
+}
+
+public sealed record AvgPoolOperation(string Name, int Input, long Kernel) : Operation(Name, [Input])
+{
+    public override string Kind => "AvgPool2d";
+}
+
+/// <summary>[C, H, W] → [C] (or [C, 1, 1] with <paramref name="KeepPlaces"/>), or [S, C] → [C]: the mean over places.</summary>
+public sealed record GlobalMeanOperation(string Name, int Input, bool KeepPlaces = false) : Operation(Name, [Input])
+{
+    public override string Kind => "Mean";
+}
+
+public sealed record FlattenOperation(string Name, int Input) : Operation(Name, [Input])
+{
+    public override string Kind => "Flatten";
+}
+
+/// <summary>[C, H, W] → [H·W, C].</summary>
+public sealed record TokensOperation(string Name, int Input) : Operation(Name, [Input])
+{
+    public override string Kind => "To tokens";
+}
+
+/// <summary>[S, C] → [C, S].</summary>
+public sealed record TransposeOperation(string Name, int Input) : Operation(Name, [Input])
+{
+    public override string Kind => "Transpose";
+}
+
+/// <summary>Keeps [C, H, W], stores it with the channels last in memory: the layers behind it work on whole pixels.</summary>
+public sealed record ChannelsLastOperation(string Name, int Input) : Operation(Name, [Input])
+{
+    public override string Kind => "Channels last";
+}
+
+/// <summary>Joins along the channels of [C, H, W].</summary>
+public sealed record ConcatOperation(string Name, IReadOnlyList<int> Parts) : Operation(Name, Parts)
+{
+    public override string Kind => "Concat";
+}
+
+public sealed record AddOperation(string Name, int Left, int Right) : Operation(Name, [Left, Right])
+{
+    public override string Kind => "Add";
+}
+
+/// <summary>[C, H, W] times a factor [C, 1, 1] of its own sample: squeeze and excitation.</summary>
+public sealed record GateOperation(string Name, int Input, int Factor) : Operation(Name, [Input, Factor])
+{
+    public override string Kind => "Gate";
+}
+
+/// <summary>
+/// Logits [C·N] read as (C, N), softmax over N; then the sum over the N branches [C, H, W] of branch · its share: CycleMLP's re-weighting.
+/// </summary>
+public sealed record SoftmaxMixOperation(string Name, int Logits, IReadOnlyList<int> Branches) : Operation(Name, [Logits, .. Branches])
+{
+    public override string Kind => "Softmax gate";
+}
+
+/// <summary>The sum over branches of branch · a learned coefficient for each channel, [N, C].</summary>
+public sealed record MixOperation(string Name, IReadOnlyList<int> Branches) : Operation(Name, Branches)
+{
+    public override string Kind => "Weighted sum";
+}
+
+/// <summary>Multiplies each channel by a learned coefficient.</summary>
+public sealed record ScaleOperation(string Name, int Input) : Operation(Name, [Input])
+{
+    public override string Kind => "Scale";
+}
+
+/// <summary>
+/// Moves each channel i of [C, H, W] by ((i + 1) mod 3) − 1 places along a row (or a column): out[i, y, x] = in[i, y, x + offset], zero outside.
+/// With the 1 × 1 product behind it, this is CycleMLP's Cycle FC for kernel (1, 3) (or (3, 1)).
+/// </summary>
+public sealed record CycleShiftOperation(string Name, int Input, bool AlongRow) : Operation(Name, [Input])
+{
+    public override string Kind => AlongRow ? "Shift along row" : "Shift along column";
+}
+
+/// <summary>Where a certificate starts anew: what comes in are features, not pixels.</summary>
+public sealed record FeaturesOperation(string Name, int Input) : Operation(Name, [Input])
+{
+    public override string Kind => "Features";
+}

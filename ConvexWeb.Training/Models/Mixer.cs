@@ -1,0 +1,77 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// MLP-Mixer and IOC-MLPMixer. Source: Tolstikhin et al., arXiv 2105.01601; seed 000 4.2 and 5.2 (science.md S5).
+/// [B, 3, H, W] → patches: tokens [B, S, C]; blocks x += T(MLP over tokens(T(norm(x)))), x += MLP over channels(norm(x)); norm → mean over tokens → Linear [B, K].
+/// Exact counts: the seed's size (72 pixels, patch 9, K = 10) 200,202, with the doubled first token layer of its convex variant 208,458;
+/// S/16 18,528,264 and B/16 59,880,472 (224 pixels, K = 1000).
+/// Mode <c>seed</c> keeps LayerNorm as the seed's code does, so a constrained network is not convex; <c>strict</c> has BatchNorm over the channels instead.
+/// </summary>
+public sealed record MixerOptions : ModelOptions
+{
+    [Parameter("seed: patch 9, 128 channels, 4 blocks; s16 and b16: the paper's Mixer-S/16 and B/16.", Allowed = ["seed", "s16", "b16"])]
+    public string Size { get; init; } = "seed";
+
+    [Parameter("seed: LayerNorm, as in the source's code, and its list of unconstrained tensors: not convex. strict: BatchNorm over the channels and only affine layers free: convex under a constraint.",
+        Allowed = ["seed", "strict"])]
+    public string Mode { get; init; } = "strict";
+
+    [Parameter("auto: GELU without a constraint, ELU with one.", Allowed = ["auto", "gelu", "relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "auto";
+
+    [Parameter("Width of the first block's token layer as a multiple; empty: 2 in mode seed under a constraint, as in the source's code, else 1.", Min = 1, Max = 16)]
+    public int? FirstTokenMult { get; init; }
+
+    [Parameter("Side of a patch in pixels; empty: the size's own (9 or 16).", Min = 1, Max = 64)]
+    public int? Patch { get; init; }
+
+    [Parameter("Share of samples for which a block's branch is dropped while training.", Min = 0, Max = 0.9)]
+    public double DropPath { get; init; }
+
+    internal override string SizeParameter => "size";
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var seedMode = Mode == "seed";
+        var (patch, channels, tokenWidth, channelWidth, blocks) = Size switch
+        {
+            "s16" => (16, 512, 256, 2048, 8),
+            "b16" => (16, 768, 384, 3072, 12),
+            _ => (9, 128, 64, 128, 4),
+        };
+        patch = Patch ?? patch;
+        if (data.Height % patch != 0 || data.Width % patch != 0)
+            throw new ImpossiblePlanException($"images of {data.Height} × {data.Width} cannot be cut into patches of {patch} × {patch}: set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
+
+        var plan = new Plan(ImageShape(data), convexity)
+        {
+            FreeAffineNorms = true,
+            // The source's code leaves the patch embedding and, through its names, the first LayerNorm free, and nothing else.
+            Exempt = seedMode ? new HashSet<string> { "stem.proj", "blocks.0.norm1" } : null,
+        };
+        var activation = Resolve(Activation, convexity, "gelu");
+        Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, 1e-6) : plan.BatchNorm(name, x);
+        Value Mlp(string name, Value x, long width)
+        {
+            var features = x.Channels;
+            return plan.Linear(name + ".fc2", plan.Activation(name + ".act", plan.Linear(name + ".fc1", x, width), activation), features);
+        }
+
+        var x = plan.Tokens("stem.tokens", plan.Conv2d("stem.proj", plan.Input, channels, patch, patch));
+        for (var i = 0; i < blocks; i++)
+        {
+            var block = $"blocks.{i}";
+            var mult = i > 0 ? 1 : FirstTokenMult ?? (seedMode && plan.IsConstrained ? 2 : 1);
+            var tokens = Mlp(block + ".mlp_tokens", plan.Transpose(block + ".to_channels", Norm(block + ".norm1", x)), tokenWidth * mult);
+            x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", plan.Transpose(block + ".to_tokens", tokens), DropPath));
+            x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", Mlp(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth), DropPath));
+        }
+        plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), data.Classes);
+        return plan;
+    }
+}
