@@ -17,7 +17,7 @@ public sealed record CatalogEntry(string Name, string Title, string Source, stri
 /// <param name="Default">The default as JSON; null where the field is optional and unset.</param>
 public sealed record CatalogParameter(string Name, string Title, string Type, double? Min, double? Max, JsonElement? Default, IReadOnlyList<string>? Allowed, string Help, bool Optional);
 
-public sealed record PresetView(string Name, string Title, string Source, string Summary, JsonElement Spec);
+public sealed record PresetView(string Name, string Title, string Group, string Source, string Summary, JsonElement Spec, bool NeedsGpu);
 
 /// <summary>What a spec costs, computed without training.</summary>
 public sealed record SpecEstimate(long Parameters, long TrainImages, long StepsPerEpoch, long TotalSteps, double GigaflopPerStep, IReadOnlyList<LayerView> Layers);

@@ -31,7 +31,7 @@ public sealed class SpecCatalog : ICatalog
             section.Key, section.Title, section.Summary,
             [.. section.Choices.Select(entry => new CatalogEntry(entry.Name, entry.Title, entry.Source, entry.Summary, [.. entry.Parameters.Select(ToView)]))],
             [.. section.Parameters.Select(ToView)]))],
-        [.. Presets.All.Select(preset => new PresetView(preset.Name, preset.Title, preset.Source, preset.Summary, ToElement(preset.Spec)))],
+        [.. Presets.All.Select(preset => new PresetView(preset.Name, preset.Title, preset.Group, preset.Source, preset.Summary, ToElement(preset.Spec), preset.NeedsGpu))],
         ToElement(new Spec()));
 
     private static CatalogParameter ToView(Parameter parameter) => new(

@@ -29,7 +29,8 @@ public sealed class DatasetsFolderTests : IDisposable
 
     private void Put(string picture, params string[] path) => DatasetsGolden.Write($"picture_{picture}", [root, "photos", .. path]);
 
-    private Task<ImageSet> Load(DataOptions? options = null) => new DatasetStore(root, new Fetcher(new HttpClient(), "http://127.0.0.1:9")).LoadAsync(options ?? Options, null, said.Add, default);
+    private Task<ImageSet> Load(DataOptions? options = null)
+        => new DatasetStore(root, new Fetcher(new HttpClient(), "http://127.0.0.1:9")).LoadAsync(options ?? Options, null, said.Add, default);
 
     private async Task<string> Refused(DataOptions? options = null)
     {
@@ -81,7 +82,8 @@ public sealed class DatasetsFolderTests : IDisposable
         Assert.Equal([0, 1, 1], set.Train.Labels);
         Assert.Equal([0, 1], set.Test.Labels);
         Assert.Equal((3, 32, 32, 2), (set.Info.Channels, set.Info.Height, set.Info.Width, set.Info.Classes));
-        foreach (var (place, picture) in new[] { "grey", "wide", "tall" }.Index()) AssertNear(DatasetsGolden.Bytes($"picture_{picture}_32"), set.Train.Images.AsSpan(place * 3072, 3072), 2, 12);
+        foreach (var (place, picture) in new[] { "grey", "wide", "tall" }.Index())
+            AssertNear(DatasetsGolden.Bytes($"picture_{picture}_32"), set.Train.Images.AsSpan(place * 3072, 3072), 2, 12);
         AssertNear(DatasetsGolden.Bytes("picture_small_32"), set.Test.Images.AsSpan(0, 3072), 2, 12);
     }
 

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Text;
 using ConvexWeb.Training.Datasets;
 
 namespace ConvexWeb.Tests.Training;
@@ -163,7 +164,8 @@ public sealed class DatasetsFormatTests : IDisposable
     public async Task SVHN_says_which_kind_of_file_it_found(string text, int version, string order, string reason)
     {
         WriteSvhn("svhn_packed", "svhn_packed");
-        File.WriteAllBytes(Path.Combine(root, "svhn", "train_32x32.mat"), [.. System.Text.Encoding.ASCII.GetBytes(text.PadRight(124)), (byte)version, (byte)(version >> 8), (byte)order[0], (byte)order[1], .. new byte[64]]);
+        byte[] header = [.. Encoding.ASCII.GetBytes(text.PadRight(124)), (byte)version, (byte)(version >> 8), (byte)order[0], (byte)order[1]];
+        File.WriteAllBytes(Path.Combine(root, "svhn", "train_32x32.mat"), [.. header, .. new byte[64]]);
         Assert.Contains(reason, await Refused(new SvhnOptions()));
     }
 

@@ -64,6 +64,13 @@ public sealed class DatasetsResizeTests : IDisposable
     }
 
     [Fact]
+    public void The_MLP_of_S2_has_the_papers_size_on_SVHN_and_STL_10()
+    {
+        Assert.Equal(3_752_810, Description.Of(new Spec { Data = new SvhnOptions() }).Parameters);
+        Assert.Equal(23_413_610, Description.Of(new Spec { Data = new Stl10Options() }).Parameters);
+    }
+
+    [Fact]
     public void Whitening_few_large_images_equals_whitening_with_the_whole_matrix()
     {
         using var scope = NewDisposeScope();
@@ -85,7 +92,12 @@ public sealed class DatasetsResizeTests : IDisposable
         // 72 × 72 × 3 values, above which the matrix is left out.
         foreach (var (split, name) in new[] { ("train", "wide"), ("val", "tall") })
             foreach (var (kind, picture) in new[] { ("a", name), ("b", "progressive") }) DatasetsGolden.Write($"picture_{picture}", root, "photos", split, kind, $"{picture}.jpg");
-        var spec = new Spec { Convexity = new ExpEpsOptions(), Data = new ImageFolderOptions { Folder = "photos", Classes = 2, TrainImages = 2, TestImages = 2, ImageSize = 72 }, Training = new TrainingOptions { BatchSize = 2 } };
+        var spec = new Spec
+        {
+            Convexity = new ExpEpsOptions(),
+            Data = new ImageFolderOptions { Folder = "photos", Classes = 2, TrainImages = 2, TestImages = 2, ImageSize = 72 },
+            Training = new TrainingOptions { BatchSize = 2 },
+        };
         Assert.Empty(SpecReader.Read(SpecWriter.ToJson(spec).ToJsonString()).Problems);
         var set = await new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default);
         Assert.Equal(["basis", "mean"], Whiten(spec, set));

@@ -88,6 +88,22 @@ public sealed class SpecTests
     [Fact]
     public void An_empty_object_is_the_default_spec() => Assert.Equal(new Spec(), SpecReader.Read("{}").Spec);
 
+    [Fact]
+    public void Every_preset_of_a_table_has_a_small_variant_that_says_so()
+    {
+        var published = Presets.All.Where(p => p.Source != "not the source's setting" && p.Group != "Demo").ToList();
+        Assert.True(published.Count > 70);
+        Assert.All(published, preset =>
+        {
+            var small = Presets.Find(preset.Name + "-small")!;
+            Assert.Equal("not the source's setting", small.Source);
+            Assert.False(small.NeedsGpu);
+            Assert.Equal(preset.Spec.Convexity.Name, small.Spec.Convexity.Name);
+            Assert.True(Description.Of(small.Spec).FlopPerStep * Description.Of(small.Spec).TotalSteps < 1e14, $"{small.Name} would take too long on two cores");
+        });
+        Assert.Equal(Presets.All.Count, Presets.All.Select(p => p.Name).Distinct().Count());
+    }
+
     public static TheoryData<string> PresetNames() => [.. Presets.All.Select(p => p.Name)];
 
     [Theory]

@@ -29,7 +29,10 @@ internal static class DatasetsCommand
         {
             var (dataset, store) = (parsed.GetValue(name)!, DataFolder.Store(parsed.GetValue(data)!));
             if (!DatasetFiles.All.TryGetValue(dataset, out var files))
-                throw new BadInputException($"{dataset} cannot be fetched: put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of a folder in {parsed.GetValue(data)}{(dataset == "imagenet" ? ", named imagenet; image-net.org gives them to researchers" : "")}.");
+            {
+                var where = dataset == "imagenet" ? ", named imagenet; image-net.org gives them to researchers" : "";
+                throw new BadInputException($"{dataset} cannot be fetched: put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of a folder in {parsed.GetValue(data)}{where}.");
+            }
             foreach (var file in files)
             {
                 await DataFolder.Fetcher().FetchAsync(dataset, file, store.FolderOf(dataset), new Meter(), cancel);
@@ -68,9 +71,13 @@ internal static class DatasetsCommand
     private static ImageFolderOptions Counted(ImageFolderOptions options, string? folder, DatasetStore store)
     {
         if (folder is null || !ImageFolderOptions.IsPlainName(folder))
-            throw new BadInputException($"--folder must name a folder in the data directory; {(store.ImageFolders() is { Count: > 0 } here ? "there are " + string.Join(", ", here) : "there is none with train/ in it")}.");
+        {
+            var there = store.ImageFolders() is { Count: > 0 } here ? "there are " + string.Join(", ", here) : "there is none with train/ in it";
+            throw new BadInputException($"--folder must name a folder in the data directory; {there}.");
+        }
         var counted = store.Count(options with { Folder = folder });
-        Console.WriteLine($$"""the spec's data: {"name": "image_folder", "folder": "{{folder}}", "classes": {{counted.Classes}}, "train_images": {{counted.TrainImages}}, "test_images": {{counted.TestImages}}}""");
+        var counts = $"\"classes\": {counted.Classes}, \"train_images\": {counted.TrainImages}, \"test_images\": {counted.TestImages}";
+        Console.WriteLine($$"""the spec's data: {"name": "image_folder", "folder": "{{folder}}", {{counts}}}""");
         return counted;
     }
 

@@ -35,7 +35,8 @@ internal static class DecodeBench
         var files = JpegFolder.Files(root, inner, JpegFolder.ClassesIn(inner));
         if (files.Count == 0) throw new BadInputException($"{inner} holds no class folders with JPEG files.");
 
-        void Decode(int count) => JpegFolderReader.ForEach(count, size, threads, (decoder, image, i) => decoder.Decode(Path.Combine(root, files[i % files.Count].Path), image), CancellationToken.None);
+        void Decode(int count)
+            => JpegFolderReader.ForEach(count, size, threads, (decoder, image, i) => decoder.Decode(Path.Combine(root, files[i % files.Count].Path), image), CancellationToken.None);
 
         // Every file once, so that the disk and the compiler have no part in the figure.
         Decode(Math.Max(files.Count, 200));

@@ -23,7 +23,8 @@ internal static class ListCommand
     private static int Run(string what, bool json)
     {
         var items = what == "presets"
-            ? Presets.All.Select(p => (p.Name, p.Source, p.Summary, Detail: (JsonNode)new JsonObject { ["spec"] = SpecWriter.ToJson(p.Spec) })).ToList()
+            ? Presets.All.Select(p => (p.Name, p.Source, Summary: p.NeedsGpu ? p.Summary + " Meant for a GPU." : p.Summary,
+                Detail: (JsonNode)new JsonObject { ["group"] = p.Group, ["needs_gpu"] = p.NeedsGpu, ["spec"] = SpecWriter.ToJson(p.Spec) })).ToList()
             : Catalogue.Sections.Single(s => s.Plural == what).Choices.Select(e => (e.Name, e.Source, e.Summary, Detail: (JsonNode)new JsonObject { ["parameters"] = Parameters(e) })).ToList();
         if (json)
         {

@@ -27,11 +27,24 @@ public abstract record DataOptions : ChoiceOptions
     [Parameter("How Resize interpolates, with a filter as wide as the reduction in both cases.", Allowed = ["bilinear", "bicubic"])]
     public string Interpolation { get; init; } = "bilinear";
 
+    /// <summary>The classes that become class 1 of a task of two, all others class 0; null leaves the classes as they are.</summary>
+    internal virtual IReadOnlyList<int>? Positive => null;
+
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
     public string PreprocessingWhen(bool constrained) => Preprocessing != "auto" ? Preprocessing : constrained ? "zca" : "standardize";
 }
 
-public sealed record Cifar10Options : DataOptions;
+/// <summary>Parameters of <c>CIFAR-10</c>.</summary>
+public sealed record Cifar10Options : DataOptions
+{
+    // In the data set's order: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
+    private static readonly int[] Animals = [2, 3, 4, 5, 6, 7];
+
+    [Parameter("classes: all ten; animal: bird, cat, deer, dog, frog and horse against the rest, the two-class task of the IOC paper (60 % are animals).", Allowed = ["classes", "animal"])]
+    public string Task { get; init; } = "classes";
+
+    internal override IReadOnlyList<int>? Positive => Task == "animal" ? Animals : null;
+}
 
 public sealed record Cifar100Options : DataOptions;
 
@@ -61,4 +74,9 @@ public sealed record GlyphsOptions : DataOptions
 
     [Parameter("Number of the collection: another number draws other images. Independent of the run's seed.", Min = 0, Max = 1_000_000)]
     public int Collection { get; init; }
+
+    [Parameter("classes: all ten; five_and_up: the digits from 5 on against the rest, a task of two classes.", Allowed = ["classes", "five_and_up"])]
+    public string Task { get; init; } = "classes";
+
+    internal override IReadOnlyList<int>? Positive => Task == "five_and_up" ? [5, 6, 7, 8, 9] : null;
 }

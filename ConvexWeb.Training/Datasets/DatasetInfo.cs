@@ -10,7 +10,9 @@ public sealed record DatasetInfo(int Channels, int Height, int Width, int Classe
     public static DatasetInfo Of(DataOptions data) => data.Resize is { } side ? Stored(data) with { Height = side, Width = side } : Stored(data);
 
     /// <summary>As it is read and kept: the images' size in files and memory, which is what readers and whitening work on.</summary>
-    public static DatasetInfo Stored(DataOptions data) => data switch
+    public static DatasetInfo Stored(DataOptions data) => data.Positive is null ? Whole(data) : Whole(data) with { Classes = 2 };
+
+    private static DatasetInfo Whole(DataOptions data) => data switch
     {
         Cifar10Options or Cifair10Options => new(3, 32, 32, 10, 50_000, 10_000),
         Cifar100Options or Cifair100Options => new(3, 32, 32, 100, 50_000, 10_000),

@@ -11,7 +11,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
     public async Task<ImageSet> LoadAsync(DataOptions options, IProgress<FetchProgress>? progress, Action<string> say, CancellationToken cancel)
     {
         var info = DatasetInfo.Stored(options);
-        if (options is GlyphsOptions glyphs) return Glyphs.Draw(glyphs, info);
+        if (options is GlyphsOptions glyphs) return Glyphs.Draw(glyphs, info).AgainstRest(options.Positive);
         if (options is JpegFolderOptions jpegs) return await new JpegFolderReader(Path.Combine(root, "cache"), say).ReadAsync(FolderOf(jpegs), jpegs, info, cancel);
 
         var folder = FolderOf(options.Name);
@@ -20,7 +20,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
             say($"{options.Name} is not in {folder}: fetching it");
             foreach (var file in DatasetFiles.All[options.Name]) await fetcher.FetchAsync(options.Name, file, folder, progress, cancel);
         }
-        return options switch
+        var set = options switch
         {
             Cifar10Options => CifarReader.Read10(folder, info),
             Cifar100Options => CifarReader.Read100(folder, info),
@@ -30,6 +30,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
             Stl10Options => Stl10Reader.Read(folder, info),
             _ => IdxReader.Read(folder, info),
         };
+        return set.AgainstRest(options.Positive);
     }
 
     /// <summary>What lies in a folder of images: its options with the numbers of classes and images that are there.</summary>
@@ -41,12 +42,13 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
     }
 
     /// <summary>Names of the folders that look like a data set of images.</summary>
-    public IReadOnlyList<string> ImageFolders()
-        => Directory.Exists(root) ? [.. Directory.EnumerateDirectories(root).Where(f => Directory.Exists(Path.Combine(f, "train"))).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)] : [];
+    public IReadOnlyList<string> ImageFolders() => !Directory.Exists(root) ? []
+        : [.. new DirectoryInfo(root).EnumerateDirectories().Where(f => Directory.Exists(Path.Combine(f.FullName, "train"))).Select(f => f.Name).Order(StringComparer.Ordinal)];
 
     // The one place where a name out of a spec becomes part of a path.
     private string FolderOf(JpegFolderOptions options)
-        => ImageFolderOptions.IsPlainName(options.FolderName) ? FolderOf(options.FolderName) : throw new DatasetException($"'{options.FolderName}' is not a plain folder name: letters, digits, '_', '.' and '-'.");
+        => ImageFolderOptions.IsPlainName(options.FolderName) ? FolderOf(options.FolderName)
+            : throw new DatasetException($"'{options.FolderName}' is not a plain folder name: letters, digits, '_', '.' and '-'.");
 
     /// <summary>Whether a data set can be read without the network.</summary>
     public bool HasFiles(string dataset)

@@ -36,4 +36,14 @@ public sealed record ImageSplit
 }
 
 /// <summary>A data set, both splits whole. <paramref name="Info"/> is that of <see cref="DatasetInfo.Stored"/>.</summary>
-public sealed record ImageSet(DatasetInfo Info, ImageSplit Train, ImageSplit Test);
+public sealed record ImageSet(DatasetInfo Info, ImageSplit Train, ImageSplit Test)
+{
+    /// <summary>With class 1 for the given classes and class 0 for all others; null leaves the labels as they are.</summary>
+    public ImageSet AgainstRest(IReadOnlyList<int>? positive)
+    {
+        if (positive is null) return this;
+        return this with { Train = Mapped(Train), Test = Mapped(Test) };
+
+        ImageSplit Mapped(ImageSplit split) => split with { Labels = [.. split.Labels.Select(label => positive.Contains(label) ? 1 : 0)] };
+    }
+}

@@ -20,7 +20,7 @@ internal sealed record JpegFolder(string Root, string[] Classes, IReadOnlyList<J
         var train = Path.Combine(root, "train");
         if (!Directory.Exists(train)) throw new DatasetException($"There is no folder {train}: put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of {root}.");
         var test = new[] { "val", "test" }.Select(n => Path.Combine(root, n)).FirstOrDefault(Directory.Exists)
-            ?? throw new DatasetException($"{root} has no folder val (or test): without images that are held out there is nothing to measure on; give it the same class folders as train.");
+            ?? throw new DatasetException($"{root} has no folder val (or test): without held-out images there is nothing to measure on; give it the same class folders as train.");
 
         var classes = ClassesIn(train);
         if (classes.Length == 0) throw new DatasetException($"{train} holds no class folders: put the images into train/CLASS/*.jpg.");
@@ -35,10 +35,11 @@ internal sealed record JpegFolder(string Root, string[] Classes, IReadOnlyList<J
     /// <summary>The images below a folder of class folders, which take turns.</summary>
     public static IReadOnlyList<JpegFile> Files(string root, string folder, string[] classes)
     {
+        JpegFile Described(FileInfo file, int label) => new(Path.GetRelativePath(root, file.FullName), label, file.Length, file.LastWriteTimeUtc.Ticks);
         var found = classes.Select((name, label) => new DirectoryInfo(Path.Combine(folder, name)).EnumerateFiles("*", Plain).Where(IsJpeg)
-            .OrderBy(f => f.Name, StringComparer.Ordinal)
-            .Select((file, place) => (Place: place, File: new JpegFile(Path.GetRelativePath(root, file.FullName), label, file.Length, file.LastWriteTimeUtc.Ticks))).ToList()).ToList();
-        if (found.FindIndex(files => files.Count == 0) is >= 0 and var empty) throw new DatasetException($"{Path.Combine(folder, classes[empty])} holds no JPEG file; fill it or take the class away.");
+            .OrderBy(f => f.Name, StringComparer.Ordinal).Select((file, place) => (Place: place, File: Described(file, label))).ToList()).ToList();
+        if (found.FindIndex(files => files.Count == 0) is >= 0 and var empty)
+            throw new DatasetException($"{Path.Combine(folder, classes[empty])} holds no JPEG file; fill it or take the class away.");
         // A stable sort: within a turn, classes keep their order.
         return [.. found.SelectMany(files => files).OrderBy(f => f.Place).Select(f => f.File)];
     }
@@ -53,7 +54,8 @@ internal sealed record JpegFolder(string Root, string[] Classes, IReadOnlyList<J
         var here = $"{Root} holds {classes:N0} classes with {train:N0} training and {test:N0} test images";
         throw new DatasetException(options is ImageNetOptions
             ? $"{here}, but ImageNet has {options.ClassCount:N0}, {options.TrainCount:N0} and {options.TestCount:N0}: unpack what is missing, or train on the data set image_folder."
-            : $"{here}, but the spec says {options.ClassCount:N0}, {options.TrainCount:N0} and {options.TestCount:N0}: set data.classes to {classes}, data.train_images to {train} and data.test_images to {test}.");
+            : $"{here}, but the spec says {options.ClassCount:N0}, {options.TrainCount:N0} and {options.TestCount:N0}: "
+                + $"set data.classes to {classes}, data.train_images to {train} and data.test_images to {test}.");
     }
 
     /// <summary>Changes when a file is added, removed, renamed or written, and with the size of the images that are made of them.</summary>

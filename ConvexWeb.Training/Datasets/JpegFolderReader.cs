@@ -27,7 +27,7 @@ internal sealed class JpegFolderReader(string cache, Action<string> say)
             {
                 Decode(folder, options.ImageSize, file, cancel);
                 // Of the same folder as it was before; who still reads one keeps it until done.
-                foreach (var old in Directory.EnumerateFiles(cache, family + "*.bin").Where(f => f != file && Path.GetFileName(f).Length == Path.GetFileName(file).Length)) File.Delete(old);
+                foreach (var old in Directory.EnumerateFiles(cache, family + "*.bin").Where(f => f != file && f.Length == file.Length)) File.Delete(old);
             }
         }
         return new(
@@ -42,7 +42,8 @@ internal sealed class JpegFolderReader(string cache, Action<string> say)
         var imageBytes = 3 * side * side;
         var total = (long)files.Count * imageBytes;
         if (new DriveInfo(Path.GetFullPath(cache)).AvailableFreeSpace is var free && free < total)
-            throw new DatasetException($"{files.Count:N0} images of {side} × {side} take {total / 1e9:0.0} GB in {cache}, where {free / 1e9:0.0} GB are free: make room, or set a smaller data.image_size or data.train_limit.");
+            throw new DatasetException(
+                $"{files.Count:N0} images of {side} × {side} take {total / 1e9:0.0} GB in {cache}, where {free / 1e9:0.0} GB are free: make room, or set a smaller data.image_size or data.train_limit.");
         say($"decoding {files.Count:N0} images of {folder.Root} to {side} × {side} (kept for next time)");
 
         var remarks = new ConcurrentQueue<string>();

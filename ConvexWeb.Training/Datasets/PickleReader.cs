@@ -58,13 +58,13 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
     };
 
     // The opcodes that are not read, for the message.
-    private static readonly Dictionary<char, string> Refused = new()
-    {
-        ['0'] = "POP", ['1'] = "POP_MARK", ['2'] = "DUP", ['F'] = "FLOAT", ['I'] = "INT", ['L'] = "LONG", ['P'] = "PERSID", ['Q'] = "BINPERSID", ['S'] = "STRING",
-        ['V'] = "UNICODE", ['d'] = "DICT", ['g'] = "GET", ['i'] = "INST", ['l'] = "LIST", ['o'] = "OBJ", ['p'] = "PUT", ['G'] = "BINFLOAT", ['\x81'] = "NEWOBJ",
-        ['\x82'] = "EXT1", ['\x83'] = "EXT2", ['\x84'] = "EXT4", ['\x8b'] = "LONG4", ['\x8d'] = "BINUNICODE8", ['\x8e'] = "BINBYTES8", ['\x8f'] = "EMPTY_SET",
-        ['\x90'] = "ADDITEMS", ['\x91'] = "FROZENSET", ['\x92'] = "NEWOBJ_EX", ['\x96'] = "BYTEARRAY8", ['\x97'] = "NEXT_BUFFER", ['\x98'] = "READONLY_BUFFER",
-    };
+    private static readonly (char Code, string Name)[] Refused =
+    [
+        ('0', "POP"), ('1', "POP_MARK"), ('2', "DUP"), ('F', "FLOAT"), ('I', "INT"), ('L', "LONG"), ('P', "PERSID"), ('Q', "BINPERSID"), ('S', "STRING"),
+        ('V', "UNICODE"), ('d', "DICT"), ('g', "GET"), ('i', "INST"), ('l', "LIST"), ('o', "OBJ"), ('p', "PUT"), ('G', "BINFLOAT"), ('\x81', "NEWOBJ"),
+        ('\x82', "EXT1"), ('\x83', "EXT2"), ('\x84', "EXT4"), ('\x8b', "LONG4"), ('\x8d', "BINUNICODE8"), ('\x8e', "BINBYTES8"), ('\x8f', "EMPTY_SET"),
+        ('\x90', "ADDITEMS"), ('\x91', "FROZENSET"), ('\x92', "NEWOBJ_EX"), ('\x96', "BYTEARRAY8"), ('\x97', "NEXT_BUFFER"), ('\x98', "READONLY_BUFFER"),
+    ];
 
     private static readonly object Mark = new();
 
@@ -133,7 +133,8 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
             case 'R': Reduce(); break;
             case 'b': Build(); break;
             default:
-                throw new InvalidDataException($"byte {at:N0} of the pickle is the opcode {(Refused.TryGetValue(op, out var name) ? name : $"0x{(int)op:x2}")}, which these files do not have");
+                var name = Refused.FirstOrDefault(r => r.Code == op).Name ?? $"0x{(int)op:x2}";
+                throw new InvalidDataException($"byte {at:N0} of the pickle is the opcode {name}, which these files do not have");
         }
     }
 
@@ -174,7 +175,8 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
     private static string Latin(object? text) => Encoding.Latin1.GetString(((ReadOnlyMemory<byte>)text!).Span);
 
     private static object Name(string module, string name)
-        => Names.TryGetValue($"{module} {name}", out var known) ? known : throw new InvalidDataException($"the pickle names {module}.{name}, which these files do not have and which is not looked up");
+        => Names.TryGetValue($"{module} {name}", out var known) ? known
+            : throw new InvalidDataException($"the pickle names {module}.{name}, which these files do not have and which is not looked up");
 
     private object?[] PopLast(int count)
     {
@@ -216,7 +218,9 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
     }
 
     private static PickledType TypeOf(string name)
-        => name is ['u' or 'i', '1' or '2' or '4'] or "i8" ? new(name[0], name[1] - '0') : throw new InvalidDataException($"the pickle holds an array of the type {name}, not of whole numbers");
+        => name is ['u' or 'i', '1' or '2' or '4'] or "i8"
+            ? new(name[0], name[1] - '0')
+            : throw new InvalidDataException($"the pickle holds an array of the type {name}, not of whole numbers");
 
     // Protocol 2 has no bytes: Python 3 writes them as a text whose characters are the bytes.
     private static ReadOnlyMemory<byte> Narrow(ReadOnlySpan<byte> utf8)

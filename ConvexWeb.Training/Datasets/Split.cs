@@ -60,7 +60,8 @@ public sealed class Split : IDisposable
     public Tensor Normalized(Tensor raw) => scale is null ? raw : raw * (scale * 255).view(1, -1, 1, 1) + shift!.view(1, -1, 1, 1);
 
     /// <summary>At the size that the network takes.</summary>
-    public Tensor Resized(Tensor stored) => resize is { } to && stored.shape is var shape && (shape[^1] != to.Side || shape[^2] != to.Side) ? Resizing.Apply(stored, to.Side, to.Bicubic) : stored;
+    public Tensor Resized(Tensor stored) => resize is not { } to || stored.shape is [.., var height, var width] && height == to.Side && width == to.Side ? stored
+        : Resizing.Apply(stored, to.Side, to.Bicubic);
 
     /// <summary>Per channel, the value in 0..1 that the normalisation makes 0: the training images' mean, or black. Empty for whitened images.</summary>
     public float[] Neutral()

@@ -59,7 +59,8 @@ internal static class Stl10Reader
     {
         var (images, labels) = (found[$"{prefix}_X.bin"], found[$"{prefix}_y.bin"]);
         if (images.Length / info.Dimensions != labels.Length)
-            throw new DatasetException($"{prefix}_X.bin holds {images.Length / info.Dimensions:N0} images and {prefix}_y.bin {labels.Length:N0} labels; delete them and fetch them again.");
+            throw new DatasetException(
+                $"{prefix}_X.bin holds {images.Length / info.Dimensions:N0} images and {prefix}_y.bin {labels.Length:N0} labels; delete them and fetch them again.");
         if (labels.FirstOrDefault(l => l < 1 || l > info.Classes, (byte)1) is var wrong && (wrong < 1 || wrong > info.Classes))
             throw new DatasetException($"{prefix}_y.bin holds the label {wrong}, but labels go from 1 to {info.Classes}; delete it and fetch it again.");
         return new(images, [.. labels.Select(l => l - 1)]);

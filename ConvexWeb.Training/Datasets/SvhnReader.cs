@@ -29,7 +29,8 @@ internal static class SvhnReader
     // MATLAB's [H, W, C, N] column by column is [N, C, W, H] row by row.
     private static byte[] Images(MatArray x, DatasetInfo info)
     {
-        if (x is not { Class: MatArray.Uint8Class, Type: MatArray.Uint8, Sizes: [_, _, _, > 0] } || x.Sizes[0] != info.Height || x.Sizes[1] != info.Width || x.Sizes[2] != info.Channels)
+        if (x is not { Class: MatArray.Uint8Class, Type: MatArray.Uint8, Sizes: [var height, var width, var channels, > 0] }
+            || (channels, height, width) != (info.Channels, info.Height, info.Width))
             throw new InvalidDataException($"X must be uint8 of {info.Height}×{info.Width}×{info.Channels}×N; it is {x.Shape} of MATLAB's type {x.Class}, stored as type {x.Type}");
         var expected = (long)x.Sizes[3] * info.Dimensions;
         if (x.Bytes != expected || expected > Array.MaxLength) throw new InvalidDataException($"X should hold {expected:N0} bytes and holds {x.Bytes:N0}");

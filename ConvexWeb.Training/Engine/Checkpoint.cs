@@ -44,7 +44,7 @@ public static class Checkpoint
         Copy(tensors, optimizer.State().Concat(more ?? []), path);
         Generator.Default.set_state(tensors[GeneratorName]);
         var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventWriter.Json)!;
-        optimizer.ResumeAt(progress.Step);
+        optimizer.ResumeAt(progress.Step, progress.FewerSteps);
         return progress;
     }
 

@@ -11,6 +11,9 @@ namespace ConvexWeb.Training.Engine;
 /// <param name="Noise">Null where no label of the split is corrupted.</param>
 public sealed record Evaluation(double Loss, double Accuracy, double Objective, double? Top5, ConfusionMatrix Confusion, Calibration Calibration, Memorisation? Noise)
 {
+    /// <summary>What the experts of an ensemble do by themselves; null for a single network.</summary>
+    public ExpertScores? Experts { get; init; }
+
     // Numbers that the largest inner value may hold at once: 64 MB in float32, and a few of them live at a time.
     private const long MostNumbers = 16_000_000;
     private const int ClassesForTop5 = 100;
@@ -23,19 +26,23 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
         using var outer = NewDisposeScope();
         using var quiet = no_grad();
         Sums? sums = null;
-        var batch = network is PlanNetwork { Plan: var plan } ? Math.Clamp(MostNumbers / plan.LargestValue, 16, 1000) : 100;
+        var batch = BatchFor(network);
+        var experts = network is PlanNetwork { Plan.Ensemble: { } ensemble } parts ? new ExpertSums(parts, ensemble, split.Labels.device) : null;
         for (long at = 0; at < split.Count && !stop.IsCancellationRequested; at += batch)
         {
             using var scope = NewDisposeScope();
             var length = Math.Min(batch, split.Count - at);
             var (images, labels) = split.Slice(at, length);
-            var logits = network.forward(images);
+            var logits = experts is null ? network.forward(images) : experts.Forward(images, labels);
             sums ??= new Sums(logits.shape[1], logits.device);
             sums.Add(logits, labels, split.Truth?.narrow(0, at, length), labelSmoothing);
         }
         if (training) network.train();
-        return stop.IsCancellationRequested ? null : sums!.Take(split.Count);
+        return stop.IsCancellationRequested ? null : sums!.Take(split.Count) with { Experts = experts?.Take(split.Count) };
     }
+
+    /// <summary>Images that go through a network at once where no graph is kept.</summary>
+    internal static long BatchFor(nn.Module network) => network is PlanNetwork { Plan: var plan } ? Math.Clamp(MostNumbers / plan.LargestValue, 16, 1000) : 100;
 
     /// <summary>Adds this evaluation to a point's values, under <c>train/…</c>, <c>test/…</c> or another split's name.</summary>
     public void Report(Dictionary<string, double> values, string split, bool smoothed)
@@ -47,6 +54,7 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
         values[split + "/ece"] = Calibration.Error;
         values[split + "/macro_f1"] = Confusion.MacroF;
         values[split + "/balanced_accuracy"] = 100 * Confusion.MacroRecall;
+        Experts?.Report(values, split);
         if (Noise is null) return;
         values[split + "/fit_rate"] = Noise.FitRate;
         values[split + "/recovery_rate"] = Noise.RecoveryRate;

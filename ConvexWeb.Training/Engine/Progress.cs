@@ -38,4 +38,11 @@ public sealed record Progress
     public int SinceBest { get; init; }
 
     public double TrainSeconds { get; init; }
+
+    /// <summary>Constrained weights that steps left below zero since the last evaluation, and the step of that evaluation.</summary>
+    public long Negatives { get; init; }
+    public long NegativesSince { get; init; }
+
+    /// <summary>Steps of the parameters that have taken fewer than all, by name; null where there are none.</summary>
+    public IReadOnlyDictionary<string, long>? FewerSteps { get; init; }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine.Metrics;
+using ConvexWeb.Training.Engine.Objectives;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
@@ -39,13 +40,13 @@ public sealed class Trainer : IDisposable
     private readonly long pointsEvery;
     private readonly RunningMean running;
     private readonly TrainingBatches batches;
+    private readonly Objective objective;
     private readonly AveragedWeights? average;
     private readonly Dictionary<string, Tensor> initial;
     private readonly Dictionary<string, SplitDetails> details = [];
     private Progress progress = new();
     private long lastCheckpoint;
     private double gradientNorm;
-    private long negativesSince;
 
     public Trainer(Spec spec, TrainerSettings settings, TrainingData data, EventWriter events)
     {
@@ -62,6 +63,7 @@ public sealed class Trainer : IDisposable
         pointsEvery = spec.Training.PointsEvery ?? Math.Max(1, stepsPerEpoch / 20);
         running = new RunningMean(settings.Device);
         batches = new TrainingBatches(spec, data.Train, settings.Seed);
+        objective = Objective.Of(spec, Network, data, (level, text) => events.Report(new MessageEvent(level, text)));
         // Before a checkpoint is read: a resumed run measures from the same start.
         using (NewDisposeScope())
             initial = Network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone().DetachFromDisposeScope());
@@ -72,7 +74,10 @@ public sealed class Trainer : IDisposable
     public PlanNetwork Network { get; }
 
     // Label smoothing and mixed images minimise something else than the plain loss.
-    private bool IsPlain => spec.Training.LabelSmoothing == 0 && !spec.Augmentation.Mixes;
+    private bool IsPlain => spec.Training.LabelSmoothing == 0 && !spec.Augmentation.Mixes && objective is PlainObjective;
+
+    // What is kept in the last state besides weights and optimizer.
+    private IEnumerable<(string, Tensor)> Further => [.. average?.State() ?? [], .. objective.State()];
 
     private string LastFile => Path.Combine(settings.Folder!, "last.safetensors");
 
@@ -82,7 +87,7 @@ public sealed class Trainer : IDisposable
         var resumed = settings.Resume && File.Exists(LastFile);
         if (resumed)
         {
-            progress = Checkpoint.Restore(LastFile, spec, settings.Seed, Network, optimizer, average?.State());
+            progress = Checkpoint.Restore(LastFile, spec, settings.Seed, Network, optimizer, Further);
             running.Restore(progress);
         }
         lastCheckpoint = settings.Clock.GetTimestamp();
@@ -118,6 +123,7 @@ public sealed class Trainer : IDisposable
 
     private bool TrainEpoch(CancellationToken stop)
     {
+        if (progress.StepInEpoch == 0 && !objective.Begin(progress.Epoch, stop)) return Pause();
         Network.train();
         using var shuffled = from_array(RandomStreams.Shuffle(settings.Seed, progress.Epoch, data.Train.Count).Select(i => (long)i).ToArray());
         using var order = shuffled.to(settings.Device);
@@ -148,8 +154,7 @@ public sealed class Trainer : IDisposable
         var start = progress.StepInEpoch * spec.Training.BatchSize;
         var index = order.narrow(0, start, Math.Min(spec.Training.BatchSize, data.Train.Count - start));
         var batch = batches.At(index, progress.Step);
-        var logits = Network.forward(batch.Images); // [B, K]
-        var loss = nn.functional.cross_entropy(logits, batch.Targets, label_smoothing: spec.Training.LabelSmoothing);
+        var (loss, logits) = objective.Of(batch, index, progress.Epoch); // scalar, [B, K]
         loss.backward();
         if ((progress.Step + 1) % pointsEvery == 0) gradientNorm = GradientNorm();
         optimizer.Step(LearningRateAt(progress.Step));
@@ -159,7 +164,11 @@ public sealed class Trainer : IDisposable
             throw new InvalidOperationException($"A constrained weight is {negative} after step {progress.Step + 1}.");
     }
 
-    private double LearningRateAt(long step) => spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, step, stepsPerEpoch, spec.Training.Epochs, progress.Plateau);
+    private double LearningRateAt(long step)
+    {
+        var epochs = spec.Model.StageEpochs(spec.Training.Epochs);
+        return spec.Optimizer.BaseLr * LearningRate.Factor(spec.Schedule, step % (epochs * stepsPerEpoch), stepsPerEpoch, epochs, progress.Plateau);
+    }
 
     // Only where a point is due: it waits for the device.
     private double GradientNorm()
@@ -216,9 +225,16 @@ public sealed class Trainer : IDisposable
         ConstraintMetrics.Add(values, Network, constraint);
         ConstraintMetrics.AddNorms(values, Network, initial);
         if (constraint.Kind is not (ConstraintKind.Free or ConstraintKind.SoftplusReparam))
-            values["constraint/negatives_per_step"] = (double)optimizer.TakeNegatives() / Math.Max(1, progress.Step - negativesSince);
-        negativesSince = progress.Step;
+            values["constraint/negatives_per_step"] = (double)(progress.Negatives + optimizer.TakeNegatives()) / Math.Max(1, progress.Step - progress.NegativesSince);
+        progress = progress with { Negatives = 0, NegativesSince = progress.Step };
         events.Report(new EpochEvent(epoch, progress.Step, values));
+
+        // Before the last stage the network is unfinished, and no evaluation of it is the best.
+        if (epoch <= spec.Training.Epochs - spec.Model.StageEpochs(spec.Training.Epochs))
+        {
+            progress = progress with { Latest = values };
+            return true;
+        }
 
         // Without a validation split there is no honest choice by test accuracy: best then means the lowest training loss.
         var score = validation?.Accuracy ?? -train.Loss;
@@ -259,12 +275,13 @@ public sealed class Trainer : IDisposable
             Layers = LayerStatistics.Of(Network, constraint, initial),
         };
         if (settings.Folder is { } folder) File.WriteAllText(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
+        if (settings.Folder is { } results) objective.Finish(results);
         events.Report(new FinishedEvent(progress.Step, summary));
     }
 
     private void SaveLast()
     {
-        progress = running.Store(progress);
+        progress = running.Store(progress) with { FewerSteps = optimizer.FewerSteps, Negatives = progress.Negatives + optimizer.TakeNegatives() };
         Save("last", withOptimizer: true);
         lastCheckpoint = settings.Clock.GetTimestamp();
     }
@@ -275,7 +292,7 @@ public sealed class Trainer : IDisposable
         // If we die before the rename, the older checkpoint stands and its points are all in the journal.
         events.Drain();
         var file = Path.Combine(settings.Folder, kind + ".safetensors");
-        Checkpoint.Save(file, spec, settings.Seed, Network, withOptimizer ? optimizer : null, progress, withOptimizer ? average?.State() : null);
+        Checkpoint.Save(file, spec, settings.Seed, Network, withOptimizer ? optimizer : null, progress, withOptimizer ? Further : null);
         using var stream = File.OpenRead(file);
         events.Report(new CheckpointEvent(kind, progress.Step, Path.GetFileName(file), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream))));
     }
@@ -284,6 +301,7 @@ public sealed class Trainer : IDisposable
     {
         running.Dispose();
         average?.Dispose();
+        objective.Dispose();
         foreach (var tensor in initial.Values) tensor.Dispose();
         optimizer.Dispose();
         Network.Dispose();

@@ -23,6 +23,9 @@ public sealed class TrainingData : IDisposable
     public Split Test { get; }
     public CorruptedLabels Labels { get; }
 
+    /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU; only where the model's results show images, else null.</summary>
+    public Tensor? Pixels { get; private init; }
+
     /// <param name="cache">Folder in which whitening matrices are kept.</param>
     /// <param name="keep">Folder of the run, which gets the whitening matrix beside the checkpoints; null for none.</param>
     public static TrainingData Prepare(Spec spec, ImageSet set, ulong seed, Device device, string cache, string? keep, Action<string> say)
@@ -56,7 +59,10 @@ public sealed class TrainingData : IDisposable
             trained,
             validationImages is null ? null : Made(validationImages, labels.index_select(0, validationIndex!)),
             Made(testImages, testLabels),
-            corrupted);
+            corrupted)
+        {
+            Pixels = spec.Model.ShowsImages ? trainImages.DetachFromDisposeScope() : null,
+        };
     }
 
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
@@ -160,5 +166,6 @@ public sealed class TrainingData : IDisposable
         Train.Dispose();
         Validation?.Dispose();
         Test.Dispose();
+        Pixels?.Dispose();
     }
 }

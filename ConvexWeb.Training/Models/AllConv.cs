@@ -36,20 +36,26 @@ public sealed record AllConvOptions : ModelOptions
     public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
     {
         var plan = new Plan(ImageShape(data), convexity);
-        var activation = Resolve(Activation, convexity);
-        var x = plan.Dropout("drop0", plan.Input, InputDropout);
+        Write(plan, "", data.Classes);
+        return plan;
+    }
+
+    /// <summary>From another plan's images to [K]; names begin with <paramref name="prefix"/>.</summary>
+    internal Value Write(Plan plan, string prefix, int classes)
+    {
+        var activation = Resolve(Activation, plan.Convexity);
+        var x = plan.Dropout($"{prefix}drop0", plan.Input, InputDropout);
         (long Channels, long Kernel, long Stride)[] layers = [(96, 3, 1), (96, 3, 1), (96, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1)];
         for (var i = 1; i <= layers.Length; i++)
         {
             var (channels, kernel, stride) = layers[i - 1];
-            x = plan.Conv2d($"conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, kernel / 2);
-            if (BatchNorm) x = plan.BatchNorm($"bn{i}", x);
-            x = plan.Activation($"act{i}", x, activation);
-            if (stride == 2) x = plan.Dropout($"drop{i}", x, Dropout);
+            x = plan.Conv2d($"{prefix}conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, kernel / 2);
+            if (BatchNorm) x = plan.BatchNorm($"{prefix}bn{i}", x);
+            x = plan.Activation($"{prefix}act{i}", x, activation);
+            if (stride == 2) x = plan.Dropout($"{prefix}drop{i}", x, Dropout);
         }
-        x = plan.Conv2d("class_conv", x, data.Classes, 1);
-        if (ActOnLogits) x = plan.Activation("act_class", x, activation);
-        plan.GlobalMean("mean", x);
-        return plan;
+        x = plan.Conv2d($"{prefix}class_conv", x, classes, 1);
+        if (ActOnLogits) x = plan.Activation($"{prefix}act_class", x, activation);
+        return plan.GlobalMean($"{prefix}mean", x);
     }
 }

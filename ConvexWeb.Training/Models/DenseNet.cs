@@ -25,7 +25,7 @@ public sealed record DenseNetOptions : ModelOptions
 
     internal override string SizeParameter => "variant";
 
-    private sealed record Shape(long Growth, int[] Blocks, bool Bottleneck, bool Stem)
+    internal sealed record Shape(long Growth, int[] Blocks, bool Bottleneck, bool Stem)
     {
         // The paper's first layer has 2k channels with bottlenecks and 16 without.
         public long First => Stem ? 64 : Bottleneck ? 2 * Growth : 16;
@@ -33,35 +33,43 @@ public sealed record DenseNetOptions : ModelOptions
 
     public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
     {
-        var shape = Variant switch
-        {
-            "40_12" => new Shape(12, [12, 12, 12], false, false),
-            "100_12" => new Shape(12, [32, 32, 32], false, false),
-            "121" => new Shape(32, [6, 12, 24, 16], true, true),
-            "bc_40_12" => new Shape(12, [6, 6, 6], true, false),
-            _ => new Shape(12, [16, 16, 16], true, false),
-        };
         var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanIn };
-        var activation = Resolve(Activation, convexity);
-        var x = Begin(plan, shape, activation);
-        for (var b = 1; b <= shape.Blocks.Length; b++)
-        {
-            for (var l = 1; l <= shape.Blocks[b - 1]; l++)
-                x = plan.Concat($"features.denseblock{b}.concat{l}", [x, Layer(plan, $"features.denseblock{b}.denselayer{l}", x, shape, activation)]);
-            if (b < shape.Blocks.Length) x = Transition(plan, $"features.transition{b}", x, shape.Bottleneck, activation);
-        }
-        // torchvision's name, whatever the number of blocks.
-        x = plan.BatchNorm("features.norm5", x);
-        x = plan.GlobalMean("mean", plan.Activation("act", x, activation));
-        plan.Linear("classifier", x, data.Classes);
+        Write(plan, "", data.Classes);
         return plan;
     }
 
-    private static Value Begin(Plan plan, Shape shape, string activation)
+    /// <summary>From another plan's images to [K]; names begin with <paramref name="prefix"/>.</summary>
+    internal Value Write(Plan plan, string prefix, int classes, Shape? shape = null)
     {
-        if (!shape.Stem) return plan.Conv2d("features.conv0", plan.Input, shape.First, 3, padding: 1, bias: false);
-        var x = plan.Conv2d("features.conv0", plan.Input, shape.First, 7, 2, 3, bias: false);
-        return plan.MaxPool("features.pool0", plan.Activation("features.relu0", plan.BatchNorm("features.norm0", x), activation), 3, 2, 1);
+        shape ??= Sizes();
+        var activation = Resolve(Activation, plan.Convexity);
+        var x = Begin(plan, prefix, shape, activation);
+        for (var b = 1; b <= shape.Blocks.Length; b++)
+        {
+            for (var l = 1; l <= shape.Blocks[b - 1]; l++)
+                x = plan.Concat($"{prefix}features.denseblock{b}.concat{l}", [x, Layer(plan, $"{prefix}features.denseblock{b}.denselayer{l}", x, shape, activation)]);
+            if (b < shape.Blocks.Length) x = Transition(plan, $"{prefix}features.transition{b}", x, shape.Bottleneck, activation);
+        }
+        // torchvision's name, whatever the number of blocks.
+        x = plan.BatchNorm($"{prefix}features.norm5", x);
+        x = plan.GlobalMean($"{prefix}mean", plan.Activation($"{prefix}act", x, activation));
+        return plan.Linear($"{prefix}classifier", x, classes);
+    }
+
+    private Shape Sizes() => Variant switch
+    {
+        "40_12" => new Shape(12, [12, 12, 12], false, false),
+        "100_12" => new Shape(12, [32, 32, 32], false, false),
+        "121" => new Shape(32, [6, 12, 24, 16], true, true),
+        "bc_40_12" => new Shape(12, [6, 6, 6], true, false),
+        _ => new Shape(12, [16, 16, 16], true, false),
+    };
+
+    private static Value Begin(Plan plan, string prefix, Shape shape, string activation)
+    {
+        if (!shape.Stem) return plan.Conv2d($"{prefix}features.conv0", plan.Input, shape.First, 3, padding: 1, bias: false);
+        var x = plan.Conv2d($"{prefix}features.conv0", plan.Input, shape.First, 7, 2, 3, bias: false);
+        return plan.MaxPool($"{prefix}features.pool0", plan.Activation($"{prefix}features.relu0", plan.BatchNorm($"{prefix}features.norm0", x), activation), 3, 2, 1);
     }
 
     private Value Layer(Plan plan, string name, Value x, Shape shape, string activation)

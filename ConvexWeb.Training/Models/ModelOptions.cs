@@ -15,6 +15,15 @@ public abstract record ModelOptions : ChoiceOptions
     /// <summary>The parameter that is easiest to lower where a network is too large.</summary>
     internal virtual string SizeParameter => "name";
 
+    /// <summary>Whether a run's results show training images, so that they are kept as they were read.</summary>
+    internal virtual bool ShowsImages => false;
+
+    /// <summary>Stages that a run's epochs are shared out to evenly; each has the schedule of the learning rate for itself.</summary>
+    internal virtual int TrainingStages => 1;
+
+    /// <summary>Epochs of one stage of a run of so many.</summary>
+    internal int StageEpochs(int epochs) => Math.Max(1, epochs / TrainingStages);
+
     /// <summary>Shape of one image of a data set.</summary>
     protected static IReadOnlyList<long> ImageShape(DatasetInfo data) => [data.Channels, data.Height, data.Width];
 

@@ -81,6 +81,11 @@ internal static unsafe partial class NativeMethods
     public static partial int cw_fused_adam(
         StepItem* items, int count, long step, double lr, double beta1, double beta2, double adamEps, double weightDecay, int decoupled, double eps, long* negatives);
 
+    [LibraryImport(Library)]
+    public static partial int cw_batch_norm_act(nint x, nint gamma, nint beta, nint runningMean, nint runningVar, double momentum, double eps, long activation, out nint result);
+
+    [LibraryImport(Library)] public static partial int cw_cycle_shift(nint x, int alongRow, out nint result);
+
     [LibraryImport(Library)] public static partial int cw_gather_normalize(nint images, nint index, nint scale, nint shift, nint output);
 }
 

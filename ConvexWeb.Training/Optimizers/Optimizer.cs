@@ -32,19 +32,30 @@ public sealed class Optimizer(nn.Module network, StepRule rule, Constraint const
     /// <summary>Steps taken since the start of the run.</summary>
     public long Steps { get; private set; }
 
-    /// <summary>One step with the gradients that backward left; they are dropped afterwards.</summary>
+    /// <summary>Steps of the parameters that have taken fewer than <see cref="Steps"/>; null where there are none.</summary>
+    public IReadOnlyDictionary<string, long>? FewerSteps
+        => slots.Where(s => s.Steps != Steps).ToDictionary(s => s.Name, s => s.Steps) is { Count: > 0 } fewer ? fewer : null;
+
+    /// <summary>One step with the gradients that backward left; they are dropped afterwards. A parameter without a gradient stays as it is, weight decay included.</summary>
     public void Step(double lr)
     {
         Steps++;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var live = slots.Where(s => s.Parameter.grad is not null).ToList();
-        if (fused && FusedStep.TryApply(rule, live, Steps, lr, constraint.Eps, out var found)) negatives += found;
-        else PlainStep.Apply(rule, live, Steps, lr, constraint.Eps, negativesOnDevice);
-        foreach (var slot in live)
+        // Parts that do not train yet obey the constraint from the first step on as well.
+        if (Steps == 1)
+            foreach (var slot in slots.Where(s => s.Parameter.grad is null)) Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
+        // One group, but for parts that began later: Adam corrects its moments by the steps that a parameter itself has taken.
+        foreach (var group in slots.Where(s => s.Parameter.grad is not null).GroupBy(s => s.Steps + 1).ToList())
         {
-            slot.Started = true;
-            slot.Parameter.grad = null;
+            var live = group.ToList();
+            if (fused && FusedStep.TryApply(rule, live, group.Key, lr, constraint.Eps, out var found)) negatives += found;
+            else PlainStep.Apply(rule, live, group.Key, lr, constraint.Eps, negativesOnDevice);
+            foreach (var slot in live)
+            {
+                slot.Steps = group.Key;
+                slot.Parameter.grad = null;
+            }
         }
     }
 
@@ -53,10 +64,10 @@ public sealed class Optimizer(nn.Module network, StepRule rule, Constraint const
         => slots.SelectMany(s => s.State.Select((tensor, i) => ($"optimizer/{rule.State[i]}/{s.Name}", tensor)));
 
     /// <summary>Goes on after a checkpoint whose state tensors were copied into <see cref="State"/>.</summary>
-    public void ResumeAt(long steps)
+    public void ResumeAt(long steps, IReadOnlyDictionary<string, long>? fewer = null)
     {
         Steps = steps;
-        foreach (var slot in slots) slot.Started = steps > 0;
+        foreach (var slot in slots) slot.Steps = fewer?.TryGetValue(slot.Name, out var own) == true ? own : steps;
     }
 
     public void Dispose()

@@ -46,6 +46,8 @@ public static class Catalogue
         Entry.Of<EfficientNetOptions>("efficientnet_b0", "EfficientNet-B0", "Tan and Le 2019; seed 000 s6 (S7a)", "Inverted residual blocks; convex without squeeze and excitation. No published number."),
         Entry.Of<ConvexHeadOptions>("convex_head", "Convex head on a CNN", "seed 000 s6 (S7b)", "A free convolutional network with an IOC-MLP on its features: convex in the features, not in the pixels. No published number."),
         Entry.Of<FicnnOptions>("ficnn", "FICNN", "Amos et al. 2017; IOC paper T4 (S7c)", "Every layer sees the input again; convex with the constraint clip."),
+        Entry.Of<EnsembleEmOptions>("ensemble_em", "Mixture of convex experts", "IOC paper s3.3, s4.1 (S7d)", "Binary IOC-MLPs with one output each and a gate, trained by expectation-maximisation. For two classes: CIFAR-10's animals against the rest."),
+        Entry.Of<EnsembleBoostOptions>("ensemble_boost", "Boosted convex experts", "IOC paper s4, T6 (S7d)", "Experts trained one after another on re-weighted images, then a gate that chooses between them."),
     ]);
 
     public static Section Constraints { get; } = new("convexity", "constraints", "Input convexity", "Whether the logits are kept convex functions of the input.",

@@ -35,21 +35,25 @@ internal static class SpecRules
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })
             yield return new("optimizer.nesterov", "optimizer.nesterov needs optimizer.momentum above 0.");
 
+        // Each stage of a model that trains in stages runs through the schedule.
+        var epochs = spec.Model.StageEpochs(spec.Training.Epochs);
+        var last = spec.Model.TrainingStages == 1 ? "the last epoch" : "the last epoch of each stage";
         switch (spec.Schedule)
         {
             case MultiStepScheduleOptions steps when steps.Milestones.Zip(steps.Milestones.Skip(1)).Any(pair => pair.First >= pair.Second):
                 yield return new("schedule.milestones", "schedule.milestones must increase from each epoch to the next.");
                 break;
-            case MultiStepScheduleOptions steps when steps.Milestones[^1] >= spec.Training.Epochs:
-                yield return new("schedule.milestones", $"schedule.milestones must all come before the last epoch, {spec.Training.Epochs}; got {steps.Milestones[^1]}.");
+            case MultiStepScheduleOptions steps when steps.Milestones[^1] >= epochs:
+                yield return new("schedule.milestones", $"schedule.milestones must all come before {last}, {epochs}; got {steps.Milestones[^1]}.");
                 break;
-            case CosineScheduleOptions cosine when cosine.WarmupEpochs >= spec.Training.Epochs:
-                yield return new("schedule.warmup_epochs", $"schedule.warmup_epochs must be less than training.epochs, {spec.Training.Epochs}; got {cosine.WarmupEpochs}.");
+            case CosineScheduleOptions cosine when cosine.WarmupEpochs >= epochs:
+                yield return new("schedule.warmup_epochs", $"schedule.warmup_epochs must be less than {(spec.Model.TrainingStages == 1 ? "training.epochs" : "the epochs of a stage")}, {epochs}; got {cosine.WarmupEpochs}.");
                 break;
         }
 
         foreach (var problem in Whitened(spec, size)) yield return problem;
         foreach (var problem in Augmentation(spec)) yield return problem;
+        foreach (var problem in EnsembleRules.Check(spec)) yield return problem;
         foreach (var problem in Size(spec)) yield return problem;
     }
 

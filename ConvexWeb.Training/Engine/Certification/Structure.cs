@@ -30,7 +30,7 @@ internal static class Structure
             var (standing, because) = ConvexityRules.Judge(step.Operation, inputs, least is null or >= 0);
             standings[i + 1] = standing;
             // A free network before features is not part of the proof; all that follows is.
-            var ends = because is not null && inputs.Max() != Standing.Unknown && step.Operation is not FeaturesOperation;
+            var ends = because is not null && (inputs.Max() != Standing.Unknown || step.Operation is EnsembleOperation) && step.Operation is not FeaturesOperation;
             if (ends) broken.Add(step.Operation.Name);
             root.Put(step.Operation.Name, new(Last(step.Operation.Name), step.Operation.Kind, Word(standing), because ?? Reason(inputs.Max(), standing, least), ends, []));
         }

@@ -20,6 +20,8 @@ public static class ConvexityRules
             LayerNormOperation => Broken("it divides by a deviation that depends on the input"),
             GateOperation => Broken("it multiplies two values that both depend on the input"),
             SoftmaxMixOperation => Broken("its softmax shares depend on the input and multiply values that do, too"),
+            MixtureOperation { Gate: null } => Broken("log-probabilities are not convex: only the expert's logit can be"),
+            EnsembleOperation => Broken("a gate that depends on the input chooses between the experts or weighs them: each expert by itself can be convex, the whole is not"),
             ActivationOperation { Function: "identity" } => (worst, null),
             ActivationOperation a when ConvexFunctions.Contains(a.Function) => (Worst(worst, Standing.Convex), null),
             ActivationOperation a => Broken($"{a.Function} is not convex and non-decreasing"),

@@ -9,13 +9,15 @@ internal static class Execution
     /// <param name="x">The operation's inputs.</param>
     /// <param name="w">Its trained tensors, in the plan's order.</param>
     /// <param name="buffers">Running mean, variance and count of a BatchNorm.</param>
-    public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training) => operation switch
+    /// <param name="inPlace">Whether an activation may write over its input, which nobody else reads.</param>
+    public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training, bool inPlace = false) => operation switch
     {
+        Conv2dOperation { Padding: 0, Groups: 1 } c when c.Kernel == c.Stride && c.Kernel > 1 => Patches(c, x[0], w),
         Conv2dOperation c => F.conv2d(x[0], w[0], w.Length > 1 ? w[1] : null, [c.Stride, c.Stride], [c.Padding, c.Padding], groups: c.Groups),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
-        ActivationOperation a => Activation(x[0], a.Function),
+        ActivationOperation a => Activation(x[0], a.Function, inPlace),
         DropoutOperation d => F.dropout(x[0], d.P, training),
         DropPathOperation d => training ? DropPath(x[0], d.P) : x[0],
         MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
@@ -31,10 +33,21 @@ internal static class Execution
         SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
         MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
         ScaleOperation => x[0] * w[0].view(-1, 1, 1),
-        CycleShiftOperation s => CycleShift(x[0], s.AlongRow ? 3 : 2),
+        CycleShiftOperation s => FusedLayers.CycleShift(x[0], s.AlongRow) ?? CycleShift(x[0], s.AlongRow ? 3 : 2),
         FeaturesOperation => x[0],
+        MixtureOperation m => Mixtures.LogProbabilities(Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
+        SelectionOperation s => Mixtures.Selected(x[0], Experts(s, x)),
         _ => throw new NotSupportedException(operation.GetType().Name),
     };
+
+    // Patches that do not overlap are rows of a matrix: one product instead of a convolution with few channels. The result has its channels last in memory.
+    private static Tensor Patches(Conv2dOperation c, Tensor x, Tensor[] w)
+    {
+        var (batch, height, width) = (x.shape[0], x.shape[2] / c.Kernel, x.shape[3] / c.Kernel);
+        if (x.shape[2] % c.Kernel != 0 || x.shape[3] % c.Kernel != 0) x = x.narrow(2, 0, height * c.Kernel).narrow(3, 0, width * c.Kernel);
+        var rows = x.reshape(batch, c.In, height, c.Kernel, width, c.Kernel).permute(0, 2, 4, 1, 3, 5).reshape(batch, height, width, c.In * c.Kernel * c.Kernel);
+        return F.linear(rows, w[0].flatten(1), w.Length > 1 ? w[1] : null).permute(0, 3, 1, 2);
+    }
 
     // [B, …, in] as it stands; [B, in, H, W] through a view with the channels last, which costs nothing where they lie so in memory.
     private static Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
@@ -42,24 +55,35 @@ internal static class Execution
 
     private static Tensor BatchNorm(BatchNormOperation operation, Tensor x, Tensor[] w, Tensor[] buffers, bool training)
     {
-        if (training)
-        {
-            using var quiet = no_grad();
-            buffers[2].add_(1);
-        }
+        if (training) Count(buffers);
         // Tokens [B, S, C]: every token of the batch is one sample of its channels.
         var flat = x.ndim == 3 ? x.reshape(-1, x.shape[2]) : x;
         var y = F.batch_norm(flat, buffers[0], buffers[1], w[0], w[1], training, operation.Momentum, operation.Eps);
         return x.ndim == 3 ? y.view(x.shape) : y;
     }
 
+    // Batches seen, as PyTorch counts them.
+    private static void Count(Tensor[] buffers)
+    {
+        using var quiet = no_grad();
+        buffers[2].add_(1);
+    }
+
+    /// <summary>A BatchNorm and the activation behind it while training, in one pass where there is one; null otherwise.</summary>
+    public static Tensor? NormAndActivation(BatchNormOperation norm, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers)
+    {
+        if (FusedLayers.BatchNormActivation(norm, activation.Function, x, w, buffers) is not { } y) return null;
+        Count(buffers);
+        return y;
+    }
+
     private static Tensor LayerNorm(Tensor x, Tensor[] w, double eps)
         => x.ndim == 4 ? F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]], w[0], w[1], eps).permute(0, 3, 1, 2) : F.layer_norm(x, [x.shape[^1]], w[0], w[1], eps);
 
-    private static Tensor Activation(Tensor x, string function) => function switch
+    private static Tensor Activation(Tensor x, string function, bool inPlace) => function switch
     {
-        "relu" => x.relu(),
-        "elu" => x.elu(),
+        "relu" => F.relu(x, inPlace),
+        "elu" => F.elu(x, 1, inPlace),
         "leaky_relu" => x.leaky_relu(0.01),
         "softplus" => F.softplus(x),
         "identity" => x,
@@ -85,10 +109,13 @@ internal static class Execution
         return Sum([.. branches.Select((branch, k) => branch * shares.select(2, k).unsqueeze(-1).unsqueeze(-1))]);
     }
 
+    // [B, E, …]
+    private static Tensor Experts(EnsembleOperation operation, Tensor[] x) => stack(x[^operation.Experts.Count..], 1);
+
     private static Tensor Sum(Tensor[] terms) => terms.Aggregate((a, b) => a + b);
 
     // Three channels take turns: from their own place, from the next, from the one before; zeros come in at the border.
-    private static Tensor CycleShift(Tensor x, long dim)
+    internal static Tensor CycleShift(Tensor x, long dim)
     {
         var (channels, size) = (x.shape[1], x.shape[dim]);
         var border = zeros_like(x.narrow(dim, 0, 1));

@@ -133,6 +133,21 @@ public sealed record CycleShiftOperation(string Name, int Input, bool AlongRow) 
     public override string Kind => AlongRow ? "Shift along row" : "Shift along column";
 }
 
+/// <summary>The last operation of an ensemble: what its experts say, by what its gate prefers. The gate's logits [E] come first; a lone expert has none.</summary>
+public abstract record EnsembleOperation(string Name, int? Gate, IReadOnlyList<int> Experts) : Operation(Name, Gate is { } gate ? [gate, .. Experts] : Experts);
+
+/// <summary>Experts' logits of class 1, [1] each → log-probabilities [2] of the mixture Σ g_e(x)·p_e(y | x): its cross-entropy is its negative log-likelihood.</summary>
+public sealed record MixtureOperation(string Name, int? Gate, IReadOnlyList<int> Experts) : EnsembleOperation(Name, Gate, Experts)
+{
+    public override string Kind => "Mixture";
+}
+
+/// <summary>Experts' logits [K] each → the logits of the one expert that the gate prefers.</summary>
+public sealed record SelectionOperation(string Name, int? Gate, IReadOnlyList<int> Experts) : EnsembleOperation(Name, Gate, Experts)
+{
+    public override string Kind => "Selection";
+}
+
 /// <summary>Where a certificate starts anew: what comes in are features, not pixels.</summary>
 public sealed record FeaturesOperation(string Name, int Input) : Operation(Name, [Input])
 {

@@ -57,6 +57,9 @@ public sealed class Plan
     /// <summary>The step where features begin, if the certificate is about them and not about pixels.</summary>
     public PlanStep? Features { get; private set; }
 
+    /// <summary>The last operation of an ensemble: where its gate and its experts are. Null for a single network.</summary>
+    public EnsembleOperation? Ensemble => steps[^1].Operation as EnsembleOperation;
+
     /// <summary>What the logits are as functions of the pixels.</summary>
     public Standing InPixels => Features is null || ValueAt(Features.Operation.Inputs[0]).Standing == Standing.Affine ? Output.Standing : Standing.Unknown;
 
@@ -147,6 +150,14 @@ public sealed class Plan
         var covered = Covers(name, true);
         return Add(new ScaleOperation(name, x.Index), x.Shape, [Tensor(name, TensorRole.Coefficient, [x.Channels], covered)], x.Size);
     }
+
+    /// <summary>Experts [1] and a gate [E], or one expert and no gate → log-probabilities of the mixture [2].</summary>
+    public Value Mixture(string name, Value? gate, IReadOnlyList<Value> experts)
+        => Add(new MixtureOperation(name, gate?.Index, [.. experts.Select(e => e.Index)]), [2], [], 0);
+
+    /// <summary>Experts [K] and a gate [E] → the preferred expert's [K].</summary>
+    public Value Selection(string name, Value gate, IReadOnlyList<Value> experts)
+        => Add(new SelectionOperation(name, gate.Index, [.. experts.Select(e => e.Index)]), experts[0].Shape, [], 0);
 
     /// <summary>From here on, weights and certificate are about features: a free network made them, and the first affine layer behind may have any sign.</summary>
     public Value BeginFeatures(string name, Value x)

@@ -10,6 +10,8 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     private readonly Parameter[][] stored;
     private readonly Tensor[][] running;
     private readonly int[][] lastUses;
+    private readonly ActivationOperation?[] fusedWith;
+    private readonly bool[] inPlace;
 
     public PlanNetwork(Plan plan) : base(nameof(PlanNetwork))
     {
@@ -31,7 +33,15 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
             tree.Buffer(norm.Name + ".num_batches_tracked", running[i][2]);
         }
         lastUses = LastUses(plan);
+        var uses = plan.Steps.SelectMany(s => s.Operation.Inputs).CountBy(input => input).ToDictionary();
+        // Whether step i is an activation that alone reads what the step before it gives.
+        bool Follows(int i) => i > 0 && i < plan.Steps.Count && plan.Steps[i].Operation is ActivationOperation a && a.Input == i && uses[i] == 1;
+        inPlace = [.. plan.Steps.Select((_, i) => Follows(i) && GivesItsOwn(plan.Steps[i - 1]))];
+        fusedWith = [.. plan.Steps.Select((step, i) => step.Operation is BatchNormOperation && Follows(i + 1) ? (ActivationOperation)plan.Steps[i + 1].Operation : null)];
     }
+
+    /// <summary>False runs plain operators only, the reference of the fused layers.</summary>
+    internal bool Fused { get; set; } = true;
 
     public Plan Plan { get; }
 
@@ -52,26 +62,62 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     private int FeaturesAt
         => Plan.Features is { } features ? Plan.Steps.ToList().IndexOf(features) : throw new InvalidOperationException("This network has no features of its own: it starts from pixels.");
 
+    /// <summary>Inner values by their places in the plan, from one pass over the steps that they need and no others.</summary>
+    /// <param name="training">The mode of these steps, whatever the network's own: a part that is frozen runs in eval mode and keeps its running statistics.</param>
+    internal Tensor[] ValuesAt(Tensor input, IReadOnlyList<int> places, bool training)
+    {
+        var needed = new bool[Plan.Steps.Count + 1];
+        foreach (var place in places) needed[place] = true;
+        for (var i = Plan.Steps.Count; i > 0; i--)
+        {
+            if (!needed[i]) continue;
+            foreach (var before in Plan.Steps[i - 1].Operation.Inputs) needed[before] = true;
+        }
+        return Run(input, 0, places.Max(), places, needed, training);
+    }
+
     private Tensor Run(Tensor input, int first, int? until = null)
     {
         var end = until ?? Plan.Steps.Count;
+        return Run(input, first, end, [end], null, training)[0];
+    }
+
+    private Tensor[] Run(Tensor input, int first, int end, IReadOnlyList<int> wanted, bool[]? needed, bool training)
+    {
         var values = new Tensor?[end + 1];
         values[first] = input;
         var release = !is_grad_enabled();
         for (var i = first; i < end; i++)
         {
+            if (needed is not null && !needed[i + 1]) continue;
             var step = Plan.Steps[i];
-            values[i + 1] = Execution.Run(step.Operation, [.. step.Operation.Inputs.Select(n => values[n]!)], Weights(i), running[i], training);
+            if (Fused && training && i + 1 < end && fusedWith[i] is { } activation
+                && Execution.NormAndActivation((BatchNormOperation)step.Operation, activation, values[step.Operation.Inputs[0]]!, Weights(i), running[i]) is { } both)
+            {
+                values[++i + 1] = both;
+                continue;
+            }
+            values[i + 1] = Execution.Run(step.Operation, [.. step.Operation.Inputs.Select(n => values[n]!)], Weights(i), running[i], training, Fused && inPlace[i]);
             if (!release) continue;
             // Without a graph nothing else holds on to inner values: a wide network's evaluation would keep all of them to the end.
             foreach (var spent in lastUses[i])
             {
-                if (spent > first && spent < end && !ReferenceEquals(values[spent], values[i + 1])) values[spent]!.Dispose();
+                if (wanted.Contains(spent)) continue;
+                if (spent > first && !ReferenceEquals(values[spent], values[i + 1])) values[spent]!.Dispose();
                 values[spent] = null;
             }
         }
-        return values[end]!;
+        return [.. wanted.Select(place => values[place]!)];
     }
+
+    // A convolution, a product and a sum do not need their result for their gradients. Where it is a view, writing over it would cost more than it saves.
+    private static bool GivesItsOwn(PlanStep step) => step.Operation switch
+    {
+        Conv2dOperation c => c.Kernel != c.Stride || c.Padding > 0 || c.Kernel == 1,
+        LinearOperation => step.Output.Shape.Count < 3,
+        BatchNormOperation or AddOperation => true,
+        _ => false,
+    };
 
     // What is stored is the weight, unless it is reparametrised: then softplus of it is.
     private Tensor[] Weights(int step)

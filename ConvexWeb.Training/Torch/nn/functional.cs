@@ -21,8 +21,8 @@ public static partial class torch
 
             public static Tensor gelu(Tensor x) => Dispatch.Tensor("aten::gelu", x, "none");
             public static Tensor silu(Tensor x, bool inplace = false) => Dispatch.Tensor("aten::silu", x);
-            public static Tensor relu(Tensor x, bool inplace = false) => x.relu();
-            public static Tensor elu(Tensor x, double alpha, bool inplace = false) => x.elu(alpha);
+            public static Tensor relu(Tensor x, bool inplace = false) => inplace ? Dispatch.InPlace("aten::relu_", x) : x.relu();
+            public static Tensor elu(Tensor x, double alpha, bool inplace = false) => inplace ? Dispatch.InPlace("aten::elu_", x, alpha) : x.elu(alpha);
             public static Tensor leaky_relu(Tensor input, double negative_slope = 0.01, bool inplace = false) => input.leaky_relu(negative_slope);
             public static Tensor softplus(Tensor x, double beta = 1, double threshold = 20) => Dispatch.Tensor("aten::softplus", x, beta, threshold);
             public static Tensor dropout(Tensor input, double p = 0.5, bool training = true, bool inplace = false) => Dispatch.Tensor("aten::dropout", input, p, training);

@@ -1,0 +1,69 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Models;
+
+/// <summary>
+/// Boosted convex experts with a gate. Source: IOC paper s3.3, s4 and T6 (science.md S7d): three experts, each trained on images weighted by the errors of
+/// the one before, then frozen, then a gate that learns which of them to trust. The weights follow SAMME (multi-class AdaBoost; the paper only cites Friedman et al. 2000).
+/// [B, C, H, W] → experts E × [B, K], gate [B, E] → the logits of the expert with the largest share: [B, K].
+/// The epochs of the run are shared out evenly: one stage for each expert, one for the gate.
+/// </summary>
+public sealed record EnsembleBoostOptions : ModelOptions
+{
+    [Parameter("What each expert is: the MLP, AllConv or DenseNet of its own entry.", Allowed = ["mlp", "allconv", "densenet"])]
+    public string Expert { get; init; } = "mlp";
+
+    [Parameter("Experts; the paper has 3. training.epochs must be a multiple of one more: each expert and the gate get an equal share.", Min = 2, Max = 10)]
+    public int Experts { get; init; } = 3;
+
+    [Parameter("mlp: one hidden layer; allconv: four convolutions; densenet: two blocks.", Allowed = ["mlp", "allconv", "densenet"])]
+    public string Gate { get; init; } = "mlp";
+
+    [Parameter("Hidden units of an mlp gate, channels of the first convolution of an allconv gate; empty: 100 or 32. The paper gives no number.", Min = 1, Max = 8192)]
+    public int? GateWidth { get; init; }
+
+    [Parameter("mlp experts: units of each hidden layer.", Min = 1, Max = 16_384)]
+    public int Width { get; init; } = 800;
+
+    [Parameter("mlp experts: hidden layers.", Min = 1, Max = 16)]
+    public int Depth { get; init; } = 3;
+
+    [Parameter("allconv experts: width of all layers, in percent of the source's.", Min = 5, Max = 400)]
+    public int WidthPercent { get; init; } = 100;
+
+    [Parameter("densenet experts: which DenseNet.", Allowed = ["bc_100_12", "40_12", "100_12", "bc_40_12"])]
+    public string Variant { get; init; } = "bc_100_12";
+
+    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
+    public string Activation { get; init; } = "auto";
+
+    [Parameter("Share dropped inside the experts while they train; empty: as the entry of their kind (0, for allconv 0.5 and 0.2 of the input).", Min = 0, Max = 0.95)]
+    public double? Dropout { get; init; }
+
+    internal override int TrainingStages => Experts + 1;
+
+    internal override string SizeParameter => Expert switch { "allconv" => "width_percent", "densenet" => "variant", _ => "width" };
+
+    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    {
+        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Expert == "densenet" ? Initialisation.HeFanIn : Initialisation.PyTorch };
+        var experts = Enumerable.Range(1, Experts).Select(e => Written(plan, $"experts.{e}.", data.Classes)).ToList();
+        plan.Selection("selection", EnsembleGate.Write(plan, Gate, Experts, GateWidth ?? (Gate == "mlp" ? 100 : 32)), experts);
+        return plan;
+    }
+
+    private Value Written(Plan plan, string prefix, int classes)
+    {
+        var allConv = new AllConvOptions { Activation = Activation, WidthPercent = WidthPercent };
+        return Expert switch
+        {
+            "allconv" => (Dropout is { } p ? allConv with { Dropout = p, InputDropout = Math.Min(p, allConv.InputDropout) } : allConv).Write(plan, prefix, classes),
+            "densenet" => new DenseNetOptions { Activation = Activation, Variant = Variant, Dropout = Dropout ?? 0 }.Write(plan, prefix, classes),
+            _ => new MlpOptions { Activation = Activation, Width = Width, Depth = Depth, Dropout = Dropout ?? 0 }
+                .Behind(plan, plan.Flatten(prefix + "flatten", plan.Input), prefix, classes).Output,
+        };
+    }
+}

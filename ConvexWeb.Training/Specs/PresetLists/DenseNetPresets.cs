@@ -1,0 +1,77 @@
+using ConvexWeb.Training.Augmentations;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Schedules;
+
+namespace ConvexWeb.Training.Specs.PresetLists;
+
+/// <summary>DenseNet and IOC-DenseNet (science.md S4): tables 2 and 5 of the IOC paper, table 2 of the DenseNet paper, ImageNet of seed 000 5.4.</summary>
+internal static class DenseNetPresets
+{
+    private const string IocTables = "DenseNet (IOC paper)";
+    private const string DenseNetTables = "DenseNet (DenseNet paper, T2)";
+    private const string ImageNetTables = "DenseNet-121 (ImageNet)";
+
+    public static IEnumerable<Preset> All { get; } =
+    [
+        .. Twins("cifar10", "CIFAR-10", "T2, App. T1", new Cifar10Options()),
+        .. Twins("cifar100", "CIFAR-100", "T2", new Cifar100Options()),
+        .. Twins("cifair10", "ciFAIR-10", "T5", new Cifair10Options()),
+        .. new[] { "40_12", "100_12", "bc_100_12" }.SelectMany(Published),
+        .. ImageNet(),
+    ];
+
+    // S4.5: Nesterov 0.9, decay 1e-4, batch 64, a tenth of the rate at half and three quarters; dropout 0.2 where nothing is augmented.
+    private static Spec Recipe(DataOptions data, string variant, bool augmented, int epochs = 300) => new()
+    {
+        Model = new DenseNetOptions { Variant = variant, Dropout = augmented ? 0 : 0.2 },
+        Data = data,
+        Augmentation = augmented ? new AugmentationOptions { Flip = true, PadCrop = 4 } : new AugmentationOptions(),
+        Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 },
+        Schedule = new MultiStepScheduleOptions { Milestones = [epochs / 2, epochs * 3 / 4] },
+        Training = new TrainingOptions { Epochs = epochs, BatchSize = 64 },
+    };
+
+    // The IOC paper gives no depth: BC-100-12 without augmentation comes closest to its number for the base.
+    private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data)
+    {
+        var spec = Recipe(data with { Preprocessing = "standardize" }, "bc_100_12", augmented: false);
+        yield return new($"densenet-{key}", $"DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, NN", "DenseNet-BC-100-12; the paper does not name the depth.", spec, NeedsGpu: true);
+        yield return new($"ioc-densenet-{key}", $"IOC-DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, IOC-NN", "The convex DenseNet-BC-100-12.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+    }
+
+    private static IEnumerable<Preset> Published(string variant)
+    {
+        var (key, name) = (variant.Replace('_', '-'), $"DenseNet-{variant.Replace("bc_", "BC-").Replace('_', '-')}");
+        foreach (var plus in new[] { false, true })
+        {
+            foreach (var (set, title, data) in new (string, string, DataOptions)[] { ("cifar10", "C10", new Cifar10Options()), ("cifar100", "C100", new Cifar100Options()) })
+                yield return new($"densenet-{key}-{set}{(plus ? "-plus" : "")}", $"{name}, {title}{(plus ? "+" : "")}", DenseNetTables, $"DenseNet paper T2, {name}, {title}{(plus ? "+" : "")}",
+                    plus ? "With flips and shifts." : "Without augmentation, with dropout.", Recipe(data with { Preprocessing = "standardize" }, variant, plus), NeedsGpu: true);
+        }
+        // SVHN: /255, no augmentation, 6,000 images for validation, 40 epochs.
+        yield return new($"densenet-{key}-svhn", $"{name}, SVHN", DenseNetTables, $"DenseNet paper T2, {name}, SVHN", "Pixels divided by 255, 6,000 validation images; without the extra images of the source.",
+            Recipe(new SvhnOptions { Preprocessing = "none", Validation = 6000.0 / 73_257 }, variant, augmented: false, epochs: 40), NeedsGpu: true);
+    }
+
+    private static IEnumerable<Preset> ImageNet()
+    {
+        var spec = new Spec
+        {
+            Model = new DenseNetOptions { Variant = "121" },
+            Data = new ImageNetOptions { ImageSize = 224, Preprocessing = "standardize" },
+            Augmentation = new AugmentationOptions { Flip = true },
+            Optimizer = new SgdOptions { Lr = 0.1, WeightDecay = 1e-4 },
+            Training = new TrainingOptions { Epochs = 30, BatchSize = 256 },
+        };
+        const string Memory = " The whole split lies in memory as uint8: 193 GB at 224 pixels; lower data.image_size where that is not there.";
+        yield return new("densenet-121-imagenet-paper", "DenseNet-121, ImageNet, 90 epochs", ImageNetTables, "DenseNet paper T3 (single crop, 25.02 % error)", "Flips and centre crops only." + Memory,
+            spec with { Schedule = new MultiStepScheduleOptions { Milestones = [30, 60] }, Training = spec.Training with { Epochs = 90 } }, NeedsGpu: true);
+        yield return new("densenet-121-imagenet", "DenseNet-121, ImageNet", ImageNetTables, "seed 000 5.4, base", "Flips and centre crops only." + Memory,
+            spec with { Schedule = new MultiStepScheduleOptions { Milestones = [15, 22] } }, NeedsGpu: true);
+        yield return new("ioc-densenet-121-imagenet", "IOC-DenseNet-121, ImageNet", ImageNetTables, "seed 000 5.4, IOC", "The rate falls on a plateau of the training loss." + Memory,
+            spec with { Convexity = new ExpEpsOptions(), Schedule = new PlateauScheduleOptions() }, NeedsGpu: true);
+    }
+}

@@ -1,0 +1,91 @@
+using ConvexWeb.Training.Augmentations;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Schedules;
+
+namespace ConvexWeb.Training.Specs.PresetLists;
+
+/// <summary>
+/// Ensembles of convex experts (science.md S7d): the two-class task of the IOC paper's s4.1 and its table 6. The paper gives no recipes for its gates and names
+/// no sizes; an expert's recipe is that of the network it is (S2, S3, S4).
+/// </summary>
+internal static class EnsemblePresets
+{
+    private const string Mixtures = "Mixture of convex experts (IOC paper, s4.1)";
+    private const string Boosting = "Boosted convex experts (IOC paper, T6)";
+    private const int Stages = 4;
+
+    public static IEnumerable<Preset> All { get; } = [.. new[] { 1, 3, 5 }.SelectMany(Em), .. Boosts().SelectMany(b => new[] { b, Small(b) })];
+
+    private static IEnumerable<Preset> Em(int experts)
+    {
+        var spec = new Spec
+        {
+            Model = new EnsembleEmOptions { Experts = experts },
+            Convexity = new ExpEpsOptions(),
+            Data = new Cifar10Options { Task = "animal", Validation = 0.1 },
+            // Experts and gate train in turn: a single expert has every epoch for itself.
+            Training = new TrainingOptions { Epochs = experts == 1 ? 100 : 200, BatchSize = 64 },
+        };
+        var title = experts == 1 ? "One binary convex network" : $"Mixture of {experts} binary convex networks";
+        var preset = new Preset($"em-animal-{experts}", $"{title}, CIFAR-10 animals", Mixtures, $"IOC paper s4.1, {experts} expert{(experts == 1 ? "" : "s")} (plotted, no printed number)",
+            "Animal or not: with one output, a convex network's region of one class is a convex set; a mixture joins several.", spec, NeedsGpu: experts > 1);
+        yield return preset;
+        yield return Small(preset);
+    }
+
+    private static IEnumerable<Preset> Boosts()
+    {
+        var model = new EnsembleBoostOptions { Experts = Stages - 1 };
+        Preset One(string kind, string name, string figures, Spec spec)
+            => new($"boost-{kind}-cifar10", $"Three boosted {name}s with a gate, CIFAR-10", Boosting, $"IOC paper T6, {name}",
+                $"Published single, gate and oracle: {figures}. {spec.Training.Epochs / Stages} epochs for each expert and for the gate.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+
+        yield return One("mlp", "IOC-MLP", "69.89, 71.8, 85.47", new Spec
+        {
+            Model = model,
+            Data = new Cifar10Options { Validation = 0.1 },
+            Training = new TrainingOptions { Epochs = Stages * 100, BatchSize = 64 },
+        });
+        var augmented = new AugmentationOptions { Flip = true, PadCrop = 4 };
+        yield return One("allconv", "IOC-AllConv", "90.6, 92.83, 96.3", new Spec
+        {
+            Model = model with { Expert = "allconv", Gate = "allconv" },
+            Data = new Cifar10Options(),
+            Augmentation = augmented,
+            Optimizer = new SgdOptions { Lr = 0.01 },
+            Schedule = new MultiStepScheduleOptions { Milestones = [200, 250, 300] },
+            Training = new TrainingOptions { Epochs = Stages * 350, BatchSize = 128, EvaluateEvery = 5 },
+        });
+        yield return One("densenet", "IOC-DenseNet", "91.12, 93.25, 97.19", new Spec
+        {
+            Model = model with { Expert = "densenet", Gate = "densenet", Dropout = 0.2 },
+            Data = new Cifar10Options { Preprocessing = "standardize" },
+            Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 },
+            Schedule = new MultiStepScheduleOptions { Milestones = [150, 225] },
+            Training = new TrainingOptions { Epochs = Stages * 300, BatchSize = 64, EvaluateEvery = 5 },
+        });
+    }
+
+    // Fewer images, shorter stages, narrower experts: minutes on two cores.
+    private static Preset Small(Preset preset)
+    {
+        var spec = preset.Spec;
+        var epochs = spec.Model is EnsembleBoostOptions { Expert: "mlp" } or EnsembleEmOptions ? 6 : 2;
+        return new(preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
+            $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", spec with
+            {
+                Model = spec.Model switch
+                {
+                    EnsembleBoostOptions boost => boost with { Width = 400, WidthPercent = 25, Variant = "bc_40_12", GateWidth = boost.Gate == "allconv" ? 16 : null },
+                    EnsembleEmOptions em => em with { Width = 400 },
+                    _ => spec.Model,
+                },
+                Data = ((Cifar10Options)spec.Data) with { TrainLimit = 5000, TestLimit = 2000, Validation = 0 },
+                Schedule = new ConstantScheduleOptions(),
+                Training = spec.Training with { Epochs = epochs * (spec.Model is EnsembleBoostOptions ? Stages : 2), BatchSize = 64, EvaluateEvery = 1 },
+            });
+    }
+}

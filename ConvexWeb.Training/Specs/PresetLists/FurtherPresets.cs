@@ -1,0 +1,47 @@
+using ConvexWeb.Training.Augmentations;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Schedules;
+
+namespace ConvexWeb.Training.Specs.PresetLists;
+
+/// <summary>Further work of seed 000 (science.md S7a, S7b): systems without published numbers; the recipes are ours.</summary>
+internal static class FurtherPresets
+{
+    private const string Group = "Further work (seed 000, s6)";
+
+    public static IEnumerable<Preset> All { get; } = [.. EfficientNets(), .. Heads()];
+
+    private static IEnumerable<Preset> EfficientNets()
+    {
+        var spec = new Spec
+        {
+            Data = new Cifar10Options { Resize = 64, Preprocessing = "standardize" },
+            Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4 },
+            Optimizer = new SgdOptions { Lr = 0.05, Nesterov = true, WeightDecay = 1e-4 },
+            Schedule = new CosineScheduleOptions { WarmupEpochs = 5 },
+            Training = new TrainingOptions { Epochs = 100, BatchSize = 128 },
+            Model = new EfficientNetOptions(),
+        };
+        yield return new("efficientnet-cifar10", "EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number", "With squeeze and excitation.", spec, NeedsGpu: true);
+        yield return new("ioc-efficientnet-cifar10", "IOC-EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number", "Without squeeze and excitation: convex.",
+            spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        yield return new("ioc-efficientnet-scale-cifar10", "IOC-EfficientNet-B0 with channel scales, CIFAR-10", Group, "seed 000 s6; no published number", "A learned scale for each channel instead of the gate: convex.",
+            spec with { Model = new EfficientNetOptions { SqueezeExcitation = "scale" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+    }
+
+    private static IEnumerable<Preset> Heads()
+    {
+        var spec = new Spec
+        {
+            Model = new ConvexHeadOptions(),
+            Data = new Cifar10Options { Preprocessing = "standardize", Validation = 0.1 },
+            Optimizer = new AdamOptions { Lr = 1e-3 },
+            Training = new TrainingOptions { Epochs = 100, BatchSize = 128, Patience = 20 },
+        };
+        yield return new("convex-head-cifar10", "Convex head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "Convex in the features, not in the pixels.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        yield return new("free-head-cifar10", "Free head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "The unconstrained twin of the convex head.", spec, NeedsGpu: true);
+    }
+}

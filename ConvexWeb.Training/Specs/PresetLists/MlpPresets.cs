@@ -1,0 +1,53 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Optimizers;
+
+namespace ConvexWeb.Training.Specs.PresetLists;
+
+/// <summary>MLP and IOC-MLP (science.md S2): tables 1, 2, 4 and 5 of the IOC paper, and ablations of the constraint.</summary>
+internal static class MlpPresets
+{
+    private const string Tables = "MLP (IOC paper)";
+
+    // S2.5: Adam 1e-4, batch 64, validation on the last tenth of a seeded permutation, at most 200 epochs.
+    private static readonly TrainingOptions Recipe = new() { Epochs = 200, BatchSize = 64, Patience = 20 };
+
+    public static IEnumerable<Preset> All { get; } =
+    [
+        .. Twins("mnist", "MNIST", "T1", new MnistOptions()),
+        .. Twins("fashion-mnist", "Fashion-MNIST", "T1", new FashionMnistOptions()),
+        .. Twins("stl10", "STL-10", "T1", new Stl10Options { Preprocessing = "standardize" }, " Standardised: whitening 27,648 dimensions would take a matrix of 6 GB."),
+        .. Twins("svhn", "SVHN", "T1", new SvhnOptions()),
+        .. Twins("cifar10", "CIFAR-10", "T1, T2, T4, App. T1", new Cifar10Options()),
+        .. Twins("cifar100", "CIFAR-100", "T1, T2", new Cifar100Options()),
+        .. Twins("cifair10", "ciFAIR-10", "T5", new Cifair10Options()),
+        One("constrained-mlp-cifar10", "Convex MLP with ReLU, CIFAR-10", "IOC paper T4, constrained MLP", "The constraint without the paper's ELU.",
+            new Spec { Model = new MlpOptions { Activation = "relu" }, Convexity = new ExpEpsOptions() }),
+        One("ficnn-cifar10", "FICNN, CIFAR-10", "IOC paper T4, FICNN", "Every layer sees the input again; clipped at 0, started from absolute weights.",
+            new Spec { Model = new FicnnOptions(), Convexity = new ClipOptions { Init = "absolute" } }),
+        One("mlp-cifar10-slow", "MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1", "The learning rate that seed 000 names; the paper's is ten times as high.",
+            new Spec { Optimizer = new AdamOptions { Lr = 1e-5 } }),
+        One("ioc-mlp-cifar10-slow", "IOC-MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1", "The learning rate that seed 000 names; the paper's is ten times as high.",
+            new Spec { Optimizer = new AdamOptions { Lr = 1e-5 }, Convexity = new ExpEpsOptions() }),
+        One("ioc-mlp-cifar10-wide", "IOC-MLP, CIFAR-10, first layer twice as wide", "IOC paper s4, without a number", "The paper widens the first layer of convex networks.",
+            new Spec { Model = new MlpOptions { FirstLayerMult = 2 }, Convexity = new ExpEpsOptions() }),
+        One("ioc-mlp-cifar10-convex-init", "IOC-MLP, CIFAR-10, convex initialisation", "Hoedt and Klambauer 2023; no published number", "Log-normal start instead of half of the weights in the spike.",
+            new Spec { Convexity = new ExpEpsOptions { Init = "log_normal" } }),
+        One("ioc-mlp-cifar10-clip", "IOC-MLP, CIFAR-10, clip", "IOC paper s4, rejected there without a number", "Negative weights become 0.", new Spec { Convexity = new ClipOptions() }),
+        One("ioc-mlp-cifar10-abs", "IOC-MLP, CIFAR-10, absolute value", "IOC paper s4, rejected there without a number", "Negative weights lose their sign.", new Spec { Convexity = new AbsOptions() }),
+        One("ioc-mlp-cifar10-shift", "IOC-MLP, CIFAR-10, shift", "IOC paper s4, rejected there without a number", "Each tensor is shifted up to 0.", new Spec { Convexity = new ShiftOptions() }),
+        One("ioc-mlp-cifar10-softplus", "IOC-MLP, CIFAR-10, softplus", "ours", "Weights are softplus of free ones.", new Spec { Convexity = new SoftplusReparamOptions() }),
+    ];
+
+    private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data, string note = "")
+    {
+        data = data with { Validation = 0.1 };
+        yield return new($"mlp-{key}", $"MLP, {title}", Tables, $"IOC paper {table}, {title}, NN", "The unconstrained network." + note, new Spec { Data = data, Training = Recipe });
+        yield return new($"ioc-mlp-{key}", $"IOC-MLP, {title}", Tables, $"IOC paper {table}, {title}, IOC-NN", "The convex network." + note,
+            new Spec { Data = data, Convexity = new ExpEpsOptions(), Training = Recipe });
+    }
+
+    private static Preset One(string name, string title, string source, string summary, Spec spec)
+        => new(name, title, Tables, source, summary, spec with { Data = new Cifar10Options { Validation = 0.1 }, Training = Recipe });
+}

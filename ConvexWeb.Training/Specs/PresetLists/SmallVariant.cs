@@ -1,0 +1,76 @@
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Schedules;
+
+namespace ConvexWeb.Training.Specs.PresetLists;
+
+/// <summary>
+/// The small variant of a preset: the same system, constraint, labels and kind of recipe with fewer images, fewer epochs and, where one step would take
+/// too long, a smaller network. Minutes on two cores; not the source's setting, and it says so.
+/// </summary>
+internal static class SmallVariant
+{
+    private const int Images = 5000;
+    private const int TestImages = 2000;
+
+    public static Preset Of(Preset preset) => new(
+        preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
+        $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", Shrink(preset.Spec));
+
+    private static Spec Shrink(Spec spec)
+    {
+        var (model, data) = (Network(spec.Model), Data(spec.Data, spec.Model));
+        var heavy = model is AllConvOptions or DenseNetOptions or CycleMlpOptions or EfficientNetOptions;
+        var epochs = Math.Min(spec.Training.Epochs, heavy ? 5 : 15);
+        return spec with
+        {
+            Model = model,
+            Data = data,
+            Schedule = Schedule(spec.Schedule, spec.Training.Epochs, epochs),
+            Training = spec.Training with
+            {
+                Epochs = epochs,
+                BatchSize = Math.Min(spec.Training.BatchSize, 128),
+                Patience = null,
+                // The source's average would hardly move in so few steps.
+                EmaDecay = spec.Training.EmaDecay is null ? null : 0.99,
+            },
+        };
+    }
+
+    private static ModelOptions Network(ModelOptions model) => model switch
+    {
+        AllConvOptions m => m with { WidthPercent = 25 },
+        DenseNetOptions m => m with { Variant = "bc_40_12" },
+        CycleMlpOptions m => m with { Size = "tiny" },
+        EfficientNetOptions m => m with { StemStride = 1 },
+        ConvexHeadOptions m => m with { Channels = 16 },
+        _ => model,
+    };
+
+    private static DataOptions Data(DataOptions data, ModelOptions model)
+    {
+        var small = data with { TrainLimit = Images, TestLimit = TestImages };
+        // ImageNet is a folder of one's own; CIFAR-10 stands in for it.
+        if (small is ImageNetOptions) small = new Cifar10Options { TrainLimit = Images, TestLimit = TestImages };
+        return model switch
+        {
+            CycleMlpOptions => small with { Resize = 64 },
+            EfficientNetOptions or DenseNetOptions => small with { Resize = null },
+            _ => small,
+        };
+    }
+
+    // Steps keep their places as shares of the run.
+    private static ScheduleOptions Schedule(ScheduleOptions schedule, int before, int after) => schedule switch
+    {
+        MultiStepScheduleOptions steps when Milestones(steps, before, after) is { Count: > 0 } kept => steps with { Milestones = kept },
+        MultiStepScheduleOptions => new ConstantScheduleOptions(),
+        CosineScheduleOptions cosine => cosine with { WarmupEpochs = Math.Min(cosine.WarmupEpochs, 1) },
+        PlateauScheduleOptions plateau => plateau with { Patience = 2 },
+        _ => schedule,
+    };
+
+    private static List<int> Milestones(MultiStepScheduleOptions steps, int before, int after)
+        => [.. steps.Milestones.Select(m => (int)((long)m * after / before)).Where(m => m > 0 && m < after).Distinct()];
+}
