@@ -162,7 +162,7 @@ public sealed class EnsembleTests : IDisposable
         Assert.All(whole.Evaluations, v => Assert.Equal(1, v["gate/share_1"] + v["gate/share_2"] + v["gate/share_3"], 1e-6));
         var last = whole.Evaluations.Last();
         Assert.True(last["test/oracle_accuracy"] > last["test/accuracy"] + 1 && last["test/oracle_accuracy"] > last["test/single_accuracy"] + 1, JsonSerializer.Serialize(last));
-        Assert.True(last["test/single_accuracy"] > 30 && last["test/expert_3_accuracy"] > 20, "every expert has learned something");
+        Assert.True(last["test/single_accuracy"] > 30 && last["test/expert_3_accuracy"] > 20, string.Join('\n', whole.Evaluations.Select(v => JsonSerializer.Serialize(v))));
         Assert.True(whole.Evaluations.First()["test/expert_3_accuracy"] < 25, "the third has not begun in the first epoch");
 
         // The best checkpoint is one of the whole ensemble.
