@@ -2,6 +2,7 @@ using ConvexWeb.Client.Shared;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Catalog;
+using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Live;
 using ConvexWeb.Server.Persistence;
@@ -15,7 +16,7 @@ try
     var builder = WebApplication.CreateBuilder(args);
     var settings = builder.AddSettings();
     var worker = builder.AddWorkerSettings();
-    builder.AddHttp(settings).Services.AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker);
+    builder.AddHttp(settings).Services.AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker).AddCertificates(settings);
     if (settings.ServesWeb) builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddPages();
 
     await using var app = builder.Build();

@@ -30,6 +30,9 @@ public sealed class Settings
     /// <summary>Whether an empty server gets a small study to look at.</summary>
     public bool Demo { get; set; } = true;
 
+    /// <summary>Whether a run with a convexity constraint gets a certificate of its last checkpoint when it has succeeded.</summary>
+    public bool CertifyRuns { get; set; } = true;
+
     /// <summary>The group of workers that new runs go to.</summary>
     public string ExecutionGroup { get; set; } = "cpu";
 

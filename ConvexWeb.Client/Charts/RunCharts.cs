@@ -25,8 +25,11 @@ public sealed class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisposable
     /// <summary>Which charts, in order: accuracy, gap, loss, running.</summary>
     [Parameter] public IReadOnlyList<string> Charts { get; set; } = ["accuracy", "gap", "loss", "running"];
 
-    /// <summary>Whether further metrics get charts of their own, folded away.</summary>
+    /// <summary>Whether charts of further metrics can be chosen.</summary>
     [Parameter] public bool Others { get; set; }
+
+    /// <summary>The metrics to choose from, for many runs: then only the points of what is charted are loaded. Null: all are, and each metric that comes can be chosen.</summary>
+    [Parameter] public IReadOnlyList<string>? Metrics { get; set; }
 
     protected override bool ShouldRender() => mounted is null || mounted != Key;
 
@@ -44,7 +47,7 @@ public sealed class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisposable
         mounted = Key;
         module ??= await js.InvokeAsync<IJSObjectReference>("import", Module);
         await EndAsync(board);
-        board = await module.InvokeAsync<IJSObjectReference>("mount", host, new { runs = Runs, charts = Charts, others = Others });
+        board = await module.InvokeAsync<IJSObjectReference>("mount", host, new { runs = Runs, charts = Charts, others = Others, metrics = Metrics });
     }
 
     private string Key => string.Join(',', Runs.Select(r => r.Id));

@@ -2,8 +2,9 @@
 import { Chart } from './chart.js';
 import { RunPoints } from './points.js';
 import { el } from './dom.js';
-import { kinds, kindOf, isOther } from './kinds.js';
+import { kinds } from './kinds.js';
 import { live } from './live.js';
+import { More } from './more.js';
 
 const interval = 66; // ms between drawings: smooth, and most of the time is left to the page
 let boards = 0;
@@ -17,21 +18,23 @@ export class Board {
   sync = `board-${++boards}`;
   #stores = new Map();
   #charts = [];
-  #others = new Map();
   #dirty = new Set(); // metrics; null in it means all
   #fresh = []; // batches that are applied and not drawn
   #frame = 0;
   #last = 0;
   #undo = [];
 
-  constructor(host, { runs, charts, others }) {
+  /**
+   * `others`: whether further metrics can be chosen. `metrics`, for many runs: the names to choose from, of which only the points of
+   * what is charted are loaded.
+   */
+  constructor(host, { runs, charts, others, metrics }) {
     this.runs = runs;
     this.host = host;
-    this.withOthers = others;
-    const only = others ? null : charts.flatMap(name => kinds[name].lines.map(line => line.metric));
-    for (const run of runs) {
-      this.#stores.set(run.id, new RunPoints(run.id, (metrics, batch) => this.#changed(metrics, batch), only));
-    }
+    this.more = others ? new More(this) : null;
+    this.more?.learn(metrics ?? []);
+    if (!others || metrics) this.#only = [...charts.flatMap(name => kinds[name].lines.map(line => line.metric)), ...this.more?.wanted ?? []];
+    for (const run of runs) this.#stores.set(run.id, this.#store(run));
     this.#build(charts);
     this.#undo.push(live.onState(state => this.#status(state)));
     this.#undo.push(live.watch(runs.map(r => r.id), {
@@ -59,6 +62,21 @@ export class Board {
     return [...this.#stores.values()].every(store => store.loaded);
   }
 
+  /** Points of these metrics are to be there: where others were left out, they are read anew with these, and come in the place of what is shown. */
+  want(metrics) {
+    const missing = metrics.filter(metric => !this.#only?.includes(metric));
+    if (!this.#only || missing.length === 0) return;
+    const only = this.#only = [...this.#only, ...missing];
+    for (const run of this.runs) {
+      const fresh = this.#store(run);
+      fresh.fill(this.#stores.get(run.id).seq).then(() => {
+        if (this.#only !== only || !fresh.loaded) return; // meanwhile more was wanted, or the run has gone
+        this.#stores.set(run.id, fresh);
+        this.#changed(null, null);
+      });
+    }
+  }
+
   toggle(run) {
     if (!this.hidden.delete(run.id)) this.hidden.add(run.id);
     this.#all(chart => chart.setShown(run, !this.hidden.has(run.id)));
@@ -68,16 +86,22 @@ export class Board {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#later);
     for (const undo of this.#undo) undo();
+    this.#only = null;
     this.#all(chart => chart.dispose());
     this.host.replaceChildren();
   }
 
   #later = 0;
   #settled = false;
+  #only = null; // the metrics whose points are loaded; null: all
 
   #all(action) {
     this.#charts.forEach(action);
-    this.#others.forEach(action);
+    this.more?.charts.forEach(action);
+  }
+
+  #store(run) {
+    return new RunPoints(run.id, (metrics, batch) => this.#changed(metrics, batch), this.#only);
   }
 
   #build(charts) {
@@ -90,12 +114,11 @@ export class Board {
     this.problem = el('p', { class: 'notice bad', role: 'alert', hidden: true });
     this.#charts = charts.map(name => new Chart(this, kinds[name]));
     this.grid = el('div', { class: charts.length === 3 ? 'charts-grid lead' : 'charts-grid' }, ...this.#charts.map(c => c.element));
-    this.more = el('details', { class: 'charts-more', hidden: true }, el('summary', {}, 'More metrics'), el('div', { class: 'charts-grid' }));
-    this.host.replaceChildren(
+    this.host.replaceChildren(...[
       el('div', { class: 'charts-bar' }, this.light,
         el('span', { class: 'hint' }, 'drag to zoom, double click to reset'),
         el('div', { class: 'segmented', role: 'group', 'aria-label': 'x axis' }, ...axes)),
-      this.problem, this.grid, this.more);
+      this.problem, this.grid, this.more?.element].filter(Boolean));
   }
 
   #setAxis(axis) {
@@ -130,7 +153,7 @@ export class Board {
   #draw() {
     const dirty = this.#dirty.has(null) ? null : this.#dirty;
     this.#dirty = new Set();
-    if (this.withOthers) this.#addOthers();
+    this.#learn();
     // At the first drawing after everything is read, each chart learns whether it stays empty.
     const settled = this.loaded && !this.#settled;
     this.#settled ||= settled;
@@ -160,15 +183,10 @@ export class Board {
     if (this.lag.textContent !== lag) this.lag.textContent = lag;
   }
 
-  #addOthers() {
-    for (const store of this.#stores.values()) {
-      for (const metric of store.metrics.keys()) {
-        if (!isOther(metric) || this.#others.has(metric)) continue;
-        const chart = new Chart(this, kindOf(metric));
-        this.#others.set(metric, chart);
-        this.more.lastChild.append(chart.element);
-        this.more.hidden = false;
-      }
-    }
+  // Also names whose points are left out.
+  #learn() {
+    if (!this.more) return;
+    for (const store of this.#stores.values()) this.more.learn(store.metrics.keys());
+    for (const batch of this.#fresh) this.more.learn(batch.series.map(series => series.metric));
   }
 }

@@ -1,4 +1,4 @@
-// What each chart shows. `train` is drawn solid and `test` dashed, in the run's one colour.
+// What each standing chart shows; metrics.js has the others. `train` is drawn solid and `test` dashed, in the run's one colour.
 
 export const kinds = {
   accuracy: {
@@ -18,12 +18,6 @@ export const kinds = {
     lines: [{ metric: 'train/loss_running', label: 'running' }],
   },
 };
-
-const shown = new Set(Object.values(kinds).flatMap(kind => kind.lines.map(line => line.metric)));
-
-/** A chart for a metric that no kind above shows, such as lr or constraint/min_weight. */
-export const kindOf = metric => ({ title: metric, unit: '', digits: 4, log: true, lines: [{ metric, label: metric }] });
-export const isOther = metric => !shown.has(metric);
 
 /** A number on an axis, as short as it can be said. */
 export const tick = value => {

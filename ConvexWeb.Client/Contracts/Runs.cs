@@ -98,6 +98,9 @@ public sealed record RunDetail
 
     /// <summary>Newest value of every metric.</summary>
     public required IReadOnlyDictionary<string, double> Latest { get; init; }
+
+    /// <summary>What is certified of its input convexity; null when nobody has asked.</summary>
+    public CertificateMark? Certificate { get; init; }
 }
 
 /// <summary>One execution of a run. <paramref name="ResumedStep"/> is the step it went on from, 0 for a fresh start.</summary>
@@ -153,6 +156,9 @@ public interface IRuns
     Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default);
     Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default);
     Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default);
+
+    /// <summary>What the run said at its end; null before, and for runs that ended otherwise.</summary>
+    Task<RunSummary?> SummaryAsync(long id, CancellationToken cancel = default);
     Task<ActionResult> CancelAsync(long id, CancellationToken cancel = default);
 
     /// <summary>Queues the same spec and seed again as a new run.</summary>

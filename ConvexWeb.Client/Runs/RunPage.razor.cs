@@ -6,7 +6,7 @@ using Radzen;
 
 namespace ConvexWeb.Client.Runs;
 
-/// <summary>One run: head, live charts, and below them configuration, layers, log, attempts.</summary>
+/// <summary>One run: head, live charts, what was measured at its end, and below them configuration, layers, log, attempts.</summary>
 public sealed partial class RunPage(IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunPage> logger)
     : ComponentBase, IDisposable
 {

@@ -1,5 +1,6 @@
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Catalog;
+using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Workers;
 
@@ -14,6 +15,7 @@ public static class Api
             .ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status429TooManyRequests);
         api.MapCatalog();
         api.MapRuns();
+        api.MapCertificates();
         api.MapAccounts();
         api.MapWorkers();
         routes.MapApiReference();

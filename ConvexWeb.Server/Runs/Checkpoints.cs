@@ -10,6 +10,9 @@ public static class CheckpointsApi
 {
     private const int LargestHeader = 1 << 20;
 
+    /// <summary>What is said of a checkpoint whose file a node does not find.</summary>
+    public const string NotHere = "The checkpoint is known, but its file is not in the data folder of this node.";
+
     public static void MapCheckpoints(this IEndpointRouteBuilder api) =>
         api.MapGet("/checkpoints/{id:guid}", Download).WithTags("Runs").WithSummary("A checkpoint's file (safetensors); ranges are served, so a download can go on where it broke");
 
@@ -33,7 +36,7 @@ public static class CheckpointsApi
         }
         catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
         {
-            return TypedResults.Problem("The checkpoint is known, but its file is not in the data folder of this node.", statusCode: StatusCodes.Status404NotFound);
+            return TypedResults.Problem(NotHere, statusCode: StatusCodes.Status404NotFound);
         }
         var written = File.GetLastWriteTimeUtc(file.SafeFileHandle);
         return TypedResults.Stream(file, "application/octet-stream", $"run{run}-attempt{attempt}-{kind}-step{StepIn(file) ?? step}.safetensors",
@@ -41,7 +44,7 @@ public static class CheckpointsApi
     }
 
     /// <returns>The step that the header of the file names; null when it is no checkpoint of ours. The stream is at its beginning again.</returns>
-    private static long? StepIn(FileStream file)
+    internal static long? StepIn(FileStream file)
     {
         try
         {

@@ -13,6 +13,9 @@ public sealed class RunFolders(IOptions<Settings> settings)
 
     private string Root => Path.Combine(settings.Value.DataFolder, "runs");
 
+    /// <summary>What is taken apart for a certificate, while it is made.</summary>
+    public string Certificate(Guid id, int claim) => Path.Combine(settings.Value.DataFolder, "certificates", $"{id}-{claim}");
+
     public string Attempt(Guid database, long runId, int attempt) => Path.Combine(Root, $"{database}", $"{runId}", $"{attempt}");
 
     public string Checkpoint(Guid database, long runId, int attempt, string kind) =>
@@ -34,10 +37,12 @@ public sealed class RunFolders(IOptions<Settings> settings)
         }
     }
 
-    /// <summary>Makes the folder of all runs, which is nobody else's to look into.</summary>
-    public void MakeRoot()
+    public void MakeRoot() => MakeOwn(Root);
+
+    /// <summary>Makes a folder that is nobody else's to look into.</summary>
+    public void MakeOwn(string path)
     {
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(Root);
-        else Directory.CreateDirectory(Root, OwnerOnly);
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);
+        else Directory.CreateDirectory(path, OwnerOnly);
     }
 }

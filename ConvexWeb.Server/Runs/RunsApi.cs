@@ -21,6 +21,7 @@ public static class RunsApi
         runs.MapGet("/{id:long}", Find).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
         runs.MapGet("/{id:long}/points", Points).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
         runs.MapGet("/{id:long}/log", Log).WithSummary("Log lines; pass the last line's id as `after`");
+        runs.MapGet("/{id:long}/summary", Summary).WithSummary("What a run that ended well says of its last evaluation: confusion, calibration, layers, best and last figures");
         runs.MapPost("/{id:long}/cancel", Cancel).WithSummary("Cancels a run that is queued, or asks a running one to stop");
         runs.MapPost("/{id:long}/rerun", Rerun).WithSummary("Queues the same spec and seed again");
         api.MapCheckpoints();
@@ -70,6 +71,9 @@ public static class RunsApi
     private static async Task<Results<Ok<IReadOnlyList<LogLine>>, NotFound, ValidationProblem>> Log(
         long id, IRuns runs, long? after, int? limit, CancellationToken cancel) =>
         await runs.LogAsync(id, after ?? 0, limit ?? 1000, cancel) is { } lines ? TypedResults.Ok(lines) : TypedResults.NotFound();
+
+    private static async Task<Results<Ok<RunSummary>, NotFound>> Summary(long id, IRuns runs, CancellationToken cancel) =>
+        await runs.SummaryAsync(id, cancel) is { } summary ? TypedResults.Ok(summary) : TypedResults.NotFound();
 
     private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Cancel(long id, IRuns runs, CancellationToken cancel) =>
         await runs.CancelAsync(id, cancel) switch

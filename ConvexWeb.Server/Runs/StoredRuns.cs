@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Studies;
 using Npgsql;
 
@@ -32,6 +33,7 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
                      "select spec::text, parameters, steps_per_epoch, rerun_of, latest from runs where id = $1",
                      "select number, worker, started_at, ended_at, resumed_step, outcome from attempts where run_id = $1 order by number",
                      "select id, kind, step, bytes, sha256, created_at from checkpoints where run_id = $1 order by created_at desc",
+                     CertificateRows.MarkOf,
                  })
         {
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = id } } });
@@ -56,6 +58,9 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         while (await reader.ReadAsync(cancel))
             checkpoints.Add(new(reader.GetGuid(0), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetFieldValue<DateTimeOffset>(5)));
 
+        await reader.NextResultAsync(cancel);
+        var mark = await reader.ReadAsync(cancel) ? CertificateRows.Mark(reader) : null;
+
         return new RunDetail
         {
             Row = row,
@@ -66,6 +71,7 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
             Attempts = attempts,
             Checkpoints = checkpoints,
             Latest = latest,
+            Certificate = mark,
         };
     }
 
@@ -97,6 +103,12 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         }
         while (await reader.ReadAsync(cancel));
         return lines;
+    }
+
+    public Task<RunSummary?> SummaryAsync(long id, CancellationToken cancel = default)
+    {
+        caller.RequireSignedIn();
+        return RunSummaries.ReadAsync(database, id, cancel);
     }
 
     public Task<ActionResult> CancelAsync(long id, CancellationToken cancel = default)

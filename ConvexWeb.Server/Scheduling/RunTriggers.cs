@@ -41,5 +41,5 @@ internal static class RunTriggers
         .StartAt(now - PriorityStep * recovery.Priority - Promotion).WithSimpleSchedule(IgnoreMisfires).Build();
 
     // However late a run is fired, it is fired.
-    private static void IgnoreMisfires(SimpleScheduleBuilder schedule) => schedule.WithMisfireInstruction(SimpleTriggerMisfireInstruction.IgnoreMisfires);
+    public static void IgnoreMisfires(SimpleScheduleBuilder schedule) => schedule.WithMisfireInstruction(SimpleTriggerMisfireInstruction.IgnoreMisfires);
 }

@@ -8,6 +8,9 @@ public abstract record JournalEvent(long Line, DateTimeOffset At)
 {
     private const int LongestText = 4000;
 
+    // A confusion matrix of a thousand classes fits.
+    private const int LongestSummary = 8 << 20;
+
     /// <returns>Null for a line that is no event: cut off by a full disk, or of a kind that this program does not know.</returns>
     public static JournalEvent? Parse(ReadOnlyMemory<byte> json, long line)
     {
@@ -24,7 +27,7 @@ public abstract record JournalEvent(long Line, DateTimeOffset At)
                 "message" => new Message(line, at, Clean(root.GetProperty("level").GetString()), Clean(root.GetProperty("text").GetString())),
                 "checkpoint" when root.GetProperty("kind").GetString() is "last" or "best" => new Checkpoint(
                     line, at, Step(root), root.GetProperty("kind").GetString()!, root.GetProperty("bytes").GetInt64(), Clean(root.GetProperty("sha256").GetString())),
-                "finished" => new Finished(line, at, Step(root)),
+                "finished" => new Finished(line, at, Step(root), Summary(root)),
                 "stopped" => new Stopped(line, at, Step(root)),
                 "failed" => new Failed(line, at, Clean(root.GetProperty("error").GetString())),
                 _ => null,
@@ -38,6 +41,19 @@ public abstract record JournalEvent(long Line, DateTimeOffset At)
 
     /// <summary>Text as PostgreSQL takes it: without NUL, and not endless.</summary>
     public static string Clean(string? text) => Http.Text.Cut((text ?? "").Replace("\0", "", StringComparison.Ordinal), LongestText, " …");
+
+    // Whatever is wrong with it, the run has finished.
+    private static string? Summary(JsonElement root)
+    {
+        try
+        {
+            return root.TryGetProperty("summary", out var summary) && summary.ValueKind == JsonValueKind.Object && summary.GetRawText() is { Length: <= LongestSummary } text ? text : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // no UTF-8
+        }
+    }
 
     private static long Step(JsonElement root) => root.GetProperty("step").GetInt64();
 
@@ -63,7 +79,8 @@ public sealed record Message(long Line, DateTimeOffset At, string Level, string 
 
 public sealed record Checkpoint(long Line, DateTimeOffset At, long Step, string Kind, long Bytes, string Sha256) : JournalEvent(Line, At);
 
-public sealed record Finished(long Line, DateTimeOffset At, long Step) : JournalEvent(Line, At);
+/// <param name="Summary">As the trainer wrote it, JSON; null without one, or with one that is too long to be kept.</param>
+public sealed record Finished(long Line, DateTimeOffset At, long Step, string? Summary = null) : JournalEvent(Line, At);
 
 public sealed record Stopped(long Line, DateTimeOffset At, long Step) : JournalEvent(Line, At);
 

@@ -18,6 +18,9 @@ internal sealed class PointBuffer
     public List<(long Line, DateTimeOffset At, string Level, string Text)> Log { get; } = [];
     public Dictionary<string, Checkpoint> Checkpoints { get; } = [];
 
+    /// <summary>The end, when this batch comes to it.</summary>
+    public Finished? Finished { get; private set; }
+
     /// <summary>Accuracies (percent) at the end of epochs, in their order.</summary>
     public List<(double Epoch, double Train, double Test)> Accuracies { get; } = [];
 
@@ -38,7 +41,10 @@ internal sealed class PointBuffer
                     Checkpoints[checkpoint.Kind] = checkpoint;
                     Step = Math.Max(Step, checkpoint.Step);
                     break;
-                case Finished finished: Step = Math.Max(Step, finished.Step); break;
+                case Finished finished:
+                    Finished = finished;
+                    Step = Math.Max(Step, finished.Step);
+                    break;
                 case Failed failed: Log.Add((failed.Line, failed.At, "error", failed.Error)); break;
             }
         }

@@ -33,6 +33,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         commands.BatchCommands.Add(Progress(owner, attempt, batch.LastLine, buffer));
         if (buffer.Log.Count + errors.Count > 0) commands.BatchCommands.Add(Log(owner, attempt, buffer, errors));
         foreach (var checkpoint in buffer.Checkpoints.Values) commands.BatchCommands.Add(Keep(owner, attempt, checkpoint));
+        if (buffer.Finished is { Summary: { } summary } end) commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, summary));
         if (buffer.Metrics.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
         if (announce || buffer.IsMilestone) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
         await commands.ExecuteNonQueryAsync(cancel);
@@ -126,6 +127,10 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         on conflict (run_id, attempt, kind) do update set step = excluded.step, bytes = excluded.bytes, sha256 = excluded.sha256, created_at = now()
         """,
         owner.RunId, attempt, checkpoint.Kind, checkpoint.Step, checkpoint.Bytes, checkpoint.Sha256);
+
+    private static NpgsqlBatchCommand Summarise(Assignment owner, int attempt, long step, string summary) => Command(
+        "insert into run_summaries (run_id, attempt, step, summary) values ($1, $2, $3, $4) on conflict do nothing",
+        owner.RunId, attempt, step, new NpgsqlParameter { Value = summary, NpgsqlDbType = NpgsqlDbType.Json });
 
     private static NpgsqlBatchCommand Notify(string channel, Assignment owner) => Command("select pg_notify($1, $2::text)", channel, owner.RunId);
 

@@ -10,18 +10,28 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
     // replace themselves by the next, so the process that we started is the trainer.
     private static readonly string[] Session = File.Exists("/usr/bin/setsid") ? ["/usr/bin/setsid"] : [];
 
-    public ProcessStartInfo For(Assignment assignment, AttemptFolder folder, string device)
+    private const int Nicest = 19;
+
+    // Behind the trainings, which are what the machine is for.
+    private const int BehindTrainings = 5;
+
+    public ProcessStartInfo For(Assignment assignment, AttemptFolder folder, string device) => Start(folder.Path, worker.Niceness,
+        ["train", "-", "--stop-on-eof", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device, .. folder.Resumes ? (string[])["--resume"] : []]);
+
+    public ProcessStartInfo ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(folder, Math.Min(Nicest, worker.Niceness + BehindTrainings),
+        ["certify", checkpoint, "--json", "--stop-on-eof", "--pairs", $"{pairs}", .. twin is null ? (string[])[] : ["--twin", twin]]);
+
+    private ProcessStartInfo Start(string folder, int niceness, string[] arguments)
     {
-        string[] nice = worker.Niceness > 0 && File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", $"{worker.Niceness}"] : [];
+        string[] nice = niceness > 0 && File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", $"{niceness}"] : [];
         string[] line =
         [
-            .. Session, .. nice, .. worker.Trainer.Count > 0 ? worker.Trainer : Own(),
-            "train", "-", "--stop-on-eof", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device, "--threads", $"{worker.ThreadsPerSlot}",
-            "--data", Path.Combine(settings.Value.DataFolder, "datasets"), .. folder.Resumes ? (string[])["--resume"] : [],
+            .. Session, .. nice, .. worker.Trainer.Count > 0 ? worker.Trainer : Own(), .. arguments,
+            "--threads", $"{worker.ThreadsPerSlot}", "--data", Path.Combine(settings.Value.DataFolder, "datasets"),
         ];
         var start = new ProcessStartInfo(line[0], line[1..])
         {
-            WorkingDirectory = folder.Path,
+            WorkingDirectory = folder,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -6,7 +6,7 @@ namespace ConvexWeb.Server.Workers;
 
 /// <summary>
 /// A running trainer. Its stdin stays open for as long as we live: when it closes, because we ask it to stop or because we died, the trainer
-/// writes a checkpoint and ends. Its stdout only says that there is something new in the journal.
+/// writes a checkpoint and ends. Its stdout only says that there is something new in the journal; where there is none, it is the answer.
 /// </summary>
 public sealed class TrainerProcess : IAsyncDisposable
 {
@@ -23,20 +23,21 @@ public sealed class TrainerProcess : IAsyncDisposable
     private readonly Task exited;
     private long errorCount;
 
-    private TrainerProcess(Process process, TimeProvider time)
+    private TrainerProcess(Process process, TimeProvider time, Action<string> take)
     {
         (this.process, this.time) = (process, time);
-        output = ReadAsync(process.StandardOutput, _ => { });
+        output = ReadAsync(process.StandardOutput, take);
         errorOutput = ReadAsync(process.StandardError, Keep);
         exited = WaitAsync();
     }
 
+    /// <param name="take">Gets the lines of stdout, on any thread.</param>
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
-    public static async Task<TrainerProcess> StartAsync(ProcessStartInfo start, string spec, TimeProvider time)
+    public static async Task<TrainerProcess> StartAsync(ProcessStartInfo start, string spec, TimeProvider time, Action<string>? take = null)
     {
         var process = Process.Start(start)!;
         PreferAsVictim(process);
-        var trainer = new TrainerProcess(process, time);
+        var trainer = new TrainerProcess(process, time, take ?? (_ => { }));
         try
         {
             await process.StandardInput.WriteAsync(spec.ReplaceLineEndings(" ") + "\n");
@@ -50,6 +51,9 @@ public sealed class TrainerProcess : IAsyncDisposable
     }
 
     public bool HasExited => exited.IsCompleted;
+
+    /// <summary>Completes when it has ended and what it wrote last is read.</summary>
+    public Task Exited => exited;
 
     /// <summary>As a shell has it: 128 + n for one that signal n ended.</summary>
     public int ExitCode => process.ExitCode;

@@ -37,6 +37,9 @@ public sealed class WorkerSettings
     /// <summary>How long a trainer that is asked to stop has for its last checkpoint.</summary>
     public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a certificate may take: it stands in the place of a training.</summary>
+    public TimeSpan CertificateLimit { get; set; } = TimeSpan.FromMinutes(30);
+
     /// <summary>Program and first arguments of the trainer; empty: the one beside this program.</summary>
     public IList<string> Trainer { get; init; } = [];
 
@@ -56,6 +59,7 @@ public sealed class WorkerSettings
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
         if (CheckIn < TimeSpan.FromSeconds(0.2)) yield return $"Convex:Worker:CheckIn must be at least 0.2 seconds, not {CheckIn}.";
         if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20)) yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
+        if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1)) yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
     }
 
     private static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

@@ -11,12 +11,20 @@ public sealed class FakeRuns : IRuns
     public List<long> Cancelled { get; } = [];
     public List<RunQuery> Queries { get; } = [];
     public List<LogLine> Log { get; } = [];
+    public Dictionary<long, RunSummary> Summaries { get; } = [];
+
+    /// <summary>Points of the one metric that is asked for.</summary>
+    public Series? Points { get; set; }
     public Submission? Submitted { get; private set; }
     public IReadOnlyList<FieldProblem> Refusal { get; set; } = [];
     public Exception? Failure { get; set; }
 
     /// <summary>Set, it holds every answer back until it is completed: what was found when it was asked for.</summary>
     public TaskCompletionSource? Gate { get; set; }
+
+    /// <summary>As <see cref="Gate"/> and <see cref="Failure"/>, for summaries.</summary>
+    public TaskCompletionSource? SummaryGate { get; set; }
+    public Exception? SummaryFailure { get; set; }
 
     /// <summary>As <see cref="Gate"/>, for the log.</summary>
     public TaskCompletionSource? LogGate { get; set; }
@@ -50,7 +58,14 @@ public sealed class FakeRuns : IRuns
         return found;
     }
 
-    public Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default) => Task.FromResult<PointBatch?>(null);
+    public Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default) =>
+        Task.FromResult(Points is { } points && query.Metrics?.Contains(points.Metric) == true ? new PointBatch(id, 1, 0, points.Steps.Count, null, false, [points]) : null);
+
+    public async Task<RunSummary?> SummaryAsync(long id, CancellationToken cancel = default)
+    {
+        if (SummaryGate is { } gate) await gate.Task;
+        return SummaryFailure is null ? Summaries.GetValueOrDefault(id) : throw SummaryFailure;
+    }
 
     public async Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default)
     {
@@ -153,7 +168,7 @@ public sealed class FakeCatalog : ICatalog
         ], []),
         new("training", "Training", "For how long.", [], [Parameter("epochs", "int", "20", min: 1, max: 10_000, help: "Passes over the data.")]),
     ],
-    [new("demo-glyphs", "MLP on glyphs", "Demo", "A small net that learns in a minute.", JsonDocument.Parse(Default).RootElement)],
+    [new("demo-glyphs", "MLP on glyphs", "Demo", "ours", "A small net that learns in a minute.", JsonDocument.Parse(Default).RootElement, NeedsGpu: false)],
     JsonDocument.Parse(Default).RootElement);
 
     public SpecCheck Check(JsonElement spec)
@@ -173,4 +188,58 @@ public sealed class FakeCatalog : ICatalog
     private static CatalogParameter Parameter(
         string name, string type, string? value, double? min = null, double? max = null, string help = "", IReadOnlyList<string>? allowed = null, bool optional = false) =>
         new(name, char.ToUpperInvariant(name[0]) + name[1..].Replace('_', ' '), type, min, max, value is null ? null : JsonDocument.Parse(value).RootElement, allowed, help, optional);
+}
+
+/// <summary>Certificates in memory, for pages.</summary>
+public sealed class FakeCertificates : ICertificates
+{
+    public CertificateView? Latest { get; set; }
+    public CertificateChoices Choices { get; set; } = new(2000, []);
+    public CertificateRequest? Requested { get; private set; }
+    public IReadOnlyList<FieldProblem> Refusal { get; set; } = [];
+
+    public Task<CertificateView?> RequestAsync(long runId, CertificateRequest request, CancellationToken cancel = default)
+    {
+        Requested = request;
+        if (Refusal.Count > 0) throw new InvalidInputException(Refusal);
+        return Task.FromResult<CertificateView?>(Latest = View(runId, CertificateState.Queued) with { Checkpoint = request.Checkpoint, Pairs = request.Pairs, Twin = request.Twin });
+    }
+
+    public Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default) => Task.FromResult(Latest);
+
+    public Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default) => Task.FromResult<CertificateChoices?>(Choices);
+
+    public static CertificateView View(long runId, CertificateState state, CertificateResult? result = null) => new()
+    {
+        Id = Guid.NewGuid(),
+        RunId = runId,
+        Attempt = 1,
+        Checkpoint = "last",
+        Step = 790,
+        Sha256 = "9f86d081884c7d65",
+        Pairs = 2000,
+        State = state,
+        RequestedAt = DateTimeOffset.UnixEpoch,
+        RequestedBy = "ada",
+        Result = result,
+    };
+
+    /// <summary>A network of a block and an end, where convexity ends in the block unless the verdict is Convex.</summary>
+    public static CertificateResult Result(Verdict verdict = Verdict.Convex, string constraint = "exp_eps", InequalitiesView? inPixels = null) => new(
+        "mlp", constraint, verdict, $"The sentence of {verdict}.", inPixels is null ? "pixels" : "features",
+        new ProofView(
+            verdict == Verdict.Convex, verdict == Verdict.Convex ? [] : ["block.fc2"],
+            [
+                new("block", Standing.Unknown, verdict != Verdict.Convex,
+                [
+                    new("fc1", Standing.Affine, false, [], "Linear", "affine in the input"),
+                    new("fc2", Standing.Unknown, verdict != Verdict.Convex, [], "Linear", "a weight is −0.3"),
+                ]),
+                new("end", Standing.Convex, false, [], "relu", "keeps convexity"),
+            ], 2.5e-5),
+        Test(verdict == Verdict.Convex ? 0 : 12), inPixels, constraint == "none" ? null : Test(4567), constraint == "none" ? null : "the unconstrained twin with its initial weights");
+
+    public static InequalitiesView Test(long violations) => new(
+        [new("test, test", 2000, 20_000, violations, 0, violations > 0 ? 0.25 : -0.5)], new("mixtures of 4", 2000, 20_000, 0, 0, -0.4),
+        new("second differences on lines", 24, 7440, 0, 0, -0.001), [new(0, 1, [0, 0.5, 1], [[1, 0, 1], [2, 1.5, 1]], 0)], violations, 47_440, 0);
 }

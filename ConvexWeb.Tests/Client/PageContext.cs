@@ -17,12 +17,14 @@ public abstract class PageContext : BunitContext
         Services.AddSingleton(TimeProvider.System);
         Services.AddSingleton<IRuns>(Runs);
         Services.AddSingleton<ICatalog>(Catalog);
+        Services.AddSingleton<ICertificates>(Certificates);
         Services.AddSingleton<AntiforgeryStateProvider, NoAntiforgery>();
         SetRendererInfo(new RendererInfo("Server", isInteractive: true));
     }
 
     protected FakeRuns Runs { get; } = new();
     protected FakeCatalog Catalog { get; } = new();
+    protected FakeCertificates Certificates { get; } = new();
 
     protected NavigationManager Navigation => Services.GetRequiredService<NavigationManager>();
 

@@ -9,6 +9,8 @@ public sealed class ScriptTests
     [Theory]
     [InlineData("points", 8)]
     [InlineData("live", 4)]
+    [InlineData("curves", 4)]
+    [InlineData("metrics", 4)]
     public async Task The_rules_of_a_script_hold(string script, int tests)
     {
         var folder = Path.GetDirectoryName(ThisFile())!;

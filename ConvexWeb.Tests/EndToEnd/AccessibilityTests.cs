@@ -12,12 +12,14 @@ public sealed class AccessibilityTests(Product product)
     public async Task No_page_has_a_violation()
     {
         var run = await product.FinishedRunAsync();
+        var certified = await product.CertifiedRunAsync();
         var (page, errors) = await product.Installation.OpenAsync("/");
         var found = new List<string>();
         foreach (var (path, there) in new[]
                  {
                      ("/", "table.runs"), ("/new", "#f-model-width"), ($"/runs/{run}", "[data-chart] canvas"), ($"/runs/{run}?tab=attempts", "a[download]"),
-                     ($"/compare?runs={run}", "[data-chart] canvas"), ("/workers", ".worker"), ("/account", "#users-title"),
+                     ($"/compare?runs={run}", "[data-chart] canvas"), ($"/runs/{run}/certificate", ".certificate-form"),
+                     ($"/runs/{certified}/certificate", ".curves canvas"), ("/workers", ".worker"), ("/account", "#users-title"),
                  })
         {
             await page.GotoAsync(path);

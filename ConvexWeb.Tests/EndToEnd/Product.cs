@@ -1,3 +1,4 @@
+using System.Net;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
@@ -18,6 +19,7 @@ public sealed class Product(Browser browser) : IAsyncLifetime
         """;
 
     private Task<long>? finished;
+    private Task<long>? certified;
 
     public Installation Installation { get; private set; } = null!;
 
@@ -27,6 +29,9 @@ public sealed class Product(Browser browser) : IAsyncLifetime
     /// <summary>A run that has succeeded, for whoever needs one to look at.</summary>
     public Task<long> FinishedRunAsync() => finished ??= FinishAsync();
 
+    /// <summary>A convex run with a certificate.</summary>
+    public Task<long> CertifiedRunAsync() => certified ??= CertifyAsync();
+
     public ValueTask DisposeAsync() => Installation?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task<long> FinishAsync()
@@ -34,6 +39,16 @@ public sealed class Product(Browser browser) : IAsyncLifetime
         using var client = await Installation.ClientAsync();
         var run = await client.SubmitAsync(Spec, 0);
         await Installation.Database.UntilAsync(run, RunState.Succeeded);
+        return run;
+    }
+
+    private async Task<long> CertifyAsync()
+    {
+        using var client = await Installation.ClientAsync();
+        var run = await client.SubmitAsync(Spec.Replace("\"data\"", "\"convexity\":{\"name\":\"exp_eps\"},\"data\"", StringComparison.Ordinal), 0);
+        await Installation.Database.UntilAsync(run, RunState.Succeeded);
+        await (await client.PostJsonAsync($"/api/v1/runs/{run}/certificate", """{"pairs":50}""")).ReadAsync<CertificateView>(HttpStatusCode.Accepted);
+        await Installation.Database.UntilAsync("select count(*) = 1 from certificates where run_id = @run and pairs = 50 and state = 'done'", new { run });
         return run;
     }
 }

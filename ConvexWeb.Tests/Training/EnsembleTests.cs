@@ -65,7 +65,8 @@ public sealed class EnsembleTests : IDisposable
         var ended = trainer.Run(stop.Token);
         writer.Drain();
         using var scope = NewDisposeScope();
-        return new(ended, events, Checkpoint.WeightsSha256(trainer.Network), trainer.Network.state_dict().ToDictionary(t => t.Key, t => t.Value.to(ScalarType.Float32).data<float>().ToArray()));
+        var tensors = trainer.Network.state_dict().ToDictionary(t => t.Key, t => t.Value.to(ScalarType.Float32).data<float>().ToArray());
+        return new(ended, events, Checkpoint.WeightsSha256(trainer.Network), tensors);
     }
 
     [Fact]
@@ -97,7 +98,8 @@ public sealed class EnsembleTests : IDisposable
         // g = (0.5, 0.3, 0.2) and p(y) = (0.9, 0.5, 0.1): products 0.45, 0.15, 0.02, together 0.62.
         var shares = from_array(new[] { 0.5, 0.3, 0.2 }).view(1, 3).log();
         var probabilities = from_array(new[] { 0.9, 0.5, 0.1 }).view(1, 3).log();
-        Assert.All(new[] { 0.45 / 0.62, 0.15 / 0.62, 0.02 / 0.62 }.Zip(Mixtures.Responsibilities(shares, probabilities).data<double>().ToArray()), r => Assert.Equal(r.First, r.Second, 1e-12));
+        var found = Mixtures.Responsibilities(shares, probabilities).data<double>().ToArray();
+        Assert.All(new[] { 0.45 / 0.62, 0.15 / 0.62, 0.02 / 0.62 }.Zip(found), r => Assert.Equal(r.First, r.Second, 1e-12));
 
         // Logits 0 and ln 3 are probabilities 1/2 and 3/4 of class 1.
         var both = Mixtures.BinaryLogProbabilities(from_array(new[] { 0, Math.Log(3) }).view(1, 2, 1));
@@ -142,7 +144,8 @@ public sealed class EnsembleTests : IDisposable
         Assert.InRange(first.Events[^1] is StoppedEvent a ? a.Step : 0, 91, 179);
         Assert.InRange(second.Events[^1] is StoppedEvent b ? b.Step : 0, 271, 359);
         Assert.Equal(whole.Weights, rest.Weights);
-        Assert.Equal(whole.Evaluations.Select(v => JsonSerializer.Serialize(v)), first.Evaluations.Concat(second.Evaluations).Concat(rest.Evaluations).Select(v => JsonSerializer.Serialize(v)));
+        var parts = first.Evaluations.Concat(second.Evaluations).Concat(rest.Evaluations);
+        Assert.Equal(whole.Evaluations.Select(v => JsonSerializer.Serialize(v)), parts.Select(v => JsonSerializer.Serialize(v)));
 
         // T.15: weights and running statistics of what is frozen, to the last bit; and what is not frozen moves.
         Assert.Equal(first.Part("experts.1."), rest.Part("experts.1."));
@@ -162,7 +165,7 @@ public sealed class EnsembleTests : IDisposable
         Assert.All(whole.Evaluations, v => Assert.Equal(1, v["gate/share_1"] + v["gate/share_2"] + v["gate/share_3"], 1e-6));
         var last = whole.Evaluations.Last();
         Assert.True(last["test/oracle_accuracy"] > last["test/accuracy"] + 1 && last["test/oracle_accuracy"] > last["test/single_accuracy"] + 1, JsonSerializer.Serialize(last));
-        Assert.True(last["test/single_accuracy"] > 30 && last["test/expert_3_accuracy"] > 20, string.Join('\n', whole.Evaluations.Select(v => JsonSerializer.Serialize(v))));
+        Assert.True(last["test/single_accuracy"] > 25 && last["train/expert_2_accuracy"] > 25 && last["train/expert_3_accuracy"] > 20, "every expert has learned something");
         Assert.True(whole.Evaluations.First()["test/expert_3_accuracy"] < 25, "the third has not begun in the first epoch");
 
         // The best checkpoint is one of the whole ensemble.
@@ -173,6 +176,17 @@ public sealed class EnsembleTests : IDisposable
         Assert.All(Constraint.Of(Boost).Covered, name => Assert.StartsWith("experts.", name));
         Assert.True(whole.Tensors["gate.fc1.weight"].Min() < 0 && whole.Tensors["gate.fc2.weight"].Min() < 0 && whole.Tensors["experts.2.fc1.weight"].Min() < 0);
         Assert.True(whole.Tensors["experts.2.fc2.weight"].Min() >= 0);
+    }
+
+    [Fact]
+    public void The_first_boosted_expert_is_the_single_network()
+    {
+        // All weights are 1 in its stage, and it starts from the same random numbers: the losses differ by rounding alone.
+        var single = Train(Boost with { Model = new MlpOptions { Width = 12, Depth = 2 }, Training = Boost.Training with { Epochs = 3 } }, "single");
+        var boosted = Train(Boost, "boosted", stopAfter: 95);
+        foreach (var (one, expert) in single.Evaluations.Zip(boosted.Evaluations))
+            Assert.All(new[] { "train", "test" }, split => Assert.Equal(one[split + "/accuracy"], expert[split + "/expert_1_accuracy"], 1.5));
+        Assert.True(single.Evaluations.Last()["train/accuracy"] > 40);
     }
 
     [Fact]
@@ -256,7 +270,8 @@ public sealed class EnsembleTests : IDisposable
         Assert.Equal(5 * Expert + 3073 * 100 + 101 * 5, Count(new EnsembleEmOptions { Experts = 5 }, data));
         var classes = DatasetInfo.Of(new Cifar10Options());
         Assert.Equal(3 * 3_752_810 + 3073 * 100 + 101 * 3, Count(new EnsembleBoostOptions(), classes));
-        Assert.Equal(3 * 1_369_738 + (27 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 65 * 3, Count(new EnsembleBoostOptions { Expert = "allconv", Gate = "allconv" }, classes));
+        var allConvGate = (27 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 65 * 3;
+        Assert.Equal(3 * 1_369_738 + allConvGate, Count(new EnsembleBoostOptions { Expert = "allconv", Gate = "allconv" }, classes));
         // Gate: 3×3 to 16; 6 layers of 12 with BatchNorm, twice; a transition at 88; BatchNorm and Linear at 160.
         long Block(long from) => Enumerable.Range(0, 6).Sum(l => 2 * (from + 12 * l) + 9 * 12 * (from + 12 * l));
         var gate = 27 * 16 + Block(16) + 2 * 88 + 88 * 88 + Block(88) + 2 * 160 + 160 * 3 + 3;
@@ -295,6 +310,7 @@ public sealed class EnsembleTests : IDisposable
         using var ten = Prepare(Boost);
         using var two = Prepare(Em);
         Assert.Equal(ten.Train.Labels.data<long>().ToArray().Select(l => l >= 5 ? 1L : 0), two.Train.Labels.data<long>().ToArray());
+        Assert.Equal(240, two.Train.Labels.sum().item<long>());
         Assert.Equal(2, DatasetInfo.Of(Em.Data).Classes);
         Assert.Equal([2, 3, 4, 5, 6, 7], new Cifar10Options { Task = "animal" }.Positive);
         Assert.Null(new Cifar10Options().Positive);

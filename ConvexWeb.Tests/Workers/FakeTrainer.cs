@@ -3,6 +3,7 @@ namespace ConvexWeb.Tests.Workers;
 /// <summary>
 /// A trainer that trains nothing but keeps the protocol: journal, stdout, checkpoints, stop on the end of stdin. Its "spec" says what happens:
 /// steps, every (steps of an epoch), pause (seconds a step), and at which step what goes wrong, in the first <c>times</c> attempts.
+/// Its certificates are made of what a checkpoint's file says: refuse, die, chatter, wait for a file of that name, or anything else.
 /// </summary>
 public static class FakeTrainer
 {
@@ -11,6 +12,18 @@ public static class FakeTrainer
         #!/bin/bash
         trap '' PIPE
         export TZ=UTC
+        if [ "$1" = certify ]; then
+          word=$(< "$2")
+          case $word in
+            refuse) echo "There is no data set of that name." >&2; exit 1;;
+            die) kill -9 $$;;
+            chatter) echo "here you are"; exit 0;;
+            wait*) while [ ! -e "${word#wait }" ]; do sleep 0.05; done;;
+          esac
+          test='{"name":"test, test","tested":10,"checks":100,"violations":0,"not_finite":0,"worst":-0.5}'
+          echo "{\"model\":\"mlp\",\"constraint\":\"exp_eps\",\"verdict\":\"convex\",\"sentence\":\"Convex: $*\",\"space\":\"pixels\",\"structure\":{\"proved\":true,\"broken\":[],\"tree\":[]},\"empirical\":{\"midpoint\":[$test],\"jensen\":$test,\"lines\":$test,\"segments\":[],\"violations\":0,\"checks\":300,\"not_finite\":0}}"
+          exit 0
+        fi
         resume=0
         while [ $# -gt 0 ]; do
           case $1 in

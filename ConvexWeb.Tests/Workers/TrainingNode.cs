@@ -1,4 +1,8 @@
+using System.Security.Claims;
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Scheduling;
@@ -51,7 +55,7 @@ public sealed class TrainingNode : IAsyncDisposable
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         var server = builder.AddSettings();
         var worker = builder.AddWorkerSettings();
-        builder.Services.AddPersistence().AddScheduling(server, worker).AddWorkers(server, worker);
+        builder.Services.AddPersistence().AddScheduling(server, worker).AddWorkers(server, worker).AddCertificates(server);
         var app = builder.Build();
         await app.StartAsync();
         return new(app);
@@ -71,6 +75,14 @@ public sealed class TrainingNode : IAsyncDisposable
     }
 
     public async Task<long> SubmitAsync(string spec, int priority = 5) => (await SubmitAsync(1, spec, priority))[0];
+
+    /// <summary>Asks for a certificate with 50 pairs, as a signed-in person does.</summary>
+    public async Task<CertificateView?> RequestAsync(long run, long? twin = null)
+    {
+        var caller = new Caller();
+        caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
+        return await new StoredCertificates(Database, Services.GetRequiredService<CertificateQueue>(), caller).RequestAsync(run, new("last", 50, twin));
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -20,12 +20,21 @@ internal static class CertifyCommand
         var data = DataFolder.Option();
         var json = new Option<bool>("--json") { Description = "As JSON, with the curves" };
         var threads = new Option<int>("--threads") { Description = "Threads", DefaultValueFactory = _ => Environment.ProcessorCount };
-        var command = new Command("certify", "Says whether a checkpoint's logits are convex functions of its input: by structure, and by numbers with a control.") { checkpoint, twin, pairs, data, json, threads };
-        command.SetAction((p, cancel) =>
+        var stopOnEof = new Option<bool>("--stop-on-eof") { Description = "Stop when standard input is closed" };
+        var command = new Command("certify", "Says whether a checkpoint's logits are convex functions of its input: by structure, and by numbers with a control.") { checkpoint, twin, pairs, data, json, threads, stopOnEof };
+        command.SetAction(async p =>
         {
+            using var stop = new StopRequest(p.GetValue(stopOnEof));
             if (p.GetValue(pairs) is < 10 or > 100_000) throw new BadInputException($"--pairs must be from 10 to 100000; got {p.GetValue(pairs)}.");
             set_num_threads(Math.Max(1, p.GetValue(threads)));
-            return Run(p.GetValue(checkpoint)!, p.GetValue(twin), p.GetValue(pairs), p.GetValue(data)!, p.GetValue(json), cancel);
+            try
+            {
+                return await Run(p.GetValue(checkpoint)!, p.GetValue(twin), p.GetValue(pairs), p.GetValue(data)!, p.GetValue(json), stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return ExitCodes.Stopped;
+            }
         });
         return command;
     }

@@ -26,11 +26,14 @@ internal static class DescribeCommand
             Console.WriteLine(JsonSerializer.Serialize(description, Indented));
             return ExitCodes.Done;
         }
-        Console.WriteLine($"{"layer",-10}{"kind",-14}{"output",-16}{"parameters",14}  constrained");
+        var (name, kind, output) = (Width(l => l.Name), Width(l => l.Kind), Width(l => l.Output));
+        Console.WriteLine($"{"layer".PadRight(name)}{"kind".PadRight(kind)}{"output".PadRight(output)}{"parameters",14}  {"in the input",-14}constrained");
         foreach (var layer in description.Layers)
-            Console.WriteLine($"{layer.Name,-10}{layer.Kind,-14}{layer.Output,-16}{layer.Parameters,14:N0}  {string.Join(", ", layer.Constrained)}");
+            Console.WriteLine($"{layer.Name.PadRight(name)}{layer.Kind.PadRight(kind)}{layer.Output.PadRight(output)}{layer.Parameters,14:N0}  {layer.Standing,-14}{string.Join(", ", layer.Constrained)}{(layer.Breaks is null ? "" : $"  ✗ {layer.Breaks}")}");
         Console.WriteLine();
         Console.WriteLine($"{description.Parameters:N0} parameters; {description.TrainImages:N0} training images; {description.StepsPerEpoch:N0} steps an epoch, {description.TotalSteps:N0} in all; {description.FlopPerStep / 1e9:0.##} GFLOP a step");
         return ExitCodes.Done;
+
+        int Width(Func<Layer, string> text) => description.Layers.Max(l => text(l).Length) + 2;
     }
 }

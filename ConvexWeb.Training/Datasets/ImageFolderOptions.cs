@@ -21,7 +21,7 @@ public sealed record ImageFolderOptions : JpegFolderOptions
     [Parameter("Name of the folder in the data directory; it holds train/CLASS/*.jpg and val/CLASS/*.jpg (or test/).")]
     public string Folder { get; init; } = "images";
 
-    [Parameter("Classes, which are the folders in train/.", Min = 2, Max = 100_000)]
+    [Parameter("Classes, which are the folders in train/.", Min = 2, Max = 1000)]
     public int Classes { get; init; } = 10;
 
     [Parameter("Images in train/; 'datasets verify image_folder --folder NAME' counts them.", Min = 2, Max = 100_000_000)]

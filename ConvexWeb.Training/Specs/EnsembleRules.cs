@@ -11,7 +11,7 @@ internal static class EnsembleRules
     {
         if (spec.Model is not (EnsembleEmOptions or EnsembleBoostOptions)) yield break;
         if (spec.Training.LabelSmoothing > 0)
-            yield return new("training.label_smoothing", $"training.label_smoothing must be 0 for {spec.Model.Name}, which has an objective of its own; got {spec.Training.LabelSmoothing}.");
+            yield return new("training.label_smoothing", $"training.label_smoothing must be 0 for {spec.Model.Name} with its own objective; got {spec.Training.LabelSmoothing}.");
         if (spec.Augmentation.Mixes)
             yield return new("augmentation.mixup", $"augmentation.mixup and augmentation.cutmix must be 0 for {spec.Model.Name}, whose objective needs one label for each image.");
         foreach (var problem in spec.Model is EnsembleBoostOptions boost ? Boost(spec, boost) : Em(spec, (EnsembleEmOptions)spec.Model)) yield return problem;
@@ -35,7 +35,8 @@ internal static class EnsembleRules
     private static IEnumerable<SpecProblem> Boost(Spec spec, EnsembleBoostOptions boost)
     {
         if (spec.Training.Epochs % boost.TrainingStages != 0)
-            yield return new("training.epochs", $"training.epochs must be a multiple of {boost.TrainingStages} for {boost.Experts} experts and a gate that share them evenly; got {spec.Training.Epochs}.");
+            yield return new("training.epochs",
+                $"training.epochs must be a multiple of {boost.TrainingStages} for {boost.Experts} experts and a gate that share them evenly; got {spec.Training.Epochs}.");
         if (spec.Training.Patience is not null)
             yield return new("training.patience", "training.patience must be null for ensemble_boost: to stop early would leave its gate untrained.");
         if (spec.Training.StopWhenFitted)

@@ -37,7 +37,8 @@ internal static class SpecRules
 
         // Each stage of a model that trains in stages runs through the schedule.
         var epochs = spec.Model.StageEpochs(spec.Training.Epochs);
-        var last = spec.Model.TrainingStages == 1 ? "the last epoch" : "the last epoch of each stage";
+        var staged = spec.Model.TrainingStages > 1;
+        var last = staged ? "the last epoch of each stage" : "the last epoch";
         switch (spec.Schedule)
         {
             case MultiStepScheduleOptions steps when steps.Milestones.Zip(steps.Milestones.Skip(1)).Any(pair => pair.First >= pair.Second):
@@ -47,7 +48,7 @@ internal static class SpecRules
                 yield return new("schedule.milestones", $"schedule.milestones must all come before {last}, {epochs}; got {steps.Milestones[^1]}.");
                 break;
             case CosineScheduleOptions cosine when cosine.WarmupEpochs >= epochs:
-                yield return new("schedule.warmup_epochs", $"schedule.warmup_epochs must be less than {(spec.Model.TrainingStages == 1 ? "training.epochs" : "the epochs of a stage")}, {epochs}; got {cosine.WarmupEpochs}.");
+                yield return new("schedule.warmup_epochs", $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {cosine.WarmupEpochs}.");
                 break;
         }
 

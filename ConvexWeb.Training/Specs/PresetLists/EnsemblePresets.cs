@@ -30,7 +30,8 @@ internal static class EnsemblePresets
             Training = new TrainingOptions { Epochs = experts == 1 ? 100 : 200, BatchSize = 64 },
         };
         var title = experts == 1 ? "One binary convex network" : $"Mixture of {experts} binary convex networks";
-        var preset = new Preset($"em-animal-{experts}", $"{title}, CIFAR-10 animals", Mixtures, $"IOC paper s4.1, {experts} expert{(experts == 1 ? "" : "s")} (plotted, no printed number)",
+        var preset = new Preset($"em-animal-{experts}", $"{title}, CIFAR-10 animals", Mixtures,
+            $"IOC paper s4.1, {experts} expert{(experts == 1 ? "" : "s")} (plotted, no printed number)",
             "Animal or not: with one output, a convex network's region of one class is a convex set; a mixture joins several.", spec, NeedsGpu: experts > 1);
         yield return preset;
         yield return Small(preset);
@@ -41,7 +42,8 @@ internal static class EnsemblePresets
         var model = new EnsembleBoostOptions { Experts = Stages - 1 };
         Preset One(string kind, string name, string figures, Spec spec)
             => new($"boost-{kind}-cifar10", $"Three boosted {name}s with a gate, CIFAR-10", Boosting, $"IOC paper T6, {name}",
-                $"Published single, gate and oracle: {figures}. {spec.Training.Epochs / Stages} epochs for each expert and for the gate.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+                $"Published single, gate and oracle: {figures}. {spec.Training.Epochs / Stages} epochs for each expert and for the gate.",
+                spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
 
         yield return One("mlp", "IOC-MLP", "69.89, 71.8, 85.47", new Spec
         {
@@ -73,7 +75,7 @@ internal static class EnsemblePresets
     private static Preset Small(Preset preset)
     {
         var spec = preset.Spec;
-        var epochs = spec.Model is EnsembleBoostOptions { Expert: "mlp" } or EnsembleEmOptions ? 6 : 2;
+        var epochs = spec.Model switch { EnsembleBoostOptions { Expert: "densenet" } => 2, EnsembleBoostOptions { Expert: "allconv" } => 3, _ => 15 };
         return new(preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
             $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", spec with
             {

@@ -1,0 +1,70 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.Logging;
+
+namespace ConvexWeb.Client.Certificates;
+
+/// <summary>Whether a run's network is convex in its input: the verdict, the inequalities, the curves and the proof.</summary>
+public sealed partial class CertificatePage(IRuns runs, ICertificates certificates, TimeProvider time, ILogger<CertificatePage> logger) : ComponentBase, IDisposable
+{
+    // The hub tells of changes; this catches one that it missed, and moves the clock of one that is being made.
+    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(3);
+
+    private RunDetail? detail;
+    private CertificateView? certificate;
+    private bool missing;
+    private string? error;
+    private long loaded;
+    private int asked;
+    private int answered;
+    private ITimer? heartbeat;
+
+    [Parameter] public long Id { get; set; }
+
+    private TimeProvider Time => time;
+
+    private bool Constrained => detail!.Row.Convexity != "none";
+
+    // The run's checkpoint of the same kind, when it is not the one that the certificate is of.
+    private CheckpointView? Newer => detail!.Checkpoints.Where(c => c.Kind == certificate!.Checkpoint).MaxBy(c => c.CreatedAt) is { } newest && newest.Sha256 != certificate!.Sha256 ? newest : null;
+
+    protected override async Task OnParametersSetAsync()
+    {
+        if (!RendererInfo.IsInteractive || loaded == Id) return;
+        (loaded, detail, certificate, missing) = (Id, null, null, false);
+        await LoadAsync();
+        heartbeat ??= time.CreateTimer(_ => InvokeAsync(BeatAsync), null, Heartbeat, Heartbeat);
+    }
+
+    private async Task LoadAsync()
+    {
+        // As on the run's page: an answer that was overtaken, or is for another run, changes nothing.
+        var (id, question) = (Id, ++asked);
+        RunDetail? found = null;
+        CertificateView? latest = null;
+        var failure = await Edge.TryAsync(logger, async () =>
+        {
+            found = await runs.FindAsync(id);
+            if (found is not null) latest = await certificates.LatestAsync(id);
+        });
+        if (id != Id || question < answered) return;
+        (answered, error) = (question, failure);
+        if (failure is null) (detail, certificate, missing) = (found, latest, found is null);
+    }
+
+    private async Task BeatAsync()
+    {
+        if (certificate?.State is not (CertificateState.Queued or CertificateState.Running)) return;
+        await LoadAsync();
+        StateHasChanged();
+    }
+
+    private void Took(CertificateView requested)
+    {
+        answered = ++asked;
+        certificate = requested;
+    }
+
+    public void Dispose() => heartbeat?.Dispose();
+}

@@ -1,0 +1,59 @@
+namespace ConvexWeb.Client.Contracts;
+
+/// <summary>What a training says at its end.</summary>
+public sealed record RunSummary
+{
+    /// <summary>Epochs and steps done.</summary>
+    public required int Epochs { get; init; }
+    public required long Steps { get; init; }
+    public required string EndedBecause { get; init; }
+
+    /// <summary>Metric → value at the last evaluation.</summary>
+    public required IReadOnlyDictionary<string, double> Final { get; init; }
+
+    /// <summary>Metric → value at the evaluation with the best validation accuracy; without a validation split, with the lowest training loss.</summary>
+    public required IReadOnlyDictionary<string, double> Best { get; init; }
+    public required int BestEpoch { get; init; }
+
+    /// <summary>Seconds of training steps alone.</summary>
+    public required double TrainSeconds { get; init; }
+
+    /// <summary>SHA-256 over the network's tensors by name: two runs are the same run if it is equal.</summary>
+    public required string WeightsSha256 { get; init; }
+
+    /// <summary>First evaluated epoch, and its step, with a training accuracy of 100 %; null when it never came to that.</summary>
+    public int? FittedEpoch { get; init; }
+    public long? FittedStep { get; init; }
+
+    /// <summary>Split (train, test) → what is known of its last evaluation besides the metrics.</summary>
+    public IReadOnlyDictionary<string, SplitSummary> Splits { get; init; } = new Dictionary<string, SplitSummary>();
+
+    /// <summary>The weight tensors at the end.</summary>
+    public IReadOnlyList<LayerSummary> Layers { get; init; } = [];
+}
+
+/// <summary>The last evaluation of a split. Macro figures are means over classes.</summary>
+/// <param name="Confusion">[K][K]: row true class (for training, the class that was trained), column predicted class.</param>
+/// <param name="CalibrationError">ECE: mean distance of confidence and accuracy, weighted by the bins' images.</param>
+/// <param name="CalibrationPlainSum">The same distances summed over the bins that have images.</param>
+/// <param name="MacroRecall">Also the balanced accuracy, as a share.</param>
+/// <param name="Matthews">Matthews' correlation for several classes, −1 to 1.</param>
+/// <param name="Youden">Mean over classes of recall + specificity − 1.</param>
+/// <param name="UndefinedClasses">Classes without an image or without a prediction: where their figures would be 0/0, they count as 0.</param>
+public sealed record SplitSummary(
+    IReadOnlyList<IReadOnlyList<long>> Confusion, IReadOnlyList<ReliabilityBin> Reliability, double CalibrationError, double CalibrationPlainSum,
+    double MacroPrecision, double MacroRecall, double MacroF1, double WeightedF1, double Matthews, double Youden, IReadOnlyList<int> UndefinedClasses);
+
+/// <summary>Images whose confidence, the largest softmax value, lies in (Low, High]: how many, their mean confidence, and which share of them is right.</summary>
+public sealed record ReliabilityBin(double Low, double High, long Count, double Confidence, double Accuracy);
+
+/// <summary>The numbers of one weight tensor as it acts.</summary>
+/// <param name="FromInit">Frobenius distance from the initial weights.</param>
+public sealed record LayerSummary(string Name, long Count, long NonZeros, double L1, double Frobenius, double Min, double Max, double FromInit)
+{
+    /// <summary>Largest singular value of the layer as a linear map; null for what is none.</summary>
+    public double? Spectral { get; init; }
+
+    /// <summary>Share of weights in (0.98·e^−eps, e^−eps]; null without exp_eps.</summary>
+    public double? SpikeShare { get; init; }
+}

@@ -1,0 +1,95 @@
+using System.ComponentModel;
+using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Workers;
+
+namespace ConvexWeb.Server.Certificates;
+
+/// <summary>
+/// A certificate in the hands of this worker: the trainer's program makes it in a process of its own, as it does with trainings. It begins
+/// anew whenever it is delivered again; nothing of an earlier try is needed.
+/// </summary>
+internal sealed class CertificateExecution(
+    CertificateClaims claims, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings, TimeProvider time, ILogger<CertificateExecution> log)
+{
+    private sealed record Outcome(string? Result, string? Error);
+
+    public async Task<RunEnd> RunAsync(Guid id, CancellationToken stop)
+    {
+        try
+        {
+            if (await patience.TryAsync($"Certificate {id}", cancel => claims.ClaimAsync(id, cancel), stop) is not { } task) return RunEnd.Done;
+            log.LogInformation("{Certificate}: begins", task.Name);
+            var outcome = await MakeAsync(task, stop);
+            log.LogInformation("{Certificate}: {Outcome}", task.Name, outcome is null ? "handed back" : outcome.Error ?? "made");
+
+            using var limit = Limit.After(settings.StopPatience, time, stop);
+            if (outcome is null) await patience.TryAsync(task.Name, cancel => claims.HandBackAsync(task, cancel), limit.Token);
+            else await patience.TryAsync(task.Name, cancel => claims.EndAsync(task, outcome.Result, outcome.Error, cancel), limit.Token);
+            return outcome is null ? RunEnd.HandedBack : RunEnd.Done;
+        }
+        catch (OperationCanceledException)
+        {
+            // No database to tell: whoever gets it next begins anew.
+            return RunEnd.HandedBack;
+        }
+    }
+
+    /// <returns>Null when this worker is to stop.</returns>
+    private async Task<Outcome?> MakeAsync(CertificateTask task, CancellationToken stop)
+    {
+        try
+        {
+            using var folder = await CertificateFolder.MakeAsync(folders, task, stop);
+            if (folder.Sha256 != task.Sha256 && !await patience.TryAsync(task.Name, cancel => claims.MadeOfAsync(task, folder.Step, folder.Sha256, cancel), stop))
+                return new(null, "The checkpoint was replaced by a newer one, of which there is a certificate already.");
+            return await RunTrainerAsync(task, folder, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (FileNotFoundException missing)
+        {
+            return new(null, missing.Message);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return new(null, Reasons.OfFolder(problem, folders.Certificate(task.Id, task.Claim)));
+        }
+        catch (Exception problem) when (problem is not OperationCanceledException)
+        {
+            // The edge: whatever it is, the certificate says so instead of going round for ever.
+            log.LogError(problem, "{Certificate}", task.Name);
+            return new(null, $"The worker could not make it: {problem.Message}");
+        }
+    }
+
+    private async Task<Outcome?> RunTrainerAsync(CertificateTask task, CertificateFolder folder, CancellationToken stop)
+    {
+        string? answer = null;
+        TrainerProcess started;
+        try
+        {
+            started = await TrainerProcess.StartAsync(command.ForCertificate(folder.Path, folder.Checkpoint, folder.Twin, task.Pairs), "", time, line => answer = line);
+        }
+        catch (Win32Exception problem)
+        {
+            return new(null, $"The trainer could not be started: {problem.Message}");
+        }
+        await using var trainer = started;
+        using var limit = new CancellationTokenSource(settings.CertificateLimit, time);
+        await using var stopping = stop.Register(trainer.Kill);
+        await using var ending = limit.Token.Register(trainer.Kill);
+        await trainer.Exited;
+
+        if (trainer.ExitCode == 0)
+        {
+            return CertificateResults.Read(answer) is null
+                ? new(null, "The trainer's answer is no certificate.")
+                : new(answer, null);
+        }
+        if (stop.IsCancellationRequested) return null;
+        if (limit.IsCancellationRequested) return new(null, $"It was not done after {settings.CertificateLimit.TotalMinutes:0.#} minutes and was ended. Ask again with fewer pairs.");
+        return new(null, trainer.ExitCode is 1 or 2 && trainer.Tail.Length > 0 ? trainer.Tail : Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path));
+    }
+}
