@@ -22,7 +22,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         var certificate = await EndAsync(run);
 
         Assert.Equal((CertificateState.Done, Verdict.Convex, "worker-1"), (certificate.State, certificate.Result!.Verdict, certificate.Worker));
-        Assert.Contains($"checkpoint.safetensors --json --pairs 50 --threads 2 --data {Path.Combine(Folder, "datasets")}", certificate.Result.Sentence, StringComparison.Ordinal);
+        Assert.Contains($"checkpoint.safetensors --json --stop-on-eof --pairs 50 --threads 2 --data {Path.Combine(Folder, "datasets")}", certificate.Result.Sentence, StringComparison.Ordinal);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData("fine\n"u8)), certificate.Sha256);
         Assert.Empty(Directory.GetDirectories(Path.Combine(Folder, "certificates")));
         await Database.UntilAsync("select count(*) = 0 from quartz.qrtz_job_details");
