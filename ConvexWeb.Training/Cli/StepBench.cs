@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
@@ -23,7 +24,7 @@ internal static class StepBench
         var command = new Command("steps", "Milliseconds per training step.") { model, ioc, batch, steps, threads, plain };
         command.SetAction(p =>
         {
-            set_num_threads(p.GetValue(threads));
+            Processor.Use(p.GetValue(threads));
             var spec = SpecOf(p.GetValue(model)!, p.GetValue(ioc));
             Console.WriteLine(Median(spec, p.GetValue(batch), p.GetValue(steps), !p.GetValue(plain)).ToString("0.000"));
             return ExitCodes.Done;

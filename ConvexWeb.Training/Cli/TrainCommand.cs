@@ -43,7 +43,7 @@ internal static class TrainCommand
         using var stop = new StopRequest(settings.StopOnEof);
         if (settings.Out is { } folder) Prepare(folder, settings);
 
-        set_num_threads(settings.Threads);
+        Processor.Use(settings.Threads);
         var display = Console.IsOutputRedirected ? null : new TrainDisplay(TimeProvider.System);
         var journal = settings.Out is null ? null : Path.Combine(settings.Out, JournalFile);
         using var events = new EventWriter(journal, display is null ? WriteLine : display.Show, TimeProvider.System);

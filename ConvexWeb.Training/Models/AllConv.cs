@@ -44,7 +44,7 @@ public sealed record AllConvOptions : ModelOptions
     internal Value Write(Plan plan, string prefix, int classes)
     {
         var activation = Resolve(Activation, plan.Convexity);
-        var x = plan.Dropout($"{prefix}drop0", plan.Input, InputDropout);
+        var x = plan.Dropout($"{prefix}drop0", plan.ChannelsLast($"{prefix}layout", plan.Input), InputDropout);
         (long Channels, long Kernel, long Stride)[] layers = [(96, 3, 1), (96, 3, 1), (96, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1)];
         for (var i = 1; i <= layers.Length; i++)
         {

@@ -7,7 +7,7 @@ namespace ConvexWeb.Training.Models;
 
 /// <summary>
 /// MLP-Mixer and IOC-MLPMixer. Source: Tolstikhin et al., arXiv 2105.01601; seed 000 4.2 and 5.2 (science.md S5).
-/// [B, 3, H, W] → patches: tokens [B, S, C]; blocks x += T(MLP over tokens(T(norm(x)))), x += MLP over channels(norm(x)); norm → mean over tokens → Linear [B, K].
+/// [B, 3, H, W] → patches: tokens [B, S, C]; blocks x += MLP over tokens(norm(x)), x += MLP over channels(norm(x)); norm → mean over tokens → Linear [B, K].
 /// Exact counts: the seed's size (72 pixels, patch 9, K = 10) 200,202, with the doubled first token layer of its convex variant 208,458;
 /// S/16 18,528,264 and B/16 59,880,472 (224 pixels, K = 1000).
 /// Mode <c>seed</c> keeps LayerNorm as the seed's code does, so a constrained network is not convex; <c>strict</c> has BatchNorm over the channels instead.
@@ -56,20 +56,18 @@ public sealed record MixerOptions : ModelOptions
         };
         var activation = Resolve(Activation, convexity, "gelu");
         Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, 1e-6) : plan.BatchNorm(name, x);
-        Value Mlp(string name, Value x, long width)
-        {
-            var features = x.Channels;
-            return plan.Linear(name + ".fc2", plan.Activation(name + ".act", plan.Linear(name + ".fc1", x, width), activation), features);
-        }
+        Value MixTokens(string name, Value x, long width)
+            => plan.TokenLinear(name + ".fc2", plan.Activation(name + ".act", plan.TokenLinear(name + ".fc1", x, width), activation), x.Shape[0]);
+        Value MixChannels(string name, Value x, long width)
+            => plan.Linear(name + ".fc2", plan.Activation(name + ".act", plan.Linear(name + ".fc1", x, width), activation), x.Channels);
 
         var x = plan.Tokens("stem.tokens", plan.Conv2d("stem.proj", plan.Input, channels, patch, patch));
         for (var i = 0; i < blocks; i++)
         {
             var block = $"blocks.{i}";
             var mult = i > 0 ? 1 : FirstTokenMult ?? (seedMode && plan.IsConstrained ? 2 : 1);
-            var tokens = Mlp(block + ".mlp_tokens", plan.Transpose(block + ".to_channels", Norm(block + ".norm1", x)), tokenWidth * mult);
-            x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", plan.Transpose(block + ".to_tokens", tokens), DropPath));
-            x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", Mlp(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth), DropPath));
+            x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", MixTokens(block + ".mlp_tokens", Norm(block + ".norm1", x), tokenWidth * mult), DropPath));
+            x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", MixChannels(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth), DropPath));
         }
         plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), data.Classes);
         return plan;

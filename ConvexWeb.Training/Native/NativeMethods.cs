@@ -70,6 +70,7 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library)] public static partial int cw_rng_set(nint state);
     [LibraryImport(Library)] public static partial int cw_threads_get(out int count);
     [LibraryImport(Library)] public static partial int cw_threads_set(int count);
+    [LibraryImport(Library)] public static partial int cw_keep_memory();
 
     [LibraryImport(Library)] public static partial int cw_cuda_available(out int available);
     [LibraryImport(Library)] public static partial int cw_cuda_count(out int count);
@@ -85,6 +86,9 @@ internal static unsafe partial class NativeMethods
     public static partial int cw_batch_norm_act(nint x, nint gamma, nint beta, nint runningMean, nint runningVar, double momentum, double eps, long activation, out nint result);
 
     [LibraryImport(Library)] public static partial int cw_cycle_shift(nint x, int alongRow, out nint result);
+
+    [LibraryImport(Library)] public static partial int cw_token_linear(nint x, nint weight, nint bias, out nint result);
+    [LibraryImport(Library)] public static partial int cw_conv3x3(nint x, nint weight, nint bias, long activation, out nint result);
 
     [LibraryImport(Library)] public static partial int cw_gather_normalize(nint images, nint index, nint scale, nint shift, nint output);
 }

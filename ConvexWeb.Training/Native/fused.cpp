@@ -9,6 +9,7 @@
 
 #include "guard.h"
 #include "shim.h"
+#include "simd.h"
 
 namespace {
 
@@ -63,8 +64,6 @@ void shift(const at::Tensor& param) {
   if (least < T(0))
     for (int64_t i = 0; i < n; i++) w[i] -= least;
 }
-
-#define CW_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 
 template <class T>
 struct Sgd {

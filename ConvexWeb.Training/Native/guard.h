@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <exception>
+#include <stdexcept>
 #include <string>
 
 namespace cw {
@@ -28,6 +29,12 @@ int32_t guarded(Body&& body) noexcept {
 inline at::Tensor& tensor(void* handle) {
   if (handle == nullptr) throw std::invalid_argument("a disposed or null tensor was passed");
   return *static_cast<at::Tensor*>(handle);
+}
+
+// The native layers are written for these; whoever calls them leaves other tensors to plain operators.
+inline void check_layer_input(const at::Tensor& x, const char* what) {
+  if (!x.device().is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble))
+    throw std::invalid_argument(std::string(what) + " takes float32 and float64 tensors on the CPU");
 }
 
 void* adopt(at::Tensor value);  // a new counted handle; null for an undefined tensor

@@ -11,6 +11,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "guard.h"
 
@@ -246,6 +249,16 @@ int32_t cw_threads_get(int32_t* out) {
 
 int32_t cw_threads_set(int32_t count) {
   return guarded([&] { at::set_num_threads(count); });
+}
+
+int32_t cw_keep_memory() {
+#ifdef __GLIBC__
+  // A step's big blocks would go back to the kernel and come again as pages to be cleared.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+  return 0;
 }
 
 int32_t cw_cuda_available(int32_t* out) {

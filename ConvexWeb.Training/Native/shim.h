@@ -67,6 +67,7 @@ int32_t cw_rng_get(void** out);
 int32_t cw_rng_set(void* state);
 int32_t cw_threads_get(int32_t* out);
 int32_t cw_threads_set(int32_t count);
+int32_t cw_keep_memory();  // this process keeps what it frees, for the next step asks for the same again
 
 int32_t cw_cuda_available(int32_t* out);
 int32_t cw_cuda_count(int32_t* out);
@@ -75,7 +76,10 @@ int32_t cw_cuda_count(int32_t* out);
 int32_t cw_fused_sgd(const cw_step_item* items, int32_t count, double lr, double momentum, double weight_decay, int32_t nesterov, double eps, int64_t* negatives);
 int32_t cw_fused_adam(const cw_step_item* items, int32_t count, int64_t step, double lr, double beta1, double beta2, double adam_eps, double weight_decay,
                       int32_t decoupled, double eps, int64_t* negatives);
+// Differentiable layers.
 int32_t cw_batch_norm_act(void* x, void* gamma, void* beta, void* running_mean, void* running_var, double momentum, double eps, int64_t activation, void** out);
 int32_t cw_cycle_shift(void* x, int32_t along_row, void** out);
+int32_t cw_token_linear(void* x, void* weight, void* bias, void** out);
+int32_t cw_conv3x3(void* x, void* weight, void* bias, int64_t activation, void** out);
 int32_t cw_gather_normalize(void* images, void* index, void* scale, void* shift, void* out);
 }

@@ -24,7 +24,7 @@ public sealed class FusedLayersTests
     {
         using var scope = NewDisposeScope();
         ConvexityOptions constraint = convexity == "none" ? new NoConvexityOptions() : new ExpEpsOptions();
-        var model = name == "allconv" ? new AllConvOptions { WidthPercent = 10, InputDropout = 0, Dropout = 0 } : name == "efficientnet_b0" ? new EfficientNetOptions { Dropout = 0 } : PlanTests.Model(name);
+        var model = name == "allconv" ? new AllConvOptions { WidthPercent = 20, InputDropout = 0, Dropout = 0 } : name == "efficientnet_b0" ? new EfficientNetOptions { Dropout = 0 } : PlanTests.Model(name);
         var plan = model.Plan(constraint, new DatasetInfo(3, 32, 32, 10, 100, 100));
         var (fused, plain) = (Run(plan, true), Run(plan, false));
         Assert.Equal(plain.Keys.Order(), fused.Keys.Order());
@@ -57,6 +57,75 @@ public sealed class FusedLayersTests
         }
     }
 
+    // Sizes that leave half tiles, channels that leave half vectors, more tiles than one chunk holds.
+    [Theory]
+    [InlineData("relu", 5, 7, 17, 35)]
+    [InlineData("elu", 5, 7, 17, 35)]
+    [InlineData("identity", 8, 8, 32, 16)]
+    [InlineData("elu", 32, 30, 16, 20)]
+    public void A_convolution_equals_plain_operators(string function, long height, long width, long channels, long outputs)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(5);
+        var convolution = new Conv2dOperation("conv", 0, channels, outputs, 3, 1, 1, 1);
+        foreach (var (type, allowed) in new[] { (ScalarType.Float64, 1e-13), (ScalarType.Float32, 3e-6) })
+        {
+            var weight = randn([outputs, channels, 3, 3], ScalarType.Float64);
+            var bias = randn([outputs], ScalarType.Float64);
+            var values = ChannelsLast(randn([3, channels, height, width], ScalarType.Float64));
+            var direction = randn([3, outputs, height, width], ScalarType.Float64);
+            Tensor[] Leaves(ScalarType t) => [.. new[] { values, weight, bias }.Select(v => v.to(t).clone().detach().requires_grad_(true))];
+
+            var fused = Leaves(type);
+            var y = FusedLayers.Conv3x3(convolution, function, fused[0], fused[1..])!;
+            (y * direction.to(type)).sum().backward();
+
+            var plain = Leaves(ScalarType.Float64);
+            var z = nn.functional.conv2d(plain[0], plain[1], plain[2], [1, 1], [1, 1]);
+            var expected = function switch { "relu" => nn.functional.relu(z), "elu" => nn.functional.elu(z, 1), _ => z };
+            (expected * direction).sum().backward();
+
+            AssertNear(expected, y, allowed);
+            for (var i = 0; i < 3; i++) AssertNear(plain[i].grad!, fused[i].grad!, allowed);
+        }
+    }
+
+    [Fact]
+    public void Its_ELU_is_exact_to_rounding_near_zero_and_far_below()
+    {
+        using var scope = NewDisposeScope();
+        float[] points = [-1e-30f, -1e-7f, -1e-4f, -0.01f, -0.2f, -0.34f, -0.35f, -0.5f, -1, -3, -10, -17, -60, -87, -88, -1000, float.NegativeInfinity, 0, 2.5f, float.NaN];
+        var convolution = new Conv2dOperation("conv", 0, 16, points.Length, 3, 1, 1, 1);
+        var y = FusedLayers.Conv3x3(convolution, "elu", ChannelsLast(zeros([1, 16, 4, 4])), [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
+        for (var i = 0; i < points.Length; i++)
+        {
+            var expected = points[i] < 0 ? Math.Exp(points[i]) - 1 : points[i];
+            // Math.Exp(x) − 1 itself cancels near zero, where the series' first two terms are exact enough.
+            if (points[i] is < 0 and > -1e-3f) expected = points[i] + points[i] * (double)points[i] / 2;
+            var actual = y.select(1, i).flatten().select(0, 15).item<float>();
+            Assert.True(double.IsNaN(expected) ? float.IsNaN(actual) : Math.Abs(actual - expected) <= 2e-7 * Math.Abs(expected), $"ELU({points[i]}) = {actual}, not {expected}");
+        }
+    }
+
+    [Theory]
+    [InlineData(5, 9, 3)]
+    [InlineData(64, 16, 40)]
+    public void A_product_over_tokens_equals_plain_operators(long tokens, long outputs, long channels)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(6);
+        Tensor[] values = [randn([7, tokens, channels], ScalarType.Float64), randn([outputs, tokens], ScalarType.Float64), randn([outputs], ScalarType.Float64)];
+        var direction = randn([7, outputs, channels], ScalarType.Float64);
+        Tensor[] Leaves() => [.. values.Select(v => v.clone().detach().requires_grad_(true))];
+        var (fused, plain) = (Leaves(), Leaves());
+        var y = FusedLayers.TokenLinear(fused[0], fused[1], fused[2])!;
+        var expected = nn.functional.linear(plain[0].transpose(1, 2), plain[1], plain[2]).transpose(1, 2);
+        (y * direction).sum().backward();
+        (expected * direction).sum().backward();
+        AssertNear(expected, y, 1e-13);
+        for (var i = 0; i < 3; i++) AssertNear(plain[i].grad!, fused[i].grad!, 1e-13);
+    }
+
     [Fact]
     public void What_does_not_fit_is_refused_or_left_to_plain_operators()
     {
@@ -66,8 +135,17 @@ public sealed class FusedLayersTests
         Assert.Null(FusedLayers.BatchNormActivation(norm, "gelu", randn([3, 4]), w, running));
         Assert.Null(FusedLayers.BatchNormActivation(norm, "relu", randn([1, 4]), w, running));
         Assert.Null(FusedLayers.BatchNormActivation(norm, "relu", randn([4, 3]).t(), w, running));
+        Assert.Null(FusedLayers.Conv3x3(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), "relu", randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedLayers.Conv3x3(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), "relu", ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.TokenLinear(randn([2, 3, 4]), randn([5, 4]), zeros([5])));
         Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.BatchNormActivation(norm, "relu", randn([3, 5]), w, running));
     }
+
+    private static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+
+    // Relative to the largest: sums of many terms cancel.
+    private static void AssertNear(Tensor expected, Tensor actual, double allowed)
+        => Assert.InRange((actual.to(ScalarType.Float64) - expected).abs().max().item<double>() / expected.abs().max().item<double>(), 0, allowed);
 
     private static Dictionary<string, Tensor> Run(Plan plan, bool fused)
     {

@@ -9,12 +9,15 @@ internal static class Execution
     /// <param name="x">The operation's inputs.</param>
     /// <param name="w">Its trained tensors, in the plan's order.</param>
     /// <param name="buffers">Running mean, variance and count of a BatchNorm.</param>
+    /// <param name="fused">Whether native layers may do what they can do faster.</param>
     /// <param name="inPlace">Whether an activation may write over its input, which nobody else reads.</param>
-    public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training, bool inPlace = false) => operation switch
+    public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training, bool fused = true, bool inPlace = false) => operation switch
     {
+        Conv2dOperation c when fused && FusedLayers.Conv3x3(c, "identity", x[0], w) is { } y => y,
         Conv2dOperation { Padding: 0, Groups: 1 } c when c.Kernel == c.Stride && c.Kernel > 1 => Patches(c, x[0], w),
         Conv2dOperation c => F.conv2d(x[0], w[0], w.Length > 1 ? w[1] : null, [c.Stride, c.Stride], [c.Padding, c.Padding], groups: c.Groups),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
+        TokenLinearOperation => fused && FusedLayers.TokenLinear(x[0], w[0], w[1]) is { } y ? y : F.linear(x[0].transpose(1, 2), w[0], w[1]).transpose(1, 2),
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),
@@ -25,7 +28,6 @@ internal static class Execution
         GlobalMeanOperation g => x[0].ndim == 4 ? x[0].mean([2, 3], g.KeepPlaces) : x[0].mean([1]),
         FlattenOperation => x[0].flatten(1),
         TokensOperation => x[0].flatten(2).transpose(1, 2),
-        TransposeOperation => x[0].transpose(1, 2),
         ChannelsLastOperation => x[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
         ConcatOperation => cat(x, 1),
         AddOperation => x[0] + x[1],
@@ -33,7 +35,7 @@ internal static class Execution
         SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
         MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
         ScaleOperation => x[0] * w[0].view(-1, 1, 1),
-        CycleShiftOperation s => FusedLayers.CycleShift(x[0], s.AlongRow) ?? CycleShift(x[0], s.AlongRow ? 3 : 2),
+        CycleShiftOperation s => fused && FusedLayers.CycleShift(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
         FeaturesOperation => x[0],
         MixtureOperation m => Mixtures.LogProbabilities(Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
         SelectionOperation s => Mixtures.Selected(x[0], Experts(s, x)),
@@ -69,8 +71,15 @@ internal static class Execution
         buffers[2].add_(1);
     }
 
-    /// <summary>A BatchNorm and the activation behind it while training, in one pass where there is one; null otherwise.</summary>
-    public static Tensor? NormAndActivation(BatchNormOperation norm, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers)
+    /// <summary>An operation and the activation behind it in one pass where there is one; null otherwise.</summary>
+    public static Tensor? WithActivation(Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, bool training) => operation switch
+    {
+        Conv2dOperation c => FusedLayers.Conv3x3(c, activation.Function, x, w),
+        BatchNormOperation b when training => NormAndActivation(b, activation, x, w, buffers),
+        _ => null,
+    };
+
+    private static Tensor? NormAndActivation(BatchNormOperation norm, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers)
     {
         if (FusedLayers.BatchNormActivation(norm, activation.Function, x, w, buffers) is not { } y) return null;
         Count(buffers);

@@ -13,6 +13,10 @@ internal static class FusedLayers
     public static Tensor? BatchNormActivation(BatchNormOperation norm, string function, Tensor x, Tensor[] w, Tensor[] running) => null;
 
     public static Tensor? CycleShift(Tensor x, bool alongRow) => null;
+
+    public static Tensor? TokenLinear(Tensor x, Tensor weight, Tensor bias) => null;
+
+    public static Tensor? Conv3x3(Conv2dOperation convolution, string function, Tensor x, Tensor[] w) => null;
 #else
     private static readonly Dictionary<string, long> Kinds = new() { ["identity"] = 0, ["relu"] = 1, ["elu"] = 2 };
 
@@ -29,10 +33,38 @@ internal static class FusedLayers
     /// <summary>See <see cref="CycleShiftOperation"/>; null where no kernel fits.</summary>
     public static Tensor? CycleShift(Tensor x, bool alongRow)
     {
-        if (x.device_type != DeviceType.CPU || x.dtype is not (ScalarType.Float32 or ScalarType.Float64)) return null;
+        if (!Fits(x)) return null;
         NativeMethods.Check(NativeMethods.cw_cycle_shift(x.Pointer, alongRow ? 1 : 0, out var y));
         GC.KeepAlive(x);
         return new Tensor(new TensorHandle(y));
     }
+
+    /// <summary>weight · x + bias for every sample, without a transposed copy; null where no kernel fits.</summary>
+    /// <param name="x">[B, S, C].</param>
+    /// <param name="weight">[T, S].</param>
+    /// <param name="bias">[T].</param>
+    public static Tensor? TokenLinear(Tensor x, Tensor weight, Tensor bias)
+    {
+        if (!Fits(x)) return null;
+        NativeMethods.Check(NativeMethods.cw_token_linear(x.Pointer, weight.Pointer, bias.Pointer, out var y));
+        GC.KeepAlive((x, weight, bias));
+        return y == 0 ? null : new Tensor(new TensorHandle(y));
+    }
+
+    /// <summary>activation(x ∗ weight + bias) by Winograd's filtering, where the channels of x lie last in memory; null where no kernel fits.</summary>
+    /// <param name="x">[B, C, H, W].</param>
+    public static Tensor? Conv3x3(Conv2dOperation convolution, string function, Tensor x, Tensor[] w)
+    {
+        var suits = convolution is { Kernel: 3, Stride: 1, Padding: 1, Groups: 1, In: >= FewestChannels, Out: >= FewestChannels } && w.Length == 2;
+        if (!suits || !Fits(x) || !Kinds.TryGetValue(function, out var kind)) return null;
+        NativeMethods.Check(NativeMethods.cw_conv3x3(x.Pointer, w[0].Pointer, w[1].Pointer, kind, out var y));
+        GC.KeepAlive((x, w));
+        return y == 0 ? null : new Tensor(new TensorHandle(y));
+    }
+
+    // With fewer, its products are too thin to be faster.
+    private const long FewestChannels = 16;
+
+    private static bool Fits(Tensor x) => x.device_type == DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.Float64;
 #endif
 }

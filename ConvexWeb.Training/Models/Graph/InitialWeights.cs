@@ -17,8 +17,8 @@ internal static class InitialWeights
             {
                 switch (tensor.Role)
                 {
-                    case TensorRole.Weight: Weight(value, plan.Initialisation, step.Operation is LinearOperation); break;
-                    case TensorRole.Bias: Bias(value, weight!, plan.Initialisation, step.Operation is LinearOperation); break;
+                    case TensorRole.Weight: Weight(value, plan.Initialisation, step.Operation is LinearOperation or TokenLinearOperation); break;
+                    case TensorRole.Bias: Bias(value, weight!, plan.Initialisation, step.Operation is LinearOperation or TokenLinearOperation); break;
                     case TensorRole.NormScale: value.fill_(1); break;
                     case TensorRole.NormShift: value.zero_(); break;
                     // Branches of a sum start with equal shares; a lone scale with 1.

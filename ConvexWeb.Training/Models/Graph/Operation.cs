@@ -19,6 +19,12 @@ public sealed record LinearOperation(string Name, int Input, long In, long Out) 
     public override string Kind => "Linear";
 }
 
+/// <summary>[In, C] → [Out, C]: mixes tokens, each channel by itself.</summary>
+public sealed record TokenLinearOperation(string Name, int Input, long In, long Out) : Operation(Name, [Input])
+{
+    public override string Kind => "Linear over tokens";
+}
+
 /// <summary>Batch normalisation over the channels.</summary>
 public sealed record BatchNormOperation(string Name, int Input, double Eps, double Momentum) : Operation(Name, [Input])
 {
@@ -73,12 +79,6 @@ public sealed record FlattenOperation(string Name, int Input) : Operation(Name, 
 public sealed record TokensOperation(string Name, int Input) : Operation(Name, [Input])
 {
     public override string Kind => "To tokens";
-}
-
-/// <summary>[S, C] → [C, S].</summary>
-public sealed record TransposeOperation(string Name, int Input) : Operation(Name, [Input])
-{
-    public override string Kind => "Transpose";
 }
 
 /// <summary>Keeps [C, H, W], stores it with the channels last in memory: the layers behind it work on whole pixels.</summary>

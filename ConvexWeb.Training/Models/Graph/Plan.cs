@@ -82,6 +82,10 @@ public sealed class Plan
         return Weighted(new LinearOperation(name, x.Index, x.Channels, features), x, shape, [features, x.Channels], bias, x.Size * features);
     }
 
+    /// <summary>[S, C] → [tokens, C]: one Linear over the tokens, the same for every channel.</summary>
+    public Value TokenLinear(string name, Value x, long tokens)
+        => Weighted(new TokenLinearOperation(name, x.Index, x.Shape[0], tokens), x, [tokens, x.Shape[1]], [tokens, x.Shape[0]], true, x.Size * tokens);
+
     /// <summary>Cycle FC of CycleMLP: shifts, then a 1 × 1 product whose weight has a convolution's shape [out, in, 1, 1].</summary>
     public Value CycleFc(string name, Value x, long channels, bool alongRow)
     {
@@ -119,8 +123,6 @@ public sealed class Plan
     public Value Flatten(string name, Value x) => Keep(new FlattenOperation(name, x.Index), x, [x.Size]);
 
     public Value Tokens(string name, Value x) => Keep(new TokensOperation(name, x.Index), x, [x.Shape[1] * x.Shape[2], x.Shape[0]]);
-
-    public Value Transpose(string name, Value x) => Keep(new TransposeOperation(name, x.Index), x, [x.Shape[1], x.Shape[0]]);
 
     public Value ChannelsLast(string name, Value x) => Keep(new ChannelsLastOperation(name, x.Index), x, x.Shape);
 

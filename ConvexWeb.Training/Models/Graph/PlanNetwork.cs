@@ -37,7 +37,7 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
         // Whether step i is an activation that alone reads what the step before it gives.
         bool Follows(int i) => i > 0 && i < plan.Steps.Count && plan.Steps[i].Operation is ActivationOperation a && a.Input == i && uses[i] == 1;
         inPlace = [.. plan.Steps.Select((_, i) => Follows(i) && GivesItsOwn(plan.Steps[i - 1]))];
-        fusedWith = [.. plan.Steps.Select((step, i) => step.Operation is BatchNormOperation && Follows(i + 1) ? (ActivationOperation)plan.Steps[i + 1].Operation : null)];
+        fusedWith = [.. plan.Steps.Select((step, i) => step.Operation is BatchNormOperation or Conv2dOperation && Follows(i + 1) ? (ActivationOperation)plan.Steps[i + 1].Operation : null)];
     }
 
     /// <summary>False runs plain operators only, the reference of the fused layers.</summary>
@@ -91,19 +91,18 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
         {
             if (needed is not null && !needed[i + 1]) continue;
             var step = Plan.Steps[i];
-            if (Fused && training && i + 1 < end && fusedWith[i] is { } activation
-                && Execution.NormAndActivation((BatchNormOperation)step.Operation, activation, values[step.Operation.Inputs[0]]!, Weights(i), running[i]) is { } both)
-            {
+            var begun = i;
+            if (Fused && i + 1 < end && fusedWith[i] is { } activation && !wanted.Contains(i + 1)
+                && Execution.WithActivation(step.Operation, activation, values[step.Operation.Inputs[0]]!, Weights(i), running[i], training) is { } both)
                 values[++i + 1] = both;
-                continue;
-            }
-            values[i + 1] = Execution.Run(step.Operation, [.. step.Operation.Inputs.Select(n => values[n]!)], Weights(i), running[i], training, Fused && inPlace[i]);
+            else
+                values[i + 1] = Execution.Run(step.Operation, [.. step.Operation.Inputs.Select(n => values[n]!)], Weights(i), running[i], training, Fused, Fused && inPlace[i]);
             if (!release) continue;
             // Without a graph nothing else holds on to inner values: a wide network's evaluation would keep all of them to the end.
-            foreach (var spent in lastUses[i])
+            foreach (var spent in lastUses[begun..(i + 1)].SelectMany(places => places))
             {
                 if (wanted.Contains(spent)) continue;
-                if (spent > first && !ReferenceEquals(values[spent], values[i + 1])) values[spent]!.Dispose();
+                if (spent > first && !ReferenceEquals(values[spent], values[i + 1])) values[spent]?.Dispose();
                 values[spent] = null;
             }
         }
@@ -115,7 +114,7 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     {
         Conv2dOperation c => c.Kernel != c.Stride || c.Padding > 0 || c.Kernel == 1,
         LinearOperation => step.Output.Shape.Count < 3,
-        BatchNormOperation or AddOperation => true,
+        TokenLinearOperation or BatchNormOperation or AddOperation => true,
         _ => false,
     };
 

@@ -1,13 +1,12 @@
-// Layers that cost PyTorch several passes over memory, in one: batch normalisation with its activation, and the channel shifts of CycleMLP.
-// Both are differentiable; the plain operators in Execution.cs are their reference.
+// Batch normalisation with its activation in one pass, which costs PyTorch several over memory. Differentiable; the plain operators in Execution.cs are the reference.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
+#include "activation.h"
 #include "guard.h"
 #include "shim.h"
 
@@ -16,8 +15,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-enum Activation : int64_t { kIdentity = 0, kRelu = 1, kElu = 2 };
+using namespace cw;
 
 // [N, C, S] seen as N·C rows of S places; a matrix [N, C] has S = 1.
 struct Layout {
@@ -40,84 +38,62 @@ void for_groups(const Layout& l, Body&& body) {
   });
 }
 
-#define CW_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#define CW_INLINE inline __attribute__((always_inline))
-
-constexpr int64_t kLanes = 16;
-
-// Σ x and Σ (x − shift)² of one row, in lanes that the compiler keeps in registers.
+// Of one row of a channel: Σ x, and Σ (x − m)² about its own mean m. The second look finds the row in the cache.
 template <class T>
-CW_INLINE void moments(const T* x, int64_t n, T shift, double& sum, double& squares) {
-  T s[kLanes] = {}, q[kLanes] = {};
+CW_INLINE void moments(const T* x, int64_t n, double& sum, double& squares) {
+  Lanes<T> s{}, t{};
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int64_t j = 0; j < kLanes; j++) {
-      const T d = x[i + j] - shift;
-      s[j] += d;
-      q[j] += d * d;
-    }
-  for (; i < n; i++) {
-    const T d = x[i] - shift;
-    s[0] += d;
-    q[0] += d * d;
+  for (; i + 2 * kLanes<T> <= n; i += 2 * kLanes<T>) {
+    s += load(x + i);
+    t += load(x + i + kLanes<T>);
   }
-  for (int64_t j = 0; j < kLanes; j++) {
-    sum += s[j];
-    squares += q[j];
+  sum = total(s + t);
+  for (int64_t j = i; j < n; j++) sum += x[j];
+  const T middle = static_cast<T>(sum / n);
+  const Lanes<T> m = splat(middle);
+  Lanes<T> q{}, r{};
+  for (i = 0; i + 2 * kLanes<T> <= n; i += 2 * kLanes<T>) {
+    const Lanes<T> d = load(x + i) - m, e = load(x + i + kLanes<T>) - m;
+    q += d * d;
+    r += e * e;
   }
+  squares = total(q + r);
+  for (; i < n; i++) squares += static_cast<double>(x[i] - middle) * (x[i] - middle);
+  // The rounding of the mean is taken out again.
+  const double rounding = sum / n - middle;
+  squares = std::max(0.0, squares - n * rounding * rounding);
 }
 
 template <class T>
 CW_INLINE void apply(const T* x, T* y, int64_t n, T a, T b, int64_t activation) {
-  if (activation == kRelu) {
-    for (int64_t i = 0; i < n; i++) {
-      const T z = a * x[i] + b;
-      y[i] = z > T(0) ? z : T(0);
-    }
-  } else {
-    for (int64_t i = 0; i < n; i++) y[i] = a * x[i] + b;
-    if (activation == kElu)
-      for (int64_t i = 0; i < n; i++)
-        if (y[i] < T(0)) y[i] = std::expm1(y[i]);
-  }
-}
-
-// The activation's derivative from its result: ELU's is y + 1 below 0.
-template <class T>
-CW_INLINE T slope(T y, int64_t activation) {
-  if (activation == kRelu) return y > T(0) ? T(1) : T(0);
-  if (activation == kElu) return y > T(0) ? T(1) : y + T(1);
-  return T(1);
+  const Lanes<T> va = splat(a), vb = splat(b);
+  for_lanes<T>(n, [&](int64_t i, auto part) CW_INLINED { part.store(y + i, activate<T>(va * part.load(x + i) + vb, activation)); });
 }
 
 template <class T>
 CW_INLINE void gradient_sums(const T* g, const T* x, const T* y, int64_t n, T mean, int64_t activation, double& sum, double& product) {
-  T s[kLanes] = {}, p[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int64_t j = 0; j < kLanes; j++) {
-      const T d = g[i + j] * slope(y[i + j], activation);
-      s[j] += d;
-      p[j] += d * (x[i + j] - mean);
-    }
-  for (; i < n; i++) {
-    const T d = g[i] * slope(y[i], activation);
-    s[0] += d;
-    p[0] += d * (x[i] - mean);
-  }
-  for (int64_t j = 0; j < kLanes; j++) {
-    sum += s[j];
-    product += p[j];
-  }
+  Lanes<T> s{}, p{};
+  const Lanes<T> m = splat(mean);
+  // Zeros stand beyond the end, in the gradient too: they add nothing.
+  for_lanes<T>(n, [&](int64_t i, auto part) CW_INLINED {
+    const Lanes<T> d = part.load(g + i) * slope<T>(part.load(y + i), activation);
+    s += d;
+    p += d * (part.load(x + i) - m);
+  });
+  sum += total(s);
+  product += total(p);
 }
 
 template <class T>
 CW_INLINE void gradient(const T* g, const T* x, const T* y, T* out, int64_t n, T a, T mean, T level, T tilt, int64_t activation) {
-  for (int64_t i = 0; i < n; i++) out[i] = a * (g[i] * slope(y[i], activation) - level - (x[i] - mean) * tilt);
+  for_lanes<T>(n, [&](int64_t i, auto part) CW_INLINED {
+    const Lanes<T> d = part.load(g + i) * slope<T>(part.load(y + i), activation);
+    part.store(out + i, a * (d - level - (part.load(x + i) - mean) * tilt));
+  });
 }
 
 #define CW_KERNELS(T)                                                                                                                                     \
-  CW_CLONES void run_moments(const T* x, int64_t n, T shift, double& s, double& q) { moments(x, n, shift, s, q); }                                        \
+  CW_CLONES void run_moments(const T* x, int64_t n, double& s, double& q) { moments(x, n, s, q); }                                                        \
   CW_CLONES void run_apply(const T* x, T* y, int64_t n, T a, T b, int64_t k) { apply(x, y, n, a, b, k); }                                                 \
   CW_CLONES void run_sums(const T* g, const T* x, const T* y, int64_t n, T m, int64_t k, double& s, double& p) { gradient_sums(g, x, y, n, m, k, s, p); } \
   CW_CLONES void run_gradient(const T* g, const T* x, const T* y, T* o, int64_t n, T a, T m, T l, T t, int64_t k) {                                       \
@@ -125,6 +101,13 @@ CW_INLINE void gradient(const T* g, const T* x, const T* y, T* out, int64_t n, T
   }
 CW_KERNELS(float)
 CW_KERNELS(double)
+
+template <class T>
+CW_INLINE T slope_of(T y, int64_t activation) {
+  if (activation == kRelu) return y > T(0) ? T(1) : T(0);
+  if (activation == kElu) return y > T(0) ? T(1) : y + T(1);
+  return T(1);
+}
 
 // Columns of a matrix: the same arithmetic, 32 neighbours at a time down the rows.
 constexpr int64_t kColumns = 32;
@@ -146,15 +129,8 @@ CW_INLINE void columns_forward(const T* x, T* y, int64_t rows, int64_t stride, i
     a[c] = static_cast<T>(gamma[c] * inverse[c]);
     b[c] = static_cast<T>(beta[c] - mean[c] * gamma[c] * inverse[c]);
   }
-  for (int64_t r = 0; r < rows; r++) {
-    T* out = y + r * stride;
-    for (int64_t c = 0; c < n; c++) out[c] = a[c] * x[r * stride + c] + b[c];
-    if (activation == kRelu)
-      for (int64_t c = 0; c < n; c++) out[c] = out[c] > T(0) ? out[c] : T(0);
-    else if (activation == kElu)
-      for (int64_t c = 0; c < n; c++)
-        if (out[c] < T(0)) out[c] = std::expm1(out[c]);
-  }
+  for (int64_t r = 0; r < rows; r++)
+    for_lanes<T>(n, [&](int64_t i, auto part) CW_INLINED { part.store(y + r * stride + i, activate<T>(part.load(a + i) * part.load(x + r * stride + i) + part.load(b + i), activation)); });
 }
 
 template <class T>
@@ -163,7 +139,7 @@ CW_INLINE void columns_backward(const T* g, const T* x, const T* y, T* out, int6
   double sum[kColumns] = {}, product[kColumns] = {};
   for (int64_t r = 0; r < rows; r++)
     for (int64_t c = 0; c < n; c++) {
-      const T d = g[r * stride + c] * slope(y[r * stride + c], activation);
+      const T d = g[r * stride + c] * slope_of(y[r * stride + c], activation);
       sum[c] += d;
       product[c] += d * (x[r * stride + c] - mean[c]);
     }
@@ -179,7 +155,7 @@ CW_INLINE void columns_backward(const T* g, const T* x, const T* y, T* out, int6
   for (int64_t r = 0; r < rows; r++)
     for (int64_t c = 0; c < n; c++) {
       const int64_t i = r * stride + c;
-      out[i] = a[c] * (g[i] * slope(y[i], activation) - level[c] - (x[i] - middle[c]) * tilt[c]);
+      out[i] = a[c] * (g[i] * slope_of(y[i], activation) - level[c] - (x[i] - middle[c]) * tilt[c]);
     }
 }
 
@@ -204,12 +180,16 @@ void forward_of(const at::Tensor& x, at::Tensor& y, const at::Tensor& gamma, con
       run_columns(in + from, out + from, l.batch, l.channels, to - from, ga + from, be + from, eps, mean + from, inverse + from, activation);
       return;
     }
-    double sum = 0, squares = 0, shifted = 0, unused = 0;
-    for (int64_t n = 0; n < l.batch; n++) run_moments(in + (n * l.channels + from) * l.places, l.places, T(0), sum, unused);
-    const double m = sum / count;
-    for (int64_t n = 0; n < l.batch; n++) run_moments(in + (n * l.channels + from) * l.places, l.places, static_cast<T>(m), shifted, squares);
-    // The rounding of the shift is taken out again.
-    const double variance = std::max(0.0, (squares - shifted * shifted / count) / count);
+    // Rows join as in Chan, Golub and LeVeque: the spread of each, and the spread of their means.
+    double sum = 0, squares = 0;
+    for (int64_t n = 0; n < l.batch; n++) {
+      double s, q;
+      run_moments(in + (n * l.channels + from) * l.places, l.places, s, q);
+      const double before = static_cast<double>(n) * l.places, apart = n == 0 ? 0 : s / l.places - sum / before;
+      squares += q + apart * apart * before * l.places / (before + l.places);
+      sum += s;
+    }
+    const double m = sum / count, variance = squares / count;
     mean[from] = m;
     inverse[from] = 1 / std::sqrt(variance + eps);
     const double a = ga[from] * inverse[from];
@@ -280,99 +260,17 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
   }
 };
 
-// out[n, c, y, x] = in[n, c, y, x + direction · offset(c)] along a row (or a column), offset(c) = ((c + 1) mod 3) − 1, zero outside.
-template <class T>
-void shift_planes(const T* in, T* out, int64_t batch, int64_t channels, int64_t height, int64_t width, bool along_row, int64_t direction) {
-  at::parallel_for(0, batch * channels, 8, [&](int64_t from, int64_t to) {
-    for (int64_t p = from; p < to; p++) {
-      const int64_t offset = direction * ((p % channels + 1) % 3 - 1);
-      const T* a = in + p * height * width;
-      T* b = out + p * height * width;
-      for (int64_t y = 0; y < height; y++) {
-        const int64_t row = along_row ? y : y + offset;
-        if (row < 0 || row >= height) {
-          std::fill(b + y * width, b + (y + 1) * width, T(0));
-          continue;
-        }
-        for (int64_t x = 0; x < width; x++) {
-          const int64_t column = along_row ? x + offset : x;
-          b[y * width + x] = column < 0 || column >= width ? T(0) : a[row * width + column];
-        }
-      }
-    }
-  });
-}
-
-template <class T>
-void shift_pixels(const T* in, T* out, int64_t batch, int64_t channels, int64_t height, int64_t width, bool along_row, int64_t direction) {
-  const std::vector<T> nothing(channels, T(0));
-  const int64_t length = along_row ? width : height, step = (along_row ? 1 : width) * channels;
-  at::parallel_for(0, batch * height, 4, [&](int64_t from, int64_t to) {
-    for (int64_t r = from; r < to; r++)
-      for (int64_t x = 0; x < width; x++) {
-        const int64_t at = (r * width + x) * channels, place = along_row ? x : r % height;
-        const auto neighbour = [&](int64_t offset) { return place + offset < 0 || place + offset >= length ? nothing.data() : in + at + offset * step; };
-        const T *own = in + at, *next = neighbour(direction), *before = neighbour(-direction);
-        T* b = out + at;
-        int64_t c = 0;
-        for (; c + 3 <= channels; c += 3) {
-          b[c] = own[c];
-          b[c + 1] = next[c + 1];
-          b[c + 2] = before[c + 2];
-        }
-        if (c < channels) b[c] = own[c];
-        if (c + 1 < channels) b[c + 1] = next[c + 1];
-      }
-  });
-}
-
-at::Tensor shifted(const at::Tensor& given, bool along_row, int64_t direction) {
-  const bool pixels = given.is_contiguous(at::MemoryFormat::ChannelsLast) && !given.is_contiguous();
-  const auto x = pixels ? given : given.contiguous();
-  auto out = at::empty_like(x);
-  const auto run = [&](auto zero) {
-    using T = decltype(zero);
-    (pixels ? shift_pixels<T> : shift_planes<T>)(x.data_ptr<T>(), out.data_ptr<T>(), x.size(0), x.size(1), x.size(2), x.size(3), along_row, direction);
-  };
-  if (x.scalar_type() == at::kFloat) run(float());
-  else run(double());
-  return out;
-}
-
-struct CycleShift : torch::autograd::Function<CycleShift> {
-  static Variable forward(AutogradContext* ctx, Variable x, bool along_row) {
-    ctx->saved_data["along_row"] = along_row;
-    return shifted(x, along_row, 1);
-  }
-
-  static variable_list backward(AutogradContext* ctx, variable_list grads) { return {shifted(grads[0], ctx->saved_data["along_row"].toBool(), -1), Variable()}; }
-};
-
-void check(const at::Tensor& x, const char* what) {
-  if (!x.device().is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kDouble))
-    throw std::invalid_argument(std::string(what) + " takes float32 and float64 tensors on the CPU");
-}
-
 }  // namespace
 
 // y = activation(batch_norm(x)) with the batch's statistics, and the running ones moved. x [N, C] or [N, C, …], contiguous; activation 0 none, 1 ReLU, 2 ELU.
 int32_t cw_batch_norm_act(void* x, void* gamma, void* beta, void* running_mean, void* running_var, double momentum, double eps, int64_t activation, void** out) {
   return cw::guarded([&] {
     const auto& input = cw::tensor(x);
-    check(input, "batch_norm_act");
+    cw::check_layer_input(input, "batch_norm_act");
     const auto &scale = cw::tensor(gamma), &shift = cw::tensor(beta);
     if (input.dim() < 2 || !input.is_contiguous() || scale.numel() != input.size(1) || shift.numel() != input.size(1) || scale.scalar_type() != input.scalar_type() ||
         input.numel() / input.size(1) < 2)
       throw std::invalid_argument("batch_norm_act: shapes, types or layout do not fit");
     *out = cw::adopt(BatchNormAct::apply(input, scale, shift, cw::tensor(running_mean), cw::tensor(running_var), momentum, eps, activation));
-  });
-}
-
-int32_t cw_cycle_shift(void* x, int32_t along_row, void** out) {
-  return cw::guarded([&] {
-    const auto& input = cw::tensor(x);
-    check(input, "cycle_shift");
-    if (input.dim() != 4) throw std::invalid_argument("cycle_shift takes [B, C, H, W]");
-    *out = cw::adopt(CycleShift::apply(input, along_row != 0));
   });
 }
