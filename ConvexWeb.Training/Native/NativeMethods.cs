@@ -87,6 +87,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library)] public static partial int cw_cycle_shift(nint x, int alongRow, out nint result);
 
+    [LibraryImport(Library)] public static partial int cw_dropout(nint x, double p, out nint result);
     [LibraryImport(Library)] public static partial int cw_token_linear(nint x, nint weight, nint bias, out nint result);
     [LibraryImport(Library)] public static partial int cw_conv3x3(nint x, nint weight, nint bias, long activation, out nint result);
 

@@ -79,6 +79,7 @@ int32_t cw_fused_adam(const cw_step_item* items, int32_t count, int64_t step, do
 // Differentiable layers.
 int32_t cw_batch_norm_act(void* x, void* gamma, void* beta, void* running_mean, void* running_var, double momentum, double eps, int64_t activation, void** out);
 int32_t cw_cycle_shift(void* x, int32_t along_row, void** out);
+int32_t cw_dropout(void* x, double p, void** out);
 int32_t cw_token_linear(void* x, void* weight, void* bias, void** out);
 int32_t cw_conv3x3(void* x, void* weight, void* bias, int64_t activation, void** out);
 int32_t cw_gather_normalize(void* images, void* index, void* scale, void* shift, void* out);

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "activation.h"
@@ -180,6 +181,12 @@ CW_INLINE void taps_of(const T* u, T* w, int64_t n, int64_t threads, int64_t fro
 CW_KERNELS(float)
 CW_KERNELS(double)
 
+// The planes of one chunk, not cleared: all that is read of them was written before.
+template <class T>
+std::unique_ptr<T[]> scratch(int64_t channels) {
+  return std::unique_ptr<T[]>(new T[kPlanes * kTiles * channels]);
+}
+
 template <class T>
 void read_inputs(const Tiling& tiling, int64_t chunk, const T* x, const T* zeros, T* planes, int64_t channels) {
   tiling.for_chunk(chunk, [&](int64_t t, int64_t n, int64_t y, int64_t left) {
@@ -200,15 +207,16 @@ void convolve(const at::Tensor& x, const at::Tensor& filter, const at::Tensor& b
   at::parallel_for(0, size, 4096, [&](int64_t from, int64_t to) { run_filter(taps, u, size, from, to); });
   at::parallel_for(0, tiling.chunks(), 1, [&](int64_t from, int64_t to) {
     const std::vector<T> zeros(from_channels, T(0));
-    std::vector<T> beyond(to_channels), v(kPlanes * kTiles * from_channels), m(kPlanes * kTiles * to_channels);
+    std::vector<T> beyond(to_channels);
+    const auto v = scratch<T>(from_channels), m = scratch<T>(to_channels);
     for (int64_t chunk = from; chunk < to; chunk++) {
-      read_inputs(tiling, chunk, in, zeros.data(), v.data(), from_channels);
+      read_inputs(tiling, chunk, in, zeros.data(), v.get(), from_channels);
       for (int64_t p = 0; p < kPlanes; p++)
-        gemm<T>(kAsIs, kAsIs, tiling.size_of(chunk), to_channels, from_channels, v.data() + p * kTiles * from_channels, u + p * size, 0, m.data() + p * kTiles * to_channels);
+        gemm<T>(kAsIs, kAsIs, tiling.size_of(chunk), to_channels, from_channels, v.get() + p * kTiles * from_channels, u + p * size, 0, m.get() + p * kTiles * to_channels);
       tiling.for_chunk(chunk, [&](int64_t t, int64_t n, int64_t top, int64_t left) {
         T* places[4];
         for (int i = 0; i < 4; i++) places[i] = tiling.pixel(out, n, top + i / 2, left + i % 2, to_channels, beyond.data());
-        run_output(m.data() + t * to_channels, kTiles * to_channels, places, start, activation, to_channels);
+        run_output(m.get() + t * to_channels, kTiles * to_channels, places, start, activation, to_channels);
       });
     }
   });
@@ -225,16 +233,16 @@ void filter_gradient(const at::Tensor& x, const at::Tensor& g, at::Tensor& taps)
   at::parallel_for(0, tiling.chunks(), 1, [&](int64_t from, int64_t to) {
     T* own = u + at::get_thread_num() * kPlanes * size;
     const std::vector<T> zeros(std::max(from_channels, to_channels), T(0));
-    std::vector<T> v(kPlanes * kTiles * from_channels), m(kPlanes * kTiles * to_channels);
+    const auto v = scratch<T>(from_channels), m = scratch<T>(to_channels);
     for (int64_t chunk = from; chunk < to; chunk++) {
-      read_inputs(tiling, chunk, in, zeros.data(), v.data(), from_channels);
+      read_inputs(tiling, chunk, in, zeros.data(), v.get(), from_channels);
       tiling.for_chunk(chunk, [&](int64_t t, int64_t n, int64_t top, int64_t left) {
         const T* places[4];
         for (int i = 0; i < 4; i++) places[i] = tiling.pixel(gradient, n, top + i / 2, left + i % 2, to_channels, zeros.data());
-        run_gradient(places, m.data() + t * to_channels, kTiles * to_channels, to_channels);
+        run_gradient(places, m.get() + t * to_channels, kTiles * to_channels, to_channels);
       });
       for (int64_t p = 0; p < kPlanes; p++)
-        gemm<T>(kTransposed, kAsIs, from_channels, to_channels, tiling.size_of(chunk), v.data() + p * kTiles * from_channels, m.data() + p * kTiles * to_channels, 1, own + p * size);
+        gemm<T>(kTransposed, kAsIs, from_channels, to_channels, tiling.size_of(chunk), v.get() + p * kTiles * from_channels, m.get() + p * kTiles * to_channels, 1, own + p * size);
     }
   });
   at::parallel_for(0, size, 4096, [&](int64_t from, int64_t to) { run_taps(u, out, size, threads, from, to); });

@@ -126,6 +126,38 @@ public sealed class FusedLayersTests
         for (var i = 0; i < 3; i++) AssertNear(plain[i].grad!, fused[i].grad!, 1e-13);
     }
 
+    [Theory]
+    [InlineData(0.2)]
+    [InlineData(0.5)]
+    public void Dropout_drops_its_share_anew_in_every_call_and_again_for_the_same_seed(double p)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Mask(Tensor x) => FusedLayers.Dropout(x, p)!;
+        manual_seed(8);
+        var x = ChannelsLast(ones([16, 24, 32, 32])).requires_grad_(true);
+        var (first, second) = (Mask(x), Mask(x));
+        manual_seed(8);
+        Assert.True(Same(first, Mask(x)));
+        Assert.False(Same(first, second));
+
+        // Kept elements are scaled so that the mean stays; 393,216 of them: five deviations. The two masks are independent, and so are neighbours.
+        var n = x.numel();
+        var kept = (first * (1 - p)).round().to(ScalarType.Float64);
+        var keptTwice = kept * (second * (1 - p)).round().to(ScalarType.Float64);
+        Assert.InRange(kept.mean().item<double>() - (1 - p), -5 * Math.Sqrt(p * (1 - p) / n), 5 * Math.Sqrt(p * (1 - p) / n));
+        Assert.InRange(keptTwice.mean().item<double>() - (1 - p) * (1 - p), -2.5 / Math.Sqrt(n), 2.5 / Math.Sqrt(n));
+        foreach (var dim in new[] { 1, 3 })
+        {
+            var pairs = kept.narrow(dim, 1, x.shape[dim] - 1) * kept.narrow(dim, 0, x.shape[dim] - 1);
+            Assert.InRange(pairs.mean().item<double>() - (1 - p) * (1 - p), -2.5 / Math.Sqrt(pairs.numel()), 2.5 / Math.Sqrt(pairs.numel()));
+        }
+        Assert.Equal(1 / (1 - p), first.max().item<float>(), 1e-6);
+
+        // What was dropped gets no gradient, what was kept gets its scale, whatever the layout of the gradient.
+        (first * ones([16, 24, 32, 32])).sum().backward();
+        Assert.True(Same(first, x.grad!));
+    }
+
     [Fact]
     public void What_does_not_fit_is_refused_or_left_to_plain_operators()
     {
@@ -142,6 +174,8 @@ public sealed class FusedLayersTests
     }
 
     private static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+
+    private static bool Same(Tensor a, Tensor b) => (a - b).abs().max().item<float>() == 0;
 
     // Relative to the largest: sums of many terms cancel.
     private static void AssertNear(Tensor expected, Tensor actual, double allowed)

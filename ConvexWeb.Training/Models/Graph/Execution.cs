@@ -21,7 +21,7 @@ internal static class Execution
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),
-        DropoutOperation d => F.dropout(x[0], d.P, training),
+        DropoutOperation d => !training ? x[0] : fused && FusedLayers.Dropout(x[0], d.P) is { } y ? y : F.dropout(x[0], d.P, training),
         DropPathOperation d => training ? DropPath(x[0], d.P) : x[0],
         MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
         AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),

@@ -14,6 +14,8 @@ internal static class FusedLayers
 
     public static Tensor? CycleShift(Tensor x, bool alongRow) => null;
 
+    public static Tensor? Dropout(Tensor x, double p) => null;
+
     public static Tensor? TokenLinear(Tensor x, Tensor weight, Tensor bias) => null;
 
     public static Tensor? Conv3x3(Conv2dOperation convolution, string function, Tensor x, Tensor[] w) => null;
@@ -35,6 +37,15 @@ internal static class FusedLayers
     {
         if (!Fits(x)) return null;
         NativeMethods.Check(NativeMethods.cw_cycle_shift(x.Pointer, alongRow ? 1 : 0, out var y));
+        GC.KeepAlive(x);
+        return new Tensor(new TensorHandle(y));
+    }
+
+    /// <summary>Dropout on all threads: one key from the default generator, and masks that follow from it; null where no kernel fits.</summary>
+    public static Tensor? Dropout(Tensor x, double p)
+    {
+        if (!Fits(x)) return null;
+        NativeMethods.Check(NativeMethods.cw_dropout(x.Pointer, p, out var y));
         GC.KeepAlive(x);
         return new Tensor(new TensorHandle(y));
     }
