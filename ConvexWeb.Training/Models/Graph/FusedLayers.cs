@@ -20,6 +20,9 @@ internal static class FusedLayers
 
     public static Tensor? Conv3x3(Conv2dOperation convolution, string function, Tensor x, Tensor[] w) => null;
 #else
+    // Of a convolution: with fewer, Winograd's products are too thin to be faster.
+    private const long FewestChannels = 16;
+
     private static readonly Dictionary<string, long> Kinds = new() { ["identity"] = 0, ["relu"] = 1, ["elu"] = 2 };
 
     /// <summary>activation(batch_norm(x)) with the batch's statistics, which move the running ones; null where no kernel fits.</summary>
@@ -72,9 +75,6 @@ internal static class FusedLayers
         GC.KeepAlive((x, w));
         return y == 0 ? null : new Tensor(new TensorHandle(y));
     }
-
-    // With fewer, its products are too thin to be faster.
-    private const long FewestChannels = 16;
 
     private static bool Fits(Tensor x) => x.device_type == DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.Float64;
 #endif
