@@ -1,3 +1,4 @@
+using ConvexWeb.Tests.Training.Models;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine;
@@ -136,6 +137,25 @@ public sealed class MetricsTests
         Assert.Equal(3, last.Spectral!.Value, 3);
         Assert.Equal(0, layers[0].FromInit);
         Assert.True(last.FromInit > 3);
+    }
+
+    [Theory]
+    [MemberData(nameof(PlanNetworkTests.AllModels), MemberType = typeof(PlanNetworkTests))]
+    public void Layer_statistics_exist_for_every_layer_of_every_model(string name)
+    {
+        using var scope = NewDisposeScope();
+        var spec = new Spec { Model = PlanTests.Model(name), Data = new Cifar10Options(), Convexity = new ExpEpsOptions() };
+        manual_seed(4);
+        using var network = ModelFactory.Build(spec);
+        var initial = network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone());
+        foreach (var layer in LayerStatistics.Of(network, Constraint.Of(spec), initial))
+        {
+            if (layer.Spectral is not { } spectral) continue;
+            var shape = initial[layer.Name].shape;
+            if (shape.Length != 2) Assert.InRange(spectral, 1e-6, 1e6);
+            // Of a matrix: between its Frobenius norm spread evenly over all its directions, and that norm itself.
+            else Assert.InRange(spectral, 0.99 * layer.Frobenius / Math.Sqrt(shape.Min()), 1.0001 * layer.Frobenius);
+        }
     }
 
     private sealed class Identity() : nn.Module<Tensor, Tensor>("identity")

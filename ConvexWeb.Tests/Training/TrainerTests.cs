@@ -1,9 +1,11 @@
 using System.Text.Json;
+using ConvexWeb.Tests.Training.Models;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Corruptions;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
@@ -53,6 +55,29 @@ public sealed class TrainerTests : IDisposable
         var first = Train(Small, "a").Weights;
         Assert.Equal(first, Train(Small, "b").Weights);
         Assert.NotEqual(first, Train(Small, "c", seed: 2).Weights);
+    }
+
+    [Theory]
+    [MemberData(nameof(PlanNetworkTests.AllModels), MemberType = typeof(PlanNetworkTests))]
+    public void Every_model_trains_to_its_end_and_measures_every_weight(string name)
+    {
+        foreach (var convexity in new ConvexityOptions[] { new NoConvexityOptions(), new ExpEpsOptions() })
+        {
+            var spec = new Spec
+            {
+                Model = PlanTests.Model(name),
+                Convexity = convexity,
+                Data = new GlyphsOptions { TrainSize = 48, TestSize = 20, Validation = 0.2, Resize = 32, Preprocessing = "standardize" },
+                Optimizer = new AdamOptions { Lr = 1e-3 },
+                Training = new TrainingOptions { Epochs = 1, BatchSize = 20 },
+            };
+            var outcome = Train(spec, $"{name}-{convexity.GetType().Name}");
+            Assert.True(outcome.Ended);
+            var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary;
+            var weights = spec.Model.Plan(convexity, new DatasetInfo(1, 32, 32, 10, 48, 20)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
+            Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));
+            Assert.All(outcome.Events.OfType<EpochEvent>(), e => Assert.True(double.IsFinite(e.Values["train/loss"])));
+        }
     }
 
     [Fact]

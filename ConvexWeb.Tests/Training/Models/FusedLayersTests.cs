@@ -118,7 +118,7 @@ public sealed class FusedLayersTests
         var direction = randn([7, outputs, channels], ScalarType.Float64);
         Tensor[] Leaves() => [.. values.Select(v => v.clone().detach().requires_grad_(true))];
         var (fused, plain) = (Leaves(), Leaves());
-        var y = FusedLayers.TokenLinear(fused[0], fused[1], fused[2])!;
+        var y = FusedLayers.TokenLinear(fused[0], fused[1..])!;
         var expected = nn.functional.linear(plain[0].transpose(1, 2), plain[1], plain[2]).transpose(1, 2);
         (y * direction).sum().backward();
         (expected * direction).sum().backward();
@@ -169,7 +169,7 @@ public sealed class FusedLayersTests
         Assert.Null(FusedLayers.BatchNormActivation(norm, "relu", randn([4, 3]).t(), w, running));
         Assert.Null(FusedLayers.Conv3x3(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), "relu", randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
         Assert.Null(FusedLayers.Conv3x3(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), "relu", ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.TokenLinear(randn([2, 3, 4]), randn([5, 4]), zeros([5])));
+        Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.TokenLinear(randn([2, 3, 4]), [randn([5, 4]), zeros([5])]));
         Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.BatchNormActivation(norm, "relu", randn([3, 5]), w, running));
     }
 

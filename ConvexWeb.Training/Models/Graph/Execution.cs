@@ -17,7 +17,7 @@ internal static class Execution
         Conv2dOperation { Padding: 0, Groups: 1 } c when c.Kernel == c.Stride && c.Kernel > 1 => Patches(c, x[0], w),
         Conv2dOperation c => F.conv2d(x[0], w[0], w.Length > 1 ? w[1] : null, [c.Stride, c.Stride], [c.Padding, c.Padding], groups: c.Groups),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
-        TokenLinearOperation => fused && FusedLayers.TokenLinear(x[0], w[0], w[1]) is { } y ? y : F.linear(x[0].transpose(1, 2), w[0], w[1]).transpose(1, 2),
+        TokenLinearOperation => fused && FusedLayers.TokenLinear(x[0], w) is { } y ? y : F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),

@@ -16,7 +16,7 @@ internal static class FusedLayers
 
     public static Tensor? Dropout(Tensor x, double p) => null;
 
-    public static Tensor? TokenLinear(Tensor x, Tensor weight, Tensor bias) => null;
+    public static Tensor? TokenLinear(Tensor x, Tensor[] w) => null;
 
     public static Tensor? Conv3x3(Conv2dOperation convolution, string function, Tensor x, Tensor[] w) => null;
 #else
@@ -55,13 +55,12 @@ internal static class FusedLayers
 
     /// <summary>weight · x + bias for every sample, without a transposed copy; null where no kernel fits.</summary>
     /// <param name="x">[B, S, C].</param>
-    /// <param name="weight">[T, S].</param>
-    /// <param name="bias">[T].</param>
-    public static Tensor? TokenLinear(Tensor x, Tensor weight, Tensor bias)
+    /// <param name="w">Weight [T, S] and bias [T].</param>
+    public static Tensor? TokenLinear(Tensor x, Tensor[] w)
     {
-        if (!Fits(x)) return null;
-        NativeMethods.Check(NativeMethods.cw_token_linear(x.Pointer, weight.Pointer, bias.Pointer, out var y));
-        GC.KeepAlive((x, weight, bias));
+        if (!Fits(x) || w.Length < 2) return null;
+        NativeMethods.Check(NativeMethods.cw_token_linear(x.Pointer, w[0].Pointer, w[1].Pointer, out var y));
+        GC.KeepAlive((x, w));
         return y == 0 ? null : new Tensor(new TensorHandle(y));
     }
 

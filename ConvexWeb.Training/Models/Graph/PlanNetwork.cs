@@ -49,7 +49,7 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     public IReadOnlyList<Tensor> TensorsOf(int step) => Weights(step);
 
     /// <summary>One step without its bias, as a linear map of its input.</summary>
-    internal Tensor LinearPart(int step, Tensor input) => Execution.Run(Plan.Steps[step].Operation, [input], [Weights(step)[0]], running[step], training: false);
+    internal Tensor LinearPart(int step, Tensor input) => Execution.Run(Plan.Steps[step].Operation, [input], [Weights(step)[0]], running[step], training: false, Fused);
 
     public override Tensor forward(Tensor input) => Run(input, 0);
 
