@@ -58,7 +58,7 @@ public sealed class NewExperimentTests : PageContext
     }
 
     [Fact]
-    public void A_varied_field_becomes_a_grid_and_the_number_of_runs_is_shown()
+    public async Task A_varied_field_becomes_a_grid_and_the_number_of_runs_is_shown()
     {
         var page = Open<NewExperiment>("new");
 
@@ -66,7 +66,7 @@ public sealed class NewExperimentTests : PageContext
         Field(page, "optimizer.lr").Input("0.1, 0.01, 0.001");
         page.Find("#seeds").Input("0-4");
         page.WaitForAssertion(() => Assert.Contains("15 runs", page.Find(".run-count").TextContent));
-        Submit(page).Click();
+        await Submit(page).ClickAsync();
 
         Assert.Equal([0, 1, 2, 3, 4], Runs.Submitted!.Seeds);
         Assert.Equal(["0.1", "0.01", "0.001"], Runs.Submitted.Grid!["optimizer.lr"].Select(v => v.GetRawText()));
@@ -74,10 +74,10 @@ public sealed class NewExperimentTests : PageContext
     }
 
     [Fact]
-    public void The_demo_varies_labels_and_convexity()
+    public async Task The_demo_varies_labels_and_convexity()
     {
         var page = Open<NewExperiment>("new?demo=true");
-        Submit(page).Click();
+        await Submit(page).ClickAsync();
 
         Assert.Equal(["none", "exp_eps"], Runs.Submitted!.Grid!["convexity.name"].Select(v => v.GetString()!));
         Assert.Equal(["true", "random"], Runs.Submitted.Grid["labels.name"].Select(v => v.GetString()!));
@@ -98,12 +98,12 @@ public sealed class NewExperimentTests : PageContext
     }
 
     [Fact]
-    public void What_only_the_server_finds_is_shown_at_the_field_too()
+    public async Task What_only_the_server_finds_is_shown_at_the_field_too()
     {
         Runs.Refusal = [new("grid.optimizer.lr", "optimizer.lr must be above 0.")];
         var page = Open<NewExperiment>("new");
 
-        Submit(page).Click();
+        await Submit(page).ClickAsync();
 
         Assert.Contains("must be above 0", page.Find("#f-optimizer-lr-problem").TextContent);
     }
@@ -111,11 +111,11 @@ public sealed class NewExperimentTests : PageContext
     [Theory]
     [InlineData("#seeds", "0-3")]
     [InlineData("#study-name", "Smaller")]
-    public void What_the_server_refused_can_be_mended(string field, string typed)
+    public async Task What_the_server_refused_can_be_mended(string field, string typed)
     {
         Runs.Refusal = [new("seeds", "This would be too many runs.")];
         var page = Open<NewExperiment>("new");
-        Submit(page).Click();
+        await Submit(page).ClickAsync();
         Assert.Contains("too many runs", page.Find("#seeds-problem").TextContent);
         Assert.True(Submit(page).HasAttribute("disabled"));
 
@@ -139,11 +139,11 @@ public sealed class NewExperimentTests : PageContext
     }
 
     [Fact]
-    public void A_field_with_several_choices_is_a_named_group_and_its_problem_belongs_to_it()
+    public async Task A_field_with_several_choices_is_a_named_group_and_its_problem_belongs_to_it()
     {
         Runs.Refusal = [new("grid.labels.name", "labels.name cannot be that.")];
         var page = Open<NewExperiment>("new?demo=true");
-        Submit(page).Click();
+        await Submit(page).ClickAsync();
 
         var group = Field(page, "labels.name");
 
@@ -154,9 +154,9 @@ public sealed class NewExperimentTests : PageContext
     }
 
     [Fact]
-    public void One_run_leads_to_its_page()
+    public async Task One_run_leads_to_its_page()
     {
-        Submit(Open<NewExperiment>("new")).Click();
+        await Submit(Open<NewExperiment>("new")).ClickAsync();
 
         Assert.EndsWith("runs/41", Navigation.Uri);
     }
@@ -221,5 +221,6 @@ public sealed class NewExperimentTests : PageContext
 
     private static IElement Field(IRenderedComponent<NewExperiment> page, string path) => page.Find("#f-" + path.Replace('.', '-'));
 
+    // Clicked with await: the form may still be busy with what was typed last, and a click without waits behind it.
     private static IElement Submit(IRenderedComponent<NewExperiment> page) => page.Find(".side .button.primary");
 }

@@ -1,2 +1,0 @@
-# Empty compiler generated dependencies file for convex_native.
-# This may be replaced when dependencies are built.
