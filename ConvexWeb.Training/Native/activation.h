@@ -11,9 +11,10 @@ namespace cw {
 
 enum Activation : int64_t { kIdentity = 0, kRelu = 1, kElu = 2 };
 
+// Comparisons stand so that NaN goes through: a network that diverged must not look as if it had not.
 template <class T>
 CW_INLINE Lanes<T> activate(Lanes<T> z, int64_t activation) {
-  if (activation == kRelu) return z > T(0) ? z : Lanes<T>{};
+  if (activation == kRelu) return z < T(0) ? Lanes<T>{} : z;
   if (activation == kElu) return elu<T>(z);
   return z;
 }
@@ -22,7 +23,7 @@ CW_INLINE Lanes<T> activate(Lanes<T> z, int64_t activation) {
 template <class T>
 CW_INLINE Lanes<T> slope(Lanes<T> y, int64_t activation) {
   const Lanes<T> one = splat(T(1));
-  if (activation == kRelu) return y > T(0) ? one : Lanes<T>{};
+  if (activation == kRelu) return y <= T(0) ? Lanes<T>{} : one;
   if (activation == kElu) return y > T(0) ? one : y + one;
   return one;
 }

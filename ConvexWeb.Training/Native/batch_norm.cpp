@@ -104,7 +104,7 @@ CW_KERNELS(double)
 
 template <class T>
 CW_INLINE T slope_of(T y, int64_t activation) {
-  if (activation == kRelu) return y > T(0) ? T(1) : T(0);
+  if (activation == kRelu) return y <= T(0) ? T(0) : T(1);
   if (activation == kElu) return y > T(0) ? T(1) : y + T(1);
   return T(1);
 }

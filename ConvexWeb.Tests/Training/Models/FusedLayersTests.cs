@@ -108,6 +108,28 @@ public sealed class FusedLayersTests
     }
 
     [Theory]
+    [InlineData("relu")]
+    [InlineData("elu")]
+    [InlineData("identity")]
+    public void NaN_goes_through(string function)
+    {
+        using var scope = NewDisposeScope();
+        var convolution = new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1);
+        var y = FusedLayers.Conv3x3(convolution, function, ChannelsLast(full([1, 16, 4, 4], float.NaN)), [zeros([16, 16, 3, 3]), zeros([16])])!;
+        Assert.True(float.IsNaN(y.min().item<float>()));
+
+        var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
+        foreach (long[] shape in new long[][] { [6, 4], [2, 4, 8, 8] })
+        {
+            var x = randn(shape);
+            x.select(0, 0).select(0, 1).fill_(float.NaN);
+            var z = FusedLayers.BatchNormActivation(norm, function, x, [ones([4]), zeros([4])], [zeros([4]), ones([4]), zeros([], ScalarType.Int64)])!;
+            Assert.True(float.IsNaN(z.select(1, 1).max().item<float>()));
+            Assert.True(float.IsFinite(z.select(1, 0).max().item<float>()));
+        }
+    }
+
+    [Theory]
     [InlineData(5, 9, 3)]
     [InlineData(64, 16, 40)]
     public void A_product_over_tokens_equals_plain_operators(long tokens, long outputs, long channels)
