@@ -371,7 +371,7 @@ public sealed class AugmentationTests : IDisposable
         }, TimeProvider.System);
         using var trainer = new Trainer(spec, new TrainerSettings(1, CPU, folder, resume, TimeProvider.System), data, writer);
         var ended = trainer.Run(stop.Token);
-        writer.Drain();
+        writer.Dispose();
         return (ended, events, Checkpoint.WeightsSha256(trainer.Network));
     }
 

@@ -149,6 +149,18 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Going_on_with_another_seed_is_refused_and_leaves_the_folder_as_it_was()
+    {
+        Assert.Equal(0, (await TrainAsync()).Code);
+        Dictionary<string, string> Content() => Directory.GetFiles(Out).ToDictionary(f => f, f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
+        var before = Content();
+        var refused = await TrainAsync("--resume", "--seed", "5");
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("another spec or seed", refused.Error);
+        Assert.Equal(before, Content());
+    }
+
+    [Fact]
     public async Task The_end_of_standard_input_stops_with_a_checkpoint_within_two_seconds()
     {
         using var process = Start("train", "-", "--out", Out, "--data", root, "--threads", "1", "--stop-on-eof");

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.IO.Compression;
 using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Tests.Training;
 
@@ -104,6 +106,67 @@ public sealed class DatasetTests : IDisposable
         var error = await Assert.ThrowsAsync<DatasetException>(() => Store.LoadAsync(new Cifar10Options(), null, _ => { }, default));
         Assert.Contains("data_batch_3.bin", error.Message);
         Assert.Contains("fetch it again", error.Message);
+    }
+
+    [Theory]
+    [InlineData("cut")]
+    [InlineData("flipped")]
+    [InlineData("empty")]
+    public async Task A_damaged_archive_is_named_with_what_to_do(string how)
+    {
+        var plain = Path.Combine(root, "plain", "cifar-10-batches-bin");
+        WriteCifar10(plain);
+        var cifar = Path.Combine(Directory.CreateDirectory(Path.Combine(root, "cifar10")).FullName, "cifar-10-binary.tar.gz");
+        await using (var packed = new GZipStream(File.Create(cifar), CompressionLevel.Fastest)) await TarFile.CreateFromDirectoryAsync(plain, packed, includeBaseDirectory: true);
+        foreach (var prefix in new[] { "train", "t10k" })
+        {
+            WriteIdx($"{prefix}-images-idx3-ubyte", [6, 28, 28], packed: true);
+            WriteIdx($"{prefix}-labels-idx1-ubyte", [6], packed: true);
+        }
+        var mnist = Path.Combine(root, "mnist", "train-images-idx3-ubyte.gz");
+        foreach (var (file, options) in new (string, DataOptions)[] { (cifar, new Cifar10Options()), (mnist, new MnistOptions()) })
+        {
+            var whole = File.ReadAllBytes(file);
+            if (how == "flipped") whole[whole.Length / 2] ^= 0x55;
+            File.WriteAllBytes(file, how == "cut" ? whole[..(whole.Length / 2)] : how == "empty" ? [] : whole);
+            var error = await Assert.ThrowsAsync<DatasetException>(() => Store.LoadAsync(options, null, _ => { }, default));
+            Assert.Contains(Path.GetFileName(file).Split('.')[0], error.Message);
+            Assert.Contains("fetch it again", error.Message);
+        }
+    }
+
+    [Fact]
+    public void A_folder_that_lacks_one_of_the_files_is_not_taken_for_the_data_set()
+    {
+        var folder = Path.Combine(root, "cifar10", "cifar-10-batches-bin");
+        WriteCifar10(folder);
+        Assert.True(Store.HasFiles("cifar10"));
+        File.Delete(Path.Combine(folder, "data_batch_1.bin"));
+        Assert.False(Store.HasFiles("cifar10"));
+    }
+
+    [Fact]
+    public async Task A_data_set_that_is_not_whole_is_refused_before_training()
+    {
+        WriteCifar10(Path.Combine(root, "cifar10"));
+        var set = await Store.LoadAsync(new Cifar10Options(), null, _ => { }, default);
+        var error = Assert.Throws<DatasetException>(() => TrainingData.Prepare(new Spec { Data = new Cifar10Options() }, set, 1, TorchSharp.torch.CPU, root, null, _ => { }));
+        Assert.Contains("20 training images where 50,000 should be", error.Message);
+    }
+
+    [Fact]
+    public async Task A_lock_that_cannot_be_made_is_an_error_and_one_that_is_taken_is_waited_for()
+    {
+        // A name that is too long stands for a full disk and a read-only folder: all of them are an IOException.
+        await Assert.ThrowsAnyAsync<IOException>(() => FileLock.TakeAsync(Path.Combine(root, new string('x', 300)), null, default).WaitAsync(TimeSpan.FromSeconds(30)));
+        var said = new List<string>();
+        var first = await FileLock.TakeAsync(Path.Combine(root, "a.lock"), said.Add, default);
+        Assert.Empty(said);
+        var second = FileLock.TakeAsync(Path.Combine(root, "a.lock"), said.Add, default);
+        Assert.False(second.IsCompleted);
+        await first.DisposeAsync();
+        await (await second.WaitAsync(TimeSpan.FromSeconds(30))).DisposeAsync();
+        Assert.Contains("waiting", Assert.Single(said));
     }
 
     [Fact]

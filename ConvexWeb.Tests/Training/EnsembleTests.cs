@@ -63,7 +63,7 @@ public sealed class EnsembleTests : IDisposable
         }, TimeProvider.System);
         using var trainer = new Trainer(spec, new TrainerSettings(1, CPU, folder, resume, TimeProvider.System) { VerifyConstraint = true }, data, writer);
         var ended = trainer.Run(stop.Token);
-        writer.Drain();
+        writer.Dispose();
         using var scope = NewDisposeScope();
         var tensors = trainer.Network.state_dict().ToDictionary(t => t.Key, t => t.Value.to(ScalarType.Float32).data<float>().ToArray());
         return new(ended, events, Checkpoint.WeightsSha256(trainer.Network), tensors);

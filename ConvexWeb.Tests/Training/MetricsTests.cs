@@ -105,7 +105,7 @@ public sealed class MetricsTests
         using var network = ModelFactory.Build(spec);
         var weight = network.get_weight("fc2.weight");
         using (no_grad()) weight.fill_(1);
-        using var average = new AveragedWeights(network, 0.9);
+        using var average = new AveragedWeights(network, Constraint.Of(spec), 0.9);
         using (no_grad()) weight.fill_(2);
         average.Step();
         average.Step();
@@ -113,6 +113,36 @@ public sealed class MetricsTests
         Assert.Equal(1.19, average.With(() => (double)weight.max().item<float>()), 5);
         Assert.Equal(2, weight.max().item<float>());
         Assert.True(average.State().Single(s => s.Name == "ema/fc2.weight").Value.min().item<float>() >= 0);
+    }
+
+    [Theory]
+    [InlineData("exp_eps")]
+    [InlineData("clip")]
+    public void Averaged_weights_of_a_constrained_network_are_non_negative_from_its_very_start(string constraint)
+    {
+        using var scope = NewDisposeScope();
+        var spec = new Spec { Model = new MlpOptions { Width = 16 }, Convexity = constraint == "clip" ? new ClipOptions() : new ExpEpsOptions() };
+        manual_seed(2);
+        using var network = ModelFactory.Build(spec);
+        Assert.True(network.get_weight("fc2.weight").min().item<float>() < 0, "the default start has both signs");
+        using var average = new AveragedWeights(network, Constraint.Of(spec), 0.9999);
+        var start = average.State().ToDictionary(s => s.Name, s => s.Value);
+        Assert.True(start["ema/fc2.weight"].min().item<float>() >= 0);
+        Assert.True(start["ema/fc1.weight"].min().item<float>() < 0, "the first layer is free");
+    }
+
+    [Fact]
+    public void A_network_that_has_diverged_is_evaluated_all_the_same()
+    {
+        using var scope = NewDisposeScope();
+        using var network = new Identity();
+        var logits = from_array(new[] { 3f, 0, 0, float.NaN, float.NaN, float.NaN, float.PositiveInfinity, 0, 0 }).view(3, 3);
+        using var split = new Split(logits, from_array(new long[] { 0, 1, 0 }));
+        var evaluation = Evaluation.Of(network, split)!;
+        Assert.True(double.IsNaN(evaluation.Loss));
+        Assert.Equal(3, evaluation.Confusion.Counts.Sum(row => row.Sum()));
+        Assert.Equal(1, evaluation.Calibration.Bins.Sum(b => b.Count));
+        Assert.True(double.IsFinite(evaluation.Calibration.Error));
     }
 
     [Fact]

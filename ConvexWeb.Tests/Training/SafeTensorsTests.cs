@@ -34,6 +34,9 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,16]}}""")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}""")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,8]}}""")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[9223372036854775807,9223372036854775807],"data_offsets":[0,8]}}""")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]}}""")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[9223372036854775800,9223372036854775807]}}""")]
     [InlineData("""{"a":{"dtype":"Q8","shape":[2],"data_offsets":[0,8]}}""")]
     [InlineData("""{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""")]
     [InlineData("""{"a":{"dtype":"F32","shape":"x","data_offsets":[0,8]}}""")]
@@ -45,8 +48,7 @@ public sealed class SafeTensorsTests : IDisposable
         var length = new byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);
         File.WriteAllBytes(path, [.. length, .. json, .. new byte[8]]);
-        var error = Record.Exception(() => SafeTensors.Load(path));
-        Assert.True(error is SafeTensorsException or ConvexWeb.Training.Native.LibtorchException, error?.ToString());
+        Assert.Throws<SafeTensorsException>(() => SafeTensors.Load(path));
     }
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed class TrainerTests : IDisposable
         }, TimeProvider.System);
         using var trainer = new Trainer(spec, new TrainerSettings(seed, CPU, folder, resume, TimeProvider.System), data, writer);
         var ended = trainer.Run(stop.Token);
-        writer.Drain();
+        writer.Dispose();
         inspect?.Invoke(trainer.Network, Constraint.Of(spec));
         return new(ended, events, Checkpoint.WeightsSha256(trainer.Network));
     }
@@ -78,6 +78,63 @@ public sealed class TrainerTests : IDisposable
             Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));
             Assert.All(outcome.Events.OfType<EpochEvent>(), e => Assert.True(double.IsFinite(e.Values["train/loss"])));
         }
+    }
+
+    [Fact]
+    public void With_smoothed_labels_the_objective_stays_above_its_floor_while_the_plain_loss_falls_below()
+    {
+        // T.14: ten classes, 0.1: no prediction is better than 0.5003.
+        var spec = Small with
+        {
+            Model = new MlpOptions { Width = 256, Depth = 2 },
+            Optimizer = new AdamOptions { Lr = 3e-3 },
+            Training = Small.Training with { Epochs = 40, LabelSmoothing = 0.1 },
+        };
+        var outcome = Train(spec, "smoothed");
+        var last = outcome.Events.OfType<EpochEvent>().Last().Values;
+        Assert.True(last["train/loss"] < 0.4, $"plain loss {last["train/loss"]}");
+        Assert.InRange(last["train/objective"], 0.5003, 0.6);
+        Assert.Equal(last["test/loss"] - last["train/loss"], last["gap_loss"], 12);
+        // A batch of an augmented or dropped-out network can only be above it, too.
+        Assert.All(outcome.Events.OfType<PointsEvent>(), p => Assert.True(p.Values["train/objective_running"] > 0.5003));
+        Assert.Contains(outcome.Events.OfType<PointsEvent>(), p => p.Values["train/loss_running"] < 0.5003);
+    }
+
+    [Fact]
+    public void A_training_that_diverges_comes_to_its_end_and_says_so_once()
+    {
+        var spec = Small with { Optimizer = new SgdOptions { Lr = 1e20 }, Model = new MlpOptions { Width = 16, Depth = 2, BatchNorm = false } };
+        var outcome = Train(spec, "diverged");
+        Assert.True(outcome.Ended);
+        var warning = Assert.Single(outcome.Events.OfType<MessageEvent>(), m => m.Level == "warning");
+        Assert.Contains("diverged", warning.Text);
+        Assert.True(double.IsNaN(outcome.Events.OfType<EpochEvent>().Last().Values["train/loss"]));
+    }
+
+    [Fact]
+    public void A_run_that_is_gone_on_with_at_its_end_has_its_whole_summary_again()
+    {
+        var first = Assert.IsType<FinishedEvent>(Train(Small, "end").Events[^1]).Summary;
+        File.Delete(Path.Combine(root, "end", "summary.json"));
+        var again = Assert.IsType<FinishedEvent>(Train(Small, "end", resume: true).Events[^1]).Summary;
+        Assert.Equal(["test", "train"], again.Splits.Keys.Order());
+        Assert.Equal(JsonSerializer.Serialize(first.Splits), JsonSerializer.Serialize(again.Splits));
+        Assert.True(File.Exists(Path.Combine(root, "end", "summary.json")));
+    }
+
+    [Fact]
+    public void A_live_reader_that_stops_reading_holds_up_neither_journal_nor_training()
+    {
+        var stuck = new ManualResetEventSlim();
+        var path = Path.Combine(root, "journal.jsonl");
+        using (var writer = new EventWriter(path, (_, _) => stuck.Wait(), TimeProvider.System))
+        {
+            for (var i = 0; i < 100; i++) writer.Report(new MessageEvent("info", $"line {i}"));
+            writer.Drain();
+            using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            Assert.Equal(100, reader.ReadToEnd().Count(c => c == '\n'));
+        }
+        stuck.Set();
     }
 
     [Fact]

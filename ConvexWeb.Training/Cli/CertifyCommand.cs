@@ -57,7 +57,7 @@ internal static class CertifyCommand
         // Tensors and their scopes belong to one thread: nothing is awaited in here.
         Certificate Make()
         {
-            using var prepared = TrainingData.Prepare(spec, set, seed, CPU, Path.Combine(data, "cache"), null, Console.Error.WriteLine);
+            using var prepared = TrainingData.Prepare(spec, set, seed, CPU, Path.Combine(data, "cache"), null, Console.Error.WriteLine, cancel);
             var (images, _) = prepared.Test.Slice(0, Math.Min(MostImages, prepared.Test.Count));
             return Certifier.Certify(spec, network, images, seed, pairs, control, cancel);
         }

@@ -63,7 +63,10 @@ internal static class DatasetsCommand
             var genuine = await Genuine(dataset, store, cancel);
             var set = await store.LoadAsync(options, null, Console.WriteLine, cancel);
             Console.WriteLine($"{set.Train.Count:N0} training and {set.Test.Count:N0} test images, {set.Train.Labels.Distinct().Count()} classes");
-            return genuine ? ExitCodes.Done : ExitCodes.Failed;
+            var info = DatasetInfo.Stored(options);
+            var whole = set.Train.Count == info.TrainImages && set.Test.Count == info.TestImages;
+            if (!whole) Console.WriteLine($"NOT WHOLE: {info.TrainImages:N0} training and {info.TestImages:N0} test images should be there; delete the files and fetch them again");
+            return genuine && whole ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
     }

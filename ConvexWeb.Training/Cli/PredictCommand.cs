@@ -8,8 +8,6 @@ namespace ConvexWeb.Training.Cli;
 /// <summary><c>predict CHECKPOINT --input X --output Y</c>: logits of a stored input <c>x</c>, float32 as the network takes it, in eval mode.</summary>
 internal static class PredictCommand
 {
-    private const int BatchSize = 1000;
-
     public static Command Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A .safetensors checkpoint" };
@@ -33,9 +31,10 @@ internal static class PredictCommand
         var info = DatasetInfo.Of(spec.Data);
         if (x.numel() != x.shape[0] * info.Dimensions)
             throw new BadInputException($"x must be [N, {info.Channels}, {info.Height}, {info.Width}] or [N, {info.Dimensions}] for this checkpoint; it is [{string.Join(", ", x.shape)}].");
-        var rows = x.shape[0];
+        var (rows, batch) = (x.shape[0], Evaluation.BatchFor(network));
+        x = x.view(-1, info.Channels, info.Height, info.Width);
         var parts = new List<Tensor>();
-        for (long at = 0; at < rows; at += BatchSize) parts.Add(network.forward(x.narrow(0, at, Math.Min(BatchSize, rows - at))));
+        for (long at = 0; at < rows; at += batch) parts.Add(network.forward(x.narrow(0, at, Math.Min(batch, rows - at))));
         SafeTensors.Save(output, [("logits", cat([.. parts]))], new Dictionary<string, string>());
         return ExitCodes.Done;
     }

@@ -68,7 +68,7 @@ internal static class TrainCommand
         var loading = Task.Run(async () =>
         {
             var set = await DataFolder.Store(settings.Data).LoadAsync(settings.Spec.Data, new FetchReport(Say), Say, stop.Token);
-            return TrainingData.Prepare(settings.Spec, set, (ulong)settings.Seed, device, Path.Combine(settings.Data, "cache"), settings.Out, Say);
+            return TrainingData.Prepare(settings.Spec, set, (ulong)settings.Seed, device, Path.Combine(settings.Data, "cache"), settings.Out, Say, stop.Token);
         });
         try
         {
@@ -77,7 +77,7 @@ internal static class TrainCommand
         catch (OperationCanceledException)
         {
             events.Report(new StoppedEvent(0));
-            events.Drain();
+            events.Dispose();
             Environment.Exit(ExitCodes.Stopped);
         }
         catch (AggregateException e)
@@ -97,6 +97,9 @@ internal static class TrainCommand
         var journal = Path.Combine(folder, JournalFile);
         if (!settings.Resume && File.Exists(journal))
             throw new BadInputException($"{folder} already holds a run; add --resume to go on with it, or name another folder.");
+        // Before anything is written: a wrong folder keeps its spec and its whitening.
+        var last = Path.Combine(folder, Trainer.LastFileName);
+        if (settings.Resume && File.Exists(last) && Checkpoint.Refusal(last, settings.Spec, (ulong)settings.Seed) is { } refusal) throw new BadInputException(refusal);
         File.WriteAllText(Path.Combine(folder, "spec.json"), SpecWriter.ToJson(settings.Spec).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 

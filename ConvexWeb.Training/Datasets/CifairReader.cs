@@ -11,10 +11,17 @@ internal static class CifairReader
     private const int Pixels = 3 * 32 * 32;
     private const long LargestFile = 400 << 20;
 
-    public static ImageSet Read10(string folder, DatasetInfo info)
-        => Read(folder, info, "ciFAIR-10", "labels", ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"], "test_batch");
+    private const string Test10 = "test_batch", Test100 = "test";
+    private static readonly string[] Train10 = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"];
+    private static readonly string[] Train100 = ["train"];
 
-    public static ImageSet Read100(string folder, DatasetInfo info) => Read(folder, info, "ciFAIR-100", "fine_labels", ["train"], "test");
+    public static string[] Files10 => [.. Train10, Test10];
+    public static string[] Files100 => [.. Train100, Test100];
+
+    public static ImageSet Read10(string folder, DatasetInfo info)
+        => Read(folder, info, "ciFAIR-10", "labels", Train10, Test10);
+
+    public static ImageSet Read100(string folder, DatasetInfo info) => Read(folder, info, "ciFAIR-100", "fine_labels", Train100, Test100);
 
     private static ImageSet Read(string folder, DatasetInfo info, string inner, string labels, string[] train, string test)
     {

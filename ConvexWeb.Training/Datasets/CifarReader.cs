@@ -11,15 +11,18 @@ internal static class CifarReader
 {
     private const int Pixels = 3 * 32 * 32;
 
+    public static readonly string[] Files10 = ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"];
+    public static readonly string[] Files100 = ["train.bin", "test.bin"];
+
     public static ImageSet Read10(string folder, DatasetInfo info)
     {
-        var files = Open(folder, "cifar-10-batches-bin", "cifar-10-binary.tar.gz", ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"]);
+        var files = Open(folder, "cifar-10-batches-bin", "cifar-10-binary.tar.gz", Files10);
         return new(info, Split([.. files.Take(5)], 1, 10), Split([files[5]], 1, 10));
     }
 
     public static ImageSet Read100(string folder, DatasetInfo info)
     {
-        var files = Open(folder, "cifar-100-binary", "cifar-100-binary.tar.gz", ["train.bin", "test.bin"]);
+        var files = Open(folder, "cifar-100-binary", "cifar-100-binary.tar.gz", Files100);
         return new(info, Split([files[0]], 2, 100), Split([files[1]], 2, 100));
     }
 
@@ -29,9 +32,18 @@ internal static class CifarReader
             if (names.All(n => File.Exists(Path.Combine(place, n))))
                 return [.. names.Select(n => (n, File.ReadAllBytes(Path.Combine(place, n))))];
 
+        var found = Damage.Named(Path.Combine(folder, archive), () => Unpack(Path.Combine(folder, archive), names));
+        var missing = names.FirstOrDefault(n => !found.ContainsKey(n));
+        if (missing is not null) throw new DatasetException($"{archive} in {folder} lacks {missing}; delete it and fetch it again.");
+        return [.. names.Select(n => (n, found[n]))];
+    }
+
+    private static Dictionary<string, byte[]> Unpack(string archive, string[] names)
+    {
         var found = new Dictionary<string, byte[]>();
-        using var packed = File.OpenRead(Path.Combine(folder, archive));
-        using var tar = new TarReader(new GZipStream(packed, CompressionMode.Decompress));
+        using var packed = File.OpenRead(archive);
+        using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
+        using var tar = new TarReader(unpacked, leaveOpen: true);
         // Entry names are only compared, never used as paths.
         while (tar.GetNextEntry() is { } entry)
         {
@@ -41,9 +53,9 @@ internal static class CifarReader
             entry.DataStream.CopyTo(memory);
             found[name] = memory.ToArray();
         }
-        var missing = names.FirstOrDefault(n => !found.ContainsKey(n));
-        if (missing is not null) throw new DatasetException($"{archive} in {folder} lacks {missing}; delete it and fetch it again.");
-        return [.. names.Select(n => (n, found[n]))];
+        // To the very end, where the checksum of the whole is.
+        unpacked.CopyTo(Stream.Null);
+        return found;
     }
 
     private static ImageSplit Split(List<(string Name, byte[] Data)> files, int labelBytes, int classes)

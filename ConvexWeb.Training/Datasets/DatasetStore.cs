@@ -55,13 +55,14 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
     {
         var folder = FolderOf(dataset);
         bool Has(string name) => File.Exists(Path.Combine(folder, name));
+        bool HasAll(string inner, string[] names) => names.All(n => Has(Path.Combine(inner, n))) || names.All(Has);
         return dataset switch
         {
-            "cifar10" => Has("cifar-10-binary.tar.gz") || Has("cifar-10-batches-bin/test_batch.bin") || Has("test_batch.bin"),
-            "cifar100" => Has("cifar-100-binary.tar.gz") || Has("cifar-100-binary/test.bin") || Has("test.bin"),
-            "cifair10" => Has("ciFAIR-10.zip") || Has("ciFAIR-10/test_batch") || Has("test_batch"),
-            "cifair100" => Has("ciFAIR-100.zip") || Has("ciFAIR-100/test") || Has("test"),
-            "stl10" => Has("stl10_binary.tar.gz") || Has("stl10_binary/test_X.bin") || Has("test_X.bin"),
+            "cifar10" => Has("cifar-10-binary.tar.gz") || HasAll("cifar-10-batches-bin", CifarReader.Files10),
+            "cifar100" => Has("cifar-100-binary.tar.gz") || HasAll("cifar-100-binary", CifarReader.Files100),
+            "cifair10" => Has("ciFAIR-10.zip") || HasAll("ciFAIR-10", CifairReader.Files10),
+            "cifair100" => Has("ciFAIR-100.zip") || HasAll("ciFAIR-100", CifairReader.Files100),
+            "stl10" => Has("stl10_binary.tar.gz") || HasAll(Stl10Reader.Inner, Stl10Reader.Names),
             "glyphs" => true,
             "imagenet" => Directory.Exists(Path.Combine(folder, "train")),
             "image_folder" => ImageFolders().Count > 0,

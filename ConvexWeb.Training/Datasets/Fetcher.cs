@@ -23,7 +23,7 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
         var target = Path.Combine(folder, file.Name);
         if (File.Exists(target) && await IsGenuineAsync(target, file, cancel)) return;
         // Several trainers may want the same file at once: one fetches, the others wait and find it.
-        await using var alone = await FileLock.TakeAsync(target + ".lock", cancel);
+        await using var alone = await FileLock.TakeAsync(target + ".lock", null, cancel);
         if (File.Exists(target) && await IsGenuineAsync(target, file, cancel)) return;
 
         var url = mirror is null ? file.Url : $"{mirror.TrimEnd('/')}/{dataset}/{file.Name}";

@@ -25,10 +25,7 @@ internal static class IdxReader
         if (File.Exists(path)) all = File.ReadAllBytes(path);
         else
         {
-            using var packed = new GZipStream(File.OpenRead(path + ".gz"), CompressionMode.Decompress);
-            using var memory = new MemoryStream();
-            packed.CopyTo(memory);
-            all = memory.ToArray();
+            all = Damage.Named(path + ".gz", () => Unpack(path + ".gz"));
         }
         var header = 4 + 4 * dimensions;
         // Magic: two zero bytes, 8 for unsigned bytes, the number of dimensions.
@@ -39,5 +36,13 @@ internal static class IdxReader
         var expected = sizes.Aggregate(1L, (product, size) => product * size);
         if (expected != all.Length - header) throw new DatasetException($"{name} in {folder} should hold {expected:N0} bytes of data and holds {all.Length - header:N0}; delete it and fetch it again.");
         return (all[header..], sizes);
+    }
+
+    private static byte[] Unpack(string path)
+    {
+        using var packed = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
+        using var memory = new MemoryStream();
+        packed.CopyTo(memory);
+        return memory.ToArray();
     }
 }

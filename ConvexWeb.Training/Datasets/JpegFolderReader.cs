@@ -10,6 +10,7 @@ namespace ConvexWeb.Training.Datasets;
 internal sealed class JpegFolderReader(string cache, Action<string> say)
 {
     private const int Shares = 10;
+    private const string Unfinished = ".tmp";
 
     public async Task<ImageSet> ReadAsync(string root, JpegFolderOptions options, DatasetInfo info, CancellationToken cancel)
     {
@@ -22,10 +23,20 @@ internal sealed class JpegFolderReader(string cache, Action<string> say)
         if (!File.Exists(file))
         {
             // Trainers that want the same images start together: one of them decodes, the others wait and find the file.
-            await using var alone = await FileLock.TakeAsync(Path.Combine(cache, family.TrimEnd('-') + ".lock"), cancel);
+            await using var alone = await FileLock.TakeAsync(Path.Combine(cache, family.TrimEnd('-') + ".lock"), say, cancel);
             if (!File.Exists(file))
             {
-                Decode(folder, options.ImageSize, file, cancel);
+                // What an earlier one left when it was killed; it would also stand in the way of the room that is asked for.
+                foreach (var half in Directory.EnumerateFiles(cache, family + "*.bin" + Unfinished)) File.Delete(half);
+                try
+                {
+                    Decode(folder, options.ImageSize, file, cancel);
+                }
+                catch
+                {
+                    File.Delete(file + Unfinished);
+                    throw;
+                }
                 // Of the same folder as it was before; who still reads one keeps it until done.
                 foreach (var old in Directory.EnumerateFiles(cache, family + "*.bin").Where(f => f != file && f.Length == file.Length)) File.Delete(old);
             }
@@ -48,7 +59,7 @@ internal sealed class JpegFolderReader(string cache, Action<string> say)
 
         var remarks = new ConcurrentQueue<string>();
         var done = 0;
-        var temporary = target + ".tmp";
+        var temporary = target + Unfinished;
         using (var output = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
         {
             ForEach(files.Count, side, Environment.ProcessorCount, (decoder, image, i) =>

@@ -12,7 +12,7 @@ internal static class Stl10Reader
     public const string Archive = "stl10_binary.tar.gz";
     public const string Inner = "stl10_binary";
 
-    private static readonly string[] Names = ["train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"];
+    public static readonly string[] Names = ["train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"];
 
     public static ImageSet Read(string folder, DatasetInfo info)
     {

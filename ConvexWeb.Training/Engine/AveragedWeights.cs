@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
@@ -14,11 +15,13 @@ internal sealed class AveragedWeights : IDisposable
     private readonly double decay;
     private readonly (string Name, Tensor Live, Tensor Average)[] pairs;
 
-    public AveragedWeights(PlanNetwork network, double decay)
+    /// <param name="constraint">Its operator is applied to the start: the initial weights have not met it yet, and would stay in the average for long.</param>
+    public AveragedWeights(PlanNetwork network, Constraint constraint, double decay)
     {
         this.decay = decay;
         using var scope = NewDisposeScope();
         pairs = [.. network.state_dict().Where(t => t.Value.dtype != ScalarType.Int64).Select(t => (t.Key, t.Value, t.Value.detach().clone().DetachFromDisposeScope()))];
+        foreach (var (name, _, start) in pairs) Constraint.Apply(start, constraint.OperatorOf(name), constraint.Eps);
     }
 
     /// <summary>The average moves towards the weights after a step.</summary>

@@ -32,14 +32,21 @@ public static class Checkpoint
         });
     }
 
+    /// <summary>What keeps a checkpoint from being gone on from with this spec and seed, in a sentence; null when nothing does.</summary>
+    /// <exception cref="SafeTensorsException">The file is damaged.</exception>
+    public static string? Refusal(string path, Spec spec, ulong seed) => Refusal(path, SafeTensors.LoadMetadata(path), spec, seed);
+
+    private static string? Refusal(string path, IReadOnlyDictionary<string, string> metadata, Spec spec, ulong seed)
+        => IsOf(metadata, spec) && metadata.GetValueOrDefault("seed") == seed.ToString() ? null
+            : $"{Path.GetFileName(path)} belongs to another spec or seed; start in an empty folder, or without --resume.";
+
     /// <summary>Puts a checkpoint's state into a freshly built network and optimizer, and into the random generator.</summary>
     /// <exception cref="SafeTensorsException">The file is damaged, or belongs to another spec or seed.</exception>
     public static Progress Restore(string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer, IEnumerable<(string, Tensor)>? more = null)
     {
         using var scope = NewDisposeScope();
         var (tensors, metadata) = SafeTensors.Load(path);
-        if (!IsOf(metadata, spec) || metadata.GetValueOrDefault("seed") != seed.ToString())
-            throw new SafeTensorsException($"{Path.GetFileName(path)} belongs to another spec or seed; start in an empty folder, or without --resume.");
+        if (Refusal(path, metadata, spec, seed) is { } refusal) throw new SafeTensorsException(refusal);
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
         Copy(tensors, optimizer.State().Concat(more ?? []), path);
         Generator.Default.set_state(tensors[GeneratorName]);

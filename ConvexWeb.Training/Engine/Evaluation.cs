@@ -88,12 +88,15 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
             confusion.scatter_add_(0, labels * classes + predicted, zeros_like(labels).add(1));
             if (classes >= ClassesForTop5) top5.add_(logits.topk(5, 1).indexes.eq(labels.unsqueeze(1)).sum());
 
-            var confidence = logits.to(ScalarType.Float64).softmax(1).max(1).values;
+            // Logits of a network that has diverged have no softmax; such images are in no bin.
+            var softmax = logits.to(ScalarType.Float64).softmax(1).max(1).values;
+            var known = softmax.eq(softmax);
+            var confidence = where(known, softmax, zeros_like(softmax));
             // Bins are open below and closed above; a confidence is at least 1/K, so none falls out below.
             var bin = (confidence * Calibration.BinCount).neg().floor().neg().sub(1).clamp(0, Calibration.BinCount - 1).to(ScalarType.Int64);
-            bins.scatter_add_(0, bin, zeros_like(confidence).add(1));
+            bins.scatter_add_(0, bin, known.to(ScalarType.Float64));
             confidences.scatter_add_(0, bin, confidence);
-            right.scatter_add_(0, bin, isRight.to(ScalarType.Float64));
+            right.scatter_add_(0, bin, isRight.mul(known).to(ScalarType.Float64));
 
             if (truth is null) return;
             noisy = true;

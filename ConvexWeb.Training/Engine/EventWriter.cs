@@ -6,8 +6,8 @@ using System.Threading.Channels;
 namespace ConvexWeb.Training.Engine;
 
 /// <summary>
-/// Writes events as JSON lines on a thread of its own: each first to the journal, then to the live stream. The training thread only hands them over.
-/// The journal is what counts: whoever follows the live stream may lose it and read the journal.
+/// Writes events as JSON lines on threads of its own: each first to the journal, then to the live stream. The training thread only hands them over.
+/// The journal is what counts: a live stream that nobody reads on holds up neither journal nor training, and loses lines.
 /// </summary>
 public sealed class EventWriter : IDisposable
 {
@@ -18,12 +18,20 @@ public sealed class EventWriter : IDisposable
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    private const int LinesHeldBack = 100_000;
+
+    // At the end, a reader that takes nothing for so long has gone.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private readonly Channel<object> queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<(TrainingEvent, string)> showing = Channel.CreateBounded<(TrainingEvent, string)>(new BoundedChannelOptions(LinesHeldBack) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly FileStream? journal;
     private readonly Action<TrainingEvent, string>? live;
     private readonly TimeProvider clock;
     private readonly Thread thread;
+    private readonly Thread? viewer;
     private long lines;
+    private long shown;
     private Exception? broken;
 
     /// <param name="path">The journal, appended to; null for none.</param>
@@ -35,6 +43,9 @@ public sealed class EventWriter : IDisposable
         if (path is not null) journal = Open(path, out lines);
         thread = new Thread(Run) { Name = "events", IsBackground = true };
         thread.Start();
+        if (live is null) return;
+        viewer = new Thread(Show) { Name = "live events", IsBackground = true };
+        viewer.Start();
     }
 
     public void Report(TrainingEvent happened) => queue.Writer.TryWrite(happened with { At = clock.GetUtcNow() });
@@ -71,11 +82,23 @@ public sealed class EventWriter : IDisposable
                 journal.Flush();
             }
             lines++;
-            live?.Invoke(happened, line);
+            if (live is not null) showing.Writer.TryWrite((happened, line));
         }
         catch (IOException e)
         {
             broken ??= e;
+        }
+    }
+
+    private void Show()
+    {
+        while (showing.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            while (showing.Reader.TryRead(out var item))
+            {
+                live!(item.Item1, item.Item2);
+                Interlocked.Increment(ref shown);
+            }
         }
     }
 
@@ -104,6 +127,8 @@ public sealed class EventWriter : IDisposable
     {
         queue.Writer.TryComplete();
         thread.Join();
+        showing.Writer.TryComplete();
+        for (var before = -1L; viewer is not null && Interlocked.Read(ref shown) is var now && now > before && !viewer.Join(Patience);) before = now;
         journal?.Dispose();
     }
 }

@@ -14,10 +14,11 @@ public sealed class SafeTensorsException(string message) : Exception(message);
 public static class SafeTensors
 {
     private const int MaxHeader = 16 << 20;
+    private const int MaxDimensions = 8;
 
-    private static readonly (string Name, ScalarType Type)[] Types =
+    private static readonly (string Name, ScalarType Type, int Bytes)[] Types =
     [
-        ("F32", ScalarType.Float32), ("F64", ScalarType.Float64), ("I64", ScalarType.Int64), ("I32", ScalarType.Int32), ("U8", ScalarType.Byte), ("BOOL", ScalarType.Bool),
+        ("F32", ScalarType.Float32, 4), ("F64", ScalarType.Float64, 8), ("I64", ScalarType.Int64, 8), ("I32", ScalarType.Int32, 4), ("U8", ScalarType.Byte, 1), ("BOOL", ScalarType.Bool, 1),
     ];
 
     /// <summary>Writes beside the target and renames, so that a crash leaves the old file or the new one, never half of one.</summary>
@@ -43,17 +44,35 @@ public static class SafeTensors
         var padded = (json.Length + 7) / 8 * 8;
 
         var temporary = path + ".tmp";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
+        try
         {
-            Span<byte> length = stackalloc byte[8];
-            BinaryPrimitives.WriteInt64LittleEndian(length, padded);
-            file.Write(length);
-            file.Write(json);
-            for (var i = json.Length; i < padded; i++) file.WriteByte((byte)' ');
-            foreach (var (_, value) in ready) file.Write(value.bytes);
-            file.Flush(flushToDisk: true);
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                Span<byte> length = stackalloc byte[8];
+                BinaryPrimitives.WriteInt64LittleEndian(length, padded);
+                file.Write(length);
+                file.Write(json);
+                for (var i = json.Length; i < padded; i++) file.WriteByte((byte)' ');
+                foreach (var (_, value) in ready) file.Write(value.bytes);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
         }
-        File.Move(temporary, path, overwrite: true);
+        catch
+        {
+            // On a full disk, half a file would keep the room that was missing.
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>The metadata of a file, without its tensors.</summary>
+    /// <exception cref="SafeTensorsException">The header is not valid.</exception>
+    public static IReadOnlyDictionary<string, string> LoadMetadata(string path)
+    {
+        using var file = File.OpenRead(path);
+        using var header = Header(file, path, out _);
+        return Metadata(header.RootElement);
     }
 
     /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
@@ -86,14 +105,13 @@ public static class SafeTensors
         if (type.Name is null) throw new SafeTensorsException($"the type {name} is not supported");
         var shape = entry.GetProperty("shape").EnumerateArray().Select(s => s.GetInt64()).ToArray();
         var offsets = entry.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64()).ToArray();
-        if (shape.Any(s => s < 0) || offsets is not [>= 0, _] || offsets[1] < offsets[0] || start + offsets[1] > file.Length)
+        // All of it before any memory is asked for: the numbers are the file's, and a file may be anybody's.
+        if (shape.Length > MaxDimensions) throw new SafeTensorsException($"it has {shape.Length:N0} dimensions, and {MaxDimensions} are the most");
+        if (shape.Any(s => s < 0) || offsets is not [>= 0, _] || offsets[1] < offsets[0] || offsets[1] > file.Length - start)
             throw new SafeTensorsException("its shape or offsets lie outside the file");
-        var tensor = empty(shape, type.Type);
-        if (checked(tensor.numel() * tensor.element_size()) != offsets[1] - offsets[0])
-        {
-            tensor.Dispose();
+        if (shape.Aggregate(1L, (product, size) => checked(product * size)) is var count && checked(count * type.Bytes) != offsets[1] - offsets[0])
             throw new SafeTensorsException("its shape and its bytes do not agree");
-        }
+        var tensor = empty(shape, type.Type);
         file.Position = start + offsets[0];
         if (offsets[1] > offsets[0]) file.ReadExactly(tensor.bytes);
         return tensor;

@@ -30,6 +30,9 @@ public sealed record TrainerSettings(ulong Seed, Device Device, string? Folder, 
 /// <summary>The training loop: seed, build, epochs of { steps; evaluate; checkpoint; report }.</summary>
 public sealed class Trainer : IDisposable
 {
+    /// <summary>The file of a run's folder from which it can be gone on with.</summary>
+    public const string LastFileName = "last.safetensors";
+
     private readonly Spec spec;
     private readonly TrainerSettings settings;
     private readonly TrainingData data;
@@ -47,6 +50,7 @@ public sealed class Trainer : IDisposable
     private Progress progress = new();
     private long lastCheckpoint;
     private double gradientNorm;
+    private bool diverged;
 
     public Trainer(Spec spec, TrainerSettings settings, TrainingData data, EventWriter events)
     {
@@ -67,7 +71,7 @@ public sealed class Trainer : IDisposable
         // Before a checkpoint is read: a resumed run measures from the same start.
         using (NewDisposeScope())
             initial = Network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone().DetachFromDisposeScope());
-        if (spec.Training.EmaDecay is { } decay) average = new AveragedWeights(Network, decay);
+        if (spec.Training.EmaDecay is { } decay) average = new AveragedWeights(Network, constraint, decay);
         Generator.Default.manual_seed(RandomStreams.Dropout(settings.Seed));
     }
 
@@ -79,7 +83,7 @@ public sealed class Trainer : IDisposable
     // What is kept in the last state besides weights and optimizer.
     private IEnumerable<(string, Tensor)> Further => [.. average?.State() ?? [], .. objective.State()];
 
-    private string LastFile => Path.Combine(settings.Folder!, "last.safetensors");
+    private string LastFile => Path.Combine(settings.Folder!, LastFileName);
 
     /// <summary>Trains to the end, or until <paramref name="stop"/>: then the state is stored and a stopped event reported. True at the end.</summary>
     public bool Run(CancellationToken stop)
@@ -183,6 +187,7 @@ public sealed class Trainer : IDisposable
     private void ReportPoint()
     {
         var (loss, objective, accuracy, images) = running.Take();
+        WarnOnce(loss);
         var values = new Dictionary<string, double>
         {
             ["train/loss_running"] = loss,
@@ -196,6 +201,13 @@ public sealed class Trainer : IDisposable
         events.Report(new PointsEvent(progress.Step, (double)progress.Step / stepsPerEpoch, values));
     }
 
+    private void WarnOnce(double loss)
+    {
+        if (diverged || double.IsFinite(loss)) return;
+        diverged = true;
+        events.Report(new MessageEvent("warning", $"The training loss is {loss} near step {progress.Step:N0}: this training has diverged and will hardly recover. Try a lower optimizer.lr, or init log_normal under a constraint."));
+    }
+
     /// <summary>Measures whole splits and reports; false when stopped in between, which changes nothing.</summary>
     private bool Evaluate(int epoch, CancellationToken stop)
     {
@@ -204,7 +216,7 @@ public sealed class Trainer : IDisposable
         if (data.Validation is { } held && (validation = Measure(held, stop)) is null) return false;
         Evaluation? averaged = null;
         if (average is not null && (averaged = average.With(() => Measure(data.Test, stop))) is null) return false;
-        var values = new Dictionary<string, double> { ["gap"] = train.Accuracy - test.Accuracy };
+        var values = new Dictionary<string, double> { ["gap"] = train.Accuracy - test.Accuracy, ["gap_loss"] = test.Loss - train.Loss };
         var smoothed = spec.Training.LabelSmoothing > 0;
         train.Report(values, "train", smoothed);
         test.Report(values, "test", smoothed);
@@ -218,8 +230,7 @@ public sealed class Trainer : IDisposable
             values["ema/test_accuracy"] = averaged.Accuracy;
             values["ema/test_loss"] = averaged.Loss;
         }
-        details["train"] = SplitDetails.Of(train);
-        details["test"] = SplitDetails.Of(test);
+        Keep(train, test);
         if (train.Accuracy >= 100 && progress.FittedEpoch is null) progress = progress with { FittedEpoch = epoch, FittedStep = progress.Step };
         if (spec.Schedule is PlateauScheduleOptions plateau) progress = progress with { Plateau = progress.Plateau.After(train.Loss, plateau) };
         ConstraintMetrics.Add(values, Network, constraint);
@@ -246,6 +257,8 @@ public sealed class Trainer : IDisposable
         return true;
     }
 
+    private void Keep(Evaluation train, Evaluation test) => (details["train"], details["test"]) = (SplitDetails.Of(train), SplitDetails.Of(test));
+
     private Evaluation? Measure(Split split, CancellationToken stop) => Evaluation.Of(Network, split, spec.Training.LabelSmoothing, stop);
 
     private string? Ended()
@@ -267,6 +280,8 @@ public sealed class Trainer : IDisposable
     {
         if (settings.VerifyConstraint && constraint.Kind != ConstraintKind.Free)
             events.Report(new MessageEvent("info", $"No constrained weight was negative after any of the steps up to {progress.Step:N0}."));
+        // Gone on with at its very end: what the last evaluation found was only in the memory of the process that died.
+        if (details.Count == 0) Keep(Measure(data.Train, CancellationToken.None)!, Measure(data.Test, CancellationToken.None)!);
         var summary = new RunSummary("Succeeded", progress.Epoch, progress.Step, because, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds, Checkpoint.WeightsSha256(Network))
         {
             FittedEpoch = progress.FittedEpoch,
@@ -274,9 +289,16 @@ public sealed class Trainer : IDisposable
             Splits = details,
             Layers = LayerStatistics.Of(Network, constraint, initial),
         };
-        if (settings.Folder is { } folder) File.WriteAllText(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
+        if (settings.Folder is { } folder) Store(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
         if (settings.Folder is { } results) objective.Finish(results);
         events.Report(new FinishedEvent(progress.Step, summary));
+    }
+
+    // Whole or not at all: a summary is never half written.
+    private static void Store(string path, string text)
+    {
+        File.WriteAllText(path + ".tmp", text);
+        File.Move(path + ".tmp", path, overwrite: true);
     }
 
     private void SaveLast()

@@ -28,7 +28,7 @@ public sealed class TrainingData : IDisposable
 
     /// <param name="cache">Folder in which whitening matrices are kept.</param>
     /// <param name="keep">Folder of the run, which gets the whitening matrix beside the checkpoints; null for none.</param>
-    public static TrainingData Prepare(Spec spec, ImageSet set, ulong seed, Device device, string cache, string? keep, Action<string> say)
+    public static TrainingData Prepare(Spec spec, ImageSet set, ulong seed, Device device, string cache, string? keep, Action<string> say, CancellationToken cancel = default)
     {
         var train = set.Train.First(spec.Data.TrainLimit);
         var test = set.Test.First(spec.Data.TestLimit);
@@ -36,6 +36,8 @@ public sealed class TrainingData : IDisposable
         var corrupted = LabelCorruption.Apply(spec.Labels, train.Labels, set.Info.Classes, seed);
 
         var size = SplitSize.Of(spec.Data);
+        Expect("training", train.Count, size.Train + size.Validation, spec);
+        Expect("test", test.Count, size.Test, spec);
         var order = size.Validation > 0 ? RandomStreams.Validation(seed, train.Count) : [.. Enumerable.Range(0, train.Count)];
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
@@ -47,9 +49,10 @@ public sealed class TrainingData : IDisposable
         var testImages = Images(test, set.Info);
         var trainImages = validationIndex is null ? images : images.index_select(0, trainIndex);
         Tensor? validationImages = validationIndex is null ? null : images.index_select(0, validationIndex);
+        if (validationIndex is not null) images.Dispose();
 
         Func<Tensor, Tensor, Split> make = Preprocessing(spec) == "zca"
-            ? Whitened(trainImages, set.Info, spec.Data.ZcaEps, device, cache, keep, say)
+            ? Whitened(trainImages, set.Info, spec.Data.ZcaEps, device, cache, keep, say, cancel)
             : Normalized(trainImages, Preprocessing(spec) == "standardize", device);
 
         Split Made(Tensor pixels, Tensor truth) => make(pixels, truth).ResizedTo(spec.Data.Resize, spec.Data.Interpolation);
@@ -67,6 +70,12 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
     public static string Preprocessing(Spec spec) => spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions);
+
+    private static void Expect(string split, int found, int expected, Spec spec)
+    {
+        if (found != expected)
+            throw new DatasetException($"{spec.Data.Name} holds {found:N0} {split} images where {expected:N0} should be: its files are not whole. Delete them and fetch them again, or set data.{split.Replace("ing", "")}_limit.");
+    }
 
     // Block by block: a large split never lies in memory twice.
     private static Tensor Images(ImageSplit split, DatasetInfo info)
@@ -96,7 +105,7 @@ public sealed class TrainingData : IDisposable
             scale = full([channels], 1.0 / 255, ScalarType.Float32);
             shift = zeros([channels], ScalarType.Float32);
         }
-        return (images, labels) => new Split(Own(images, device), Own(scale, device), Own(shift, device), Own(labels, device));
+        return (images, labels) => new Split(images.to(device).DetachFromDisposeScope(), Own(scale, device), Own(shift, device), Own(labels, device));
     }
 
     // Exact sums: pixels are whole numbers, so float64 holds them without rounding.
@@ -118,7 +127,7 @@ public sealed class TrainingData : IDisposable
         return (mean.div(255), variance.sqrt().div(255));
     }
 
-    private static Func<Tensor, Tensor, Split> Whitened(Tensor train, DatasetInfo info, double eps, Device device, string cache, string? keep, Action<string> say)
+    private static Func<Tensor, Tensor, Split> Whitened(Tensor train, DatasetInfo info, double eps, Device device, string cache, string? keep, Action<string> say, CancellationToken cancel)
     {
         var flat = train.view(-1, info.Dimensions);
         var few = Whitening.IsFew(flat.shape[0], info.Dimensions);
@@ -127,7 +136,7 @@ public sealed class TrainingData : IDisposable
         if (!File.Exists(file))
         {
             // Runs of the same images start together (seeds, labels): one of them does the work.
-            using var alone = FileLock.Take(file + ".lock");
+            using var alone = FileLock.Take(file + ".lock", say, cancel);
             if (!File.Exists(file))
             {
                 var size = few ? flat.shape[0] : info.Dimensions;
@@ -143,7 +152,7 @@ public sealed class TrainingData : IDisposable
         {
             var pixels = images.view(-1, info.Dimensions);
             using var white = few ? Whitening.ApplyFew(pixels, mean, matrix, eps) : Whitening.Apply(pixels, mean, matrix);
-            return new Split(Own(white.view(images.shape), device), Own(labels, device));
+            return new Split(white.view(images.shape).to(device).DetachFromDisposeScope(), Own(labels, device));
         };
     }
 
@@ -159,6 +168,7 @@ public sealed class TrainingData : IDisposable
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..24];
     }
 
+    // A copy, for what several splits share; images are handed on as they are.
     private static Tensor Own(Tensor tensor, Device device) => tensor.to(device, copy: true).DetachFromDisposeScope();
 
     public void Dispose()

@@ -58,6 +58,22 @@ public sealed class PlanNetworkTests
     }
 
     [Fact]
+    public void CycleMLP_starts_its_cycle_layers_as_its_linear_ones()
+    {
+        // S6.3: a normal of 0.02 cut at 2, biases 0, for Linear and Cycle FC alike.
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        using var network = ModelFactory.Build(new Spec { Model = new CycleMlpOptions(), Data = new Cifar10Options { Resize = 64 } });
+        var tensors = network.state_dict();
+        foreach (var name in tensors.Keys.Where(k => k.Contains("sfc_", StringComparison.Ordinal)).ToList())
+        {
+            if (name.EndsWith("bias", StringComparison.Ordinal)) Assert.Equal(0, tensors[name].abs().max().item<float>());
+            else Assert.InRange(tensors[name].square().mean().sqrt().item<float>(), 0.0185, 0.0215);
+        }
+        Assert.Contains(tensors.Keys, k => k.EndsWith("sfc_h.weight", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void An_evaluation_leaves_no_tensor_behind()
     {
         using var network = new PlanNetwork(PlanTests.Model("densenet").Plan(new ExpEpsOptions(), Cifar));

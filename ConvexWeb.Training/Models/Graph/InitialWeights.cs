@@ -10,6 +10,8 @@ internal static class InitialWeights
     public static IEnumerable<Parameter> Of(Plan plan, PlanStep step)
     {
         var weight = step.Tensors.FirstOrDefault(t => t.Role == TensorRole.Weight);
+        // CycleMLP starts its Cycle FC as its Linear layers, though the weight has a convolution's shape (science.md S6.3).
+        var linear = step.Operation is LinearOperation or TokenLinearOperation || step.Operation is Conv2dOperation && plan.OperationOf(step.Operation.Inputs[0]) is CycleShiftOperation;
         foreach (var tensor in step.Tensors)
         {
             var value = empty([.. tensor.Shape]);
@@ -17,8 +19,8 @@ internal static class InitialWeights
             {
                 switch (tensor.Role)
                 {
-                    case TensorRole.Weight: Weight(value, plan.Initialisation, step.Operation is LinearOperation or TokenLinearOperation); break;
-                    case TensorRole.Bias: Bias(value, weight!, plan.Initialisation, step.Operation is LinearOperation or TokenLinearOperation); break;
+                    case TensorRole.Weight: Weight(value, plan.Initialisation, linear); break;
+                    case TensorRole.Bias: Bias(value, weight!, plan.Initialisation, linear); break;
                     case TensorRole.NormScale: value.fill_(1); break;
                     case TensorRole.NormShift: value.zero_(); break;
                     // Branches of a sum start with equal shares; a lone scale with 1.

@@ -68,6 +68,9 @@ public sealed class Plan
 
     public Value ValueAt(int index) => index == 0 ? Input : steps[index - 1].Output;
 
+    /// <summary>What computes a value; null for the input.</summary>
+    public Operation? OperationOf(int index) => index == 0 ? null : steps[index - 1].Operation;
+
     public Value Conv2d(string name, Value x, long channels, long kernel, long stride = 1, long padding = 0, long groups = 1, bool bias = true)
     {
         var (height, width) = (Reduced(x.Shape[1], kernel, stride, padding), Reduced(x.Shape[2], kernel, stride, padding));

@@ -17,7 +17,18 @@ internal static class EnsemblePresets
     private const string Boosting = "Boosted convex experts (IOC paper, T6)";
     private const int Stages = 4;
 
-    public static IEnumerable<Preset> All { get; } = [.. new[] { 1, 3, 5 }.SelectMany(Em), .. Boosts().SelectMany(b => new[] { b, Small(b) })];
+    public static IEnumerable<Preset> All { get; } = [.. Reference(), .. new[] { 1, 3, 5 }.SelectMany(Em), .. Boosts().SelectMany(b => new[] { b, Small(b) })];
+
+    private static IEnumerable<Preset> Reference()
+    {
+        var preset = new Preset("mlp-animal", "MLP, CIFAR-10 animals", Mixtures, "IOC paper s4.1, NN (89.63 % test)", "The unconstrained network that the mixtures are held against.", new Spec
+        {
+            Data = new Cifar10Options { Task = "animal", Validation = 0.1 },
+            Training = new TrainingOptions { Epochs = 200, BatchSize = 64, Patience = 20 },
+        });
+        yield return preset;
+        yield return Small(preset);
+    }
 
     private static IEnumerable<Preset> Em(int experts)
     {
@@ -87,7 +98,7 @@ internal static class EnsemblePresets
                 },
                 Data = ((Cifar10Options)spec.Data) with { TrainLimit = 5000, TestLimit = 2000, Validation = 0 },
                 Schedule = new ConstantScheduleOptions(),
-                Training = spec.Training with { Epochs = epochs * (spec.Model is EnsembleBoostOptions ? Stages : 2), BatchSize = 64, EvaluateEvery = 1 },
+                Training = spec.Training with { Epochs = epochs * (spec.Model is EnsembleBoostOptions ? Stages : 2), BatchSize = 64, EvaluateEvery = 1, Patience = null },
             });
     }
 }

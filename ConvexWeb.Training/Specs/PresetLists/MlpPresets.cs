@@ -17,7 +17,7 @@ internal static class MlpPresets
     [
         .. Twins("mnist", "MNIST", "T1", new MnistOptions()),
         .. Twins("fashion-mnist", "Fashion-MNIST", "T1", new FashionMnistOptions()),
-        .. Twins("stl10", "STL-10", "T1", new Stl10Options { Preprocessing = "standardize" }, " Standardised: whitening 27,648 dimensions would take a matrix of 6 GB."),
+        .. Twins("stl10", "STL-10", "T1", new Stl10Options()),
         .. Twins("svhn", "SVHN", "T1", new SvhnOptions()),
         .. Twins("cifar10", "CIFAR-10", "T1, T2, T4, App. T1", new Cifar10Options()),
         .. Twins("cifar100", "CIFAR-100", "T1, T2", new Cifar100Options()),
@@ -40,11 +40,11 @@ internal static class MlpPresets
         One("ioc-mlp-cifar10-softplus", "IOC-MLP, CIFAR-10, softplus", "ours", "Weights are softplus of free ones.", new Spec { Convexity = new SoftplusReparamOptions() }),
     ];
 
-    private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data, string note = "")
+    private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data)
     {
         data = data with { Validation = 0.1 };
-        yield return new($"mlp-{key}", $"MLP, {title}", Tables, $"IOC paper {table}, {title}, NN", "The unconstrained network." + note, new Spec { Data = data, Training = Recipe });
-        yield return new($"ioc-mlp-{key}", $"IOC-MLP, {title}", Tables, $"IOC paper {table}, {title}, IOC-NN", "The convex network." + note,
+        yield return new($"mlp-{key}", $"MLP, {title}", Tables, $"IOC paper {table}, {title}, NN", "The unconstrained network.", new Spec { Data = data, Training = Recipe });
+        yield return new($"ioc-mlp-{key}", $"IOC-MLP, {title}", Tables, $"IOC paper {table}, {title}, IOC-NN", "The convex network.",
             new Spec { Data = data, Convexity = new ExpEpsOptions(), Training = Recipe });
     }
 
