@@ -59,6 +59,7 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
 
     private async Task ActAsync(Func<Task> action)
     {
+        if (busy) return;
         busy = true;
         error = await Edge.TryAsync(logger, action);
         busy = false;

@@ -22,6 +22,26 @@ public sealed class SpecDraft(CatalogView catalog)
         varied.Clear();
     }
 
+    /// <summary>
+    /// Takes a spec that was edited as text. A field that has several values keeps them as long as the text gives it the value that it had.
+    /// </summary>
+    public void Rewrite(JsonElement source)
+    {
+        var before = spec;
+        spec = Copy(source);
+        typed.Clear();
+        foreach (var path in varied.Keys.Where(p => !JsonNode.DeepEquals(At(before, p), At(spec, p)) || At(spec, p) is null).ToList()) varied.Remove(path);
+    }
+
+    /// <summary>The fields that have several values, with them.</summary>
+    public IReadOnlyList<(string Path, IReadOnlyList<string> Values)> Variations => [.. varied.Keys.Select(p => (p, Values(p)))];
+
+    private static JsonNode? At(JsonObject from, string path)
+    {
+        var (section, name) = Split(path);
+        return (from[section] as JsonObject)?[name];
+    }
+
     public JsonElement ToJson() => JsonSerializer.SerializeToElement(spec);
 
     /// <summary>The chosen entry of a section; null where it has no choices or names none of them.</summary>

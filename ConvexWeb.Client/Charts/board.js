@@ -124,7 +124,7 @@ export class Board {
   #setAxis(axis) {
     this.axis = axis;
     for (const button of this.axisButtons) button.setAttribute('aria-pressed', String(button.textContent === axis));
-    this.#all(chart => chart.restyle());
+    this.#all(chart => chart.restyle(false));
   }
 
   #changed(metrics, batch) {

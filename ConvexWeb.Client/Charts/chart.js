@@ -17,6 +17,7 @@ export class Chart {
   #stale = true;
   #said = -Infinity;
   #index = null;
+  #kept = null;
 
   /** `board` gives runs, points(run, metric), axis and the sync key. */
   constructor(board, kind) {
@@ -88,8 +89,12 @@ export class Chart {
     this.empty.hidden = x.length > 0;
     this.empty.classList.toggle('waiting', !board.loaded);
     this.empty.textContent = board.loaded ? 'No points yet.' : '';
-    if (!this.#plot) this.#create();
-    else if (zoom) {
+    if (!this.#plot) {
+      this.#create();
+      // A chart that is made anew shows the part that was looked at.
+      if (this.#kept) this.#plot.setScale('x', this.#kept);
+      this.#kept = null;
+    } else if (zoom) {
       this.#plot.setData(this.#data, false);
       this.#plot.setScale('x', zoom);
     } else this.#plot.setData(this.#data);
@@ -99,8 +104,9 @@ export class Chart {
     return true;
   }
 
-  /** Everything anew: after a change of theme, axis or scale. */
-  restyle() {
+  /** Everything anew: after a change of theme, axis or scale. The zoom stays while the axis does. */
+  restyle(sameAxis = true) {
+    this.#kept = sameAxis ? this.#zoom() ?? this.#kept : null;
     this.#plot?.destroy();
     this.#plot = null;
     if (this.#seen) this.draw(); else this.#stale = true;

@@ -15,6 +15,7 @@ const onBoth = {
 };
 
 const alone = {
+  gap_loss: ['both', { title: 'Loss gap (test − train)', unit: '', digits: 4 }],
   'train/fit_rate': ['noise', { title: 'Wrong labels that are fitted', ...percent }],
   'train/recovery_rate': ['noise', { title: 'Wrong labels whose true class is predicted', ...percent }],
   'train/clean_accuracy': ['noise', { title: 'Accuracy on images with true labels', ...percent }],

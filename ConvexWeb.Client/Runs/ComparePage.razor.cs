@@ -37,40 +37,44 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
 
     private async Task LoadAsync()
     {
-        error = await Edge.TryAsync(logger, async () =>
+        // Whoever chooses other runs meanwhile gets those: an answer to an older question changes nothing.
+        var (question, ids, asked) = (shown, Ids, Study);
+        var left = false;
+        var found = new List<RunDetail>();
+        var failure = await Edge.TryAsync(logger, async () =>
         {
-            var ids = Ids;
-            var left = false;
-            if (Study is { } study)
+            if (asked is { } study)
             {
                 var page = await runs.ListAsync(new RunQuery { StudyId = study, Limit = Most });
                 ids = [.. ids.Union(page.Items.Select(r => r.Id))];
                 left = page.Total > page.Items.Count;
             }
-            cut = left || ids.Count > Most;
+            left |= ids.Count > Most;
             ids = [.. ids.Take(Most).Order()];
-            var found = new List<RunDetail>();
             foreach (var id in ids)
             {
                 if (await runs.FindAsync(id) is { } detail) found.Add(detail);
             }
-            colours = RunColours.Assign(found.Select(d => d.Row.Id));
-            missing = [.. ids.Except(found.Select(d => d.Row.Id))];
-            details = found;
         });
+        if (question != shown) return;
+        error = failure;
+        if (failure is not null) return;
+        colours = RunColours.Assign(found.Select(d => d.Row.Id));
+        (cut, missing, details) = (left, [.. ids.Except(found.Select(d => d.Row.Id))], found);
     }
 
     private async Task RefreshAsync(IReadOnlyList<long> changed)
     {
-        if (details is null) return;
-        error = await Edge.TryAsync(logger, async () =>
+        if (details is not { } listed) return;
+        var failure = await Edge.TryAsync(logger, async () =>
         {
-            for (var i = 0; i < details.Count; i++)
+            for (var i = 0; i < listed.Count; i++)
             {
-                var id = details[i].Row.Id;
-                if ((changed.Count == 0 || changed.Contains(id)) && await runs.FindAsync(id) is { } fresh) details[i] = fresh;
+                var id = listed[i].Row.Id;
+                if ((changed.Count == 0 || changed.Contains(id)) && await runs.FindAsync(id) is { } fresh) listed[i] = fresh;
             }
         });
+        if (ReferenceEquals(listed, details)) error = failure;
     }
 
     // Names alone do not tell runs apart: a study gives many runs one name, or one seed each.

@@ -35,7 +35,7 @@ public sealed partial class RunPage(IRuns runs, NavigationManager navigation, Di
     protected override async Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || loaded == Id) return;
-        (loaded, detail, missing, went) = (Id, null, false, true);
+        (loaded, detail, missing, went, busy) = (Id, null, false, true, false);
         await LoadAsync();
         heartbeat ??= time.CreateTimer(_ => InvokeAsync(BeatAsync), null, Heartbeat, Heartbeat);
     }
@@ -78,12 +78,15 @@ public sealed partial class RunPage(IRuns runs, NavigationManager navigation, Di
 
     private async Task<ActionResult?> ActAsync(Func<long, CancellationToken, Task<ActionResult>> action, string failed)
     {
+        // A second click may be under way while the buttons are still being disabled.
+        if (busy) return null;
         busy = true;
         ActionResult? result = null;
         var problem = await Edge.TryAsync(logger, async () => result = await action(Id, default));
         if (problem is not null || result is { Done: false }) notes.Notify(NotificationSeverity.Error, failed, problem ?? result?.Message ?? "");
         await LoadAsync();
-        busy = false;
+        // On the way to the new run this one's buttons stay as they are.
+        busy = result is { NewRunId: not null };
         return result;
     }
 

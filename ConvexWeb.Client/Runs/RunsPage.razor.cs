@@ -104,12 +104,12 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
         });
     }
 
-    private async Task SearchAsync(ChangeEventArgs change)
+    private async Task SearchAsync(string? text)
     {
         typing?.Cancel();
         typing?.Dispose();
         var pause = (typing = new CancellationTokenSource()).Token;
-        Search = change.Value as string;
+        Search = text;
         await Task.Delay(TypingPause, time, pause).ContinueWith(_ => { }, TaskScheduler.Default);
         if (!pause.IsCancellationRequested) navigation.NavigateTo(Address(), replace: true);
     }

@@ -28,6 +28,8 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     private SpecEstimate? estimate;
     private string? error;
     private bool busy;
+    private bool leaving;
+    private string? started;
     private CancellationTokenSource? typing;
 
     [SupplyParameterFromQuery(Name = "preset")] public string? AskedPreset { get; set; }
@@ -45,31 +47,46 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
 
     private List<FieldProblem> At(string path) => [.. problems.Where(p => p.Path == path || p.Path.StartsWith(path + "[", StringComparison.Ordinal))];
 
-    protected override async Task OnInitializedAsync()
+    // The page stays when its address changes, from another run's settings to an empty form for example: it then starts anew.
+    protected override Task OnParametersSetAsync()
+    {
+        var wanted = $"{AskedPreset}|{From}|{Demo}";
+        if (wanted == started) return Task.CompletedTask;
+        started = wanted;
+        return StartAsync(wanted);
+    }
+
+    private async Task StartAsync(string wanted)
     {
         view = catalog.Get();
         draft = new SpecDraft(view);
+        (preset, json, name, error, estimate, busy, leaving) = ("", null, null, null, null, false, false);
+        (seedText, seeds, seedProblem, priority, unread) = ("0", [0], null, 5, []);
         if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
         else if (Demo == true) UseDemo();
         Check();
         if (From is not { } id || !RendererInfo.IsInteractive) return;
-        error = await Edge.TryAsync(logger, async () =>
+        string? absent = null;
+        var failure = await Edge.TryAsync(logger, async () =>
         {
-            if (await runs.FindAsync(id) is not { } run)
+            var run = await runs.FindAsync(id);
+            if (wanted != started) return;
+            if (run is null)
             {
-                error = $"There is no run {id} to start from; the form shows the defaults.";
+                absent = $"There is no run {id} to start from; the form shows the defaults.";
                 return;
             }
             draft.Load(run.Spec);
             (name, seedText, seeds) = (run.Row.Study, run.Row.Seed.ToString(), [run.Row.Seed]);
             Check();
-        }) ?? error;
+        });
+        if (wanted == started) error = failure ?? absent;
     }
 
     private void UsePreset(string? chosen)
     {
         preset = chosen ?? "";
-        unread = [];
+        (unread, leaving) = ([], false);
         draft.Load(view.Presets.FirstOrDefault(p => p.Name == preset)?.Spec ?? view.DefaultSpec);
         json = json is null ? null : Written();
         Check();
@@ -115,9 +132,9 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
         if (check.Estimate is not null) estimate = check.Estimate;
     }
 
-    private void SeedsTyped(ChangeEventArgs change)
+    private void SeedsTyped(string? text)
     {
-        seedText = (string?)change.Value ?? "";
+        seedText = text ?? "";
         seeds = SeedList.Parse(seedText, out seedProblem);
         Check();
     }
@@ -128,15 +145,21 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
 
     private void ShowForm()
     {
-        json = null;
-        unread = [];
+        leaving = unread.Count > 0;
+        if (!leaving) json = null;
+    }
+
+    private void DiscardText()
+    {
+        (json, unread, leaving) = (null, [], false);
         Check();
     }
 
-    private Task JsonTypedAsync(ChangeEventArgs change)
+    private Task JsonTypedAsync(string? text)
     {
-        json = (string?)change.Value ?? "";
+        json = text ?? "";
         unread = Read(json);
+        leaving = false;
         if (unread.Count == 0) return ChangedAsync();
         typing?.Cancel();
         Check();
@@ -154,7 +177,7 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
             {
                 return catalog.Check(document.RootElement).Problems is { Count: > 0 } found ? found : [new("", "A field is given more than once, or a text is broken.")];
             }
-            draft.Load(document.RootElement.Clone());
+            draft.Rewrite(document.RootElement.Clone());
             return [];
         }
         catch (Exception wrong) when (wrong is JsonException or ArgumentException)
@@ -165,7 +188,10 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
 
     private async Task SubmitAsync()
     {
+        // A second click may be under way while the button is still being disabled.
+        if (busy) return;
         busy = true;
+        await Task.Yield();
         SubmissionResult? result = null;
         error = await Edge.TryAsync(logger, async () => result = await runs.SubmitAsync(new Submission
         {
@@ -175,7 +201,7 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
             Seeds = seeds!,
             Priority = priority,
         }));
-        busy = false;
+        busy = result is { Accepted: true };
         if (result is null) return;
         problems = result.Problems;
         if (result.Accepted) navigation.NavigateTo(result.RunIds.Count == 1 ? $"runs/{result.RunIds[0]}" : $"?study={result.StudyId}");

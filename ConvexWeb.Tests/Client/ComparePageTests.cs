@@ -87,5 +87,25 @@ public sealed class ComparePageTests : PageContext
     }
 
     [Fact]
+    public void A_late_answer_does_not_land_in_the_comparison_that_was_chosen_meanwhile()
+    {
+        Runs.Add(1);
+        Runs.Add(2);
+        var (slow, quick) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Runs.Gate = slow;
+        var page = Open<ComparePage>("compare?runs=1");
+        Runs.Gate = quick;
+        Navigation.NavigateTo("compare?runs=2");
+        page.Render();
+        quick.SetResult();
+        page.WaitForAssertion(() => Assert.Equal([2L], page.FindComponent<RunCharts>().Instance.Runs.Select(r => r.Id)));
+        Runs.Gate = null;
+        slow.SetResult();
+
+        Assert.Equal([2L], page.FindComponent<RunCharts>().Instance.Runs.Select(r => r.Id));
+        Assert.Empty(page.FindAll("[role=alert]"));
+    }
+
+    [Fact]
     public void A_run_keeps_its_colour_where_it_is_free() => Assert.Equal(RunColours.Of(13), RunColours.Assign([13, 14, 15])[13]);
 }

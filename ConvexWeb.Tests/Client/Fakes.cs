@@ -16,6 +16,7 @@ public sealed class FakeRuns : IRuns
     /// <summary>Points of the one metric that is asked for.</summary>
     public Series? Points { get; set; }
     public Submission? Submitted { get; private set; }
+    public int Submissions { get; private set; }
     public IReadOnlyList<FieldProblem> Refusal { get; set; } = [];
     public Exception? Failure { get; set; }
 
@@ -33,6 +34,7 @@ public sealed class FakeRuns : IRuns
     {
         await AnswerAsync();
         Submitted = submission;
+        Submissions++;
         return Refusal.Count > 0 ? new(null, [], Refusal) : new(7, submission.Seeds.Count == 1 && submission.Grid is null ? [41] : [41, 42], []);
     }
 
