@@ -2,11 +2,12 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Shared;
 using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.Logging;
+using Radzen;
 
 namespace ConvexWeb.Client.Certificates;
 
 /// <summary>Whether a run's network is convex in its input: the verdict, the inequalities, the curves and the proof.</summary>
-public sealed partial class CertificatePage(IRuns runs, ICertificates certificates, TimeProvider time, ILogger<CertificatePage> logger) : ComponentBase, IDisposable
+public sealed partial class CertificatePage(IRuns runs, ICertificates certificates, NotificationService notes, TimeProvider time, ILogger<CertificatePage> logger) : ComponentBase, IDisposable
 {
     // The hub tells of changes; this catches one that it missed, and moves the clock of one that is being made.
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(3);
@@ -18,6 +19,7 @@ public sealed partial class CertificatePage(IRuns runs, ICertificates certificat
     private long loaded;
     private int asked;
     private int answered;
+    private bool busy;
     private ITimer? heartbeat;
 
     [Parameter] public long Id { get; set; }
@@ -58,6 +60,17 @@ public sealed partial class CertificatePage(IRuns runs, ICertificates certificat
         if (certificate?.State is not (CertificateState.Queued or CertificateState.Running)) return;
         await LoadAsync();
         StateHasChanged();
+    }
+
+    private async Task CancelAsync()
+    {
+        if (busy) return;
+        busy = true;
+        ActionResult? result = null;
+        var problem = await Edge.TryAsync(logger, async () => result = await certificates.CancelAsync(Id));
+        if (problem is not null || result is { Done: false }) notes.Notify(NotificationSeverity.Error, "It could not be cancelled.", problem ?? result?.Message ?? "");
+        await LoadAsync();
+        busy = false;
     }
 
     private void Took(CertificateView requested)

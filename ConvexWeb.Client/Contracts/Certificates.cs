@@ -35,9 +35,9 @@ public enum Standing
 
 /// <summary>Asks for a certificate of a run's input convexity.</summary>
 /// <param name="Checkpoint">last or best.</param>
-/// <param name="Pairs">Pairs of each kind, 10 to 20,000.</param>
+/// <param name="Pairs">Pairs of each kind, 10 to 20,000; null for as many as the network takes in reasonable time, 2,000 at most.</param>
 /// <param name="Twin">An unconstrained run of the same model and data, whose last checkpoint is the control; none: a network with the initial weights of the seed.</param>
-public sealed record CertificateRequest(string Checkpoint = "last", int Pairs = 2000, long? Twin = null);
+public sealed record CertificateRequest(string Checkpoint = "last", int? Pairs = null, long? Twin = null);
 
 /// <summary>A certificate: of which checkpoint, how far it is, and what came out.</summary>
 public sealed record CertificateView
@@ -124,6 +124,9 @@ public interface ICertificates
 
     /// <summary>The one that was asked for last; null when there is none.</summary>
     Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default);
+
+    /// <summary>Ends the one that was asked for last, while it waits or is being made.</summary>
+    Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default);
 
     /// <summary>Null when there is no such run.</summary>
     Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default);

@@ -14,9 +14,11 @@ namespace ConvexWeb.Server.Accounts;
 /// </summary>
 public static class SignInForms
 {
+    public const string Path = "/account";
+
     public static void MapSignInForms(this IEndpointRouteBuilder routes)
     {
-        var forms = routes.MapGroup("/account").ExcludeFromDescription();
+        var forms = routes.MapGroup(Path).ExcludeFromDescription();
         forms.MapPost("/signin", SignIn).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
         forms.MapPost("/welcome", Welcome).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
         forms.MapPost("/signout", SignOut);

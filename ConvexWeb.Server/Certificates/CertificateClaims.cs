@@ -61,6 +61,14 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
     public Task<bool> EndAsync(CertificateTask task, string? result, string? error, CancellationToken cancel) => LeaveAsync(
         task, "state = case when $3::text is null then 'failed' else 'done' end, finished_at = now(), result = $3::jsonb, error = $4::text", cancel, result, error);
 
+    /// <summary>Whether it is still this worker's: not when somebody cancelled it, or another worker got it.</summary>
+    public async Task<bool> HoldsAsync(CertificateTask task, CancellationToken cancel)
+    {
+        await using var command = database.CreateCommand("select exists (select from certificates where id = $1 and claim = $2 and state = 'running')");
+        Add(command, task.Id, task.Claim);
+        return await command.ExecuteScalarAsync(cancel) is true;
+    }
+
     /// <summary>It waits again, because this worker is shut down.</summary>
     public Task<bool> HandBackAsync(CertificateTask task, CancellationToken cancel) => LeaveAsync(task, "state = 'queued', started_at = null, worker = null", cancel);
 

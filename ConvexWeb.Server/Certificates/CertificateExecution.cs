@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Workers;
 
@@ -11,6 +12,8 @@ namespace ConvexWeb.Server.Certificates;
 internal sealed class CertificateExecution(
     CertificateClaims claims, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings, TimeProvider time, ILogger<CertificateExecution> log)
 {
+    private static readonly TimeSpan Glance = TimeSpan.FromSeconds(1);
+
     private sealed record Outcome(string? Result, string? Error);
 
     public async Task<RunEnd> RunAsync(Guid id, CancellationToken stop)
@@ -32,6 +35,31 @@ internal sealed class CertificateExecution(
             // No database to tell: whoever gets it next begins anew.
             return RunEnd.HandedBack;
         }
+    }
+
+    // Ends the trainer when the certificate is no longer this worker's. A database that is away leaves it at work.
+    private async Task<bool> WatchAsync(CertificateTask task, TrainerProcess trainer, CancellationToken done)
+    {
+        using var timer = new PeriodicTimer(Glance, time);
+        while (!done.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(done);
+                if (await claims.HoldsAsync(task, done)) continue;
+                trainer.Kill();
+                return true;
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            catch (Exception problem) when (Outage.Is(problem))
+            {
+                log.LogDebug("{Certificate}: {Problem}", task.Name, problem.Message);
+            }
+        }
+        return false;
     }
 
     /// <returns>Null when this worker is to stop.</returns>
@@ -78,9 +106,13 @@ internal sealed class CertificateExecution(
         }
         await using var trainer = started;
         using var limit = new CancellationTokenSource(settings.CertificateLimit, time);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var watch = WatchAsync(task, trainer, done.Token);
         await using var stopping = stop.Register(trainer.Kill);
         await using var ending = limit.Token.Register(trainer.Kill);
         await trainer.Exited;
+        await done.CancelAsync();
+        var lost = await watch;
 
         if (trainer.ExitCode == 0)
         {
@@ -89,6 +121,7 @@ internal sealed class CertificateExecution(
                 : new(answer, null);
         }
         if (stop.IsCancellationRequested) return null;
+        if (lost) return new(null, "It was cancelled.");
         if (limit.IsCancellationRequested) return new(null, $"It was not done after {settings.CertificateLimit.TotalMinutes:0.#} minutes and was ended. Ask again with fewer pairs.");
         return new(null, trainer.ExitCode is 1 or 2 && trainer.Tail.Length > 0 ? trainer.Tail : Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path));
     }

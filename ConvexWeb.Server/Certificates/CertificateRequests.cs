@@ -13,7 +13,7 @@ internal static class CertificateRequests
     public const int FewestPairs = 10;
     public const int MostPairs = 20_000;
 
-    private sealed record Run(string ExecutionGroup, string Model, string Dataset);
+    private sealed record Run(string ExecutionGroup, string Model, string Dataset, string Spec);
 
     /// <returns>Null when there is no such run.</returns>
     /// <exception cref="InvalidInputException">Something is wrong with the request.</exception>
@@ -29,7 +29,7 @@ internal static class CertificateRequests
         if (request.Twin is { } twin && await TwinProblemAsync(connection, runId, run, twin, cancel) is { } problem) problems.Add(new("twin", problem));
         return problems.Count > 0 || checkpoint is not { } found
             ? throw new InvalidInputException(problems)
-            : new(runId, run.ExecutionGroup, found.Attempt, request.Checkpoint, found.Step, found.Sha256, request.Pairs, request.Twin);
+            : new(runId, run.ExecutionGroup, found.Attempt, request.Checkpoint, found.Step, found.Sha256, request.Pairs ?? CertificateCost.Pairs(run.Spec), request.Twin);
     }
 
     /// <summary>Runs that may be this run's control, those that resemble it most first.</summary>
@@ -66,15 +66,28 @@ internal static class CertificateRequests
         return (reader.GetGuid(0), reader.GetBoolean(1));
     }
 
+    /// <summary>Ends a run's newest certificate that is not done; a worker that makes it is told by its claim, which it then has lost.</summary>
+    /// <returns>Null when there is none to end; otherwise its state before.</returns>
+    public static async Task<string?> CancelAsync(NpgsqlConnection connection, long runId, string by, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            with newest as (select id, state from certificates where run_id = $1 and state in ('queued', 'running') order by asked_at desc, id limit 1 for update)
+            update certificates c set state = 'failed', claim = claim + 1, error = $2, finished_at = now() from newest where c.id = newest.id returning newest.state
+            """, connection);
+        Add(command, runId, $"It was cancelled by {by}.");
+        return await command.ExecuteScalarAsync(cancel) as string;
+    }
+
     private const string IsTwin =
         "t.model = r.model and t.dataset = r.dataset and t.convexity = 'none' and exists (select from checkpoints c where c.run_id = t.id and c.kind = 'last')";
 
     private static async Task<Run?> RunAsync(NpgsqlConnection connection, long runId, CancellationToken cancel)
     {
-        await using var command = new NpgsqlCommand("select execution_group, model, dataset from runs where id = $1", connection);
+        await using var command = new NpgsqlCommand("select execution_group, model, dataset, spec::text from runs where id = $1", connection);
         Add(command, runId);
         await using var reader = await command.ExecuteReaderAsync(cancel);
-        return await reader.ReadAsync(cancel) ? new(reader.GetString(0), reader.GetString(1), reader.GetString(2)) : null;
+        return await reader.ReadAsync(cancel) ? new(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3)) : null;
     }
 
     private static async Task<(int, long, string)?> CheckpointAsync(NpgsqlConnection connection, long runId, string kind, CancellationToken cancel)

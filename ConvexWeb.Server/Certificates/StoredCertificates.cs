@@ -31,6 +31,21 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, CertificateQ
         return await CertificateRows.LatestAsync(connection, runId, cancel);
     }
 
+    public async Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default)
+    {
+        caller.RequireSignedIn();
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await CertificateRequests.CancelAsync(connection, runId, caller.Name, cancel) is null)
+        {
+            var known = await CertificateRows.LatestAsync(connection, runId, cancel);
+            return new(Found: known is not null, Done: false, known is null ? "There is no certificate of this run." : $"The certificate is {known.State.ToString().ToLowerInvariant()} already.");
+        }
+        await RunChanges.NotifyAsync(connection, [runId], cancel);
+        await transaction.CommitAsync(cancel);
+        return new(Found: true, Done: true, null);
+    }
+
     public async Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default)
     {
         caller.RequireSignedIn();

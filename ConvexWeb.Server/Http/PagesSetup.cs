@@ -16,7 +16,11 @@ public static class PagesSetup
     /// <summary>Whether a person opens a page, who is to read one whatever happens; a program gets status and problem details.</summary>
     public static bool IsPage(HttpRequest request) =>
         HttpMethods.IsGet(request.Method) && !request.Path.StartsWithSegments("/api/v1") && !request.Path.StartsWithSegments("/hubs")
-        && !request.Path.StartsWithSegments("/_blazor") && request.Headers.Accept.Any(accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true);
+        && !request.Path.StartsWithSegments("/_blazor") && TakesPages(request);
+
+    /// <summary>Whether whoever asks can show a page: a browser, and no script in one.</summary>
+    public static bool TakesPages(HttpRequest request) =>
+        request.Headers.Accept.Any(accept => accept?.Contains("text/html", StringComparison.OrdinalIgnoreCase) == true);
 
     public static void MapPages<TRoot>(this IEndpointRouteBuilder routes) where TRoot : IComponent
     {

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -20,6 +22,7 @@ public static class Problems
         problems.GroupBy(problem => problem.Path).ToDictionary(group => group.Key, group => group.Select(problem => problem.Message).ToArray());
 }
 
+/// <summary>Programs get problem details; people get a page, or are led to where they can go on.</summary>
 public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogger<ProblemHandler> log) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
@@ -27,6 +30,14 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         if (exception is OperationCanceledException && httpContext.RequestAborted.IsCancellationRequested)
         {
             httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        // A form that was opened before its reader signed in, in another tab for example, carries a token that no longer fits.
+        if (exception is BadHttpRequestException { InnerException: AntiforgeryValidationException } && httpContext.Request.Path.StartsWithSegments(SignInForms.Path)
+            && PagesSetup.TakesPages(httpContext.Request))
+        {
+            httpContext.Response.Redirect(httpContext.User.Identity?.IsAuthenticated == true ? "/" : "/signin?error=stale");
             return true;
         }
 
@@ -38,12 +49,15 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         {
             BadHttpRequestException other => (other.StatusCode, Sentence(other)),
             AccessDeniedException denied => (StatusCodes.Status403Forbidden, denied.Message),
+            PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
+                (StatusCodes.Status507InsufficientStorage, "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),
             NpgsqlException { IsTransient: true } or NpgsqlException { InnerException: IOException or TimeoutException or System.Net.Sockets.SocketException } =>
                 (StatusCodes.Status503ServiceUnavailable, "The database cannot be reached at the moment; try again soon."),
             _ => (StatusCodes.Status500InternalServerError, $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),
         };
         if (status >= 500) log.LogError(exception, "{Method} {Path} failed", httpContext.Request.Method, httpContext.Request.Path);
         httpContext.Response.StatusCode = status;
+        if (PagesSetup.IsPage(httpContext.Request)) return await ProblemPage.WriteAsync(httpContext.Response, detail, cancellationToken);
         return await WriteAsync(httpContext, new() { Status = status, Detail = detail });
     }
 

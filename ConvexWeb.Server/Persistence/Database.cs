@@ -3,11 +3,17 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
 
-/// <summary>Has the database ready before anything else starts, and takes a private one down after everything else has stopped.</summary>
-public sealed class Database(IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, ILogger<Database> log)
+/// <summary>
+/// Has the database ready before anything else starts, starts a private one again when it dies, and takes it down after everything else has stopped.
+/// </summary>
+public sealed class Database(IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, Steady steady, TimeProvider time, ILogger<Database> log)
     : IHostedLifecycleService, IAsyncDisposable
 {
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+
     private readonly string? given = configuration.GetConnectionString("Convex");
+    private readonly CancellationTokenSource stopping = new();
+    private Task watch = Task.CompletedTask;
     private PrivateCluster? cluster;
 
     private string Folder => Path.Combine(settings.Value.DataFolder, "postgres");
@@ -72,11 +78,27 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
     /// <summary>Also after a start that failed: then nothing was started that could be stopped.</summary>
     public async ValueTask DisposeAsync()
     {
+        await stopping.CancelAsync();
+        await watch;
         if (Interlocked.Exchange(ref cluster, null) is { } running) await running.DisposeAsync();
     }
 
+    private async Task WatchAsync(PrivateCluster own, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stop))
+        {
+            if (await own.ReviveAsync(stop)) log.LogWarning("The private database had died and was started again; its log is {Log}", own.LogFile);
+        }
+    }
+
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (cluster is { Owned: true } own) watch = steady.RunAsync("Watching the private database", stop => WatchAsync(own, stop), stopping.Token);
+        return Task.CompletedTask;
+    }
+
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -17,10 +17,11 @@ public sealed class PrivateCluster : IAsyncDisposable
     private readonly ClusterUser user;
     private readonly string folder;
     private readonly FileStream? ownership;
+    private readonly IReadOnlyDictionary<string, string> settings;
 
-    private PrivateCluster(PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership)
+    private PrivateCluster(PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership, IReadOnlyDictionary<string, string> settings)
     {
-        (this.binaries, this.user, this.folder, this.ownership) = (binaries, user, folder, ownership);
+        (this.binaries, this.user, this.folder, this.ownership, this.settings) = (binaries, user, folder, ownership, settings);
         SocketFolder = SocketFolderOf(folder);
     }
 
@@ -58,10 +59,10 @@ public sealed class PrivateCluster : IAsyncDisposable
         user.MakeFolder(SocketFolderOf(folder));
         await user.CheckReachAsync(folder, cancel);
         var binaries = PostgresBinaries.Find(File.Exists(version) ? (await File.ReadAllTextAsync(version, cancel)).Trim() : null);
-        var cluster = new PrivateCluster(binaries, user, folder, TryLock(Path.Combine(folder, "owner.lock")));
+        var cluster = new PrivateCluster(binaries, user, folder, TryLock(Path.Combine(folder, "owner.lock")), settings ?? new Dictionary<string, string>());
         try
         {
-            if (cluster.Owned) await cluster.StartOwnedAsync(settings ?? new Dictionary<string, string>(), cancel);
+            if (cluster.Owned) await cluster.StartOwnedAsync(cancel);
             await cluster.CreateDatabaseAsync(cancel);
             return cluster;
         }
@@ -70,6 +71,15 @@ public sealed class PrivateCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Starts the cluster again if it is ours and has died: killed for memory, crashed, or stopped by somebody.</summary>
+    /// <returns>Whether it had died.</returns>
+    public async Task<bool> ReviveAsync(CancellationToken cancel)
+    {
+        if (!Owned || IsAlive() || await IsRunningAsync(cancel)) return false;
+        await StartOwnedAsync(cancel);
+        return true;
     }
 
     /// <summary>Stops the cluster if it is ours; connections of other processes end.</summary>
@@ -88,7 +98,7 @@ public sealed class PrivateCluster : IAsyncDisposable
         if (ownership is not null) await ownership.DisposeAsync();
     }
 
-    private async Task StartOwnedAsync(IReadOnlyDictionary<string, string> settings, CancellationToken cancel)
+    private async Task StartOwnedAsync(CancellationToken cancel)
     {
         if (!File.Exists(Path.Combine(Files, "PG_VERSION"))) await CreateAsync(cancel);
         if (await IsRunningAsync(cancel)) return;
@@ -160,6 +170,19 @@ public sealed class PrivateCluster : IAsyncDisposable
             {
                 throw new ClusterException($"The private database in {folder} does not answer: {problem.Message} Its log is {LogFile}.", problem);
             }
+        }
+    }
+
+    // Without a process of its own, since this is asked every few seconds.
+    private bool IsAlive()
+    {
+        try
+        {
+            return int.TryParse(File.ReadLines(Path.Combine(Files, "postmaster.pid")).FirstOrDefault(), out var pid) && Directory.Exists($"/proc/{pid}");
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Workers;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -8,12 +9,28 @@ namespace ConvexWeb.Server.Runs;
 /// <summary>How a row of the table is read, wherever it is needed.</summary>
 internal static class RunRows
 {
-    /// <summary>Columns in the order of <see cref="Read"/>; <c>r</c> is runs, <c>s</c> studies, <c>a</c> the newest attempt.</summary>
-    public const string Select =
+    // A run that waits says so when it would wait for ever.
+    private static readonly string NobodyServes =
+        $"""
+        case when r.state = 'Queued' and not exists (
+                select from workers w where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' and r.execution_group = any(string_to_array(w.groups, ', ')))
+             then format('It waits: no worker that serves the group "%s" is alive. The Workers page shows which there are.', r.execution_group) end
+        """;
+
+    /// <summary>Of queued run $1: how many of its group go before it. Null for any other run.</summary>
+    public const string Ahead =
         """
+        select case when r.state = 'Queued' then (
+            select count(*) from runs q where q.state = 'Queued' and q.execution_group = r.execution_group and (q.priority > r.priority or q.priority = r.priority and q.id < r.id)) end
+        from runs r where r.id = $1
+        """;
+
+    /// <summary>Columns in the order of <see cref="Read"/>; <c>r</c> is runs, <c>s</c> studies, <c>a</c> the newest attempt.</summary>
+    public static readonly string Select =
+        $"""
         select r.id, r.name, r.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name, r.created_by,
                r.created_at, r.started_at, r.finished_at, r.attempt, a.worker, r.step, r.total_steps, r.epochs,
-               r.latest, r.reason, r.cancel_requested_at is not null, r.group_key, r.last_seq, r.spark
+               r.latest, coalesce(r.reason, {NobodyServes}), r.cancel_requested_at is not null, r.group_key, r.last_seq, r.spark
         from runs r join studies s on s.id = r.study_id left join attempts a on a.run_id = r.id and a.number = r.attempt
         """;
 

@@ -34,6 +34,7 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
                      "select number, worker, started_at, ended_at, resumed_step, outcome from attempts where run_id = $1 order by number",
                      "select id, kind, step, bytes, sha256, created_at from checkpoints where run_id = $1 order by created_at desc",
                      CertificateRows.MarkOf,
+                     RunRows.Ahead,
                  })
         {
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = id } } });
@@ -60,6 +61,13 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
 
         await reader.NextResultAsync(cancel);
         var mark = await reader.ReadAsync(cancel) ? CertificateRows.Mark(reader) : null;
+
+        await reader.NextResultAsync(cancel);
+        if (row.Reason is null && await reader.ReadAsync(cancel) && !await reader.IsDBNullAsync(0, cancel))
+        {
+            var ahead = reader.GetInt64(0);
+            row = row with { Reason = ahead == 0 ? "It is next, and waits for a free slot of a worker." : $"{ahead:N0} run{(ahead == 1 ? " goes" : "s go")} before it." };
+        }
 
         return new RunDetail
         {

@@ -8,6 +8,9 @@ public sealed class WorkerHeartbeat(NpgsqlDataSource database, WorkerSettings se
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
+    /// <summary>A worker that has said nothing for so long is taken for lost.</summary>
+    public static readonly TimeSpan Silence = Interval * 5;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var started = time.GetUtcNow();

@@ -77,6 +77,27 @@ public sealed class SignInTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task A_form_from_before_its_reader_signed_in_elsewhere_leads_on_and_shows_no_JSON()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        browser.Client.DefaultRequestHeaders.Add("Accept", "text/html");
+        await browser.SignInAsync(user.UserName!);
+
+        // The second tab's form was made for nobody, and its reader is somebody now.
+        using var again = await browser.SignInAsync(user.UserName!);
+        Assert.Equal(HttpStatusCode.Found, again.StatusCode);
+        Assert.Equal("/", again.Headers.Location!.OriginalString);
+
+        // And the other way round: signed out meanwhile.
+        using var stranger = new Forms(host);
+        stranger.Client.DefaultRequestHeaders.Add("Accept", "text/html");
+        using var stale = await stranger.PostAsync("/account/signin", user.Id, ("name", user.UserName!), ("password", ServerHost.Password));
+        Assert.Equal("/signin?error=stale", stale.Headers.Location!.OriginalString);
+        Assert.Null(stranger.Session);
+    }
+
+    [Fact]
     public async Task Signing_out_ends_the_session_for_whoever_has_copied_the_cookie()
     {
         var user = await host.AddUserAsync();

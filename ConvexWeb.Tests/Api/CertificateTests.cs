@@ -44,6 +44,38 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
     }
 
     [Fact]
+    public async Task What_is_asked_for_can_be_cancelled_once()
+    {
+        using var client = await host.UserAsync();
+        var run = await RunAsync(client, "last");
+        Assert.Equal(HttpStatusCode.NotFound, (await client.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
+        await RequestAsync(client, run, "{}");
+
+        Assert.Equal(HttpStatusCode.NoContent, (await client.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
+
+        var cancelled = await client.GetAsync<CertificateView>($"/api/v1/runs/{run}/certificate");
+        Assert.Equal(CertificateState.Failed, cancelled.State);
+        Assert.StartsWith("It was cancelled by ", cancelled.Error, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Conflict, (await client.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
+        using var stranger = host.Anonymous();
+        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
+    }
+
+    [Fact]
+    public async Task What_may_be_chosen_is_told_as_the_page_tells_it()
+    {
+        using var client = await host.UserAsync();
+        var run = await RunAsync(client, "last");
+        var twin = await RunAsync(client, "last");
+
+        var choices = await client.GetAsync<CertificateChoices>($"/api/v1/runs/{run}/certificate/choices");
+
+        Assert.Equal(2000, choices.Pairs);
+        Assert.Contains(twin, choices.Twins.Select(t => t.RunId));
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/v1/runs/999999/certificate/choices")).StatusCode);
+    }
+
+    [Fact]
     public async Task One_that_failed_is_made_anew_and_one_that_is_done_is_not()
     {
         using var client = await host.UserAsync();

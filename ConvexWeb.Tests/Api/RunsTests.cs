@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
 using Dapper;
 
 namespace ConvexWeb.Tests.Api;
@@ -44,6 +45,30 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
             await client.PostJsonAsync("/api/v1/runs", $$$"""{"name":"Elephant memory","spec":{{{StoredRun.Spec}}},"grid":{"convexity.name":["none","exp_eps"]}}""");
 
         Assert.Equal(expected, (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?search={search}")).Total);
+    }
+
+    [Fact]
+    public async Task A_run_that_waits_says_for_what()
+    {
+        using var client = await host.UserAsync();
+        var answer = await (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"priority":9}""")).ReadAsync<JsonObject>(HttpStatusCode.Created);
+        var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
+        async Task<string?> ReasonAsync(long id) => (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row.Reason;
+
+        Assert.Contains("no worker that serves the group \"cpu\" is alive", await ReasonAsync(ids[0]), StringComparison.Ordinal);
+        Assert.Contains("no worker", (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0].Reason, StringComparison.Ordinal);
+
+        await host.Database.ScalarAsync<int>("insert into workers (name, host, slots, groups, started_at, last_seen) values ('busy', 'h', 1, 'gpu, cpu', now(), now()) returning 1");
+        try
+        {
+            Assert.Equal("It is next, and waits for a free slot of a worker.", await ReasonAsync(ids[0]));
+            Assert.Equal("1 run goes before it.", await ReasonAsync(ids[1]));
+            Assert.Null((await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0].Reason);
+        }
+        finally
+        {
+            await host.Database.ScalarAsync<int>("delete from workers where name = 'busy' returning 1");
+        }
     }
 
     [Fact]

@@ -86,6 +86,21 @@ public sealed class CertificatePageTests : PageContext
         page.WaitForAssertion(() => Assert.Equal("The sentence of Convex.", page.Find(".verdict h2").TextContent));
     }
 
+    [Theory]
+    [InlineData(CertificateState.Queued)]
+    [InlineData(CertificateState.Running)]
+    public void One_that_waits_or_is_made_can_be_cancelled(CertificateState state)
+    {
+        AddRun(("last", 790));
+        Certificates.Latest = FakeCertificates.View(1, state);
+        var page = Open();
+
+        page.Find(".notice button.danger").Click();
+
+        Assert.Contains("It was cancelled by ada.", page.Find(".notice.bad").TextContent);
+        Assert.NotEmpty(page.FindAll(".certificate-form"));
+    }
+
     [Fact]
     public void One_that_failed_says_why_and_can_be_asked_for_again()
     {

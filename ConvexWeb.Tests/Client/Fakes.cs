@@ -204,10 +204,16 @@ public sealed class FakeCertificates : ICertificates
     {
         Requested = request;
         if (Refusal.Count > 0) throw new InvalidInputException(Refusal);
-        return Task.FromResult<CertificateView?>(Latest = View(runId, CertificateState.Queued) with { Checkpoint = request.Checkpoint, Pairs = request.Pairs, Twin = request.Twin });
+        return Task.FromResult<CertificateView?>(Latest = View(runId, CertificateState.Queued) with { Checkpoint = request.Checkpoint, Pairs = request.Pairs ?? Choices.Pairs, Twin = request.Twin });
     }
 
     public Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default) => Task.FromResult(Latest);
+
+    public Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default)
+    {
+        Latest = Latest! with { State = CertificateState.Failed, Error = "It was cancelled by ada." };
+        return Task.FromResult(new ActionResult(true, true, null));
+    }
 
     public Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default) => Task.FromResult<CertificateChoices?>(Choices);
 

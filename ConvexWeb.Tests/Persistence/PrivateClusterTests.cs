@@ -50,6 +50,33 @@ public sealed class PrivateClusterTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_is_killed_is_started_again_with_its_data()
+    {
+        await using var cluster = await PrivateCluster.StartAsync(Folder, Fast);
+        await ExecuteAsync("create table kept (x int)");
+        Assert.False(await cluster.ReviveAsync(default));
+
+        using var postmaster = System.Diagnostics.Process.GetProcessById(int.Parse(File.ReadLines(Path.Combine(Folder, "cluster", "postmaster.pid")).First()));
+        postmaster.Kill();
+        await postmaster.WaitForExitAsync();
+        var revived = false;
+        for (var tries = 0; tries < 60 && !revived; tries++)
+        {
+            try
+            {
+                revived = await cluster.ReviveAsync(default);
+            }
+            catch (ClusterException)
+            {
+                await Task.Delay(500); // its children are still going
+            }
+        }
+
+        Assert.True(revived);
+        await ExecuteAsync("select * from kept");
+    }
+
+    [Fact]
     public async Task Only_its_user_may_reach_the_socket_and_no_port_is_open()
     {
         if (OperatingSystem.IsWindows()) return;

@@ -1,5 +1,7 @@
+using System.Security.Claims;
 using System.Security.Cryptography;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
@@ -88,6 +90,33 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
 
         var certificate = await EndAsync(run);
         Assert.Equal((CertificateState.Done, "second"), (certificate.State, certificate.Worker));
+    }
+
+    [Fact]
+    public async Task One_that_is_cancelled_ends_its_process_and_frees_the_slot()
+    {
+        await using var node = await StartNodeAsync();
+        var run = await StoreAsync("wait /nowhere");
+        await node.RequestAsync(run);
+        await Database.UntilAsync("select state = 'running' from certificates");
+        Assert.Equal([run], Assert.Single(await WorkersAsync()).Certificates);
+
+        Assert.True((await node.Certificates.CancelAsync(run)).Done);
+
+        // The only slot is free again when the next one can be made.
+        var next = await StoreAsync("fine");
+        await node.RequestAsync(next);
+        Assert.Equal(CertificateState.Done, (await EndAsync(next)).State);
+        var cancelled = (await node.Certificates.LatestAsync(run))!;
+        Assert.Equal((CertificateState.Failed, true), (cancelled.State, cancelled.Error!.StartsWith("It was cancelled by", StringComparison.Ordinal)));
+        Assert.Empty(Assert.Single(await WorkersAsync()).Certificates);
+    }
+
+    private Task<IReadOnlyList<WorkerView>> WorkersAsync()
+    {
+        var caller = new Caller();
+        caller.Use(new ClaimsPrincipal(new ClaimsIdentity("test")));
+        return new StoredWorkers(Database, caller).ListAsync();
     }
 
     [Fact]

@@ -77,11 +77,17 @@ public sealed class TrainingNode : IAsyncDisposable
     public async Task<long> SubmitAsync(string spec, int priority = 5) => (await SubmitAsync(1, spec, priority))[0];
 
     /// <summary>Asks for a certificate with 50 pairs, as a signed-in person does.</summary>
-    public async Task<CertificateView?> RequestAsync(long run, long? twin = null)
+    public Task<CertificateView?> RequestAsync(long run, long? twin = null) => Certificates.RequestAsync(run, new("last", 50, twin));
+
+    /// <summary>Certificates in the hands of a signed-in person.</summary>
+    public ICertificates Certificates
     {
-        var caller = new Caller();
-        caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
-        return await new StoredCertificates(Database, Services.GetRequiredService<CertificateQueue>(), caller).RequestAsync(run, new("last", 50, twin));
+        get
+        {
+            var caller = new Caller();
+            caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
+            return new StoredCertificates(Database, Services.GetRequiredService<CertificateQueue>(), caller);
+        }
     }
 
     public async ValueTask DisposeAsync()
