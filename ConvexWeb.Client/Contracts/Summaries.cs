@@ -25,6 +25,9 @@ public sealed record RunSummary
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
+    /// <summary>What the classes are called, in the order of the confusion matrices; null where their numbers are their names.</summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
     /// <summary>Split (train, test) → what is known of its last evaluation besides the metrics.</summary>
     public IReadOnlyDictionary<string, SplitSummary> Splits { get; init; } = new Dictionary<string, SplitSummary>();
 

@@ -7,6 +7,9 @@ namespace ConvexWeb.Tests.Api;
 /// <summary>What people and programs read when the database is away. It takes its own apart, so it has a host of its own.</summary>
 public sealed class OutagePageTests(PostgresCluster cluster) : ServerHost(cluster)
 {
+    // What it brings about is meant, and no news in the test's log.
+    protected override IEnumerable<KeyValuePair<string, string>> Settings => [new("Logging:LogLevel:Default", "None")];
+
     [Fact]
     public async Task People_read_a_page_and_programs_problem_details()
     {

@@ -129,6 +129,18 @@ public sealed class MeasurementsTests : PageContext
     }
 
     [Fact]
+    public void Classes_that_have_names_are_called_by_them()
+    {
+        Add(Summary() with { Classes = ["cat", "dog", "caterpillar"] });
+
+        var table = Open().QuerySelector(".confusion")!;
+
+        Assert.Equal(["True", "predicted cat", "predicted dog", "predicted caterpillar", "Recall"], table.QuerySelectorAll("thead th").Select(th => th.GetAttribute("aria-label") ?? th.TextContent));
+        Assert.Equal(["cat", "dog", "caterpillar"], table.QuerySelectorAll("tbody th[scope=row]").Select(th => th.TextContent));
+        Assert.Equal("cater…", table.QuerySelectorAll("thead th")[3].TextContent);
+    }
+
+    [Fact]
     public void Of_many_classes_the_ten_worst_confusions_are_told_in_words()
     {
         var matrix = Enumerable.Range(0, 21).Select(k => (IReadOnlyList<long>)[.. Enumerable.Range(0, 21).Select(j => j == k ? 100L : j == 0 ? k : 0)]).ToList();

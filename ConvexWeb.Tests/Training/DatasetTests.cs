@@ -44,6 +44,10 @@ public sealed class DatasetTests : IDisposable
         Assert.Equal([1, 2, 3, 4, 2, 3], set.Train.Labels.Take(6));
         Assert.Equal([9, 8, 7], set.Test.Labels);
         Assert.Equal((byte)(1 + 5), set.Train.Images[3072 + 5]);
+        Assert.Equal(("airplane", "truck", 10), (set.ClassNames![0], set.ClassNames[9], set.ClassNames.Count));
+        var animals = await Store.LoadAsync(new Cifar10Options { Task = "animal" }, null, _ => { }, default);
+        Assert.Equal(["other", "animal"], animals.ClassNames!);
+        Assert.All(set.Train.Labels.Zip(animals.Train.Labels), l => Assert.Equal(l.First is >= 2 and <= 7 ? 1 : 0, l.Second));
     }
 
     [Fact]
@@ -66,6 +70,8 @@ public sealed class DatasetTests : IDisposable
         File.WriteAllBytes(Path.Combine(folder, "test.bin"), CifarRecords(2, 2, i => (byte)i));
         var set = await Store.LoadAsync(new Cifar100Options(), null, _ => { }, default);
         Assert.Equal([95, 96, 97, 98, 99], set.Train.Labels);
+        Assert.Equal(100, set.ClassNames!.Distinct().Count());
+        Assert.Equal(set.ClassNames!.Order(StringComparer.Ordinal), set.ClassNames!);
         Assert.Equal((byte)(1 + 7), set.Train.Images[3072 + 7]);
     }
 

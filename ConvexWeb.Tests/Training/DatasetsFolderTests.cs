@@ -81,6 +81,7 @@ public sealed class DatasetsFolderTests : IDisposable
         var set = await Load();
         Assert.Equal([0, 1, 1], set.Train.Labels);
         Assert.Equal([0, 1], set.Test.Labels);
+        Assert.Equal(["bee", "cat"], set.ClassNames!);
         Assert.Equal((3, 32, 32, 2), (set.Info.Channels, set.Info.Height, set.Info.Width, set.Info.Classes));
         foreach (var (place, picture) in new[] { "grey", "wide", "tall" }.Index())
             AssertNear(DatasetsGolden.Bytes($"picture_{picture}_32"), set.Train.Images.AsSpan(place * 3072, 3072), 2, 12);

@@ -30,6 +30,9 @@ public abstract record DataOptions : ChoiceOptions
     /// <summary>The classes that become class 1 of a task of two, all others class 0; null leaves the classes as they are.</summary>
     internal virtual IReadOnlyList<int>? Positive => null;
 
+    /// <summary>What the classes are called, in the order of their labels; null where their numbers are their names, and where only the files tell.</summary>
+    internal virtual IReadOnlyList<string>? Names => null;
+
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
     public string PreprocessingWhen(bool constrained) => Preprocessing != "auto" ? Preprocessing : constrained ? "zca" : "standardize";
 }
@@ -37,28 +40,45 @@ public abstract record DataOptions : ChoiceOptions
 /// <summary>Parameters of <c>CIFAR-10</c>.</summary>
 public sealed record Cifar10Options : DataOptions
 {
-    // In the data set's order: airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck.
+    // Bird, cat, deer, dog, frog, horse.
     private static readonly int[] Animals = [2, 3, 4, 5, 6, 7];
 
     [Parameter("classes: all ten; animal: bird, cat, deer, dog, frog and horse against the rest, the two-class task of the IOC paper (60 % are animals).", Allowed = ["classes", "animal"])]
     public string Task { get; init; } = "classes";
 
     internal override IReadOnlyList<int>? Positive => Task == "animal" ? Animals : null;
+
+    internal override IReadOnlyList<string> Names => Task == "animal" ? ["other", "animal"] : ClassNames.Cifar10;
 }
 
-public sealed record Cifar100Options : DataOptions;
+public sealed record Cifar100Options : DataOptions
+{
+    internal override IReadOnlyList<string> Names => ClassNames.Cifar100;
+}
 
-public sealed record Cifair10Options : DataOptions;
+public sealed record Cifair10Options : DataOptions
+{
+    internal override IReadOnlyList<string> Names => ClassNames.Cifar10;
+}
 
-public sealed record Cifair100Options : DataOptions;
+public sealed record Cifair100Options : DataOptions
+{
+    internal override IReadOnlyList<string> Names => ClassNames.Cifar100;
+}
 
 public sealed record SvhnOptions : DataOptions;
 
-public sealed record Stl10Options : DataOptions;
+public sealed record Stl10Options : DataOptions
+{
+    internal override IReadOnlyList<string> Names => ClassNames.Stl10;
+}
 
 public sealed record MnistOptions : DataOptions;
 
-public sealed record FashionMnistOptions : DataOptions;
+public sealed record FashionMnistOptions : DataOptions
+{
+    internal override IReadOnlyList<string> Names => ClassNames.FashionMnist;
+}
 
 /// <summary>Parameters of <c>Glyphs</c>.</summary>
 public sealed record GlyphsOptions : DataOptions
@@ -79,4 +99,6 @@ public sealed record GlyphsOptions : DataOptions
     public string Task { get; init; } = "classes";
 
     internal override IReadOnlyList<int>? Positive => Task == "five_and_up" ? [5, 6, 7, 8, 9] : null;
+
+    internal override IReadOnlyList<string>? Names => Task == "five_and_up" ? ["below five", "five and up"] : null;
 }

@@ -11,7 +11,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
     public async Task<ImageSet> LoadAsync(DataOptions options, IProgress<FetchProgress>? progress, Action<string> say, CancellationToken cancel)
     {
         var info = DatasetInfo.Stored(options);
-        if (options is GlyphsOptions glyphs) return Glyphs.Draw(glyphs, info).AgainstRest(options.Positive);
+        if (options is GlyphsOptions glyphs) return Glyphs.Draw(glyphs, info).AgainstRest(options.Positive) with { ClassNames = options.Names };
         if (options is JpegFolderOptions jpegs) return await new JpegFolderReader(Path.Combine(root, "cache"), say).ReadAsync(FolderOf(jpegs), jpegs, info, cancel);
 
         var folder = FolderOf(options.Name);
@@ -30,7 +30,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
             Stl10Options => Stl10Reader.Read(folder, info),
             _ => IdxReader.Read(folder, info),
         };
-        return set.AgainstRest(options.Positive);
+        return set.AgainstRest(options.Positive) with { ClassNames = options.Names };
     }
 
     /// <summary>What lies in a folder of images: its options with the numbers of classes and images that are there.</summary>

@@ -38,6 +38,9 @@ public sealed record ImageSplit
 /// <summary>A data set, both splits whole. <paramref name="Info"/> is that of <see cref="DatasetInfo.Stored"/>.</summary>
 public sealed record ImageSet(DatasetInfo Info, ImageSplit Train, ImageSplit Test)
 {
+    /// <summary>What the classes are called; null where their numbers are their names.</summary>
+    public IReadOnlyList<string>? ClassNames { get; init; }
+
     /// <summary>With class 1 for the given classes and class 0 for all others; null leaves the labels as they are.</summary>
     public ImageSet AgainstRest(IReadOnlyList<int>? positive)
     {

@@ -44,7 +44,10 @@ internal sealed class JpegFolderReader(string cache, Action<string> say)
         return new(
             info,
             new(new PixelFile(file, 0, info.Dimensions), [.. folder.Train.Select(f => f.Label)]),
-            new(new PixelFile(file, (long)folder.Train.Count * info.Dimensions, info.Dimensions), [.. folder.Test.Select(f => f.Label)]));
+            new(new PixelFile(file, (long)folder.Train.Count * info.Dimensions, info.Dimensions), [.. folder.Test.Select(f => f.Label)]))
+        {
+            ClassNames = folder.Classes,
+        };
     }
 
     private void Decode(JpegFolder folder, int side, string target, CancellationToken cancel)

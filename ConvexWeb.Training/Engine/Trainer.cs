@@ -286,6 +286,7 @@ public sealed class Trainer : IDisposable
         {
             FittedEpoch = progress.FittedEpoch,
             FittedStep = progress.FittedStep,
+            Classes = data.ClassNames,
             Splits = details,
             Layers = LayerStatistics.Of(Network, constraint, initial),
         };

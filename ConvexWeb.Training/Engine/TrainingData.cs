@@ -23,6 +23,9 @@ public sealed class TrainingData : IDisposable
     public Split Test { get; }
     public CorruptedLabels Labels { get; }
 
+    /// <summary>What the classes are called; null where their numbers are their names.</summary>
+    public IReadOnlyList<string>? ClassNames { get; private init; }
+
     /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU; only where the model's results show images, else null.</summary>
     public Tensor? Pixels { get; private init; }
 
@@ -64,6 +67,7 @@ public sealed class TrainingData : IDisposable
             Made(testImages, testLabels),
             corrupted)
         {
+            ClassNames = set.ClassNames,
             Pixels = spec.Model.ShowsImages ? trainImages.DetachFromDisposeScope() : null,
         };
     }

@@ -59,6 +59,9 @@ public sealed record RunSummary(
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
+    /// <summary>What the classes are called, in the order of the confusion matrices; null where their numbers are their names.</summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
     /// <summary>Confusion matrix and reliability diagram of the last evaluation, by split.</summary>
     public IReadOnlyDictionary<string, SplitDetails> Splits { get; init; } = new Dictionary<string, SplitDetails>();
 
