@@ -14,11 +14,15 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
     private IReadOnlyList<UserView> users = [];
     private string? secret;
     private string? invitation;
+    private string? invited;
     private string? error;
     private string tokenName = "";
     private int days = 90;
     private bool busy;
     private bool isAdmin;
+
+    /// <summary>What became of a change of the password.</summary>
+    [SupplyParameterFromQuery] public string? Password { get; set; }
 
     [CascadingParameter] private Task<AuthenticationState>? Authentication { get; set; }
 
@@ -55,7 +59,27 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
         });
     }
 
-    private Task InviteAsync() => ActAsync(async () => invitation = await accounts.InviteAsync());
+    private Task InviteAsync(bool asAdmin) => ActAsync(async () =>
+    {
+        invitation = await accounts.InviteAsync(asAdmin);
+        invited = asAdmin ? "Send this link to the new administrator." : "Send this link to your colleague.";
+    });
+
+    private Task PasswordLinkAsync(UserView user) => ActAsync(async () =>
+    {
+        invitation = await accounts.PasswordLinkAsync(user.Id);
+        invited = invitation is null ? null : $"Send this link to {user.Name}, who can set a new password with it.";
+    });
+
+    // The address carries a word, never a sentence, so that nobody can put one into it.
+    private (bool Good, string Text)? PasswordMessage => Password switch
+    {
+        null or "" => null,
+        "changed" => (true, "Your password is changed. Every other browser is signed out; API tokens go on working."),
+        "wrong" => (false, "The current password is wrong."),
+        "locked" or "busy" => (false, "Too many attempts. Wait some minutes and try again."),
+        var word => (false, NewPassword.Problem(word)),
+    };
 
     private async Task ActAsync(Func<Task> action)
     {

@@ -15,6 +15,10 @@ public interface IAccounts
     Task<bool> RevokeTokenAsync(Guid id, CancellationToken cancel = default);
 
     /// <summary>Administrators only: a one-time link, valid for a day, with which a colleague makes an account.</summary>
-    Task<string> InviteAsync(CancellationToken cancel = default);
+    /// <param name="asAdmin">Whether the colleague becomes an administrator too.</param>
+    Task<string> InviteAsync(bool asAdmin = false, CancellationToken cancel = default);
+
+    /// <summary>Administrators only: a one-time link, valid for a day, with which this user sets a new password. Null when there is no such user.</summary>
+    Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default);
     Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default);
 }

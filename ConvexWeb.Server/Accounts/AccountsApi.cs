@@ -20,7 +20,8 @@ public static class AccountsApi
 
         var admin = api.MapGroup("").WithTags("Accounts").RequireAuthorization(AccountsSetup.AdminPolicy);
         admin.MapGet("/users", Users).WithSummary("Everybody with an account (administrators)");
-        admin.MapPost("/invites", Invite).WithSummary("A one-time link for a new colleague (administrators)");
+        admin.MapPost("/invites", Invite).WithSummary("A one-time link for a new colleague, with admin=true for another administrator (administrators)");
+        admin.MapPost("/users/{id:guid}/password-link", PasswordLink).WithSummary("A one-time link with which somebody sets a new password (administrators)");
     }
 
     private static async Task<Ok<IReadOnlyList<TokenView>>> Tokens(IAccounts accounts, CancellationToken cancel) =>
@@ -35,6 +36,9 @@ public static class AccountsApi
     private static async Task<Ok<IReadOnlyList<UserView>>> Users(IAccounts accounts, CancellationToken cancel) =>
         TypedResults.Ok(await accounts.UsersAsync(cancel));
 
-    private static async Task<Ok<InviteLink>> Invite(IAccounts accounts, CancellationToken cancel) =>
-        TypedResults.Ok(new InviteLink(await accounts.InviteAsync(cancel)));
+    private static async Task<Ok<InviteLink>> Invite(IAccounts accounts, CancellationToken cancel, bool admin = false) =>
+        TypedResults.Ok(new InviteLink(await accounts.InviteAsync(admin, cancel)));
+
+    private static async Task<Results<Ok<InviteLink>, NotFound>> PasswordLink(Guid id, IAccounts accounts, CancellationToken cancel) =>
+        await accounts.PasswordLinkAsync(id, cancel) is { } link ? TypedResults.Ok(new InviteLink(link)) : TypedResults.NotFound();
 }

@@ -1,6 +1,6 @@
 namespace ConvexWeb.Server.Accounts;
 
-/// <summary>A one-time link with which somebody makes an account.</summary>
+/// <summary>A one-time link with which somebody makes an account, or sets a new password for the one he has.</summary>
 public sealed class Invite
 {
     public static readonly TimeSpan Life = TimeSpan.FromDays(1);
@@ -9,12 +9,15 @@ public sealed class Invite
     public required string SecretHash { get; init; }
     public bool IsAdmin { get; init; }
     public Guid? CreatedBy { get; init; }
+
+    /// <summary>Whose password it sets; null for a new account.</summary>
+    public Guid? ForUser { get; init; }
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset ExpiresAt { get; init; }
     public DateTimeOffset? UsedAt { get; private set; }
     public Guid? UsedBy { get; private set; }
 
-    public static (Invite Invite, string Secret) New(DateTimeOffset now, Guid? createdBy, bool isAdmin)
+    public static (Invite Invite, string Secret) New(DateTimeOffset now, Guid? createdBy, bool isAdmin, Guid? forUser = null)
     {
         var secret = Secret.New();
         return (new Invite
@@ -23,6 +26,7 @@ public sealed class Invite
             SecretHash = Secret.Hash(secret),
             IsAdmin = isAdmin,
             CreatedBy = createdBy,
+            ForUser = forUser,
             CreatedAt = now,
             ExpiresAt = now + Life,
         }, secret);

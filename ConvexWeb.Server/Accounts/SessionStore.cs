@@ -51,6 +51,14 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
         await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>Ends every session of a user, on every node, but that of the principal who asks: it is signed in anew at once.</summary>
+    public async Task RemoveOthersAsync(Guid user, ClaimsPrincipal keep)
+    {
+        await using var command = database.CreateCommand("delete from sessions where user_id = $1 and id <> $2");
+        Add(command, user, keep.FindFirstValue(Claim) ?? "");
+        await command.ExecuteNonQueryAsync();
+    }
+
     /// <summary>Whether the session or API token behind a principal still holds: for connections that outlive the request that opened them.</summary>
     public async Task<bool> IsAliveAsync(ClaimsPrincipal user, CancellationToken cancel)
     {

@@ -22,6 +22,7 @@ public static class SignInForms
         forms.MapPost("/signin", SignIn).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
         forms.MapPost("/welcome", Welcome).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
         forms.MapPost("/signout", SignOut);
+        forms.MapPost("/password", ChangePassword).RequireRateLimiting(RateLimits.SignIn);
     }
 
     private static async Task<RedirectHttpResult> SignIn(
@@ -53,7 +54,7 @@ public static class SignInForms
 
     private static async Task<RedirectHttpResult> Welcome(
         [FromForm] string? token, [FromForm] string? name, [FromForm] string? password,
-        ConvexDb database, SignInManager<User> manager, TimeProvider time, ILogger<Invite> log, CancellationToken cancel)
+        ConvexDb database, SignInManager<User> manager, SessionStore sessions, HttpContext context, TimeProvider time, ILogger<Invite> log, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
         await using var transaction = await database.Database.BeginTransactionAsync(cancel);
@@ -63,7 +64,10 @@ public static class SignInForms
         var hash = Secret.Hash(token ?? "");
         var invite = await database.Invites.SingleOrDefaultAsync(found => found.SecretHash == hash, cancel);
         if (invite is null || !invite.IsOpen(now)) return Back("link");
-        if (invite.IsAdmin && await database.Users.AnyAsync(user => user.IsAdmin, cancel)) return Back("link");
+        if (invite.ForUser is { } owner) return await SetPasswordAsync(owner);
+
+        // The link of a start is void once somebody can invite; what an administrator makes is meant.
+        if (invite is { IsAdmin: true, CreatedBy: null } && await database.Users.AnyAsync(user => user.IsAdmin, cancel)) return Back("link");
 
         var user = new User { Id = Guid.CreateVersion7(now), UserName = name?.Trim(), IsAdmin = invite.IsAdmin, CreatedAt = now };
         if (user.UserName is not { Length: >= 2 and <= 64 }) return Back("name");
@@ -77,7 +81,43 @@ public static class SignInForms
         await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
         return TypedResults.LocalRedirect("/");
 
-        RedirectHttpResult Back(string error) => TypedResults.LocalRedirect("/welcome" + QueryString.Create("token", token ?? "").Add("error", error));
+        async Task<RedirectHttpResult> SetPasswordAsync(Guid id)
+        {
+            if (await manager.UserManager.FindByIdAsync(id.ToString()) is not { } known) return Back("link");
+            // A password that is refused leaves the old one: all of this is one transaction.
+            await manager.UserManager.RemovePasswordAsync(known);
+            var reset = await manager.UserManager.AddPasswordAsync(known, password ?? "");
+            if (!reset.Succeeded) return Back(Code(reset), reset: true);
+            await manager.UserManager.ResetAccessFailedCountAsync(known);
+            await manager.UserManager.SetLockoutEndDateAsync(known, null);
+            invite.Use(known.Id, now);
+            await database.SaveChangesAsync(cancel);
+            await transaction.CommitAsync(cancel);
+            await sessions.RemoveOthersAsync(known.Id, context.User);
+            log.LogInformation("{User} has a new password by a link of {By}", known.Id, invite.CreatedBy);
+            await manager.SignInAsync(known, new AuthenticationProperties { IsPersistent = true });
+            return TypedResults.LocalRedirect("/");
+        }
+
+        RedirectHttpResult Back(string error, bool reset = false) =>
+            TypedResults.LocalRedirect("/welcome" + QueryString.Create("token", token ?? "").Add("error", error) + (reset ? "&reset=true" : ""));
+    }
+
+    // Whoever changes the password wants others out: every other session ends. API tokens are not the password's.
+    private static async Task<RedirectHttpResult> ChangePassword(
+        [FromForm] string? current, [FromForm] string? password, HttpContext context, SignInManager<User> manager, SessionStore sessions, ILogger<SignInManager<User>> log)
+    {
+        if (await manager.UserManager.GetUserAsync(context.User) is not { } user || TokenHandler.IsIn(context.Request)) return TypedResults.LocalRedirect("/signin");
+        var checkedOnce = await manager.CheckPasswordSignInAsync(user, current ?? "", lockoutOnFailure: true);
+        if (!checkedOnce.Succeeded) return Back(checkedOnce.IsLockedOut ? "locked" : "wrong");
+        var result = await manager.UserManager.ChangePasswordAsync(user, current ?? "", password ?? "");
+        if (!result.Succeeded) return Back(Code(result));
+        await sessions.RemoveOthersAsync(user.Id, context.User);
+        await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
+        log.LogInformation("{User} changed the password", user.Id);
+        return Back("changed");
+
+        static RedirectHttpResult Back(string word) => TypedResults.LocalRedirect("/account" + QueryString.Create("password", word));
     }
 
     private static async Task<RedirectHttpResult> SignOut(SignInManager<User> manager, [FromForm] string? returnUrl)

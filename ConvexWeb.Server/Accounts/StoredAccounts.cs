@@ -63,15 +63,27 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
         return true;
     }
 
-    public async Task<string> InviteAsync(CancellationToken cancel = default)
+    public async Task<string> InviteAsync(bool asAdmin = false, CancellationToken cancel = default)
     {
         caller.RequireAdmin();
         caller.RequirePerson("invite people");
-        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin: false);
+        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, asAdmin);
         await using var database = await databases.CreateDbContextAsync(cancel);
         database.Invites.Add(invite);
         await database.SaveChangesAsync(cancel);
         return $"{caller.BaseUri}welcome?token={secret}";
+    }
+
+    public async Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default)
+    {
+        caller.RequireAdmin();
+        caller.RequirePerson("set passwords");
+        await using var database = await databases.CreateDbContextAsync(cancel);
+        if (!await database.Users.AnyAsync(known => known.Id == user, cancel)) return null;
+        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin: false, forUser: user);
+        database.Invites.Add(invite);
+        await database.SaveChangesAsync(cancel);
+        return $"{caller.BaseUri}welcome?token={secret}&reset=true";
     }
 
     public async Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default)

@@ -56,6 +56,7 @@ public static class RateLimits
         }
         var busy = QueryString.Create("error", "busy");
         if (request.Path.StartsWithSegments("/account/welcome")) return "/welcome" + (form["token"].ToString() is { Length: > 0 } token ? busy.Add("token", token) : busy);
+        if (request.Path.StartsWithSegments("/account/password")) return "/account?password=busy";
         return "/signin" + (form["returnUrl"].ToString() is { Length: > 0 } back && RedirectHttpResult.IsLocalUrl(back) ? busy.Add("returnUrl", back) : busy);
     }
 }

@@ -98,6 +98,45 @@ public sealed class SignInTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task A_changed_password_holds_and_signs_every_other_browser_out()
+    {
+        var user = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        using var elsewhere = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        await elsewhere.SignInAsync(user.UserName!);
+        async Task<string> ChangeAsync(string current, string next)
+        {
+            using var answer = await browser.PostAsync("/account/password", user.Id, ("current", current), ("password", next));
+            return answer.Headers.Location!.OriginalString;
+        }
+
+        Assert.Equal("/account?password=wrong", await ChangeAsync("not it at all", "a new silent meadow"));
+        Assert.Equal("/account?password=password-short", await ChangeAsync(ServerHost.Password, "short"));
+        Assert.Equal(HttpStatusCode.OK, (await elsewhere.Client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Equal("/account?password=changed", await ChangeAsync(ServerHost.Password, "a new silent meadow"));
+
+        Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await elsewhere.Client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Contains("error=wrong", (await new Forms(host).SignInAsync(user.UserName!)).Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Equal("/", (await new Forms(host).SignInAsync(user.UserName!, "a new silent meadow")).Headers.Location!.OriginalString);
+    }
+
+    [Fact]
+    public async Task A_password_is_not_changed_without_a_session_or_with_a_token()
+    {
+        var user = await host.AddUserAsync();
+        using var stranger = new Forms(host);
+        using var refused = await stranger.PostAsync("/account/password", ("current", ServerHost.Password), ("password", "a new silent meadow"));
+        using var byToken = host.WithToken(await host.TokenAsync(user));
+        using var withToken = await byToken.PostAsync("/account/password", new FormUrlEncodedContent([new("current", ServerHost.Password), new("password", "a new silent meadow")]));
+
+        Assert.NotEqual("/account?password=changed", refused.Headers.Location?.OriginalString);
+        Assert.NotEqual("/account?password=changed", withToken.Headers.Location?.OriginalString);
+        Assert.Equal("/", (await new Forms(host).SignInAsync(user.UserName!)).Headers.Location!.OriginalString);
+    }
+
+    [Fact]
     public async Task Signing_out_ends_the_session_for_whoever_has_copied_the_cookie()
     {
         var user = await host.AddUserAsync();

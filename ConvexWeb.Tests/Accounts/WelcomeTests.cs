@@ -98,18 +98,56 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Contains(await admin.GetAsync<List<UserView>>("/api/v1/users"), one => one is { Name: "guest1", IsAdmin: false });
     }
 
-    private async Task<string> InviteAsync()
+    [Fact]
+    public async Task An_administrator_can_invite_another()
+    {
+        using var browser = new Forms(host);
+        await WelcomeAsync(browser, await InviteAsync("?admin=true"), "deputy");
+
+        Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/users")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_forgotten_password_is_set_anew_by_a_link_once_and_ends_every_session()
+    {
+        var user = await host.AddUserAsync();
+        using var old = new Forms(host);
+        await old.SignInAsync(user.UserName!);
+        for (var i = 0; i < 8; i++) (await new Forms(host).SignInAsync(user.UserName!, "guess " + i)).Dispose(); // and he is locked out
+        var token = await InviteAsync(link: $"/api/v1/users/{user.Id}/password-link");
+        using var browser = new Forms(host);
+
+        using var refused = await WelcomeAsync(browser, token, "", "short");
+        using var done = await WelcomeAsync(browser, token, "somebody else", "a new silent meadow");
+        using var again = await WelcomeAsync(new Forms(host), token, "", "another loud meadow");
+
+        Assert.EndsWith("error=password-short&reset=true", refused.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Equal("/", done.Headers.Location!.OriginalString);
+        Assert.Contains("error=link", again.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await old.Client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/runs")).StatusCode);
+        using var fresh = new Forms(host);
+        Assert.Equal("/", (await fresh.SignInAsync(user.UserName!, "a new silent meadow")).Headers.Location!.OriginalString);
+        Assert.Contains("error=wrong", (await new Forms(host).SignInAsync(user.UserName!)).Headers.Location!.OriginalString, StringComparison.Ordinal);
+
+        using var stranger = await host.UserAsync();
+        Assert.Equal(HttpStatusCode.Forbidden, (await stranger.PostAsync($"/api/v1/users/{user.Id}/password-link", null)).StatusCode);
+        using var byToken = await host.UserAsync(isAdmin: true);
+        Assert.Equal(HttpStatusCode.Forbidden, (await byToken.PostAsync($"/api/v1/users/{user.Id}/password-link", null)).StatusCode);
+    }
+
+    private async Task<string> InviteAsync(string query = "", string? link = null)
     {
         var user = await host.AddUserAsync(isAdmin: true);
         using var admin = new Forms(host);
         await admin.SignInAsync(user.UserName!);
-        return Token((string)(await (await admin.Client.PostAsync("/api/v1/invites", null)).ReadAsync<JsonObject>())["link"]!);
+        return Token((string)(await (await admin.Client.PostAsync(link ?? "/api/v1/invites" + query, null)).ReadAsync<JsonObject>())["link"]!);
     }
 
     private static string Token(string link)
     {
         Assert.StartsWith("http://127.0.0.1:", link, StringComparison.Ordinal);
-        return link[(link.IndexOf("token=", StringComparison.Ordinal) + 6)..];
+        return System.Web.HttpUtility.ParseQueryString(new Uri(link).Query)["token"]!;
     }
 
     private static Task<HttpResponseMessage> WelcomeAsync(Forms browser, string token, string name, string password = ServerHost.Password) =>
