@@ -20,7 +20,7 @@ public sealed class SessionState(SessionStore sessions, ILoggerFactory logs) : R
         catch (Exception problem) when (Outage.Is(problem))
         {
             // A database that is away for a moment signs nobody out; nothing can be read or written without it anyway.
-            log.LogWarning(problem, "A session could not be checked");
+            log.LogWarning("A session could not be checked: {Problem}", problem.Message);
             return true;
         }
     }
