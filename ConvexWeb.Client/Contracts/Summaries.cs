@@ -25,6 +25,17 @@ public sealed record RunSummary
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
+    /// <summary>Metric → value at the evaluation with the highest test accuracy. It is chosen by the test split, so it is no estimate: published tables have such peaks.</summary>
+    public IReadOnlyDictionary<string, double> Peak { get; init; } = new Dictionary<string, double>();
+    public int PeakEpoch { get; init; }
+
+    /// <summary>SHA-256 of the training labels as they were trained, and which share of them differs from the truth; null for a run of an older version.</summary>
+    public string? LabelsSha256 { get; init; }
+    public double WrongLabels { get; init; }
+
+    /// <summary>Of a mixture of experts: what each came to be responsible for.</summary>
+    public IReadOnlyList<ClusterImage>? Clusters { get; init; }
+
     /// <summary>What the classes are called, in the order of the confusion matrices; null where their numbers are their names.</summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
@@ -34,6 +45,10 @@ public sealed record RunSummary
     /// <summary>The weight tensors at the end.</summary>
     public IReadOnlyList<LayerSummary> Layers { get; init; } = [];
 }
+
+/// <summary>The mean training image of an expert's responsibilities, and the share of all images that it is responsible for.</summary>
+/// <param name="Bmp">The image as a BMP file in base64.</param>
+public sealed record ClusterImage(double Share, string Bmp);
 
 /// <summary>The last evaluation of a split. Macro figures are means over classes.</summary>
 /// <param name="Confusion">[K][K]: row true class (for training, the class that was trained), column predicted class.</param>

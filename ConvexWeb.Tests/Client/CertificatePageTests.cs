@@ -36,8 +36,8 @@ public sealed class CertificatePageTests : PageContext
         Assert.Equal(["last", "best"], page.FindAll("#c-checkpoint option").Select(option => option.GetAttribute("value")));
         Assert.Equal("400", page.Find("#c-pairs").GetAttribute("value")); // what the network takes in reasonable time
 
-        page.Find("#c-checkpoint").Change("best");
-        page.Find("#c-twin").Change("7");
+        Do(page, () => page.Find("#c-checkpoint").Change("best"));
+        Do(page, () => page.Find("#c-twin").Change("7"));
         page.Find("form").Submit();
 
         Assert.Equal(new CertificateRequest("best", 400, 7), Certificates.Requested);
@@ -64,7 +64,7 @@ public sealed class CertificatePageTests : PageContext
         Certificates.Refusal = [new("pairs", "pairs must be from 10 to 20000; got 5.")];
         var page = Open();
 
-        page.Find("#c-pairs").Input(pairs);
+        Do(page, () => page.Find("#c-pairs").Input(pairs));
         page.Find("form").Submit();
 
         Assert.Contains(problem, page.Find("#c-pairs-problem").TextContent);
@@ -95,7 +95,7 @@ public sealed class CertificatePageTests : PageContext
         Certificates.Latest = FakeCertificates.View(1, state);
         var page = Open();
 
-        page.Find(".notice button.danger").Click();
+        Do(page, () => page.Find(".notice button.danger").Click());
 
         Assert.Contains("It was cancelled by ada.", page.Find(".notice.bad").TextContent);
         Assert.NotEmpty(page.FindAll(".certificate-form"));

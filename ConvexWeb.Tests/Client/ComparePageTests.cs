@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Metrics;
 using ConvexWeb.Client.Runs;
 
 namespace ConvexWeb.Tests.Client;
@@ -31,8 +32,18 @@ public sealed class ComparePageTests : PageContext
         var means = Open<ComparePage>("compare?runs=1,2,3").Find(".means").TextContent;
 
         Assert.Contains("2 seeds", means);
-        Assert.Contains("42.00 ± 2.83", means);
+        // 12.7062 · 2.83 / √2
+        Assert.Contains("42.00 ± 2.83 [16.59, 67.41]", means);
     }
+
+    [Theory]
+    [InlineData(1, 12.7062)]
+    [InlineData(4, 2.7764)]
+    [InlineData(10, 2.2281)]
+    [InlineData(11, 2.2010)]
+    [InlineData(30, 2.0423)]
+    [InlineData(1000, 1.9623)]
+    public void Intervals_take_Students_t(int degreesOfFreedom, double quantile) => Assert.Equal(quantile, StudentT.Quantile975(degreesOfFreedom), 3e-4);
 
     [Fact]
     public void A_seed_that_was_trained_twice_is_one_seed_and_its_newest_run_counts()

@@ -141,6 +141,29 @@ public sealed class MeasurementsTests : PageContext
     }
 
     [Fact]
+    public void The_peak_on_test_is_told_as_one_and_labels_and_clusters_are_shown()
+    {
+        Add(Summary() with
+        {
+            Peak = new Dictionary<string, double> { ["test/accuracy"] = 61.5 },
+            PeakEpoch = 4,
+            LabelsSha256 = "abc123",
+            WrongLabels = 0.36,
+            Clusters = [new(0.25, "Qk0="), new(0.75, "Qk0=")],
+        });
+
+        var section = Open();
+
+        Assert.Contains("Peak on test, epoch 4", section.TextContent);
+        Assert.Contains("61.50 %", section.QuerySelector("[aria-labelledby=epochs-title]")!.TextContent);
+        Assert.Contains("chosen by the test split", section.TextContent);
+        Assert.Contains("36.00 %", section.QuerySelector("[aria-labelledby=splits-title]")!.TextContent);
+        Assert.Contains("abc123", section.TextContent);
+        Assert.Equal(["Expert 1: 25.00 % of the images", "Expert 2: 75.00 % of the images"], section.QuerySelectorAll(".clusters figcaption").Select(c => c.TextContent));
+        Assert.StartsWith("data:image/bmp;base64,", section.QuerySelector(".clusters img")!.GetAttribute("src"));
+    }
+
+    [Fact]
     public void Of_many_classes_the_ten_worst_confusions_are_told_in_words()
     {
         var matrix = Enumerable.Range(0, 21).Select(k => (IReadOnlyList<long>)[.. Enumerable.Range(0, 21).Select(j => j == k ? 100L : j == 0 ? k : 0)]).ToList();

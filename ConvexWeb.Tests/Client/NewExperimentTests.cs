@@ -38,7 +38,7 @@ public sealed class NewExperimentTests : PageContext
     {
         var page = Open<NewExperiment>("new");
 
-        Field(page, "model.width").Input(typed);
+        Do(page, () => Field(page, "model.width").Input(typed));
 
         page.WaitForAssertion(() => Assert.Contains(problem, page.Find("#f-model-width-problem").TextContent));
         Assert.Equal("true", Field(page, "model.width").GetAttribute("aria-invalid"));
@@ -52,7 +52,7 @@ public sealed class NewExperimentTests : PageContext
         var page = Open<NewExperiment>("new");
         Assert.Empty(page.FindAll("#f-convexity-eps"));
 
-        Field(page, "convexity.name").Change("exp_eps");
+        Do(page, () => Field(page, "convexity.name").Change("exp_eps"));
 
         Assert.Equal("5", Field(page, "convexity.eps").GetAttribute("value"));
     }
@@ -62,9 +62,9 @@ public sealed class NewExperimentTests : PageContext
     {
         var page = Open<NewExperiment>("new");
 
-        page.Find("[aria-label='Vary Lr']").Click();
-        Field(page, "optimizer.lr").Input("0.1, 0.01, 0.001");
-        page.Find("#seeds").Input("0-4");
+        Do(page, () => page.Find("[aria-label='Vary Lr']").Click());
+        Do(page, () => Field(page, "optimizer.lr").Input("0.1, 0.01, 0.001"));
+        Do(page, () => page.Find("#seeds").Input("0-4"));
         page.WaitForAssertion(() => Assert.Contains("15 runs", page.Find(".run-count").TextContent));
         await Submit(page).ClickAsync();
 
@@ -91,7 +91,7 @@ public sealed class NewExperimentTests : PageContext
     {
         var page = Open<NewExperiment>("new");
 
-        page.Find("#seeds").Input(typed);
+        Do(page, () => page.Find("#seeds").Input(typed));
 
         Assert.Contains(problem, page.Find("#seeds-problem").TextContent);
         Assert.True(Submit(page).HasAttribute("disabled"));
@@ -119,7 +119,7 @@ public sealed class NewExperimentTests : PageContext
         Assert.Contains("too many runs", page.Find("#seeds-problem").TextContent);
         Assert.True(Submit(page).HasAttribute("disabled"));
 
-        page.Find(field).Input(typed);
+        Do(page, () => page.Find(field).Input(typed));
 
         Assert.False(Submit(page).HasAttribute("disabled"));
     }
@@ -128,11 +128,11 @@ public sealed class NewExperimentTests : PageContext
     public void More_runs_than_a_study_may_have_are_not_offered_to_the_server()
     {
         var page = Open<NewExperiment>("new");
-        page.Find("#seeds").Input("0-499");
+        Do(page, () => page.Find("#seeds").Input("0-499"));
         Assert.False(Submit(page).HasAttribute("disabled"));
 
-        page.Find("[aria-label='Vary Lr']").Click();
-        Field(page, "optimizer.lr").Input("0.1, 0.01");
+        Do(page, () => page.Find("[aria-label='Vary Lr']").Click());
+        Do(page, () => Field(page, "optimizer.lr").Input("0.1, 0.01"));
 
         page.WaitForAssertion(() => Assert.Contains("at most 500 runs", page.Find(".side .problem").TextContent));
         Assert.True(Submit(page).HasAttribute("disabled"));
@@ -176,14 +176,14 @@ public sealed class NewExperimentTests : PageContext
     public void The_spec_can_be_written_as_JSON()
     {
         var page = Open<NewExperiment>("new");
-        page.FindAll("[aria-label=View] button")[1].Click();
+        Do(page, () => page.FindAll("[aria-label=View] button")[1].Click());
 
-        page.Find("#spec-json").Input("{\"model\":");
+        Do(page, () => page.Find("#spec-json").Input("{\"model\":"));
         Assert.Contains("This is not JSON yet", page.Markup);
         Assert.True(Submit(page).HasAttribute("disabled"));
 
-        page.Find("#spec-json").Input(FakeCatalog.Default.Replace("\"width\":800", "\"width\":12"));
-        page.FindAll("[aria-label=View] button")[0].Click();
+        Do(page, () => page.Find("#spec-json").Input(FakeCatalog.Default.Replace("\"width\":800", "\"width\":12")));
+        Do(page, () => page.FindAll("[aria-label=View] button")[0].Click());
         Assert.Equal("12", Field(page, "model.width").GetAttribute("value"));
     }
 
@@ -191,13 +191,13 @@ public sealed class NewExperimentTests : PageContext
     public async Task A_grid_outlives_an_edit_of_the_JSON_that_leaves_its_fields_alone()
     {
         var page = Open<NewExperiment>("new");
-        page.Find("[aria-label='Vary Lr']").Click();
-        Field(page, "optimizer.lr").Input("0.1, 0.01");
-        page.FindAll("[aria-label=View] button")[1].Click();
+        Do(page, () => page.Find("[aria-label='Vary Lr']").Click());
+        Do(page, () => Field(page, "optimizer.lr").Input("0.1, 0.01"));
+        Do(page, () => page.FindAll("[aria-label=View] button")[1].Click());
         var text = page.Find("#spec-json").GetAttribute("value")!;
         Assert.Contains("0.1, 0.01", page.Find(".composer").TextContent);
 
-        page.Find("#spec-json").Input(text.Replace("800", "12"));
+        Do(page, () => page.Find("#spec-json").Input(text.Replace("800", "12")));
         Assert.Contains("2", page.Find(".run-count strong").TextContent);
         await Submit(page).ClickAsync(new());
         Assert.Equal("""[0.1,0.01]""", System.Text.Json.JsonSerializer.Serialize(Runs.Submitted!.Grid!["optimizer.lr"]));
@@ -208,11 +208,11 @@ public sealed class NewExperimentTests : PageContext
     public void A_varied_field_that_the_JSON_sets_anew_has_that_one_value()
     {
         var page = Open<NewExperiment>("new");
-        page.Find("[aria-label='Vary Lr']").Click();
-        Field(page, "optimizer.lr").Input("0.1, 0.01");
-        page.FindAll("[aria-label=View] button")[1].Click();
+        Do(page, () => page.Find("[aria-label='Vary Lr']").Click());
+        Do(page, () => Field(page, "optimizer.lr").Input("0.1, 0.01"));
+        Do(page, () => page.FindAll("[aria-label=View] button")[1].Click());
 
-        page.Find("#spec-json").Input(page.Find("#spec-json").GetAttribute("value")!.Replace("0.1", "0.5"));
+        Do(page, () => page.Find("#spec-json").Input(page.Find("#spec-json").GetAttribute("value")!.Replace("0.1", "0.5")));
 
         Assert.Equal("1", page.Find(".run-count strong").TextContent);
     }
@@ -257,18 +257,18 @@ public sealed class NewExperimentTests : PageContext
     public void JSON_that_is_no_spec_is_told_and_the_page_stays(string text)
     {
         var page = Open<NewExperiment>("new");
-        page.FindAll("[aria-label=View] button")[1].Click();
+        Do(page, () => page.FindAll("[aria-label=View] button")[1].Click());
 
-        page.Find("#spec-json").Input(text);
+        Do(page, () => page.Find("#spec-json").Input(text));
 
         Assert.NotEqual("", page.Find("#spec-json-problem").TextContent.Trim());
         Assert.True(Submit(page).HasAttribute("disabled"));
-        page.Find("#seeds").Input("0-2"); // does not make it right
+        Do(page, () => page.Find("#seeds").Input("0-2")); // does not make it right
         Assert.True(Submit(page).HasAttribute("disabled"));
         // Nor does a look at the form throw away what was typed; that takes a second, named click.
-        page.FindAll("[aria-label=View] button")[0].Click();
+        Do(page, () => page.FindAll("[aria-label=View] button")[0].Click());
         Assert.Equal(text, page.Find("#spec-json").GetAttribute("value"));
-        page.Find(".composer [role=alert] button").Click();
+        Do(page, () => page.Find(".composer [role=alert] button").Click());
         Assert.Equal("800", Field(page, "model.width").GetAttribute("value"));
         Assert.False(Submit(page).HasAttribute("disabled"));
     }

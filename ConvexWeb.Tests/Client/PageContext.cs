@@ -36,6 +36,10 @@ public abstract class PageContext : BunitContext
         return Render(parameters ?? (_ => { }));
     }
 
+    /// <summary>Finds and acts in one breath: a page that renders in between, when a timer of its own ends, would have other handlers than those that were found.</summary>
+    protected static void Do<TPage>(IRenderedComponent<TPage> page, Action act)
+        where TPage : IComponent => page.InvokeAsync(act).GetAwaiter().GetResult();
+
     private sealed class NoAntiforgery : AntiforgeryStateProvider
     {
         public override AntiforgeryRequestToken? GetAntiforgeryToken() => null;

@@ -35,7 +35,7 @@ public sealed class RunsPageTests : PageContext
 
         Runs.Failure = null;
         Runs.Add(1);
-        page.Find("[role=alert] button").Click();
+        Do(page, () => page.Find("[role=alert] button").Click());
 
         Assert.Empty(page.FindAll("[role=alert]"));
         Assert.Single(page.FindAll("tbody tr"));
@@ -76,7 +76,7 @@ public sealed class RunsPageTests : PageContext
         Runs.Add(1);
         var page = Open<RunsPage>("?state=Queued");
 
-        page.Find("input[type=search]").Input("conv");
+        Do(page, () => page.Find("input[type=search]").Input("conv"));
 
         page.WaitForAssertion(() => Assert.EndsWith("?q=conv&state=Queued", Navigation.Uri));
     }
@@ -97,8 +97,8 @@ public sealed class RunsPageTests : PageContext
         foreach (var id in new long[] { 1, 2, 3 }) Runs.Add(id);
         var page = Open<RunsPage>("");
 
-        page.Find("[aria-label='Select mlp-3, seed 0']").Change(true);
-        page.Find("[aria-label='Select mlp-1, seed 0']").Change(true);
+        Do(page, () => page.Find("[aria-label='Select mlp-3, seed 0']").Change(true));
+        Do(page, () => page.Find("[aria-label='Select mlp-1, seed 0']").Change(true));
 
         Assert.Equal("compare?runs=1,3", page.Find(".bulk a").GetAttribute("href"));
     }
@@ -176,7 +176,7 @@ public sealed class RunsPageTests : PageContext
         var page = Open<RunsPage>("");
         Assert.Equal(50, page.FindAll("tbody tr").Count);
 
-        page.Find(".more button").Click();
+        Do(page, () => page.Find(".more button").Click());
 
         Assert.Equal(60, page.FindAll("tbody tr").Count);
         Assert.Empty(page.FindAll(".more"));

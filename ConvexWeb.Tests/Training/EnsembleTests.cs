@@ -210,6 +210,12 @@ public sealed class EnsembleTests : IDisposable
         var (tensors, _) = SafeTensors.Load(Path.Combine(root, "em", "clusters.safetensors"));
         var (clusters, shares) = (tensors["clusters"], tensors["shares"]);
         Assert.Equal([3, 1, 28, 28], clusters.shape);
+        var pictures = Assert.IsType<FinishedEvent>(whole.Events[^1]).Summary.Clusters!;
+        Assert.Equal(shares.data<float>().ToArray(), pictures.Select(p => (float)p.Share));
+        var bmp = Convert.FromBase64String(pictures[1].Bmp);
+        Assert.Equal(("BM", 54 + 84 * 28), (System.Text.Encoding.ASCII.GetString(bmp, 0, 2), bmp.Length));
+        // The upper left pixel stands in the last row; grey, so its three bytes are equal.
+        Assert.Equal(Math.Round(255 * clusters.select(0, 1).flatten().data<float>().ToArray()[5 * 28 + 9]), bmp[54 + 84 * 22 + 27], 0);
         Assert.Equal(1, shares.sum().item<float>(), 1e-5);
         using var data = Prepare(spec);
         var mean = data.Pixels!.to(ScalarType.Float32).mean([0]) / 255.0;

@@ -115,6 +115,21 @@ public sealed class MetricsTests
         Assert.True(average.State().Single(s => s.Name == "ema/fc2.weight").Value.min().item<float>() >= 0);
     }
 
+    [Fact]
+    public void Norms_are_of_the_weights_as_they_act()
+    {
+        using var scope = NewDisposeScope();
+        var spec = new Spec { Model = new MlpOptions { Width = 16 }, Convexity = new SoftplusReparamOptions() };
+        using var network = ModelFactory.Build(spec);
+        var initial = network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone());
+        var constraint = Constraint.Of(spec);
+        var values = new Dictionary<string, double>();
+        ConstraintMetrics.AddNorms(values, network, constraint, initial);
+        var layers = LayerStatistics.Of(network, constraint, initial).Where(l => l.Name.StartsWith("fc", StringComparison.Ordinal));
+        Assert.Equal(Math.Sqrt(layers.Sum(l => l.Frobenius * l.Frobenius)), values["weights/l2"], 3);
+        Assert.Equal(0, values["weights/from_init"]);
+    }
+
     [Theory]
     [InlineData("exp_eps")]
     [InlineData("clip")]

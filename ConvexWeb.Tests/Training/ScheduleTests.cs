@@ -29,5 +29,7 @@ public sealed class ScheduleTests
         Assert.InRange(At(new CosineScheduleOptions { FinalFactor = 0.1 }, 199), 0.1, 0.101);
         Assert.Equal(0.05, At(new CosineScheduleOptions { WarmupEpochs = 2 }, 0), 12);
         Assert.Equal(1, At(new CosineScheduleOptions { WarmupEpochs = 2 }, 20), 12);
+        Assert.Equal(0.2 + 0.8 / 20, At(new CosineScheduleOptions { WarmupEpochs = 2, WarmupFactor = 0.2 }, 0), 12);
+        Assert.Equal(1, At(new CosineScheduleOptions { WarmupEpochs = 2, WarmupFactor = 0.2 }, 19), 12);
     }
 }

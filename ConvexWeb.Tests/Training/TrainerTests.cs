@@ -101,6 +101,42 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void A_training_stops_below_a_loss_and_tells_its_peak_and_its_labels()
+    {
+        var spec = Small with
+        {
+            Labels = new PartialExactLabelOptions { P = 0.5 },
+            Model = new MlpOptions { Width = 256, Depth = 2 },
+            Optimizer = new AdamOptions { Lr = 3e-3 },
+            Training = Small.Training with { Epochs = 200, StopBelowLoss = 0.05 },
+        };
+        var outcome = Train(spec, "below");
+        var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary;
+        Assert.Contains("training loss is below 0.05", summary.EndedBecause, StringComparison.Ordinal);
+        Assert.InRange(summary.Epochs, 2, 199);
+        var epochs = outcome.Events.OfType<EpochEvent>().ToList();
+        Assert.True(epochs[^1].Values["train/loss"] < 0.05 && epochs[^2].Values["train/loss"] >= 0.05);
+        Assert.Equal(epochs.Max(e => e.Values["test/accuracy"]), summary.Peak["test/accuracy"]);
+        Assert.Equal(epochs.First(e => e.Values["test/accuracy"] == summary.Peak["test/accuracy"]).Epoch, summary.PeakEpoch);
+        Assert.Equal(Assert.Single(outcome.Events.OfType<StartedEvent>()).LabelsSha256, summary.LabelsSha256);
+        Assert.InRange(summary.WrongLabels, 0.35, 0.55); // half are drawn anew, a tenth of them as they were
+    }
+
+    [Fact]
+    public void ImageNets_mean_and_deviation_are_taken_as_they_are()
+    {
+        var pixels = new byte[2 * 3 * 32 * 32];
+        Random.Shared.NextBytes(pixels);
+        var info = new DatasetInfo(3, 32, 32, 10, 2, 2);
+        var set = new ImageSet(info, new ImageSplit(pixels, [0, 1]), new ImageSplit(pixels, [0, 1]));
+        using var scope = NewDisposeScope();
+        using var data = TrainingData.Prepare(new Spec { Data = new Cifar10Options { Preprocessing = "imagenet", TrainLimit = 2, TestLimit = 2 } }, set, 1, CPU, root, null, _ => { });
+        var (images, _) = data.Train.Slice(0, 2);
+        Assert.Equal((pixels[1024 * 4 + 7] / 255.0 - 0.456) / 0.224, images.select(0, 1).select(0, 1).flatten().data<float>().ToArray()[7], 5);
+        Assert.NotEmpty(SpecReader.Read("""{"data": {"name": "mnist", "preprocessing": "imagenet"}}""").Problems);
+    }
+
+    [Fact]
     public void A_training_that_diverges_comes_to_its_end_and_says_so_once()
     {
         var spec = Small with { Optimizer = new SgdOptions { Lr = 1e20 }, Model = new MlpOptions { Width = 16, Depth = 2, BatchNorm = false } };

@@ -11,8 +11,8 @@ public abstract record DataOptions : ChoiceOptions
     [Parameter("Use only the first images of the test split; empty: all.", Min = 1, Max = 10_000_000)]
     public int? TestLimit { get; init; }
 
-    [Parameter("auto: ZCA whitening with a convexity constraint (as in the paper), per-channel standardisation without.",
-        Allowed = ["auto", "none", "standardize", "zca"])]
+    [Parameter("auto: ZCA whitening with a convexity constraint (as in the paper), per-channel standardisation without; imagenet: standardisation by ImageNet's mean and deviation.",
+        Allowed = ["auto", "none", "standardize", "imagenet", "zca"])]
     public string Preprocessing { get; init; } = "auto";
 
     [Parameter("Added to the eigenvalues in ZCA whitening, on pixels in [0, 1].", Min = 1e-6, Max = 10, Title = "ZCA eps")]

@@ -24,6 +24,10 @@ public sealed record Progress
     public int BestEpoch { get; init; }
     public IReadOnlyDictionary<string, double> Best { get; init; } = new Dictionary<string, double>();
 
+    /// <summary>Metrics of the evaluation with the highest test accuracy, and its epoch. To be told, as tables of peaks do; nothing is chosen by it.</summary>
+    public IReadOnlyDictionary<string, double> Peak { get; init; } = new Dictionary<string, double>();
+    public int PeakEpoch { get; init; }
+
     /// <summary>Metrics of the last evaluation.</summary>
     public IReadOnlyDictionary<string, double> Latest { get; init; } = new Dictionary<string, double>();
 

@@ -234,7 +234,7 @@ public sealed class Trainer : IDisposable
         if (train.Accuracy >= 100 && progress.FittedEpoch is null) progress = progress with { FittedEpoch = epoch, FittedStep = progress.Step };
         if (spec.Schedule is PlateauScheduleOptions plateau) progress = progress with { Plateau = progress.Plateau.After(train.Loss, plateau) };
         ConstraintMetrics.Add(values, Network, constraint);
-        ConstraintMetrics.AddNorms(values, Network, initial);
+        ConstraintMetrics.AddNorms(values, Network, constraint, initial);
         if (constraint.Kind is not (ConstraintKind.Free or ConstraintKind.SoftplusReparam))
             values["constraint/negatives_per_step"] = (double)(progress.Negatives + optimizer.TakeNegatives()) / Math.Max(1, progress.Step - progress.NegativesSince);
         progress = progress with { Negatives = 0, NegativesSince = progress.Step };
@@ -246,6 +246,8 @@ public sealed class Trainer : IDisposable
             progress = progress with { Latest = values };
             return true;
         }
+
+        if (!(test.Accuracy <= progress.Peak.GetValueOrDefault("test/accuracy", -1))) progress = progress with { Peak = values, PeakEpoch = epoch };
 
         // Without a validation split there is no honest choice by test accuracy: best then means the lowest training loss.
         var score = validation?.Accuracy ?? -train.Loss;
@@ -265,6 +267,7 @@ public sealed class Trainer : IDisposable
     {
         if (progress.Epoch >= spec.Training.Epochs) return "all epochs done";
         if (spec.Training.StopWhenFitted && progress.Latest.GetValueOrDefault("train/accuracy") >= 100) return "every training image is fitted";
+        if (spec.Training.StopBelowLoss is { } enough && progress.Latest.TryGetValue("train/loss", out var loss) && loss < enough) return $"the training loss is below {enough}";
         if (spec.Training.Patience is { } patience && progress.SinceBest >= patience) return $"no better validation accuracy for {patience} evaluations";
         return null;
     }
@@ -286,12 +289,16 @@ public sealed class Trainer : IDisposable
         {
             FittedEpoch = progress.FittedEpoch,
             FittedStep = progress.FittedStep,
+            Peak = progress.Peak,
+            PeakEpoch = progress.PeakEpoch,
+            LabelsSha256 = data.Labels.Sha256,
+            WrongLabels = data.Labels.WrongShare,
+            Clusters = objective.Finish(settings.Folder),
             Classes = data.ClassNames,
             Splits = details,
             Layers = LayerStatistics.Of(Network, constraint, initial),
         };
         if (settings.Folder is { } folder) Store(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
-        if (settings.Folder is { } results) objective.Finish(results);
         events.Report(new FinishedEvent(progress.Step, summary));
     }
 

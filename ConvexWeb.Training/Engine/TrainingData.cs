@@ -10,6 +10,10 @@ namespace ConvexWeb.Training.Engine;
 /// <summary>The splits of a run on its device, and what was done to the training labels.</summary>
 public sealed class TrainingData : IDisposable
 {
+    // Of the channels R, G, B in [0, 1]: what every recipe for ImageNet takes.
+    private static readonly double[] ImageNetMean = [0.485, 0.456, 0.406];
+    private static readonly double[] ImageNetDeviation = [0.229, 0.224, 0.225];
+
     private TrainingData(Split train, Split? validation, Split test, CorruptedLabels labels)
     {
         Train = train;
@@ -56,7 +60,7 @@ public sealed class TrainingData : IDisposable
 
         Func<Tensor, Tensor, Split> make = Preprocessing(spec) == "zca"
             ? Whitened(trainImages, set.Info, spec.Data.ZcaEps, device, cache, keep, say, cancel)
-            : Normalized(trainImages, Preprocessing(spec) == "standardize", device);
+            : Normalized(trainImages, Preprocessing(spec), device);
 
         Split Made(Tensor pixels, Tensor truth) => make(pixels, truth).ResizedTo(spec.Data.Resize, spec.Data.Interpolation);
         var trained = Made(trainImages, labels.index_select(0, trainIndex));
@@ -94,13 +98,13 @@ public sealed class TrainingData : IDisposable
         return images;
     }
 
-    private static Func<Tensor, Tensor, Split> Normalized(Tensor train, bool standardize, Device device)
+    private static Func<Tensor, Tensor, Split> Normalized(Tensor train, string how, Device device)
     {
         var channels = train.shape[1];
         Tensor scale, shift;
-        if (standardize)
+        if (how is "standardize" or "imagenet")
         {
-            var (mean, deviation) = ChannelStatistics(train);
+            var (mean, deviation) = how == "imagenet" ? (from_array(ImageNetMean), from_array(ImageNetDeviation)) : ChannelStatistics(train);
             scale = deviation.mul(255).pow(-1).to(ScalarType.Float32);
             shift = mean.div(deviation).neg().to(ScalarType.Float32);
         }

@@ -59,6 +59,17 @@ public sealed record RunSummary(
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
+    /// <summary>Metrics of the evaluation with the highest test accuracy, and its epoch. Chosen by the test split, so no estimate of anything.</summary>
+    public IReadOnlyDictionary<string, double> Peak { get; init; } = new Dictionary<string, double>();
+    public int PeakEpoch { get; init; }
+
+    /// <summary>SHA-256 of the training labels as they were trained, and which share of them differs from the truth.</summary>
+    public string? LabelsSha256 { get; init; }
+    public double WrongLabels { get; init; }
+
+    /// <summary>What each expert of a mixture came to be responsible for; null for other models.</summary>
+    public IReadOnlyList<ClusterImage>? Clusters { get; init; }
+
     /// <summary>What the classes are called, in the order of the confusion matrices; null where their numbers are their names.</summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
@@ -78,3 +89,7 @@ public sealed record SplitDetails(IReadOnlyList<IReadOnlyList<long>> Confusion, 
         evaluation.Confusion.Counts, evaluation.Calibration.Bins, evaluation.Calibration.Error, evaluation.Calibration.PlainSum, evaluation.Confusion.MacroPrecision,
         evaluation.Confusion.MacroRecall, evaluation.Confusion.MacroF, evaluation.Confusion.WeightedF, evaluation.Confusion.Matthews, evaluation.Confusion.Youden, evaluation.Confusion.Undefined);
 }
+
+/// <summary>The mean training image of an expert's responsibilities, and the share of all images that it is responsible for.</summary>
+/// <param name="Bmp">The image as a BMP file in base64.</param>
+public sealed record ClusterImage(double Share, string Bmp);

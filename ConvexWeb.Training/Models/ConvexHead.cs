@@ -8,7 +8,8 @@ namespace ConvexWeb.Training.Models;
 /// <summary>
 /// A convex head on a free convolutional network: y = IOC-MLP(φ(x)). Source: seed 000 s6 (science.md S7b); no published number, sizes are ours.
 /// [B, C, H, W] → 3 × (Conv 3×3 → BN → ReLU → MaxPool 2; 32, 64, 128 channels) → features [B, d] → the MLP of S2 (3 × 800) → [B, K].
-/// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images.
+/// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images. With a convex body (its activation that of
+/// the head, its first convolution free) the same network is convex in the pixels: the third of S7b's comparison.
 /// </summary>
 public sealed record ConvexHeadOptions : ModelOptions
 {
@@ -24,18 +25,24 @@ public sealed record ConvexHeadOptions : ModelOptions
     [Parameter("Of the head. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
     public string Activation { get; init; } = "auto";
 
+    [Parameter("free: the constraint holds in the head alone; convex: in the body too, behind its first convolution.", Allowed = ["free", "convex"])]
+    public string Body { get; init; } = "free";
+
     internal override string SizeParameter => "width";
 
     public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
     {
-        var plan = new Plan(ImageShape(data), convexity) { IsFree = true };
+        var free = Body == "free";
+        var activation = free ? "relu" : Resolve(Activation, convexity, "relu");
+        var plan = new Plan(ImageShape(data), convexity) { IsFree = free };
         var x = plan.Input;
         for (var i = 1; i <= 3; i++)
         {
             x = plan.BatchNorm($"body.bn{i}", plan.Conv2d($"body.conv{i}", x, (long)Channels << (i - 1), 3, padding: 1));
-            x = plan.MaxPool($"body.pool{i}", plan.Activation($"body.act{i}", x, "relu"), 2, 2);
+            x = plan.MaxPool($"body.pool{i}", plan.Activation($"body.act{i}", x, activation), 2, 2);
         }
-        x = plan.BeginFeatures("features", plan.Flatten("body.flatten", x));
+        x = plan.Flatten("body.flatten", x);
+        if (free) x = plan.BeginFeatures("features", x);
         plan.IsFree = false;
         return new MlpOptions { Width = Width, Depth = Depth, Activation = Activation }.Behind(plan, x, "head.", data.Classes);
     }

@@ -14,6 +14,7 @@ namespace ConvexWeb.Training.Models;
 public sealed record EfficientNetOptions : ModelOptions
 {
     private const double Eps = 1e-5;
+    private const int SmallSide = 32;
 
     private static readonly (int Expand, long Kernel, long Stride, long Channels, int Repeat)[] Stages =
         [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)];
@@ -27,14 +28,14 @@ public sealed record EfficientNetOptions : ModelOptions
     [Parameter("Share dropped before the last layer.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; } = 0.2;
 
-    [Parameter("Stride of the stem: 2 in the source; 1 suits images of 32 pixels.", Min = 1, Max = 2)]
-    public int StemStride { get; init; } = 2;
+    [Parameter("Stride of the stem; empty: 2 as in the source, and 1 for images of 32 pixels and less.", Min = 1, Max = 2)]
+    public int? StemStride { get; init; }
 
     public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
     {
         var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanOut };
         var activation = Resolve(Activation, convexity, "silu");
-        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride, 1, activation);
+        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(data.Height, data.Width) <= SmallSide ? 1 : 2), 1, activation);
         for (var s = 0; s < Stages.Length; s++)
         {
             var (expand, kernel, stride, channels, repeat) = Stages[s];

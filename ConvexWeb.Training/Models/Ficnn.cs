@@ -18,6 +18,9 @@ public sealed record FicnnOptions : ModelOptions
     [Parameter("Hidden layers.", Min = 1, Max = 16)]
     public int Depth { get; init; } = 3;
 
+    [Parameter("Units of the hidden layers one by one, in place of Width and Depth; empty: those.", Min = 1, Max = 8192)]
+    public IReadOnlyList<int>? Widths { get; init; }
+
     [Parameter("The source uses ReLU.", Allowed = ["relu", "elu", "leaky_relu", "softplus"])]
     public string Activation { get; init; } = "relu";
 
@@ -27,12 +30,13 @@ public sealed record FicnnOptions : ModelOptions
     {
         var plan = new Plan(ImageShape(data), convexity);
         var x = plan.Flatten("flatten", plan.Input);
-        var z = plan.Activation("act1", plan.Linear("x1", x, Width), Activation);
-        for (var i = 2; i <= Depth + 1; i++)
+        var widths = Widths ?? [.. Enumerable.Repeat(Width, Depth)];
+        var z = plan.Activation("act1", plan.Linear("x1", x, widths[0]), Activation);
+        for (var i = 2; i <= widths.Count + 1; i++)
         {
-            var width = i <= Depth ? Width : data.Classes;
+            var width = i <= widths.Count ? widths[i - 1] : data.Classes;
             z = plan.Add($"add{i}", plan.Linear($"z{i}", z, width, bias: false), plan.Linear($"x{i}", x, width));
-            if (i <= Depth) z = plan.Activation($"act{i}", z, Activation);
+            if (i <= widths.Count) z = plan.Activation($"act{i}", z, Activation);
         }
         return plan;
     }

@@ -18,7 +18,7 @@ public static class LearningRate
     private static double Cosine(CosineScheduleOptions options, long step, long stepsPerEpoch, int epochs)
     {
         var warmup = options.WarmupEpochs * stepsPerEpoch;
-        if (step < warmup) return (step + 1.0) / warmup;
+        if (step < warmup) return options.WarmupFactor + (1 - options.WarmupFactor) * (step + 1.0) / warmup;
         var progress = (double)(step - warmup) / Math.Max(1, epochs * stepsPerEpoch - warmup);
         return options.FinalFactor + (1 - options.FinalFactor) * 0.5 * (1 + Math.Cos(Math.PI * progress));
     }

@@ -12,6 +12,9 @@ public sealed record CosineScheduleOptions : ScheduleOptions
     [Parameter("Epochs of linear warm-up.", Min = 0, Max = 10_000)]
     public int WarmupEpochs { get; init; }
 
+    [Parameter("Factor at the start of the warm-up.", Min = 0, Max = 1)]
+    public double WarmupFactor { get; init; }
+
     [Parameter("Factor at the end.", Min = 0, Max = 1)]
     public double FinalFactor { get; init; }
 }

@@ -61,6 +61,8 @@ internal static class SpecRules
     private static IEnumerable<SpecProblem> Whitened(Spec spec, SplitSize size)
     {
         var values = DatasetInfo.Stored(spec.Data).Dimensions;
+        if (spec.Data.Preprocessing == "imagenet" && DatasetInfo.Stored(spec.Data).Channels != 3)
+            yield return new("data.preprocessing", $"data.preprocessing imagenet is for images of three colours, which those of {spec.Data.Name} are not: set it to standardize.");
         if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != "zca") yield break;
         if (!Whitening.IsPossible(size.Train, values))
             yield return new(

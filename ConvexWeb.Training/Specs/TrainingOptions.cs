@@ -24,6 +24,9 @@ public sealed record TrainingOptions
     [Parameter("Stop once every training image is classified as labelled (eval mode).")]
     public bool StopWhenFitted { get; init; }
 
+    [Parameter("Stop once the training loss over the whole split (eval mode) is below this; empty: never. The IOC paper's tables of label noise take 0.001.", Min = 0, Max = 100)]
+    public double? StopBelowLoss { get; init; }
+
     [Parameter("Stop when the validation accuracy has not improved for this many evaluations; needs a validation share.", Min = 1, Max = 10_000)]
     public int? Patience { get; init; }
 }

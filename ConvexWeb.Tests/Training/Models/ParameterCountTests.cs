@@ -32,6 +32,7 @@ public sealed class ParameterCountTests
         ["CycleMLP-B1, 1000"] = (new CycleMlpOptions { Mode = "seed" }, Images(224, 1000), new NoConvexityOptions(), 15_155_400),
         ["EfficientNet-B0, 1000"] = (new EfficientNetOptions(), Images(224, 1000), new NoConvexityOptions(), 5_288_548),
         ["EfficientNet-B0, 10"] = (new EfficientNetOptions(), Images(224, 10), new NoConvexityOptions(), 4_020_358),
+        ["FICNN, 512, 128 and 32"] = (new FicnnOptions { Widths = [512, 128, 32] }, Images(32, 10), new ClipOptions(), 2_165_738),
         ["FICNN, CIFAR-10"] = (new FicnnOptions(), Images(32, 10), new ClipOptions(), 8_693_930),
     };
 

@@ -14,6 +14,18 @@ public sealed class PlanTests
     private static List<string> Free(ModelOptions model, ConvexityOptions? convexity = null)
         => [.. model.Plan(convexity ?? new ExpEpsOptions(), Cifar).Steps.SelectMany(s => s.Tensors).Where(t => t.Multiplies && !t.Covered).Select(t => t.Name)];
 
+    [Theory]
+    [InlineData(32, null, 16)]
+    [InlineData(64, null, 16)]
+    [InlineData(32, 2, 8)]
+    public void EfficientNets_stem_keeps_small_images_as_they_are(int side, int? stride, int afterTheNextReduction)
+    {
+        // The second stage halves; what comes in is the stem's output.
+        var plan = new EfficientNetOptions { StemStride = stride }.Plan(new NoConvexityOptions(), new DatasetInfo(3, side, side, 10, 100, 100));
+        var first = plan.Steps.First(s => s.Operation is Conv2dOperation { Stride: 2, Groups: > 1 });
+        Assert.Equal(afterTheNextReduction, first.Output.Shape[1]);
+    }
+
     [Fact]
     public void Only_the_first_affine_layers_are_free()
     {

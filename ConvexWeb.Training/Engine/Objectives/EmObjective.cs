@@ -26,9 +26,9 @@ internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Obje
 
     /// <summary>
     /// Writes <c>clusters.safetensors</c>: the mean training image of each expert, weighted by its responsibilities (<c>clusters</c>, [E, C, H, W] in 0..1, before any
-    /// preprocessing; IOC paper App. E), and the share of all images that it is responsible for (<c>shares</c>, [E]).
+    /// preprocessing; IOC paper App. E), and the share of all images that it is responsible for (<c>shares</c>, [E]). The same as small pictures for the summary.
     /// </summary>
-    public override void Finish(string folder)
+    public override IReadOnlyList<ClusterImage> Finish(string? folder)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
@@ -45,8 +45,10 @@ internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Obje
             weights.add_(responsibilities.sum([0]));
         }
         var means = (sums / weights.clamp(min: 1e-12).unsqueeze(1) / 255.0).to(ScalarType.Float32).view([parts.Experts.Count, .. pixels.shape[1..]]);
-        SafeTensors.Save(Path.Combine(folder, "clusters.safetensors"), [("clusters", means), ("shares", (weights / data.Train.Count).to(ScalarType.Float32))],
-            new Dictionary<string, string> { ["format"] = "pt" });
+        var portions = (weights / data.Train.Count).to(ScalarType.Float32); // [E]
+        if (folder is not null) SafeTensors.Save(Path.Combine(folder, "clusters.safetensors"), [("clusters", means), ("shares", portions)], new Dictionary<string, string> { ["format"] = "pt" });
+        var colours = (means.expand([-1, 3, -1, -1]) * 255.0).add(0.5).clamp(0, 255).to(ScalarType.Byte).contiguous();
+        return [.. portions.data<float>().ToArray().Select((share, e) => new ClusterImage(share, Convert.ToBase64String(Bitmap.Of(colours.select(0, e).contiguous().bytes, (int)means.shape[3], (int)means.shape[2]))))];
     }
 
     private Tensor Experts(Tensor images, bool train)

@@ -26,10 +26,8 @@ internal abstract class Objective : IDisposable
     /// <summary>What a resumed run needs besides weights and optimizer, under names of its own; the tensors themselves.</summary>
     public virtual IEnumerable<(string Name, Tensor Value)> State() => [];
 
-    /// <summary>At the end: what the run's folder gets besides its checkpoints.</summary>
-    public virtual void Finish(string folder)
-    {
-    }
+    /// <summary>At the end: what a mixture's experts came to be responsible for, for the summary and, where there is one, the run's folder.</summary>
+    public virtual IReadOnlyList<ClusterImage>? Finish(string? folder) => null;
 
     public virtual void Dispose()
     {

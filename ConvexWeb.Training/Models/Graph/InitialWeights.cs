@@ -58,7 +58,8 @@ internal static class InitialWeights
             else if (tensor.Role == TensorRole.Bias) value.fill_(start.Bias);
         }
         if (!tensor.Covered) return;
-        if (plan.Convexity is ConstraintOptions { Init: "absolute" }) value.copy_(value.abs());
+        if (plan.Convexity is ConstraintOptions { Init: "absolute" or "absolute_tenth" }) value.copy_(value.abs());
+        if (plan.Convexity is ConstraintOptions { Init: "absolute_tenth" } && tensor.Role == TensorRole.Weight) value.mul_(0.1);
         // softplus of what is stored is the weight: it starts at the same size, with its sign dropped.
         if (plan.Convexity is SoftplusReparamOptions)
         {

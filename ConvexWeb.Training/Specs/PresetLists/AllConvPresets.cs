@@ -47,12 +47,12 @@ internal static class AllConvPresets
         {
             var spec = Recipe(new Cifar10Options(), convex);
             yield return new($"{(convex ? "ioc-" : "")}allconv-noise-{percent}", $"{(convex ? "IOC-" : "")}AllConv, CIFAR-10, {percent} % random labels", Tables,
-                $"IOC paper T3, {percent} %, {(convex ? "IOC-NN" : "NN")}", "Peak and convergence under label noise; ends when every label is fitted.",
+                $"IOC paper T3, {percent} %, {(convex ? "IOC-NN" : "NN")}", "Peak and convergence under label noise; ends when the training loss is below 0.001.",
                 spec with
                 {
                     Labels = new PartialExactLabelOptions { P = percent / 100.0 },
                     Schedule = new ConstantScheduleOptions(),
-                    Training = spec.Training with { Epochs = 2000, StopWhenFitted = true },
+                    Training = spec.Training with { Epochs = 2000, StopBelowLoss = 0.001 },
                 }, NeedsGpu: true);
         }
     }

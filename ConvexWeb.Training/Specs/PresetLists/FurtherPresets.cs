@@ -1,5 +1,6 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Corruptions;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
@@ -18,7 +19,7 @@ internal static class FurtherPresets
     {
         var spec = new Spec
         {
-            Data = new Cifar10Options { Resize = 64, Preprocessing = "standardize" },
+            Data = new Cifar10Options { Preprocessing = "standardize" },
             Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4 },
             Optimizer = new SgdOptions { Lr = 0.05, Nesterov = true, WeightDecay = 1e-4 },
             Schedule = new CosineScheduleOptions { WarmupEpochs = 5 },
@@ -43,5 +44,14 @@ internal static class FurtherPresets
         };
         yield return new("convex-head-cifar10", "Convex head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "Convex in the features, not in the pixels.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
         yield return new("free-head-cifar10", "Free head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "The unconstrained twin of the convex head.", spec, NeedsGpu: true);
+        yield return new("convex-body-cifar10", "Convex CNN, head and body, CIFAR-10", Group, "seed 000 s6; no published number", "The same network, convex in the pixels.",
+            spec with { Model = new ConvexHeadOptions { Body = "convex" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+
+        // Noise robustness of the three (science.md S7b).
+        var noisy = spec with { Labels = new PartialExactLabelOptions { P = 0.4 } };
+        yield return new("convex-head-cifar10-noise-40", "Convex head on a CNN, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "Convex in the features.", noisy with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        yield return new("free-head-cifar10-noise-40", "Free head on a CNN, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "The unconstrained twin.", noisy, NeedsGpu: true);
+        yield return new("convex-body-cifar10-noise-40", "Convex CNN, head and body, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "Convex in the pixels.",
+            noisy with { Model = new ConvexHeadOptions { Body = "convex" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 }

@@ -43,7 +43,6 @@ internal static class SmallVariant
         AllConvOptions m => m with { WidthPercent = 25 },
         DenseNetOptions m => m with { Variant = "bc_40_12" },
         CycleMlpOptions m => m with { Size = "tiny" },
-        EfficientNetOptions m => m with { StemStride = 1 },
         ConvexHeadOptions m => m with { Channels = 16 },
         _ => model,
     };
