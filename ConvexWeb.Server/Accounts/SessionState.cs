@@ -23,5 +23,9 @@ public sealed class SessionState(SessionStore sessions, ILoggerFactory logs) : R
             log.LogWarning("A session could not be checked: {Problem}", problem.Message);
             return true;
         }
+        catch (ObjectDisposedException)
+        {
+            return true; // the server stops, and every circuit with it
+        }
     }
 }
