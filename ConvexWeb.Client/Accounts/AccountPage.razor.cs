@@ -13,8 +13,7 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
     private IReadOnlyList<TokenView>? tokens;
     private IReadOnlyList<UserView> users = [];
     private string? secret;
-    private string? invitation;
-    private string? invited;
+    private (string Link, string Words)? invitation;
     private string? error;
     private string tokenName = "";
     private int days = 90;
@@ -60,16 +59,10 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
     }
 
     private Task InviteAsync(bool asAdmin) => ActAsync(async () =>
-    {
-        invitation = await accounts.InviteAsync(asAdmin);
-        invited = asAdmin ? "Send this link to the new administrator." : "Send this link to your colleague.";
-    });
+        invitation = (await accounts.InviteAsync(asAdmin), asAdmin ? "Send this link to the new administrator." : "Send this link to your colleague."));
 
     private Task PasswordLinkAsync(UserView user) => ActAsync(async () =>
-    {
-        invitation = await accounts.PasswordLinkAsync(user.Id);
-        invited = invitation is null ? null : $"Send this link to {user.Name}, who can set a new password with it.";
-    });
+        invitation = await accounts.PasswordLinkAsync(user.Id) is { } link ? (link, $"Send this link to {user.Name}, who can set a new password with it.") : null);
 
     // The address carries a word, never a sentence, so that nobody can put one into it.
     private (bool Good, string Text)? PasswordMessage => Password switch

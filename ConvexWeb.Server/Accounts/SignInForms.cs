@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
-/// Where the plain forms of /signin and /welcome go: the circuit of a page cannot set a cookie. Each carries an antiforgery token. What goes
+/// Where the plain forms about names and passwords go: the circuit of a page cannot set a cookie. Each carries an antiforgery token. What goes
 /// wrong is told to the page as a code in its query, so that no text of a stranger's choosing is ever shown.
 /// </summary>
 public static class SignInForms

@@ -67,11 +67,8 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
     {
         caller.RequireAdmin();
         caller.RequirePerson("invite people");
-        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, asAdmin);
         await using var database = await databases.CreateDbContextAsync(cancel);
-        database.Invites.Add(invite);
-        await database.SaveChangesAsync(cancel);
-        return $"{caller.BaseUri}welcome?token={secret}";
+        return await LinkAsync(database, asAdmin, forUser: null, cancel);
     }
 
     public async Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default)
@@ -79,11 +76,15 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
         caller.RequireAdmin();
         caller.RequirePerson("set passwords");
         await using var database = await databases.CreateDbContextAsync(cancel);
-        if (!await database.Users.AnyAsync(known => known.Id == user, cancel)) return null;
-        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin: false, forUser: user);
+        return await database.Users.AnyAsync(known => known.Id == user, cancel) ? await LinkAsync(database, isAdmin: false, user, cancel) + "&reset=true" : null;
+    }
+
+    private async Task<string> LinkAsync(ConvexDb database, bool isAdmin, Guid? forUser, CancellationToken cancel)
+    {
+        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin, forUser);
         database.Invites.Add(invite);
         await database.SaveChangesAsync(cancel);
-        return $"{caller.BaseUri}welcome?token={secret}&reset=true";
+        return $"{caller.BaseUri}welcome?token={secret}";
     }
 
     public async Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default)

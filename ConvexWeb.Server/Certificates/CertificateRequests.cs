@@ -67,16 +67,16 @@ internal static class CertificateRequests
     }
 
     /// <summary>Ends a run's newest certificate that is not done; a worker that makes it is told by its claim, which it then has lost.</summary>
-    /// <returns>Null when there is none to end; otherwise its state before.</returns>
-    public static async Task<string?> CancelAsync(NpgsqlConnection connection, long runId, string by, CancellationToken cancel)
+    /// <returns>Whether there was one to end.</returns>
+    public static async Task<bool> CancelAsync(NpgsqlConnection connection, long runId, string by, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand(
             """
-            with newest as (select id, state from certificates where run_id = $1 and state in ('queued', 'running') order by asked_at desc, id limit 1 for update)
-            update certificates c set state = 'failed', claim = claim + 1, error = $2, finished_at = now() from newest where c.id = newest.id returning newest.state
+            with newest as (select id from certificates where run_id = $1 and state in ('queued', 'running') order by asked_at desc, id limit 1 for update)
+            update certificates c set state = 'failed', claim = claim + 1, error = $2, finished_at = now() from newest where c.id = newest.id
             """, connection);
         Add(command, runId, $"It was cancelled by {by}.");
-        return await command.ExecuteScalarAsync(cancel) as string;
+        return await command.ExecuteNonQueryAsync(cancel) > 0;
     }
 
     private const string IsTwin =

@@ -36,7 +36,7 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, CertificateQ
         caller.RequireSignedIn();
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await CertificateRequests.CancelAsync(connection, runId, caller.Name, cancel) is null)
+        if (!await CertificateRequests.CancelAsync(connection, runId, caller.Name, cancel))
         {
             var known = await CertificateRows.LatestAsync(connection, runId, cancel);
             return new(Found: known is not null, Done: false, known is null ? "There is no certificate of this run." : $"The certificate is {known.State.ToString().ToLowerInvariant()} already.");

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Threading.RateLimiting;
+using ConvexWeb.Server.Accounts;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.RateLimiting;
 
@@ -34,7 +35,7 @@ public static class RateLimits
     {
         var context = rejected.HttpContext;
         context.Response.Headers.RetryAfter = "10";
-        if (context.Request.Path.StartsWithSegments("/account"))
+        if (context.Request.Path.StartsWithSegments(SignInForms.Path))
         {
             context.Response.Redirect(await BackAsync(context.Request, cancel));
             return;
@@ -55,8 +56,8 @@ public static class RateLimits
             // No form of ours; the page stands without what it would have said.
         }
         var busy = QueryString.Create("error", "busy");
-        if (request.Path.StartsWithSegments("/account/welcome")) return "/welcome" + (form["token"].ToString() is { Length: > 0 } token ? busy.Add("token", token) : busy);
-        if (request.Path.StartsWithSegments("/account/password")) return "/account?password=busy";
+        if (request.Path.StartsWithSegments(SignInForms.Path + "/welcome")) return "/welcome" + (form["token"].ToString() is { Length: > 0 } token ? busy.Add("token", token) : busy);
+        if (request.Path.StartsWithSegments(SignInForms.Path + "/password")) return "/account?password=busy";
         return "/signin" + (form["returnUrl"].ToString() is { Length: > 0 } back && RedirectHttpResult.IsLocalUrl(back) ? busy.Add("returnUrl", back) : busy);
     }
 }

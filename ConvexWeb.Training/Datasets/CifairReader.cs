@@ -26,7 +26,7 @@ internal static class CifairReader
     private static ImageSet Read(string folder, DatasetInfo info, string inner, string labels, string[] train, string test)
     {
         string[] names = [.. train, test];
-        if (new[] { Path.Combine(folder, inner), folder }.FirstOrDefault(p => names.All(n => File.Exists(Path.Combine(p, n)))) is { } place)
+        if (UnpackedFiles.FolderOf(folder, inner, names) is { } place)
         {
             ImageSplit Unpacked(string name) => Damage.Named(Path.Combine(place, name), () => Batch(name, File.ReadAllBytes(Path.Combine(place, name)), labels, info.Classes));
             return new(info, Joined([.. train.Select(Unpacked)]), Unpacked(test));

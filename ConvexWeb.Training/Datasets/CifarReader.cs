@@ -28,9 +28,7 @@ internal static class CifarReader
 
     private static List<(string Name, byte[] Data)> Open(string folder, string inner, string archive, string[] names)
     {
-        foreach (var place in new[] { Path.Combine(folder, inner), folder })
-            if (names.All(n => File.Exists(Path.Combine(place, n))))
-                return [.. names.Select(n => (n, File.ReadAllBytes(Path.Combine(place, n))))];
+        if (UnpackedFiles.FolderOf(folder, inner, names) is { } place) return [.. names.Select(n => (n, File.ReadAllBytes(Path.Combine(place, n))))];
 
         var found = Damage.Named(Path.Combine(folder, archive), () => Unpack(Path.Combine(folder, archive), names));
         var missing = names.FirstOrDefault(n => !found.ContainsKey(n));

@@ -55,7 +55,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
     {
         var folder = FolderOf(dataset);
         bool Has(string name) => File.Exists(Path.Combine(folder, name));
-        bool HasAll(string inner, string[] names) => names.All(n => Has(Path.Combine(inner, n))) || names.All(Has);
+        bool HasAll(string inner, string[] names) => UnpackedFiles.FolderOf(folder, inner, names) is not null;
         return dataset switch
         {
             "cifar10" => Has("cifar-10-binary.tar.gz") || HasAll("cifar-10-batches-bin", CifarReader.Files10),

@@ -17,7 +17,7 @@ internal static class Stl10Reader
     public static ImageSet Read(string folder, DatasetInfo info)
     {
         var found = new Dictionary<string, byte[]>();
-        if (new[] { Path.Combine(folder, Inner), folder }.FirstOrDefault(p => Names.All(n => File.Exists(Path.Combine(p, n)))) is { } place)
+        if (UnpackedFiles.FolderOf(folder, Inner, Names) is { } place)
         {
             foreach (var name in Names)
             {

@@ -24,7 +24,7 @@ public sealed class EventWriter : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly Channel<object> queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Channel<(TrainingEvent, string)> showing = Channel.CreateBounded<(TrainingEvent, string)>(new BoundedChannelOptions(LinesHeldBack) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<(TrainingEvent Happened, string Line)> showing = Channel.CreateBounded<(TrainingEvent, string)>(new BoundedChannelOptions(LinesHeldBack) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly FileStream? journal;
     private readonly Action<TrainingEvent, string>? live;
     private readonly TimeProvider clock;
@@ -90,13 +90,22 @@ public sealed class EventWriter : IDisposable
         }
     }
 
+    // A slow reader gets everything; one that has taken nothing within the patience is given up.
+    private void AwaitViewer()
+    {
+        if (viewer is null) return;
+        long before;
+        do before = Interlocked.Read(ref shown);
+        while (!viewer.Join(Patience) && Interlocked.Read(ref shown) > before);
+    }
+
     private void Show()
     {
         while (showing.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             while (showing.Reader.TryRead(out var item))
             {
-                live!(item.Item1, item.Item2);
+                live!(item.Happened, item.Line);
                 Interlocked.Increment(ref shown);
             }
         }
@@ -128,7 +137,7 @@ public sealed class EventWriter : IDisposable
         queue.Writer.TryComplete();
         thread.Join();
         showing.Writer.TryComplete();
-        for (var before = -1L; viewer is not null && Interlocked.Read(ref shown) is var now && now > before && !viewer.Join(Patience);) before = now;
+        AwaitViewer();
         journal?.Dispose();
     }
 }

@@ -247,7 +247,7 @@ public sealed class Trainer : IDisposable
             return true;
         }
 
-        if (!(test.Accuracy <= progress.Peak.GetValueOrDefault("test/accuracy", -1))) progress = progress with { Peak = values, PeakEpoch = epoch };
+        if (test.Accuracy > progress.Peak.GetValueOrDefault("test/accuracy", -1)) progress = progress with { Peak = values, PeakEpoch = epoch };
 
         // Without a validation split there is no honest choice by test accuracy: best then means the lowest training loss.
         var score = validation?.Accuracy ?? -train.Loss;

@@ -43,8 +43,8 @@ public sealed class TrainingData : IDisposable
         var corrupted = LabelCorruption.Apply(spec.Labels, train.Labels, set.Info.Classes, seed);
 
         var size = SplitSize.Of(spec.Data);
-        Expect("training", train.Count, size.Train + size.Validation, spec);
-        Expect("test", test.Count, size.Test, spec);
+        Expect("training", train.Count, size.Train + size.Validation, spec, "train_limit");
+        Expect("test", test.Count, size.Test, spec, "test_limit");
         var order = size.Validation > 0 ? RandomStreams.Validation(seed, train.Count) : [.. Enumerable.Range(0, train.Count)];
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
@@ -79,10 +79,10 @@ public sealed class TrainingData : IDisposable
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
     public static string Preprocessing(Spec spec) => spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions);
 
-    private static void Expect(string split, int found, int expected, Spec spec)
+    private static void Expect(string split, int found, int expected, Spec spec, string limit)
     {
         if (found != expected)
-            throw new DatasetException($"{spec.Data.Name} holds {found:N0} {split} images where {expected:N0} should be: its files are not whole. Delete them and fetch them again, or set data.{split.Replace("ing", "")}_limit.");
+            throw new DatasetException($"{spec.Data.Name} holds {found:N0} {split} images where {expected:N0} should be: its files are not whole. Delete them and fetch them again, or set data.{limit}.");
     }
 
     // Block by block: a large split never lies in memory twice.

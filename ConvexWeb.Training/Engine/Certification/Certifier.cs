@@ -32,13 +32,13 @@ public static class Certifier
 
         var structure = Structure.Prove(exact);
         var features = exact.Plan.Features is not null;
-        var empirical = features
-            ? Test(exact.ForwardFeatures, Features(exact, points), exact.Plan, pairs, stop)
-            : Test(exact.forward, points, exact.Plan, pairs, stop);
+        Func<Tensor, Tensor> logits = features ? exact.ForwardFeatures : exact.forward;
+        var inputs = features ? Features(exact, points) : points;
+        var empirical = Test(logits, inputs, exact.Plan, pairs, stop);
         var inPixels = features ? Test(exact.forward, points, exact.Plan, pairs, stop) : null;
         var (control, controlIs) = spec.Convexity is NoConvexityOptions ? (null, null) : Control(spec, points, seed, pairs, twin, features, stop);
         var (verdict, sentence) = Judge(structure, empirical, control, features, pairs);
-        if (verdict == "convex" && IsAllButConstant(features ? exact.ForwardFeatures : exact.forward, features ? Features(exact, points) : points, exact.Plan))
+        if (verdict == "convex" && IsAllButConstant(InBatches(logits, inputs, exact.Plan)))
             sentence += " On the test images the logits hardly vary, so the inequalities say little; the proof by structure counts.";
         return new(spec.Model.Name, spec.Convexity.Name, verdict, sentence, features ? "features" : "pixels", structure, empirical, inPixels, control, controlIs);
     }
@@ -78,26 +78,26 @@ public static class Certifier
     }
 
     // A constant is convex, and passes any inequality.
-    private static bool IsAllButConstant(Func<Tensor, Tensor> logits, Tensor points, Plan plan)
+    private static bool IsAllButConstant(Tensor logits)
     {
-        var batch = Math.Clamp(MostNumbers / plan.LargestValue, 8, 500);
-        var parts = new List<Tensor>();
-        for (long at = 0; at < points.shape[0]; at += batch) parts.Add(logits(points.narrow(0, at, Math.Min(batch, points.shape[0] - at))));
-        var all = cat([.. parts]); // [N, K]
-        var ranges = all.max(0).values - all.min(0).values;
-        return ranges.max().item<double>() < Flat * (1 + all.abs().max().item<double>());
+        var ranges = logits.max(0).values - logits.min(0).values; // [K]
+        return ranges.max().item<double>() < Flat * (1 + logits.abs().max().item<double>());
     }
 
     private static EmpiricalTest Test(Func<Tensor, Tensor> logits, Tensor points, Plan plan, int pairs, CancellationToken stop)
-        => new Inequalities(logits, points, (int)Math.Clamp(MostNumbers / plan.LargestValue, 8, 500), stop).Run(pairs);
+        => new Inequalities(logits, points, BatchFor(plan), stop).Run(pairs);
 
-    private static Tensor Features(PlanNetwork network, Tensor images)
+    private static Tensor Features(PlanNetwork network, Tensor images) => InBatches(network.FeaturesOf, images, network.Plan);
+
+    private static Tensor InBatches(Func<Tensor, Tensor> of, Tensor points, Plan plan)
     {
-        var batch = Math.Clamp(MostNumbers / network.Plan.LargestValue, 8, 500);
+        long batch = BatchFor(plan), count = points.shape[0];
         var parts = new List<Tensor>();
-        for (long at = 0; at < images.shape[0]; at += batch) parts.Add(network.FeaturesOf(images.narrow(0, at, Math.Min(batch, images.shape[0] - at))));
+        for (long at = 0; at < count; at += batch) parts.Add(of(points.narrow(0, at, Math.Min(batch, count - at))));
         return cat([.. parts]);
     }
+
+    private static int BatchFor(Plan plan) => (int)Math.Clamp(MostNumbers / plan.LargestValue, 8, 500);
 
     // Running statistics that fit nothing let the signal of a deep network die out, and with it every difference.
     private static void Settle(PlanNetwork network, Tensor points)
