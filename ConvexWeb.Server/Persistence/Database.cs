@@ -10,6 +10,7 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
     : IHostedLifecycleService, IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(10);
 
     private readonly string? given = configuration.GetConnectionString("Convex");
     private readonly CancellationTokenSource stopping = new();
@@ -24,12 +25,21 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
     {
         try
         {
-            return NpgsqlDataSource.Create(ConnectionString);
+            return NpgsqlDataSource.Create(Impatient(ConnectionString));
         }
         catch (ArgumentException problem)
         {
             throw new StartException($"ConnectionStrings:Convex cannot be read ({problem.Message}). It looks like this: Host=db;Database=convex;Username=convex;Password=…", problem);
         }
+    }
+
+    // A node that is frozen in the middle of a transaction (a paused machine, a stopped process) would hold its locks, those of the queue among them,
+    // for as long as it sleeps. The database then takes the transaction back; the node finds a broken connection when it wakes, and begins again.
+    private static string Impatient(string connectionString)
+    {
+        var builder = new NpgsqlConnectionStringBuilder(connectionString);
+        builder.Options = $"{builder.Options} -c idle_in_transaction_session_timeout={LongestSleep.TotalMilliseconds:0}".Trim();
+        return builder.ConnectionString;
     }
 
     public async Task PrepareAsync(CancellationToken cancel)

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Tests.Support;
+using Dapper;
 
 namespace ConvexWeb.Tests.Workers;
 
@@ -44,6 +45,17 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync(run, RunState.Succeeded);
         await Database.AssertWholeAsync(run, 150);
         Assert.Equal([("sleeper", "lost"), ("second", "succeeded")], await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
+    }
+
+    [Fact]
+    public async Task A_node_that_is_frozen_in_a_transaction_does_not_hold_the_queue_for_ever()
+    {
+        await using var node = await StartNodeAsync();
+        // As the server opens its connections: this one takes the queue's locks, and then nobody goes on with it.
+        await using var frozen = await node.Database.OpenConnectionAsync();
+        await frozen.ExecuteAsync("begin; select * from quartz.qrtz_locks for update");
+
+        await Database.UntilAsync(await node.SubmitAsync("""{"steps":5}"""), RunState.Succeeded);
     }
 
     [Fact]
