@@ -1,10 +1,10 @@
-using ConvexWeb.Training.Native;
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training;
 
-/// <summary>The binding itself: errors, lifetimes, modes.</summary>
+/// <summary>What we rely on of TorchSharp: errors, lifetimes, modes.</summary>
 [Collection(TorchCollection.Name)]
 public sealed class EngineTests
 {
@@ -12,38 +12,27 @@ public sealed class EngineTests
     public void A_wrong_shape_is_an_exception_with_libtorchs_words()
     {
         using var scope = NewDisposeScope();
-        var error = Assert.Throws<LibtorchException>(() => zeros([2, 3]).mm(zeros([2, 3])));
+        var error = Assert.Throws<ExternalException>(() => zeros([2, 3]).mm(zeros([2, 3])));
         Assert.Contains("mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", error.Message);
     }
 
     [Fact]
-    public void An_unknown_operator_is_an_exception_that_names_it()
-        => Assert.Contains("aten::no_such_operator", Assert.Throws<LibtorchException>(() => Dispatch.Tensor("aten::no_such_operator")).Message);
-
-    [Fact]
-    public void A_missing_argument_is_an_exception_that_names_it()
-    {
-        using var scope = NewDisposeScope();
-        Assert.Contains("other", Assert.Throws<LibtorchException>(() => Dispatch.Tensor("aten::add.Tensor", zeros(2))).Message);
-    }
-
-    [Fact]
     public void More_memory_than_there_is_is_an_exception()
-        => Assert.Throws<LibtorchException>(() => empty([1L << 50]));
+        => Assert.Throws<ExternalException>(() => empty([1L << 50]));
 
     [Fact]
     public void A_disposed_tensor_is_refused()
     {
         var tensor = zeros(2);
         tensor.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => tensor.add(1));
+        Assert.Throws<InvalidOperationException>(() => tensor.add(1));
     }
 
     [Fact]
     public void Backward_of_a_tensor_without_a_graph_is_an_exception()
     {
         using var scope = NewDisposeScope();
-        Assert.Throws<LibtorchException>(() => zeros(1).sum().backward());
+        Assert.Throws<ExternalException>(() => zeros(1).sum().backward());
     }
 
     [Fact]

@@ -250,7 +250,7 @@ public sealed class EnsembleTests : IDisposable
         using var network = ModelFactory.Build(Em);
         foreach (var fused in new[] { true, false })
         {
-            using var optimizer = new Optimizer(network, new AdamRule(0.9, 0.999, 1e-8, 0, false), new Constraint(ConstraintKind.Free, 0, new HashSet<string>()), fused);
+            using var optimizer = new Optimizer(network, new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 }, new Constraint(ConstraintKind.Free, 0, new HashSet<string>()), fused);
             var (early, late) = (network.get_weight("experts.1.fc1.bias"), network.get_weight("gate.fc1.bias"));
             for (var step = 0; step < 20; step++)
             {

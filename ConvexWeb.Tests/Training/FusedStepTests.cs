@@ -20,14 +20,14 @@ public sealed class FusedStepTests
         return data;
     }
 
-    private static readonly Dictionary<string, StepRule> Rules = new()
+    private static readonly Dictionary<string, OptimizerOptions> Rules = new()
     {
-        ["sgd"] = new SgdRule(0, 0, false),
-        ["sgd momentum decay"] = new SgdRule(0.9, 5e-4, false),
-        ["sgd nesterov"] = new SgdRule(0.9, 1e-4, true),
-        ["adam"] = new AdamRule(0.9, 0.999, 1e-8, 0, false),
-        ["adam decay"] = new AdamRule(0.8, 0.99, 1e-6, 0.01, false),
-        ["adamw"] = new AdamRule(0.9, 0.999, 1e-8, 0.05, true),
+        ["sgd"] = new SgdOptions { Momentum = 0, WeightDecay = 0, Nesterov = false },
+        ["sgd momentum decay"] = new SgdOptions { Momentum = 0.9, WeightDecay = 5e-4, Nesterov = false },
+        ["sgd nesterov"] = new SgdOptions { Momentum = 0.9, WeightDecay = 1e-4, Nesterov = true },
+        ["adam"] = new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 },
+        ["adam decay"] = new AdamOptions { Beta1 = 0.8, Beta2 = 0.99, Eps = 1e-6, WeightDecay = 0.01 },
+        ["adamw"] = new AdamWOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0.05 },
     };
 
     private static Spec SpecWith(string constraint) => new()
@@ -66,13 +66,13 @@ public sealed class FusedStepTests
         Assert.True(constrained["fc1.weight"].min().item<float>() < 0, "the first affine layer keeps its sign");
     }
 
-    private static Dictionary<string, Tensor> Train(Spec spec, StepRule rule, bool fused, ScalarType type)
+    private static Dictionary<string, Tensor> Train(Spec spec, OptimizerOptions rule, bool fused, ScalarType type)
     {
         manual_seed(3);
         using var network = ModelFactory.Build(spec);
         TorchSharp.ModuleExtensionMethods.to(network, type);
         using var optimizer = new Optimizer(network, rule, Constraint.Of(spec), fused);
-        var lr = rule is SgdRule ? 0.05 : 2e-3;
+        var lr = rule is SgdOptions ? 0.05 : 2e-3;
         for (var i = 0; i < 12; i++)
         {
             using var scope = NewDisposeScope();

@@ -3,6 +3,7 @@ using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph.Fused;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
@@ -50,7 +51,7 @@ internal static class StepBench
         Generator.Default.manual_seed(0);
         var info = DatasetInfo.Of(spec.Data);
         using var network = ModelFactory.Build(spec);
-        using var optimizer = new Optimizer(network, StepRule.Of(spec.Optimizer), Constraint.Of(spec), fused);
+        using var optimizer = new Optimizer(network, spec.Optimizer, Constraint.Of(spec), fused);
         using var images = rand([batch, info.Channels, info.Height, info.Width]);
         using var labels = from_array(Enumerable.Range(0, batch).Select(i => i % 10L).ToArray());
         var times = new List<double>();
@@ -64,7 +65,7 @@ internal static class StepBench
             var start = TimeProvider.System.GetTimestamp();
             using (NewDisposeScope())
             {
-                nn.functional.cross_entropy(network.forward(images), labels).backward();
+                FusedFunctions.Backward(nn.functional.cross_entropy(network.forward(images), labels));
                 optimizer.Step(spec.Optimizer.BaseLr);
             }
             last = TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;

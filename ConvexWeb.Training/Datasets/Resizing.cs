@@ -1,6 +1,3 @@
-#if !TORCHSHARP
-using TorchSharp;
-#endif
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Datasets;
@@ -14,10 +11,6 @@ internal static class Resizing
     /// <summary>float32 [B, C, H, W] → [B, C, side, side].</summary>
     public static Tensor Apply(Tensor images, long side, bool bicubic)
     {
-#if TORCHSHARP
         return nn.functional.interpolate(images, size: [side, side], mode: bicubic ? InterpolationMode.Bicubic : InterpolationMode.Bilinear, align_corners: false, antialias: true);
-#else
-        return Dispatch.Tensor(bicubic ? "aten::_upsample_bicubic2d_aa" : "aten::_upsample_bilinear2d_aa", images, new[] { side, side }, false, Argument.None, Argument.None);
-#endif
     }
 }

@@ -6,6 +6,7 @@ using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Engine.Objectives;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Models.Graph.Fused;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
 using ConvexWeb.Training.Specs;
@@ -62,7 +63,7 @@ public sealed class Trainer : IDisposable
         Network = ModelFactory.Build(spec);
         TorchSharp.ModuleExtensionMethods.to(Network, settings.Device);
         constraint = Constraint.Of(spec);
-        optimizer = new Optimizer(Network, StepRule.Of(spec.Optimizer), constraint, settings.Fused);
+        optimizer = new Optimizer(Network, spec.Optimizer, constraint, settings.Fused);
         stepsPerEpoch = Batching.StepsPerEpoch(data.Train.Count, spec.Training.BatchSize);
         pointsEvery = spec.Training.PointsEvery ?? Math.Max(1, stepsPerEpoch / 20);
         running = new RunningMean(settings.Device);
@@ -159,7 +160,7 @@ public sealed class Trainer : IDisposable
         var index = order.narrow(0, start, Math.Min(spec.Training.BatchSize, data.Train.Count - start));
         var batch = batches.At(index, progress.Step);
         var (loss, logits) = objective.Of(batch, index, progress.Epoch); // scalar, [B, K]
-        loss.backward();
+        FusedFunctions.Backward(loss);
         if ((progress.Step + 1) % pointsEvery == 0) gradientNorm = GradientNorm();
         optimizer.Step(LearningRateAt(progress.Step));
         average?.Step();

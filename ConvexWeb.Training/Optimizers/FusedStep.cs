@@ -1,53 +1,50 @@
-#if !TORCHSHARP
-using System.Runtime.InteropServices;
-using ConvexWeb.Training.Native;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Kernels;
 using TorchSharp;
-#endif
+using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Optimizers;
 
-/// <summary>The seam to the native kernel. With the real TorchSharp there is none, and the plain path runs.</summary>
+/// <summary>An optimizer's step over CPU tensors: checks them, then hands their memory to <see cref="StepKernel"/>, which checks nothing.</summary>
 internal static class FusedStep
 {
-#if TORCHSHARP
-    public static bool TryApply(StepRule rule, IReadOnlyList<Slot> slots, long step, double lr, double eps, out long negatives)
-    {
-        negatives = 0;
-        return false;
-    }
-
-#else
-    /// <summary>Applies rule and constraint in one pass; false where no kernel fits (another device).</summary>
+    /// <summary>Applies rule and constraint in one pass.</summary>
+    /// <param name="slots">Parameters with a gradient.</param>
     /// <param name="negatives">Constrained weights that the rule had left below zero.</param>
-    public static unsafe bool TryApply(StepRule rule, IReadOnlyList<Slot> slots, long step, double lr, double eps, out long negatives)
+    /// <returns>False where the kernel does not fit: another device, type or memory layout. Nothing has been changed then.</returns>
+    public static bool TryApply(UpdateRule rule, IReadOnlyList<Slot> slots, long step, double lr, Constraint constraint, out long negatives)
     {
         negatives = 0;
-        if (slots.Any(s => s.Parameter.device_type != DeviceType.CPU)) return false;
-        var gradients = slots.Select(s => s.Parameter.grad!).ToList();
-        var items = slots.Select((s, i) => new StepItem
+        if (!LibtorchNative.HasTeam || !slots.All(Fits)) return false;
+        foreach (var (covered, type) in new[] { (true, ScalarType.Float32), (false, ScalarType.Float32), (true, ScalarType.Float64), (false, ScalarType.Float64) })
         {
-            Param = s.Parameter.Pointer,
-            Grad = gradients[i].Pointer,
-            First = s.State.Length > 0 ? s.State[0].Pointer : 0,
-            Second = s.State.Length > 1 ? s.State[1].Pointer : 0,
-            Constraint = (int)s.Constraint,
-            Started = s.Started ? 1 : 0,
-        }).ToList();
-        long counted = 0;
-        fixed (StepItem* first = CollectionsMarshal.AsSpan(items))
-        {
-            NativeMethods.Check(rule switch
-            {
-                SgdRule sgd => NativeMethods.cw_fused_sgd(first, items.Count, lr, sgd.Momentum, sgd.WeightDecay, sgd.Nesterov ? 1 : 0, eps, &counted),
-                AdamRule adam => NativeMethods.cw_fused_adam(
-                    first, items.Count, step, lr, adam.Beta1, adam.Beta2, adam.Eps, adam.WeightDecay, adam.Decoupled ? 1 : 0, eps, &counted),
-                _ => throw new NotSupportedException(rule.GetType().Name),
-            });
+            List<Slot> some = [.. slots.Where(s => s.IsCovered == covered && s.Parameter.dtype == type)];
+            if (some.Count == 0) continue;
+            List<Tensor> gradients = [.. some.Select(s => s.Parameter.grad!.contiguous())];
+            StepItem[] items = [.. some.Select((s, i) => ItemOf(s, gradients[i]))];
+            negatives += type == ScalarType.Float32
+                ? rule.StepFused<float>(items, step, lr, constraint, covered)
+                : rule.StepFused<double>(items, step, lr, constraint, covered);
+            GC.KeepAlive((some, gradients));
         }
-        negatives = counted;
-        GC.KeepAlive(slots);
-        GC.KeepAlive(gradients);
         return true;
     }
-#endif
+
+    private static bool Fits(Slot slot)
+    {
+        var parameter = slot.Parameter;
+        return parameter.device_type == DeviceType.CPU && parameter.dtype is ScalarType.Float32 or ScalarType.Float64 && parameter.is_contiguous()
+            && slot.State.All(s => s.is_contiguous() && s.dtype == parameter.dtype && s.numel() == parameter.numel())
+            && parameter.grad is { } gradient && gradient.dtype == parameter.dtype && gradient.numel() == parameter.numel();
+    }
+
+    private static unsafe StepItem ItemOf(Slot slot, Tensor gradient) => new()
+    {
+        Weight = LibtorchNative.Data(slot.Parameter),
+        Gradient = LibtorchNative.Data(gradient),
+        First = slot.State.Length > 0 ? LibtorchNative.Data(slot.State[0]) : null,
+        Second = slot.State.Length > 1 ? LibtorchNative.Data(slot.State[1]) : null,
+        Count = slot.Parameter.numel(),
+        Started = slot.Started,
+    };
 }

@@ -5,14 +5,16 @@ namespace ConvexWeb.Training.Optimizers;
 
 /// <summary>
 /// Trains the parameters of a network: one pass per step that applies the rule and then the convexity constraint.
-/// On the CPU the pass is one native kernel; elsewhere, or with <paramref name="fused"/> false, plain tensor operations that give the same numbers to rounding.
+/// On the CPU the pass is one kernel; elsewhere, or with <paramref name="fused"/> false, plain tensor operations that give the same numbers to rounding.
 /// </summary>
-public sealed class Optimizer(nn.Module network, StepRule rule, Constraint constraint, bool fused = true) : IDisposable
+public sealed class Optimizer(nn.Module network, OptimizerOptions options, Constraint constraint, bool fused = true) : IDisposable
 {
+    private readonly UpdateRule rule = options.CreateRule();
+
     private readonly Slot[] slots = [.. network.named_parameters().Select(p => new Slot(
         p.name,
         p.parameter,
-        [.. rule.State.Select(_ => zeros_like(p.parameter).DetachFromDisposeScope())],
+        [.. options.CreateRule().State.Select(_ => zeros_like(p.parameter).DetachFromDisposeScope())],
         constraint.OperatorOf(p.name)))];
 
     // Steps count on the device or here, as the path that runs has it.
@@ -49,13 +51,26 @@ public sealed class Optimizer(nn.Module network, StepRule rule, Constraint const
         foreach (var group in slots.Where(s => s.Parameter.grad is not null).GroupBy(s => s.Steps + 1).ToList())
         {
             var live = group.ToList();
-            if (fused && FusedStep.TryApply(rule, live, group.Key, lr, constraint.Eps, out var found)) negatives += found;
-            else PlainStep.Apply(rule, live, group.Key, lr, constraint.Eps, negativesOnDevice);
+            if (fused && FusedStep.TryApply(rule, live, group.Key, lr, constraint, out var found)) negatives += found;
+            else StepPlain(live, group.Key, lr);
             foreach (var slot in live)
             {
                 slot.Steps = group.Key;
                 slot.Parameter.grad = null;
             }
+        }
+    }
+
+    // The reference of the kernel, and the way on other devices: nothing here waits for the device.
+    private void StepPlain(IReadOnlyList<Slot> live, long step, double lr)
+    {
+        foreach (var slot in live)
+        {
+            using var scope = NewDisposeScope();
+            rule.StepPlain(slot, step, lr);
+            if (slot.IsCovered) negativesOnDevice.add_(slot.Parameter.lt(0).sum());
+            // After the last thing that changes the weight.
+            Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
         }
     }
 

@@ -7,6 +7,9 @@ namespace ConvexWeb.Training.Optimizers;
 /// <summary>A trained parameter with its optimizer state and its constraint.</summary>
 internal sealed record Slot(string Name, Parameter Parameter, Tensor[] State, ConstraintKind Constraint)
 {
+    /// <summary>Whether the constraint changes this parameter after a step.</summary>
+    public bool IsCovered => Constraint != ConstraintKind.Free;
+
     /// <summary>Steps that this parameter has taken: fewer than the optimizer's where it was left out of some, as a part of an ensemble is.</summary>
     public long Steps { get; set; }
 

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Optimizers;
-using TorchSharp.Modules;
+using Parameter = TorchSharp.Modules.Parameter;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Golden;
@@ -10,14 +10,14 @@ namespace ConvexWeb.Tests.Training.Golden;
 [Collection(TorchCollection.Name)]
 public sealed class OptimizerGoldenTests
 {
-    private static readonly Dictionary<string, (StepRule Rule, double Lr, bool Constrained)> Cases = new()
+    private static readonly Dictionary<string, (OptimizerOptions Rule, double Lr, bool Constrained)> Cases = new()
     {
-        ["sgd"] = (new SgdRule(0, 0, false), 0.05, false),
-        ["sgd momentum decay"] = (new SgdRule(0.9, 5e-4, false), 0.05, false),
-        ["sgd nesterov"] = (new SgdRule(0.9, 1e-4, true), 0.05, true),
-        ["adam"] = (new AdamRule(0.9, 0.999, 1e-8, 0, false), 2e-3, true),
-        ["adam decay"] = (new AdamRule(0.8, 0.99, 1e-6, 0.01, false), 2e-3, false),
-        ["adamw"] = (new AdamRule(0.9, 0.999, 1e-8, 0.05, true), 2e-3, true),
+        ["sgd"] = (new SgdOptions { Momentum = 0, WeightDecay = 0, Nesterov = false }, 0.05, false),
+        ["sgd momentum decay"] = (new SgdOptions { Momentum = 0.9, WeightDecay = 5e-4, Nesterov = false }, 0.05, false),
+        ["sgd nesterov"] = (new SgdOptions { Momentum = 0.9, WeightDecay = 1e-4, Nesterov = true }, 0.05, true),
+        ["adam"] = (new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 }, 2e-3, true),
+        ["adam decay"] = (new AdamOptions { Beta1 = 0.8, Beta2 = 0.99, Eps = 1e-6, WeightDecay = 0.01 }, 2e-3, false),
+        ["adamw"] = (new AdamWOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0.05 }, 2e-3, true),
     };
 
     public static TheoryData<string, bool> CasesAndPaths()

@@ -167,7 +167,7 @@ public sealed class CertificateTests
         manual_seed(11);
         using var network = ModelFactory.Build(spec);
         var constraint = ConvexWeb.Training.Convexity.Constraint.Of(spec);
-        using var optimizer = new Optimizer(network, StepRule.Of(spec.Optimizer), constraint);
+        using var optimizer = new Optimizer(network, spec.Optimizer, constraint);
         for (var step = 0; step < 3; step++)
         {
             nn.functional.cross_entropy(network.forward(Images(8, size)), arange(8, ScalarType.Int64)).backward();

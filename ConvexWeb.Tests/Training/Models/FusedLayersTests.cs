@@ -2,6 +2,7 @@ using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Models.Graph.Fused;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Models;
@@ -48,7 +49,7 @@ public sealed class FusedLayersTests
             Tensor Input() => (last ? values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) : values.clone()).detach().requires_grad_(true);
             var (a, b) = (Input(), Input());
             var weight = randn([2, 7, 5, 6], ScalarType.Float64);
-            var fused = FusedLayers.CycleShift(a, alongRow)!;
+            var fused = FusedShift.Apply(a, alongRow)!;
             var plain = Execution.CycleShift(b, alongRow ? 3 : 2);
             Assert.Equal(0, (fused - plain).abs().max().item<double>());
             (fused * weight).sum().backward();
@@ -77,7 +78,7 @@ public sealed class FusedLayersTests
             Tensor[] Leaves(ScalarType t) => [.. new[] { values, weight, bias }.Select(v => v.to(t).clone().detach().requires_grad_(true))];
 
             var fused = Leaves(type);
-            var y = FusedLayers.Conv3x3(convolution, function, fused[0], fused[1..])!;
+            var y = FusedConvolution.Apply(convolution, function, fused[0], fused[1..])!;
             (y * direction.to(type)).sum().backward();
 
             var plain = Leaves(ScalarType.Float64);
@@ -96,7 +97,7 @@ public sealed class FusedLayersTests
         using var scope = NewDisposeScope();
         float[] points = [-1e-30f, -1e-7f, -1e-4f, -0.01f, -0.2f, -0.34f, -0.35f, -0.5f, -1, -3, -10, -17, -60, -87, -88, -1000, float.NegativeInfinity, 0, 2.5f, float.NaN];
         var convolution = new Conv2dOperation("conv", 0, 16, points.Length, 3, 1, 1, 1);
-        var y = FusedLayers.Conv3x3(convolution, "elu", ChannelsLast(zeros([1, 16, 4, 4])), [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
+        var y = FusedConvolution.Apply(convolution, "elu", ChannelsLast(zeros([1, 16, 4, 4])), [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
         for (var i = 0; i < points.Length; i++)
         {
             var expected = points[i] < 0 ? Math.Exp(points[i]) - 1 : points[i];
@@ -115,7 +116,7 @@ public sealed class FusedLayersTests
     {
         using var scope = NewDisposeScope();
         var convolution = new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1);
-        var y = FusedLayers.Conv3x3(convolution, function, ChannelsLast(full([1, 16, 4, 4], float.NaN)), [zeros([16, 16, 3, 3]), zeros([16])])!;
+        var y = FusedConvolution.Apply(convolution, function, ChannelsLast(full([1, 16, 4, 4], float.NaN)), [zeros([16, 16, 3, 3]), zeros([16])])!;
         Assert.True(float.IsNaN(y.min().item<float>()));
 
         var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
@@ -123,7 +124,7 @@ public sealed class FusedLayersTests
         {
             var x = randn(shape);
             x.select(0, 0).select(0, 1).fill_(float.NaN);
-            var z = FusedLayers.BatchNormActivation(norm, function, x, [ones([4]), zeros([4])], [zeros([4]), ones([4]), zeros([], ScalarType.Int64)])!;
+            var z = FusedNorm.Apply(norm, function, x, [ones([4]), zeros([4])], [zeros([4]), ones([4]), zeros([], ScalarType.Int64)])!;
             Assert.True(float.IsNaN(z.select(1, 1).max().item<float>()));
             Assert.True(float.IsFinite(z.select(1, 0).max().item<float>()));
         }
@@ -140,7 +141,7 @@ public sealed class FusedLayersTests
         var direction = randn([7, outputs, channels], ScalarType.Float64);
         Tensor[] Leaves() => [.. values.Select(v => v.clone().detach().requires_grad_(true))];
         var (fused, plain) = (Leaves(), Leaves());
-        var y = FusedLayers.TokenLinear(fused[0], fused[1..])!;
+        var y = FusedTokens.Apply(fused[0], fused[1..])!;
         var expected = nn.functional.linear(plain[0].transpose(1, 2), plain[1], plain[2]).transpose(1, 2);
         (y * direction).sum().backward();
         (expected * direction).sum().backward();
@@ -154,7 +155,7 @@ public sealed class FusedLayersTests
     public void Dropout_drops_its_share_anew_in_every_call_and_again_for_the_same_seed(double p)
     {
         using var scope = NewDisposeScope();
-        Tensor Mask(Tensor x) => FusedLayers.Dropout(x, p)!;
+        Tensor Mask(Tensor x) => FusedDropout.Apply(x, p)!;
         manual_seed(8);
         var x = ChannelsLast(ones([16, 24, 32, 32])).requires_grad_(true);
         var (first, second) = (Mask(x), Mask(x));
@@ -186,13 +187,13 @@ public sealed class FusedLayersTests
         using var scope = NewDisposeScope();
         var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
         Tensor[] w = [ones([4]), zeros([4])], running = [zeros([4]), ones([4]), zeros([], ScalarType.Int64)];
-        Assert.Null(FusedLayers.BatchNormActivation(norm, "gelu", randn([3, 4]), w, running));
-        Assert.Null(FusedLayers.BatchNormActivation(norm, "relu", randn([1, 4]), w, running));
-        Assert.Null(FusedLayers.BatchNormActivation(norm, "relu", randn([4, 3]).t(), w, running));
-        Assert.Null(FusedLayers.Conv3x3(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), "relu", randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Null(FusedLayers.Conv3x3(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), "relu", ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.TokenLinear(randn([2, 3, 4]), [randn([5, 4]), zeros([5])]));
-        Assert.Throws<ConvexWeb.Training.Native.LibtorchException>(() => FusedLayers.BatchNormActivation(norm, "relu", randn([3, 5]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "gelu", randn([3, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "relu", randn([1, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "relu", randn([4, 3]).t(), w, running));
+        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), "relu", randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), "relu", ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedTokens.Apply(randn([2, 3, 4]), [randn([5, 4]), zeros([5])]));
+        Assert.Null(FusedNorm.Apply(norm, "relu", randn([3, 5]), w, running));
     }
 
     private static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);

@@ -152,7 +152,7 @@ public sealed class PlanNetworkTests
         var stored = network.get_weight("fc2.parametrizations.weight.original");
         Assert.True((nn.functional.softplus(stored) - twin.get_weight("fc2.weight").abs()).abs().max().item<float>() < 2e-6);
         Assert.True(stored.min().item<float>() < 0, "what is stored is free");
-        using var optimizer = new Optimizer(network, new SgdRule(0, 0, false), Constraint.Of(reparametrised));
+        using var optimizer = new Optimizer(network, new SgdOptions { Momentum = 0, WeightDecay = 0, Nesterov = false }, Constraint.Of(reparametrised));
         nn.functional.cross_entropy(network.forward(rand([8, 3, 32, 32])), arange(8, ScalarType.Int64)).backward();
         Assert.NotNull(stored.grad);
         optimizer.Step(0.1);

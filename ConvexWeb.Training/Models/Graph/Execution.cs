@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Models.Graph.Fused;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -9,19 +10,19 @@ internal static class Execution
     /// <param name="x">The operation's inputs.</param>
     /// <param name="w">Its trained tensors, in the plan's order.</param>
     /// <param name="buffers">Running mean, variance and count of a BatchNorm.</param>
-    /// <param name="fused">Whether native layers may do what they can do faster.</param>
+    /// <param name="fused">Whether layers over kernels may do what they do faster.</param>
     /// <param name="inPlace">Whether an activation may write over its input, which nobody else reads.</param>
     public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training, bool fused = true, bool inPlace = false) => operation switch
     {
-        Conv2dOperation c when fused && FusedLayers.Conv3x3(c, "identity", x[0], w) is { } y => y,
-        Conv2dOperation { Padding: 0, Groups: 1 } c when c.Kernel == c.Stride && c.Kernel > 1 => Patches(c, x[0], w),
-        Conv2dOperation c => F.conv2d(x[0], w[0], w.Length > 1 ? w[1] : null, [c.Stride, c.Stride], [c.Padding, c.Padding], groups: c.Groups),
+        Conv2dOperation c when fused && FusedConvolution.Apply(c, "identity", x[0], w) is { } y => y,
+        Conv2dOperation c => Convolution.Run(c, x[0], w),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
-        TokenLinearOperation => fused && FusedLayers.TokenLinear(x[0], w) is { } y ? y : F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
+        TokenLinearOperation => fused && FusedTokens.Apply(x[0], w) is { } y ? y : F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
+        BatchNormOperation b when fused && training && FusedNorm.Apply(b, "identity", x[0], w, buffers) is { } y => y,
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),
-        DropoutOperation d => !training ? x[0] : fused && FusedLayers.Dropout(x[0], d.P) is { } y ? y : F.dropout(x[0], d.P, training),
+        DropoutOperation d => !training ? x[0] : fused && FusedDropout.Apply(x[0], d.P) is { } y ? y : F.dropout(x[0], d.P, training),
         DropPathOperation d => training ? DropPath(x[0], d.P) : x[0],
         MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
         AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),
@@ -35,21 +36,12 @@ internal static class Execution
         SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
         MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
         ScaleOperation => x[0] * w[0].view(-1, 1, 1),
-        CycleShiftOperation s => fused && FusedLayers.CycleShift(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
+        CycleShiftOperation s => fused && FusedShift.Apply(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
         FeaturesOperation => x[0],
         MixtureOperation m => Mixtures.LogProbabilities(Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
         SelectionOperation s => Mixtures.Selected(x[0], Experts(s, x)),
         _ => throw new NotSupportedException(operation.GetType().Name),
     };
-
-    // Patches that do not overlap are rows of a matrix: one product instead of a convolution with few channels. The result has its channels last in memory.
-    private static Tensor Patches(Conv2dOperation c, Tensor x, Tensor[] w)
-    {
-        var (batch, height, width) = (x.shape[0], x.shape[2] / c.Kernel, x.shape[3] / c.Kernel);
-        if (x.shape[2] % c.Kernel != 0 || x.shape[3] % c.Kernel != 0) x = x.narrow(2, 0, height * c.Kernel).narrow(3, 0, width * c.Kernel);
-        var rows = x.reshape(batch, c.In, height, c.Kernel, width, c.Kernel).permute(0, 2, 4, 1, 3, 5).reshape(batch, height, width, c.In * c.Kernel * c.Kernel);
-        return F.linear(rows, w[0].flatten(1), w.Length > 1 ? w[1] : null).permute(0, 3, 1, 2);
-    }
 
     // [B, …, in] as it stands; [B, in, H, W] through a view with the channels last, which costs nothing where they lie so in memory.
     private static Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
@@ -74,17 +66,10 @@ internal static class Execution
     /// <summary>An operation and the activation behind it in one pass where there is one; null otherwise.</summary>
     public static Tensor? WithActivation(Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, bool training) => operation switch
     {
-        Conv2dOperation c => FusedLayers.Conv3x3(c, activation.Function, x, w),
-        BatchNormOperation b when training => NormAndActivation(b, activation, x, w, buffers),
+        Conv2dOperation c => FusedConvolution.Apply(c, activation.Function, x, w),
+        BatchNormOperation b when training => FusedNorm.Apply(b, activation.Function, x, w, buffers),
         _ => null,
     };
-
-    private static Tensor? NormAndActivation(BatchNormOperation norm, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers)
-    {
-        if (FusedLayers.BatchNormActivation(norm, activation.Function, x, w, buffers) is not { } y) return null;
-        Count(buffers);
-        return y;
-    }
 
     private static Tensor LayerNorm(Tensor x, Tensor[] w, double eps)
         => x.ndim == 4 ? F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]], w[0], w[1], eps).permute(0, 3, 1, 2) : F.layer_norm(x, [x.shape[^1]], w[0], w[1], eps);

@@ -1,43 +1,23 @@
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace ConvexWeb.Training.Models.Graph;
 
 /// <summary>Runs a <see cref="Graph.Plan"/>: its tensors under the plan's names, its operations in the plan's order. [B, …input] → [B, …output].</summary>
 public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
 {
-    private readonly Parameter[][] stored;
-    private readonly Tensor[][] running;
-    private readonly int[][] lastUses;
-    private readonly ActivationOperation?[] fusedWith;
-    private readonly bool[] inPlace;
+    private readonly NetworkStep[] steps;
 
     public PlanNetwork(Plan plan) : base(nameof(PlanNetwork))
     {
         Plan = plan;
+        steps = NetworkStep.Compile(plan);
         var tree = new NameTree(this);
-        stored = new Parameter[plan.Steps.Count][];
-        running = new Tensor[plan.Steps.Count][];
-        for (var i = 0; i < plan.Steps.Count; i++)
+        foreach (var step in steps)
         {
-            var step = plan.Steps[i];
-            stored[i] = [.. InitialWeights.Of(plan, step)];
-            for (var t = 0; t < stored[i].Length; t++) tree.Parameter(step.Tensors[t].Name, stored[i][t]);
-            running[i] = [];
-            if (step.Operation is not BatchNormOperation norm) continue;
-            var channels = step.Output.Channels;
-            running[i] = [zeros([channels]), ones([channels]), zeros([], ScalarType.Int64)];
-            tree.Buffer(norm.Name + ".running_mean", running[i][0]);
-            tree.Buffer(norm.Name + ".running_var", running[i][1]);
-            tree.Buffer(norm.Name + ".num_batches_tracked", running[i][2]);
+            foreach (var (name, parameter) in step.ParameterNames.Zip(step.Stored)) tree.Parameter(name, parameter);
+            foreach (var (name, buffer) in step.BufferNames.Zip(step.Running)) tree.Buffer(name, buffer);
         }
-        lastUses = LastUses(plan);
-        var uses = plan.Steps.SelectMany(s => s.Operation.Inputs).CountBy(input => input).ToDictionary();
-        // Whether step i is an activation that alone reads what the step before it gives.
-        bool Follows(int i) => i > 0 && i < plan.Steps.Count && plan.Steps[i].Operation is ActivationOperation a && a.Input == i && uses[i] == 1;
-        inPlace = [.. plan.Steps.Select((_, i) => Follows(i) && GivesItsOwn(plan.Steps[i - 1]))];
-        fusedWith = [.. plan.Steps.Select((step, i) => step.Operation is BatchNormOperation or Conv2dOperation && Follows(i + 1) ? (ActivationOperation)plan.Steps[i + 1].Operation : null)];
     }
 
     /// <summary>False runs plain operators only, the reference of the fused layers.</summary>
@@ -46,10 +26,11 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     public Plan Plan { get; }
 
     /// <summary>The trained tensors of a step as they act, in the plan's order.</summary>
-    public IReadOnlyList<Tensor> TensorsOf(int step) => Weights(step);
+    public IReadOnlyList<Tensor> TensorsOf(int step) => steps[step].Weights();
 
     /// <summary>One step without its bias, as a linear map of its input.</summary>
-    internal Tensor LinearPart(int step, Tensor input) => Execution.Run(Plan.Steps[step].Operation, [input], [Weights(step)[0]], running[step], training: false, Fused);
+    internal Tensor LinearPart(int step, Tensor input)
+        => Execution.Run(Plan.Steps[step].Operation, [input], [steps[step].Weights()[0]], steps[step].Running, training: false, Fused);
 
     public override Tensor forward(Tensor input) => Run(input, 0);
 
@@ -82,55 +63,52 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
         return Run(input, first, end, [end], null, training)[0];
     }
 
+    // Value i + 1 is what step i gives; value 0 is the input.
     private Tensor[] Run(Tensor input, int first, int end, IReadOnlyList<int> wanted, bool[]? needed, bool training)
     {
         var values = new Tensor?[end + 1];
         values[first] = input;
-        var release = !is_grad_enabled();
-        for (var i = first; i < end; i++)
+        var next = first;
+        for (var i = first; i < end; i = next)
         {
-            if (needed is not null && !needed[i + 1]) continue;
-            var step = Plan.Steps[i];
-            var begun = i;
-            if (Fused && i + 1 < end && fusedWith[i] is { } activation && !wanted.Contains(i + 1)
-                && Execution.WithActivation(step.Operation, activation, values[step.Operation.Inputs[0]]!, Weights(i), running[i], training) is { } both)
-                values[++i + 1] = both;
-            else
-                values[i + 1] = Execution.Run(step.Operation, [.. step.Operation.Inputs.Select(n => values[n]!)], Weights(i), running[i], training, Fused, Fused && inPlace[i]);
-            if (!release) continue;
-            // Without a graph nothing else holds on to inner values: a wide network's evaluation would keep all of them to the end.
-            foreach (var spent in lastUses[begun..(i + 1)].SelectMany(places => places))
+            next = i + 1;
+            if (needed is not null && !needed[next]) continue;
+            var step = steps[i];
+            Tensor[] inputs = [.. step.Operation.Inputs.Select(n => values[n]!)];
+            using (var scope = NewDisposeScope())
             {
-                if (wanted.Contains(spent)) continue;
-                if (spent > first && !ReferenceEquals(values[spent], values[i + 1])) values[spent]?.Dispose();
-                values[spent] = null;
+                var weights = step.Weights();
+                var result = Fused && step.Then is { } activation && next < end && !wanted.Contains(next)
+                    ? Execution.WithActivation(step.Operation, activation, inputs[0], weights, step.Running, training)
+                    : null;
+                // The activation's step is done as well, and the value between the two never exists.
+                if (result is not null) next++;
+                else result = Execution.Run(step.Operation, inputs, weights, step.Running, training, Fused, Fused && step.MayOverwrite && !wanted.Contains(i));
+                values[next] = Array.Exists(inputs, input => ReferenceEquals(input, result)) ? result : result.MoveToOuterDisposeScope();
             }
+            // Autograd keeps what the backward pass needs; all other inner values would live to the step's end.
+            for (var done = i; done < next; done++)
+                foreach (var spent in steps[done].Spent)
+                    if (!wanted.Contains(spent)) Release(values, spent, first);
         }
         return [.. wanted.Select(place => values[place]!)];
     }
 
-    // A convolution, a product and a sum do not need their result for their gradients. Where it is a view, writing over it would cost more than it saves.
-    private static bool GivesItsOwn(PlanStep step) => step.Operation switch
+    // Some operations return their input, as dropout does in eval mode: one tensor can be several values.
+    private static void Release(Tensor?[] values, int place, int first)
     {
-        Conv2dOperation c => c.Kernel != c.Stride || c.Padding > 0 || c.Kernel == 1,
-        LinearOperation => step.Output.Shape.Count < 3,
-        TokenLinearOperation or BatchNormOperation or AddOperation => true,
-        _ => false,
-    };
+        var value = values[place];
+        values[place] = null;
+        if (value is null || place == first || Array.Exists(values, other => ReferenceEquals(other, value))) return;
+        value.Dispose();
+    }
 
-    // What is stored is the weight, unless it is reparametrised: then softplus of it is.
-    private Tensor[] Weights(int step)
-        => Plan.Convexity is Convexity.SoftplusReparamOptions && Plan.Steps[step].Tensors.Any(t => t.Covered)
-            ? [.. Plan.Steps[step].Tensors.Select((t, i) => t.Covered ? F.softplus(stored[step][i]) : stored[step][i])]
-            : stored[step];
-
-    // For each step, the values that no later step reads.
-    private static int[][] LastUses(Plan plan)
+    /// <summary>TorchSharp replaces the tensors of a module that moves to another device or type; the steps take the new ones.</summary>
+    protected override void _toEpilog(ScalarType? dtype, Device? device, bool non_blocking)
     {
-        var last = new Dictionary<int, int>();
-        for (var i = 0; i < plan.Steps.Count; i++)
-            foreach (var input in plan.Steps[i].Operation.Inputs) last[input] = i;
-        return [.. Enumerable.Range(0, plan.Steps.Count).Select(i => last.Where(l => l.Value == i).Select(l => l.Key).ToArray())];
+        base._toEpilog(dtype, device, non_blocking);
+        var tensors = state_dict();
+        foreach (var step in steps) step.Rebind(tensors);
     }
 
     /// <summary>Registers tensors under dotted names, in nested modules.</summary>
@@ -138,9 +116,16 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     {
         private readonly Dictionary<string, nn.Module> folders = new() { [""] = root };
 
-        public void Parameter(string name, Parameter value) => Folder(FolderOf(name)).register_parameter(LastOf(name), value);
+        public void Parameter(string name, Parameter value) => Folder(FolderOf(name)).register_parameter(LastOf(name), Kept(value));
 
-        public void Buffer(string name, Tensor value) => Folder(FolderOf(name)).register_buffer(LastOf(name), value);
+        public void Buffer(string name, Tensor value) => Folder(FolderOf(name)).register_buffer(LastOf(name), Kept(value));
+
+        // TorchSharp leaves a registered tensor in the scope around it, which would dispose it.
+        private static T Kept<T>(T tensor) where T : Tensor
+        {
+            tensor.DetachFromDisposeScope();
+            return tensor;
+        }
 
         private nn.Module Folder(string path)
         {

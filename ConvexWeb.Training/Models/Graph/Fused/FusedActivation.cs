@@ -1,0 +1,21 @@
+namespace ConvexWeb.Training.Models.Graph.Fused;
+
+/// <summary>The activations that kernels apply in their own pass.</summary>
+internal enum FusedActivation
+{
+    Identity,
+    Relu,
+    Elu,
+}
+
+internal static class FusedActivations
+{
+    /// <summary>Null where kernels do not have the function.</summary>
+    public static FusedActivation? Of(string function) => function switch
+    {
+        "identity" => FusedActivation.Identity,
+        "relu" => FusedActivation.Relu,
+        "elu" => FusedActivation.Elu,
+        _ => null,
+    };
+}
