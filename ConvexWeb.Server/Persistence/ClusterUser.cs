@@ -41,7 +41,11 @@ internal sealed class ClusterUser
     {
         if (OperatingSystem.IsWindows()) throw new ClusterException("On Windows there is no private database; name a PostgreSQL in ConnectionStrings:Convex.");
         if (Path.GetDirectoryName(path) is { } parent && !Directory.Exists(parent))
-            Directory.CreateDirectory(parent, dropTo is null ? Private : Private | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        {
+            Directory.CreateDirectory(parent);
+            var passage = dropTo is null ? Private : Private | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+            File.SetUnixFileMode(parent, passage); // whatever the umask
+        }
         Directory.CreateDirectory(path, Private);
         if (File.ResolveLinkTarget(path, returnFinalTarget: true) is not null)
             throw new ClusterException($"{path} is a link; the private database takes only a folder of its own.");
