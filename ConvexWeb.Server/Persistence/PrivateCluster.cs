@@ -5,7 +5,7 @@ namespace ConvexWeb.Server.Persistence;
 
 /// <summary>
 /// A PostgreSQL of our own in a folder of ours. It listens on a Unix socket only, in a directory that is closed to other users, and lets in
-/// (peer authentication) nobody but the user of this process. PostgreSQL refuses to run as root, so root gives it the user <c>postgres</c>.
+/// (peer authentication) nobody but the user of this process. PostgreSQL refuses to run as root, so root runs it as another user.
 /// </summary>
 public sealed class PrivateCluster : IAsyncDisposable
 {
@@ -13,11 +13,11 @@ public sealed class PrivateCluster : IAsyncDisposable
     private const string Owner = "convex";
     private const int LongestSocketPath = 107; // sun_path of Linux, less its final zero
 
-    private readonly PostgresBinaries binaries;
     private readonly ClusterUser user;
     private readonly string folder;
     private readonly FileStream? ownership;
     private readonly IReadOnlyDictionary<string, string> settings;
+    private PostgresBinaries binaries;
 
     private PrivateCluster(PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership, IReadOnlyDictionary<string, string> settings)
     {
@@ -53,8 +53,9 @@ public sealed class PrivateCluster : IAsyncDisposable
     /// </summary>
     public static async Task<PrivateCluster> StartAsync(string folder, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default)
     {
-        var version = Path.Combine(folder, "cluster", "PG_VERSION");
-        var user = ClusterUser.Current();
+        var files = Path.Combine(folder, "cluster");
+        var version = Path.Combine(files, "PG_VERSION");
+        var user = ClusterUser.For(files);
         user.MakeFolder(folder);
         user.MakeFolder(SocketFolderOf(folder));
         await user.CheckReachAsync(folder, cancel);
@@ -100,6 +101,8 @@ public sealed class PrivateCluster : IAsyncDisposable
 
     private async Task StartOwnedAsync(CancellationToken cancel)
     {
+        user.Own(folder, Files);
+        binaries = await binaries.ReachedByAsync(user, folder, cancel);
         if (!File.Exists(Path.Combine(Files, "PG_VERSION"))) await CreateAsync(cancel);
         if (await IsRunningAsync(cancel)) return;
 
@@ -201,12 +204,12 @@ public sealed class PrivateCluster : IAsyncDisposable
         }
     }
 
-    // A deep data folder would make the socket's path too long: then a short folder elsewhere, named by the path. Root's is where only root
-    // can make folders.
+    // A deep data folder would make the socket's path too long, and a comma separates folders for PostgreSQL and hosts for Npgsql: then a
+    // short folder elsewhere, named by the path. Root's is where only root can make folders.
     private static string SocketFolderOf(string folder)
     {
         var inside = Path.Combine(Path.GetFullPath(folder), "socket");
-        if (Encoding.UTF8.GetByteCount(inside + "/.s.PGSQL.5432") <= LongestSocketPath) return inside;
+        if (Encoding.UTF8.GetByteCount(inside + "/.s.PGSQL.5432") <= LongestSocketPath && !inside.Contains(',')) return inside;
         var name = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder))))[..16];
         return $"{(Environment.UserName == "root" && Directory.Exists("/run") ? "/run" : "/tmp")}/convexweb-{Environment.UserName}-{name}";
     }

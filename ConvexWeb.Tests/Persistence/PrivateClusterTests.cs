@@ -101,11 +101,64 @@ public sealed class PrivateClusterTests : IDisposable
     }
 
     [Fact]
-    public void Missing_binaries_are_named_with_what_to_install()
+    public async Task A_path_with_spaces_a_quote_and_a_comma_is_a_path_like_any_other()
     {
-        var problem = Assert.Throws<ClusterException>(() => PostgresBinaries.Find("3"));
+        var spaced = Path.Combine(folder.Path, "Ada's data, 2", "pg 1");
+        await using (await PrivateCluster.StartAsync(spaced, Fast)) { }
+        await using var again = await PrivateCluster.StartAsync(spaced, Fast);
+    }
 
-        Assert.Contains("postgresql-3", problem.Message, StringComparison.Ordinal);
+    [Fact]
+    public async Task Two_folders_are_two_databases()
+    {
+        var other = Path.Combine(folder.Path, "other");
+        await using var first = await PrivateCluster.StartAsync(Folder, Fast);
+        await using var second = await PrivateCluster.StartAsync(other, Fast);
+        await ExecuteAsync("create table mine (x int)");
+
+        Assert.True(second.Owned);
+        await using var source = NpgsqlDataSource.Create(PrivateCluster.ConnectionString(other) + ";Pooling=false");
+        await using var connection = await source.OpenConnectionAsync();
+        Assert.False(await connection.ExecuteScalarAsync<bool>("select exists (select from pg_tables where tablename = 'mine')"));
+    }
+
+    [Fact]
+    public async Task The_environment_of_the_server_does_not_reach_PostgreSQL()
+    {
+        Environment.SetEnvironmentVariable("PGPORT", "5499");
+        try
+        {
+            await using var cluster = await PrivateCluster.StartAsync(Folder, Fast);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PGPORT", null);
+        }
+    }
+
+    [Fact]
+    public async Task A_folder_of_a_version_that_is_not_there_is_refused_with_what_to_do()
+    {
+        Directory.CreateDirectory(Path.Combine(Folder, "cluster"));
+        await File.WriteAllTextAsync(Path.Combine(Folder, "cluster", "PG_VERSION"), "9\n");
+
+        var problem = await Assert.ThrowsAsync<ClusterException>(() => PrivateCluster.StartAsync(Folder, Fast));
+
+        Assert.Contains("made by PostgreSQL 9", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("postgresql-9", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("Convex:Data", problem.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Files_of_a_user_of_another_machine_are_taken_over()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root may change the owner of files.");
+        await using (await PrivateCluster.StartAsync(Folder, Fast)) await ExecuteAsync("create table kept (x int)");
+        using var chown = System.Diagnostics.Process.Start("chown", ["--recursive", "54321:54321", Folder]);
+        await chown.WaitForExitAsync();
+
+        await using var cluster = await PrivateCluster.StartAsync(Folder, Fast);
+        await ExecuteAsync("select * from kept");
     }
 
     public void Dispose() => folder.Dispose();
