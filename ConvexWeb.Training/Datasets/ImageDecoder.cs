@@ -3,9 +3,10 @@ using SkiaSharp;
 namespace ConvexWeb.Training.Datasets;
 
 /// <summary>
-/// Decodes image files to squares uint8 [3, S, S]; one for each thread. JPEGs are decoded by Skia's libjpeg-turbo at the smallest of its sizes (eighths)
-/// that is not below S on the short side, which saves most of the work; <see cref="SquareResampler"/> does the rest. As in torchvision's ImageFolder, grey
-/// and CMYK become RGB, colour profiles and EXIF orientation are ignored, and a PNG under a JPEG's name, of which ImageNet has one, is read too.
+/// Decodes image files to squares uint8 [3, S, S]; one for each thread. JPEGs are decoded by Skia's libjpeg-turbo at the smallest
+/// of its sizes (eighths) that is not below S on the short side, which saves most of the work; <see cref="SquareResampler"/> does
+/// the rest. As in torchvision's ImageFolder, grey and CMYK become RGB, colour profiles and EXIF orientation are ignored, and a PNG
+/// under a JPEG's name, of which ImageNet has one, is read too.
 /// </summary>
 internal sealed unsafe class ImageDecoder
 {
@@ -25,10 +26,11 @@ internal sealed unsafe class ImageDecoder
         {
             SkiaSharpVersion.CheckNativeLibraryCompatible(throwIfIncompatible: true);
         }
-        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or InvalidOperationException)
+        catch (Exception e)
+            when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or InvalidOperationException)
         {
             var reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
-            throw new DatasetException($"libSkiaSharp.so, which decodes JPEG files and is published beside the trainer, cannot be loaded: {reason}.", e);
+            throw new DatasetException($"libSkiaSharp.so, which decodes JPEG files and comes with the trainer, cannot be loaded: {reason}.", e);
         }
     }
 
@@ -82,13 +84,16 @@ internal sealed unsafe class ImageDecoder
             while (eighths < 8 && Scaled(Math.Min(width, height)) < side) eighths++;
             var (w, h) = (Scaled(width), Scaled(height));
             if (pixels.Length < 4L * w * h) pixels = new byte[4L * w * h];
+            var target = new SKImageInfo(w, h, SKColorType.Rgba8888, SKAlphaType.Opaque, null);
             SKCodecResult result;
             // No colour space: the values are those of the file, whatever profile it carries.
-            fixed (byte* to = pixels) result = codec.GetPixels(new SKImageInfo(w, h, SKColorType.Rgba8888, SKAlphaType.Opaque, null), (nint)to, 4 * w, default);
+            fixed (byte* to = pixels) result = codec.GetPixels(target, (nint)to, 4 * w, default);
 
-            // Bytes too many between segments lose nothing, and a damaged stretch loses little; how much a file that is cut short has lost is unknown.
+            // Bytes too many between segments lose nothing, and a damaged stretch loses little; how much a file that is cut short
+            // has lost is unknown.
             if (!ends) throw new InvalidDataException("it is cut short");
-            if (result is not (SKCodecResult.Success or SKCodecResult.IncompleteInput)) throw new InvalidDataException($"its data are damaged: {result}");
+            if (result is not (SKCodecResult.Success or SKCodecResult.IncompleteInput))
+                throw new InvalidDataException($"its data are damaged: {result}");
             if (result == SKCodecResult.IncompleteInput) remark ??= "its data end early";
             resampler.Resample(pixels, w, h, new(width, height), eighths / 8.0, square);
             return remark;

@@ -3,12 +3,13 @@ using System.Runtime.CompilerServices;
 namespace ConvexWeb.Training.Datasets;
 
 /// <summary>
-/// Walks the markers of a JPEG file (ITU-T T.81, annex B) without decoding it, since Skia does not report libjpeg's warnings: what it finds are bytes
-/// between segments, markers that do not belong into a scan, and a missing end.
+/// Walks the markers of a JPEG file (ITU-T T.81, annex B) without decoding it, since Skia does not report libjpeg's warnings. It
+/// finds bytes between segments, markers that do not belong into a scan, and a missing end.
 /// </summary>
 internal static class JpegMarkers
 {
-    private const byte Temporary = 0x01, FirstRestart = 0xD0, LastRestart = 0xD7, Start = 0xD8, End = 0xD9, Scan = 0xDA, RestartInterval = 0xDD;
+    private const byte Temporary = 0x01, FirstRestart = 0xD0, LastRestart = 0xD7, Start = 0xD8, End = 0xD9, Scan = 0xDA;
+    private const byte RestartInterval = 0xDD;
 
     private static readonly byte[] ScanBytes = [0xFF, Scan], EndBytes = [0xFF, End];
 
@@ -49,7 +50,8 @@ internal static class JpegMarkers
         return (remark is not null && data.LastIndexOf(EndBytes) > data.LastIndexOf(ScanBytes), remark);
     }
 
-    // Moves to the marker after a scan's data, in which FF 00 is the byte FF and restart markers count from 0 to 7. False at the end of the file.
+    // Moves to the marker after a scan's data, in which FF 00 is the byte FF and restart markers count from 0 to 7. False at the
+    // end of the file.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool SkipScan(ReadOnlySpan<byte> data, bool restarts, ref int at, ref string? remark)
     {

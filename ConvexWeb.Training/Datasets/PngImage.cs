@@ -4,9 +4,9 @@ using System.IO.Compression;
 namespace ConvexWeb.Training.Datasets;
 
 /// <summary>
-/// An image out of a PNG file (ISO/IEC 15948): bytes R, G, B and one unused a pixel. Reads 8 bits a channel, grey, RGB or palette, without interlacing;
-/// transparent pixels are taken as they are stored. That is what a few files of large collections are under a JPEG's name; other kinds are refused with a
-/// sentence.
+/// An image out of a PNG file (ISO/IEC 15948): bytes R, G, B and one unused a pixel. Reads 8 bits a channel, grey, RGB or palette,
+/// without interlacing; transparent pixels are taken as they are stored. That is what a few files of large collections are under a
+/// JPEG's name; other kinds are refused with a sentence.
 /// </summary>
 internal sealed record PngImage(int Width, int Height, byte[] Pixels)
 {
@@ -18,7 +18,8 @@ internal sealed record PngImage(int Width, int Height, byte[] Pixels)
         // Sizes before data: the header is the first chunk.
         if (file.Length < 8 + 12 + 13) throw new EndOfStreamException("it is cut short");
         var header = file.Span.Slice(16, 13);
-        if (BinaryPrimitives.ReadInt32BigEndian(file.Span[8..]) != header.Length || BinaryPrimitives.ReadInt32BigEndian(file.Span[12..]) != Header)
+        var (length0, kind0) = (BinaryPrimitives.ReadInt32BigEndian(file.Span[8..]), BinaryPrimitives.ReadInt32BigEndian(file.Span[12..]));
+        if (length0 != header.Length || kind0 != Header)
             throw new InvalidDataException("its PNG header is missing");
         var (width, height) = (BinaryPrimitives.ReadInt32BigEndian(header), BinaryPrimitives.ReadInt32BigEndian(header[4..]));
         if (width < 1 || height < 1 || (long)width * height > mostPixels)
