@@ -20,7 +20,7 @@ FROM base AS runtime
 ARG TORCH_BACKEND
 # Only the private PostgreSQL of a single container needs the server's binaries; a cluster passes ConnectionStrings__Convex.
 RUN mkdir -p /etc/postgresql-common/createcluster.d && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/convexweb.conf \
- && apt-get install -y --no-install-recommends aspnetcore-runtime-10.0 postgresql libgomp1 libturbojpeg0 \
+ && apt-get install -y --no-install-recommends aspnetcore-runtime-10.0 postgresql libgomp1 \
  && if [ "$TORCH_BACKEND" = Native ]; then apt-get install -y --no-install-recommends libtorch1.13 libopenblas0-openmp; fi \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 10001 convex && install -d -o convex -m 0700 /data

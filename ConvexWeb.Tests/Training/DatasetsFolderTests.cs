@@ -68,7 +68,7 @@ public sealed class DatasetsFolderTests : IDisposable
     public void Decodes_as_Pillow_does(string picture, int side, double mean, int largest)
     {
         Put(picture, "x.jpg");
-        using var decoder = new ImageDecoder(side);
+        var decoder = new ImageDecoder(side);
         var square = new byte[3 * side * side];
         var remark = decoder.Decode(Path.Combine(root, "photos", "x.jpg"), square);
         Assert.Equal(picture.StartsWith("png", StringComparison.Ordinal) ? "it is a PNG" : null, remark);
@@ -201,6 +201,76 @@ public sealed class DatasetsFolderTests : IDisposable
         File.WriteAllBytes(Path.Combine(root, "photos", "val", "cat", "e.jpg"), broken);
         Assert.Equal(2, (await Load()).Test.Count);
         Assert.Contains(said, line => line.Contains("1 files are not quite right", StringComparison.Ordinal) && line.Contains("e.jpg", StringComparison.Ordinal));
+    }
+
+    private string? Decode(byte[] file, byte[] square, int side = 32)
+    {
+        var path = Path.Combine(root, "photos", "x.jpg");
+        File.WriteAllBytes(path, file);
+        return new ImageDecoder(side).Decode(path, square);
+    }
+
+    [Fact]
+    public void Orientation_and_colour_profile_are_ignored()
+    {
+        var plain = DatasetsGolden.Bytes("picture_tall");
+        // EXIF with orientation 6, and an ICC profile that is no profile: both behind the start marker.
+        byte[] exif = [0xFF, 0xE1, 0, 34, .. "Exif\0\0MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
+        byte[] profile = [0xFF, 0xE2, 0, 18, .. "ICC_PROFILE\0"u8, 1, 1, 0, 0];
+        var (expected, actual) = (new byte[3072], new byte[3072]);
+        Assert.Null(Decode(plain, expected));
+        Assert.Null(Decode([.. plain[..2], .. exif, .. profile, .. plain[2..]], actual));
+        Assert.Equal(expected, actual);
+    }
+
+    // Pillow takes the values of every CMYK file as Adobe's programs write them.
+    [Fact]
+    public void Cmyk_without_Adobes_marker_is_read_as_Pillow_does()
+    {
+        var marked = DatasetsGolden.Bytes("picture_cmyk");
+        var at = marked.AsSpan().IndexOf("Adobe"u8) - 4;
+        var length = marked[at + 2] << 8 | marked[at + 3];
+        var (expected, actual) = (new byte[3072], new byte[3072]);
+        Assert.Null(Decode(marked, expected));
+        Assert.Null(Decode([.. marked[..at], .. marked[(at + 2 + length)..]], actual));
+        Assert.Equal(expected, actual);
+    }
+
+    [Fact]
+    public void Bytes_between_segments_are_remarked_and_bytes_after_the_end_are_not()
+    {
+        var plain = DatasetsGolden.Bytes("picture_wide");
+        var (expected, actual) = (new byte[3072], new byte[3072]);
+        Assert.Null(Decode(plain, expected));
+        Assert.Null(Decode([.. plain, 1, 2, 3, 0xFF, 0xDA], actual));
+        Assert.Equal(expected, actual);
+        var second = 4 + (plain[4] << 8 | plain[5]);
+        Assert.Contains("belong to no segment", Decode([.. plain[..second], 1, 2, 3, .. plain[second..]], actual));
+        Assert.Equal(expected, actual);
+    }
+
+    [Theory]
+    [InlineData("FFD8 FFC0000B08FFDCFFDC01011100 FFDA00080101003F00 FFD9")]
+    [InlineData("89504E470D0A1A0A 0000000D49484452 0000400000004000 0800000000 01020304")]
+    public void A_file_that_claims_too_many_pixels_is_refused_before_they_are_allocated(string hex)
+    {
+        var file = Convert.FromHexString(hex.Replace(" ", ""));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("claims", Assert.Throws<DatasetException>(() => Decode(file, new byte[3072])).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4 << 20);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_pipe_is_refused_and_not_waited_for(bool behindLink)
+    {
+        var (path, pipe) = (Path.Combine(root, "photos", "val", "cat", "e.jpg"), Path.Combine(root, "pipe"));
+        File.Delete(path);
+        var cancel = Xunit.TestContext.Current.CancellationToken;
+        using (var make = System.Diagnostics.Process.Start("mkfifo", behindLink ? pipe : path)) await make.WaitForExitAsync(cancel);
+        if (behindLink) File.CreateSymbolicLink(path, pipe);
+        Assert.Contains("not a regular file", await Refused().WaitAsync(TimeSpan.FromSeconds(30), cancel));
     }
 
     [Theory]

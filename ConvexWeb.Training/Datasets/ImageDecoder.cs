@@ -1,24 +1,20 @@
-using System.Runtime.InteropServices;
-using ConvexWeb.Training.Native;
+using SkiaSharp;
 
 namespace ConvexWeb.Training.Datasets;
 
 /// <summary>
-/// Decodes image files to squares uint8 [3, S, S]; one for each thread. JPEGs are decoded by libjpeg-turbo at the smallest of its sizes (eighths) that is not
-/// below S on the short side, which leaves most of the work out; <see cref="SquareResampler"/> does the rest. Grey becomes RGB, and so does CMYK; a PNG
+/// Decodes image files to squares uint8 [3, S, S]; one for each thread. JPEGs are decoded by Skia's libjpeg-turbo at the smallest
+/// of its sizes (eighths) that is not below S on the short side, which saves most of the work; <see cref="SquareResampler"/> does
+/// the rest. As in torchvision's ImageFolder, grey and CMYK become RGB, colour profiles and EXIF orientation are ignored, and a PNG
 /// under a JPEG's name, of which ImageNet has one, is read too.
 /// </summary>
-internal sealed unsafe class ImageDecoder : IDisposable
+internal sealed unsafe class ImageDecoder
 {
-    // Of one file; a claim beyond it is a mistake or an attack.
-    private const long MostPixels = 200_000_000;
+    // Of one file; a claim beyond it is a mistake or an attack. A PNG is decoded at its full size, four bytes a pixel.
+    private const long MostPixels = 200_000_000, MostPngPixels = 50_000_000;
 
-    private static readonly byte[] StartOfScan = [0xFF, 0xDA], EndOfImage = [0xFF, 0xD9];
-
-    private readonly nint handle;
     private readonly int side;
     private readonly SquareResampler resampler;
-    private readonly TurboJpeg.ScalingFactor[] factors;
     private byte[] file = new byte[1 << 18];
     private byte[] pixels = [];
 
@@ -28,29 +24,27 @@ internal sealed unsafe class ImageDecoder : IDisposable
         resampler = new(side);
         try
         {
-            handle = TurboJpeg.tjInitDecompress();
-            var known = new ReadOnlySpan<TurboJpeg.ScalingFactor>(TurboJpeg.tjGetScalingFactors(out var count), count);
-            factors = [.. known.ToArray().Where(f => f.Numerator <= f.Denominator).OrderBy(f => (double)f.Numerator / f.Denominator)];
+            SkiaSharpVersion.CheckNativeLibraryCompatible(throwIfIncompatible: true);
         }
-        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        catch (Exception e)
+            when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or InvalidOperationException)
         {
-            throw new DatasetException("libturbojpeg.so.0, which decodes JPEG files, is missing: install Debian's package libturbojpeg0 (apt-get install libturbojpeg0).", e);
+            var reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
+            throw new DatasetException($"libSkiaSharp.so, which decodes JPEG files and comes with the trainer, cannot be loaded: {reason}.", e);
         }
-        if (handle == 0) throw new DatasetException($"libturbojpeg cannot start a decoder: {Marshal.PtrToStringUTF8(TurboJpeg.tjGetErrorStr2(0))}.");
     }
 
-    /// <summary>Decodes a file into <paramref name="square"/>; returns what the decoder had to remark, or null.</summary>
+    /// <summary>Decodes a file into <paramref name="square"/>; returns a remark about a slightly damaged file, or null.</summary>
     /// <exception cref="DatasetException">The file is cut short or no image; the message names it.</exception>
     public string? Decode(string path, Span<byte> square)
     {
-        var data = Load(path);
         try
         {
-            return data switch
+            var length = Load(path);
+            return file.AsSpan(0, length) switch
             {
-                [0xFF, 0xD8, ..] => Jpeg(data, square),
-                [0x89, (byte)'P', (byte)'N', (byte)'G', ..] => Png(data, square),
-                [] => throw new InvalidDataException("it is empty"),
+                [0xFF, 0xD8, ..] => Jpeg(length, square),
+                [0x89, (byte)'P', (byte)'N', (byte)'G', ..] => Png(length, square),
                 _ => throw new InvalidDataException("it is neither a JPEG nor a PNG"),
             };
         }
@@ -60,83 +54,58 @@ internal sealed unsafe class ImageDecoder : IDisposable
         }
     }
 
-    private ReadOnlySpan<byte> Load(string path)
+    private int Load(string path)
     {
+        // Pipes, sockets and devices have length 0, so they are never opened: opening a pipe waits for its writer.
+        var info = new FileInfo(path);
+        if (info.LinkTarget is not null) info = (FileInfo)info.ResolveLinkTarget(returnFinalTarget: true)!;
+        if (info.Length == 0) throw new InvalidDataException("it is empty or not a regular file");
         using var input = File.OpenHandle(path, options: FileOptions.SequentialScan);
         var length = RandomAccess.GetLength(input);
-        if (length > 1 << 30) throw new DatasetException($"{path} has {length:N0} bytes, which is no image; take it away.");
+        if (length > 1 << 30) throw new InvalidDataException($"it has {length:N0} bytes, more than an image takes");
         if (file.Length < length) file = new byte[length * 3 / 2];
         var have = 0;
         while (have < length && RandomAccess.Read(input, file.AsSpan(have, (int)length - have), have) is > 0 and var read) have += read;
-        return file.AsSpan(0, have);
+        return have;
     }
 
-    private string? Jpeg(ReadOnlySpan<byte> data, Span<byte> square)
+    private string? Jpeg(int length, Span<byte> square)
     {
-        fixed (byte* bytes = data)
+        var (ends, remark) = JpegMarkers.Walk(file.AsSpan(0, length));
+        fixed (byte* bytes = file)
         {
-            var status = TurboJpeg.tjDecompressHeader3(handle, bytes, (nuint)data.Length, out var width, out var height, out _, out var colours);
-            // Of an unusual subsampling the call complains after it has found all that is needed here.
-            if (width < 1 || height < 1 || colours < 0) throw new InvalidDataException(status == 0 ? "it has no pixels" : Error());
+            using var data = SKData.Create((nint)bytes, length);
+            using var codec = SKCodec.Create(data);
+            if (codec is not { EncodedFormat: SKEncodedImageFormat.Jpeg }) throw new InvalidDataException("its JPEG header is damaged");
+            var (width, height) = (codec.Info.Width, codec.Info.Height);
             if ((long)width * height > MostPixels) throw new InvalidDataException($"it claims {width} × {height} pixels");
 
-            var factor = factors[^1];
-            foreach (var smaller in factors)
-            {
-                if (smaller.Of(Math.Min(width, height)) < side) continue;
-                factor = smaller;
-                break;
-            }
-            var (w, h) = (factor.Of(width), factor.Of(height));
-            var cmyk = colours is TurboJpeg.ColourCmyk or TurboJpeg.ColourYcck;
-            var needed = (cmyk ? 4 : 3) * w * h;
-            if (pixels.Length < needed) pixels = new byte[needed];
-            string? remark = null;
-            fixed (byte* to = pixels)
-            {
-                status = TurboJpeg.tjDecompress2(handle, bytes, (nuint)data.Length, to, w, 0, h, cmyk ? TurboJpeg.PixelsCmyk : TurboJpeg.PixelsRgb, TurboJpeg.LimitScans);
-                if (status != 0)
-                {
-                    remark = Error();
-                    // Bytes too many between segments lose nothing, and a broken stretch loses little; a file that is cut short has lost who knows how much.
-                    if (TurboJpeg.tjGetErrorCode(handle) != TurboJpeg.Warning || !HasEnd(data)) throw new InvalidDataException(remark);
-                }
-            }
-            if (cmyk) ToRgb(pixels.AsSpan(0, needed), inverted: HasAdobeMarker(data));
-            resampler.Resample(pixels, w, h, new(width, height), (double)factor.Numerator / factor.Denominator, square);
+            var eighths = 1;
+            while (eighths < 8 && Scaled(Math.Min(width, height)) < side) eighths++;
+            var (w, h) = (Scaled(width), Scaled(height));
+            if (pixels.Length < 4L * w * h) pixels = new byte[4L * w * h];
+            var target = new SKImageInfo(w, h, SKColorType.Rgba8888, SKAlphaType.Opaque, null);
+            SKCodecResult result;
+            // No colour space: the values are those of the file, whatever profile it carries.
+            fixed (byte* to = pixels) result = codec.GetPixels(target, (nint)to, 4 * w, default);
+
+            // Bytes too many between segments lose nothing, and a damaged stretch loses little; how much a file that is cut short
+            // has lost is unknown.
+            if (!ends) throw new InvalidDataException("it is cut short");
+            if (result is not (SKCodecResult.Success or SKCodecResult.IncompleteInput))
+                throw new InvalidDataException($"its data are damaged: {result}");
+            if (result == SKCodecResult.IncompleteInput) remark ??= "its data end early";
+            resampler.Resample(pixels, w, h, new(width, height), eighths / 8.0, square);
             return remark;
+
+            int Scaled(int size) => (int)(((long)size * eighths + 7) / 8);
         }
     }
 
-    private string? Png(ReadOnlySpan<byte> data, Span<byte> square)
+    private string? Png(int length, Span<byte> square)
     {
-        var image = PngImage.Read(data.ToArray(), MostPixels);
-        resampler.Resample(image.Rgb, image.Width, image.Height, new(image.Width, image.Height), 1, square);
+        var image = PngImage.Read(file.AsMemory(0, length), MostPngPixels);
+        resampler.Resample(image.Pixels, image.Width, image.Height, new(image.Width, image.Height), 1, square);
         return "it is a PNG";
     }
-
-    private string Error() => Marshal.PtrToStringUTF8(TurboJpeg.tjGetErrorStr2(handle)) ?? "unknown error";
-
-    // Ink takes light away: each channel is what its own ink and black let through. Adobe's programs store the light, all others the ink.
-    private static void ToRgb(Span<byte> pixels, bool inverted)
-    {
-        for (int from = 0, to = 0; from < pixels.Length; from += 4, to += 3)
-        {
-            var light = inverted ? pixels[from + 3] : 255 - pixels[from + 3];
-            for (var c = 0; c < 3; c++) pixels[to + c] = (byte)(((inverted ? pixels[from + c] : 255 - pixels[from + c]) * light + 127) / 255);
-        }
-    }
-
-    // The marker of the end after that of the last scan: a preview within the file has its own end before.
-    private static bool HasEnd(ReadOnlySpan<byte> data) => data.LastIndexOf(EndOfImage) > data.LastIndexOf(StartOfScan);
-
-    // Segments up to the first scan: FF, kind, two bytes of length that count themselves.
-    private static bool HasAdobeMarker(ReadOnlySpan<byte> data)
-    {
-        for (var at = 2; at + 9 < data.Length && data[at] == 0xFF && data[at + 1] != 0xDA; at += 2 + (data[at + 2] << 8 | data[at + 3]))
-            if (data[at + 1] == 0xEE && data.Slice(at + 4, 5).SequenceEqual("Adobe"u8)) return true;
-        return false;
-    }
-
-    public void Dispose() => _ = TurboJpeg.tjDestroy(handle);
 }

@@ -91,7 +91,7 @@ internal sealed class JpegFolderReader(string cache, Action<string> say)
                     body(own.Decoder, own.Image, i);
                     return own;
                 },
-                own => own.Decoder.Dispose());
+                _ => { });
         }
         catch (AggregateException e) when (e.InnerExceptions.FirstOrDefault(inner => inner is DatasetException or IOException or UnauthorizedAccessException) is { } first)
         {
