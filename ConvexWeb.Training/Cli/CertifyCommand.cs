@@ -26,7 +26,7 @@ internal static class CertifyCommand
         {
             using var stop = new StopRequest(p.GetValue(stopOnEof));
             if (p.GetValue(pairs) is < 10 or > 100_000) throw new BadInputException($"--pairs must be from 10 to 100000; got {p.GetValue(pairs)}.");
-            Processor.Use(p.GetValue(threads));
+            Processor.Use(p.GetValue(threads), cache: null);
             try
             {
                 return await Run(p.GetValue(checkpoint)!, p.GetValue(twin), p.GetValue(pairs), p.GetValue(data)!, p.GetValue(json), stop.Token);

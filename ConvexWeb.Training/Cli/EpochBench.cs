@@ -16,7 +16,7 @@ internal static class EpochBench
         var command = new Command("epoch", "Seconds of one training epoch of the MLP of S2, batch 128, data pipeline included.") { threads, images };
         command.SetAction(p =>
         {
-            Processor.Use(p.GetValue(threads));
+            Processor.Use(p.GetValue(threads), cache: null);
             Console.WriteLine(Seconds(p.GetValue(images)).ToString("0.000"));
             return ExitCodes.Done;
         });

@@ -43,10 +43,11 @@ internal static class TrainCommand
         using var stop = new StopRequest(settings.StopOnEof);
         if (settings.Out is { } folder) Prepare(folder, settings);
 
-        Processor.Use(settings.Threads);
+        var products = Processor.Use(settings.Threads, Path.Combine(settings.Data, "cache"));
         var display = Console.IsOutputRedirected ? null : new TrainDisplay(TimeProvider.System);
         var journal = settings.Out is null ? null : Path.Combine(settings.Out, JournalFile);
         using var events = new EventWriter(journal, display is null ? WriteLine : display.Show, TimeProvider.System);
+        events.Report(new MessageEvent("info", products));
         try
         {
             return Train(settings, device, events, stop);

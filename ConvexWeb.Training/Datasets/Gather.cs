@@ -10,7 +10,7 @@ internal static class Gather
     /// <summary>images uint8 [N, C, H, W], index int64 [B], scale and shift float32 [C] → images[index]·scale + shift, float32 [B, C, H, W].</summary>
     public static Tensor Normalized(Tensor images, Tensor index, Tensor scale, Tensor shift)
     {
-        if (images.device_type != DeviceType.CPU || !LibtorchNative.HasTeam || !images.is_contiguous() || !index.is_contiguous()) return Plain(images, index, scale, shift);
+        if (images.device_type != DeviceType.CPU || !KernelSwitch.Has(KernelKind.Gather) || !images.is_contiguous() || !index.is_contiguous()) return Plain(images, index, scale, shift);
         var shape = images.shape;
         var (count, channels) = (shape[0], shape[1]);
         var fits = images.dtype == ScalarType.Byte && index.dtype == ScalarType.Int64 && scale.dtype == ScalarType.Float32 && shift.dtype == ScalarType.Float32

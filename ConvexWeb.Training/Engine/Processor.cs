@@ -6,10 +6,13 @@ namespace ConvexWeb.Training.Engine;
 /// <summary>What a training process asks of its machine.</summary>
 internal static class Processor
 {
-    /// <summary>Before the first tensor: the number of threads of each operation, and freed memory stays with the process.</summary>
-    public static void Use(int threads)
+    /// <summary>Before the first tensor: the number of threads of each operation, freed memory stays with the process, and the faster library multiplies.</summary>
+    /// <param name="cache">Folder that keeps what is measured once for each kind of processor; null measures anew.</param>
+    /// <returns>What was found, for the log.</returns>
+    public static string Use(int threads, string? cache)
     {
         ProcessMemory.Keep();
         set_num_threads(Math.Max(1, threads));
+        return MatrixProducts.Choose(cache, TimeProvider.System);
     }
 }

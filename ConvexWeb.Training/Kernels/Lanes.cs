@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ConvexWeb.Training.Kernels;
 
@@ -14,6 +15,7 @@ internal static unsafe class Lanes
     public static Vector512<T> Load<T>(T* from, long count) where T : unmanaged
     {
         if (count >= Vector512<T>.Count) return Vector512.Load(from);
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported) return Avx512F.MaskLoad((float*)from, First(count), Vector512<float>.Zero).As<float, T>();
         var part = Vector512<T>.Zero;
         Unsafe.CopyBlockUnaligned(&part, from, (uint)(count * sizeof(T)));
         return part;
@@ -23,8 +25,12 @@ internal static unsafe class Lanes
     public static void Store<T>(Vector512<T> value, T* to, long count) where T : unmanaged
     {
         if (count >= Vector512<T>.Count) value.Store(to);
+        else if (typeof(T) == typeof(float) && Avx512F.IsSupported) Avx512F.MaskStore((float*)to, First(count), value.As<T, float>());
         else Unsafe.CopyBlockUnaligned(to, &value, (uint)(count * sizeof(T)));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> First(long count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
 
     /// <summary>The sum of all lanes, in double precision.</summary>
     public static double Total<T>(Vector512<T> lanes) where T : unmanaged, INumber<T>

@@ -15,7 +15,7 @@ internal static class FusedStep
     public static bool TryApply(UpdateRule rule, IReadOnlyList<Slot> slots, long step, double lr, Constraint constraint, out long negatives)
     {
         negatives = 0;
-        if (!LibtorchNative.HasTeam || !slots.All(Fits)) return false;
+        if (!KernelSwitch.Has(KernelKind.Step) || !slots.All(Fits)) return false;
         foreach (var (covered, type) in new[] { (true, ScalarType.Float32), (false, ScalarType.Float32), (true, ScalarType.Float64), (false, ScalarType.Float64) })
         {
             List<Slot> some = [.. slots.Where(s => s.IsCovered == covered && s.Parameter.dtype == type)];

@@ -11,7 +11,7 @@ internal static class FusedDropout
 {
     public static Tensor? Apply(Tensor x, double p)
     {
-        if (!FusedLayers.Fits(x) || !(p >= 0 && p < 1)) return null;
+        if (!FusedLayers.Fits(KernelKind.Dropout, x) || !(p >= 0 && p < 1)) return null;
         var layer = new Layer(p, NextKey());
         return is_grad_enabled() ? Function.apply(x, layer) : Function.Masked(Dense(x), layer);
     }

@@ -46,7 +46,7 @@ internal static class FusedFunctions
 /// <typeparam name="TLayer">What a call is given besides tensors, and what forward leaves for backward that is no tensor.</typeparam>
 internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunction<TSelf> where TSelf : FusedFunction<TSelf, TLayer>, new() where TLayer : class
 {
-    private const string LayerKey = "layer";
+    private const string LayerKey = "layer", InputsKey = "inputs";
 
     public override string Name => typeof(TSelf).Name;
 
@@ -55,6 +55,7 @@ internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunc
     {
         var layer = (TLayer)vars[^1];
         ctx.save_data(LayerKey, layer);
+        ctx.save_data(InputsKey, vars.Length - 1);
         var (output, saved) = Forward(layer, [.. vars[..^1].Cast<Tensor>()]);
         ctx.save_for_backward(saved);
         return output;
@@ -76,7 +77,7 @@ internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunc
         {
             // The process edge: native frames are above this one.
             FusedFunctions.Failed(e);
-            gradients = [.. Enumerable.Repeat<Tensor>(null!, saved.Count)];
+            gradients = [.. Enumerable.Repeat<Tensor>(null!, (int)ctx.get_data(InputsKey))];
         }
         foreach (var tensor in saved) tensor?.Dispose();
         grad_output.Dispose();

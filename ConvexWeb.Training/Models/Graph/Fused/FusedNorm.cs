@@ -15,7 +15,7 @@ internal static class FusedNorm
     /// <returns>Null where the kernel does not fit: another device, type or memory layout, or one value a channel.</returns>
     public static Tensor? Apply(BatchNormOperation norm, string function, Tensor x, Tensor[] w, Tensor[] running)
     {
-        if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(x) || LayoutOf(x) is not { } layout) return null;
+        if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(KernelKind.Norm, x) || LayoutOf(x) is not { } layout) return null;
         if (w[0].dtype != x.dtype || w[1].dtype != x.dtype || running[0].dtype != x.dtype) return null;
         var (rows, channels, places) = layout.Size;
         if (rows * places < 2 || w[0].numel() != channels || w[1].numel() != channels || running[0].numel() != channels) return null;

@@ -9,7 +9,7 @@ internal static class FusedShift
     /// <param name="x">[B, C, H, W].</param>
     public static Tensor? Apply(Tensor x, bool alongRow)
     {
-        if (!FusedLayers.Fits(x) || x.ndim != 4) return null;
+        if (!FusedLayers.Fits(KernelKind.Shift, x) || x.ndim != 4) return null;
         return is_grad_enabled() ? Function.apply(x, alongRow ? Layer.AlongRow : Layer.AlongColumn) : Function.Shifted(x, alongRow, 1);
     }
 

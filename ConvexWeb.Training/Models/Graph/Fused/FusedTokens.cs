@@ -11,7 +11,7 @@ internal static class FusedTokens
     /// <returns>[B, T, C]; null where the kernel does not fit.</returns>
     public static Tensor? Apply(Tensor x, Tensor[] w)
     {
-        if (!LibtorchNative.HasBlas || !FusedLayers.Fits(x) || w.Length != 2 || x.ndim != 3 || w[0].dtype != x.dtype || w[1].dtype != x.dtype) return null;
+        if (!LibtorchNative.HasBlas || !FusedLayers.Fits(KernelKind.Tokens, x) || w.Length != 2 || x.ndim != 3 || w[0].dtype != x.dtype || w[1].dtype != x.dtype) return null;
         if (w[0].shape[1] != x.shape[1] || w[1].numel() != w[0].shape[0]) return null;
         if (is_grad_enabled()) return Function.apply(x, w[0], w[1], Layer.Only);
         return Function.Product(x.contiguous(), w[0].contiguous(), w[1]);

@@ -1,0 +1,98 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Models.Graph.Fused;
+using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Specs;
+using TorchSharp;
+using Parameter = TorchSharp.Modules.Parameter;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Cli;
+
+/// <summary>A network with one random batch and the optimizer of its recipe, for benchmarks: steps as the product takes them, or in eager TorchSharp.</summary>
+internal sealed class BenchTraining : IDisposable
+{
+    public static readonly string[] Models = ["mlp", "mixer", "allconv", "densenet", "cycle_mlp"];
+
+    private readonly Spec spec;
+    private readonly PlanNetwork network;
+    private readonly Constraint constraint;
+    private readonly Optimizers.Optimizer? ours;
+    private readonly optim.Optimizer? eager;
+    private readonly Parameter[] covered;
+    private readonly Tensor images;
+    private readonly Tensor labels;
+
+    /// <param name="eager">Plain operators and TorchSharp's own optimizer, as users of TorchSharp write it; else the product's own step.</param>
+    public BenchTraining(string model, bool ioc, int batch, bool eager)
+    {
+        spec = SpecOf(model, ioc);
+        Generator.Default.manual_seed(0);
+        var info = DatasetInfo.Of(spec.Data);
+        network = ModelFactory.Build(spec);
+        network.Fused = !eager;
+        constraint = Constraint.Of(spec);
+        covered = [.. network.named_parameters().Where(p => constraint.OperatorOf(p.name) != ConstraintKind.Free).Select(p => p.parameter)];
+        if (eager) this.eager = TorchSharpsOwn(spec.Optimizer, network.parameters());
+        else ours = new(network, spec.Optimizer, constraint);
+        images = rand([batch, info.Channels, info.Height, info.Width]);
+        labels = from_array(Enumerable.Range(0, batch).Select(i => i % 10L).ToArray());
+    }
+
+    public void Step()
+    {
+        using var scope = NewDisposeScope();
+        if (eager is null)
+        {
+            FusedFunctions.Backward(nn.functional.cross_entropy(network.forward(images), labels));
+            ours!.Step(spec.Optimizer.BaseLr);
+            return;
+        }
+        eager.zero_grad();
+        nn.functional.cross_entropy(network.forward(images), labels).backward();
+        eager.step();
+        foreach (var parameter in covered) Constraint.Apply(parameter, constraint.Kind, constraint.Eps);
+    }
+
+    private static optim.Optimizer TorchSharpsOwn(Optimizers.OptimizerOptions options, IEnumerable<Parameter> parameters) => options switch
+    {
+        SgdOptions s => optim.SGD(parameters, s.Lr, s.Momentum, weight_decay: s.WeightDecay, nesterov: s.Nesterov),
+        AdamWOptions w => optim.AdamW(parameters, w.Lr, w.Beta1, w.Beta2, w.Eps, w.WeightDecay),
+        AdamOptions a => optim.Adam(parameters, a.Lr, a.Beta1, a.Beta2, a.Eps, a.WeightDecay),
+        _ => throw new NotSupportedException(options.GetType().Name),
+    };
+
+    private static Spec SpecOf(string model, bool ioc)
+    {
+        var spec = new Spec { Data = new Cifar10Options(), Convexity = ioc ? new ExpEpsOptions() : new NoConvexityOptions() };
+        return model switch
+        {
+            "mixer" => spec with
+            {
+                Model = new MixerOptions { Mode = "seed" }, Data = new Cifar10Options { Resize = 72 }, Optimizer = new AdamOptions { Lr = 1e-3 },
+            },
+            "allconv" => spec with
+            {
+                Model = new AllConvOptions(), Optimizer = new SgdOptions { Lr = ioc ? 0.01 : 0.05, Nesterov = true, WeightDecay = ioc ? 0 : 1e-3 },
+            },
+            "densenet" => spec with { Model = new DenseNetOptions(), Optimizer = new SgdOptions { Nesterov = true, WeightDecay = 1e-4 } },
+            "cycle_mlp" => spec with
+            {
+                Model = new CycleMlpOptions { Mode = "seed" }, Data = new Cifar10Options { Resize = 64 },
+                Optimizer = new AdamWOptions { Lr = 5e-5, WeightDecay = 0.05 },
+            },
+            _ => spec,
+        };
+    }
+
+    public void Dispose()
+    {
+        ours?.Dispose();
+        eager?.Dispose();
+        network.Dispose();
+        images.Dispose();
+        labels.Dispose();
+    }
+}
