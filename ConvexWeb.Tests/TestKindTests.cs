@@ -12,7 +12,7 @@ public sealed class TestKindTests
     private static readonly Type[] Types = typeof(TestKindTests).Assembly.GetTypes();
 
     public static TheoryData<string> TestClasses =>
-        [.. Types.Where(type => !type.IsAbstract && type.GetMethods().Any(method => method.IsDefined(typeof(FactAttribute)))).Select(type => type.FullName!)];
+        [.. Types.Where(type => !type.IsAbstract && type.GetMethods().Any(IsTest)).Select(type => type.FullName!)];
 
     [Theory, MemberData(nameof(TestClasses))]
     public void A_class_that_is_given_a_database_or_a_browser_says_so(string name)
@@ -23,6 +23,8 @@ public sealed class TestKindTests
         if (expected is not null) Assert.Contains(expected, Kinds(type));
         Assert.All(Kinds(type), kind => Assert.Contains(kind, (string[])["database", "browser", "slow"]));
     }
+
+    private static bool IsTest(MethodInfo method) => method.IsDefined(typeof(FactAttribute));
 
     // What its constructor takes, and what theirs take.
     private static HashSet<Type> Reached(Type type)
@@ -42,8 +44,8 @@ public sealed class TestKindTests
     private static IEnumerable<string> Kinds(Type type)
     {
         var collection = type.GetCustomAttribute<CollectionAttribute>()?.Name;
-        var definitions = Types.Where(other => collection is not null && other.GetCustomAttribute<CollectionDefinitionAttribute>()?.Name == collection);
-        return definitions.Prepend(type).SelectMany(place => place.GetCustomAttributes<TraitAttribute>()).Where(trait => trait.Name == "kind")
-            .Select(trait => trait.Value);
+        return Types.Where(other => collection is not null && other.GetCustomAttribute<CollectionDefinitionAttribute>()?.Name == collection)
+            .Prepend(type).SelectMany(place => place.GetCustomAttributes<TraitAttribute>())
+            .Where(trait => trait.Name == "kind").Select(trait => trait.Value);
     }
 }
