@@ -1,5 +1,6 @@
 // Writes wwwroot/dist: the entry points of this project and what npm packages bring to the page. Run by Bundle.targets.
-import { build } from 'esbuild';
+// `--watch` writes readable scripts with stable names and rewrites them on change, until it is stopped.
+import { build, context } from 'esbuild';
 import { cp, readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -23,18 +24,22 @@ for await (const path of sources('.')) {
 }
 
 await rm(dist, { recursive: true, force: true });
-await build({
+const watch = process.argv.includes('--watch');
+const options = {
   entryPoints,
   outdir: dist,
   bundle: true,
   splitting: true, // shared code and dynamic imports become chunks, loaded once and only where used
-  chunkNames: 'chunks/[name]-[hash]',
+  chunkNames: watch ? 'chunks/[name]' : 'chunks/[name]-[hash]',
   format: 'esm',
   target: 'es2022',
-  minify: true,
+  minify: !watch,
+  sourcemap: watch ? 'inline' : false,
   legalComments: 'eof',
-  logLevel: 'warning',
-});
+  logLevel: watch ? 'info' : 'warning',
+};
+if (watch) await (await context(options)).watch();
+else await build(options);
 
 const inter = 'node_modules/@fontsource-variable/inter';
 const swagger = 'node_modules/swagger-ui-dist';

@@ -7,6 +7,7 @@ using ConvexWeb.Tests.Support;
 namespace ConvexWeb.Tests;
 
 /// <summary>What an operator reads when the server cannot start: one sentence that says what to do, and no stack trace.</summary>
+[Trait("kind", "database")]
 public sealed class StartProblemTests(PostgresCluster cluster) : IAsyncLifetime
 {
     private readonly TestFolder folder = new();

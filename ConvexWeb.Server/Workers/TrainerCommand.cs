@@ -51,6 +51,6 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
     private static string[] Own()
     {
         var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        return [host, Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll")];
+        return [host, Path.Combine(AppContext.BaseDirectory, "trainer", "ConvexWeb.Training.dll")];
     }
 }

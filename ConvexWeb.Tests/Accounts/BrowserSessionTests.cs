@@ -7,6 +7,7 @@ using Microsoft.Playwright;
 
 namespace ConvexWeb.Tests.Accounts;
 
+[Trait("kind", "browser")]
 public sealed class BrowserSessionTests(Browser browser, ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

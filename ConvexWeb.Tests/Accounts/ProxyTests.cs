@@ -10,6 +10,7 @@ public sealed class ProxiedHost(PostgresCluster cluster) : ServerHost(cluster)
 }
 
 /// <summary>The server behind a proxy that takes TLS off, as in compose.yaml.</summary>
+[Trait("kind", "database")]
 public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<ProxiedHost>
 {
     [Fact]

@@ -10,6 +10,7 @@ using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Tests.Accounts;
 
+[Trait("kind", "database")]
 public sealed class SignInTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]
@@ -202,6 +203,7 @@ public sealed class SlowHost(PostgresCluster cluster) : ServerHost(cluster)
     protected override IEnumerable<KeyValuePair<string, string>> Settings => [new("Convex:Limits:SignInsPerMinute", "5")];
 }
 
+[Trait("kind", "database")]
 public sealed class SignInLimitTests(SlowHost host) : IClassFixture<SlowHost>
 {
     [Fact]

@@ -5,6 +5,7 @@ using Dapper;
 
 namespace ConvexWeb.Tests.Accounts;
 
+[Trait("kind", "database")]
 public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace ConvexWeb.Tests.Accounts;
 
+[Trait("kind", "database")]
 public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

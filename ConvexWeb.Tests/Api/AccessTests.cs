@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ConvexWeb.Tests.Api;
 
+[Trait("kind", "database")]
 public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
 {
     private static readonly string[] Open = ["/account/signin", "/account/welcome", "/health", "/signin", "/welcome", "/Error", "/not-found"];

@@ -6,6 +6,7 @@ using ConvexWeb.Tests.Workers;
 
 namespace ConvexWeb.Tests.Api;
 
+[Trait("kind", "database")]
 public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

@@ -5,6 +5,7 @@ using ConvexWeb.Tests.Workers;
 namespace ConvexWeb.Tests.Api;
 
 /// <summary>What people and programs read when the database is away. It takes its own apart, so it has a host of its own.</summary>
+[Trait("kind", "database")]
 public sealed class OutagePageTests(PostgresCluster cluster) : ServerHost(cluster)
 {
     // What it brings about is meant, and no news in the test's log.

@@ -3,6 +3,7 @@ using ConvexWeb.Tests.Support;
 
 namespace ConvexWeb.Tests.Api;
 
+[Trait("kind", "database")]
 public sealed class PointsTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

@@ -7,6 +7,7 @@ using Dapper;
 
 namespace ConvexWeb.Tests.Api;
 
+[Trait("kind", "database")]
 public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

@@ -8,6 +8,7 @@ using Dapper;
 
 namespace ConvexWeb.Tests.Api;
 
+[Trait("kind", "database")]
 public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

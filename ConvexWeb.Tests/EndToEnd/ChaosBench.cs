@@ -6,6 +6,7 @@ using ConvexWeb.Tests.Workers;
 namespace ConvexWeb.Tests.EndToEnd;
 
 /// <summary><c>./convexweb bench chaos</c>: the true product, killed in mid-run, twenty times over.</summary>
+[Trait("kind", "browser")]
 public sealed class ChaosBench(Browser browser)
 {
     private const int Rounds = 20;

@@ -5,6 +5,7 @@ using Microsoft.Playwright;
 namespace ConvexWeb.Tests.EndToEnd;
 
 /// <summary><c>./convexweb bench latency</c>: from the moment a trainer reports a point to the moment it is drawn in a browser.</summary>
+[Trait("kind", "browser")]
 public sealed class LatencyBench(Browser browser)
 {
     private const double Limit = 500;

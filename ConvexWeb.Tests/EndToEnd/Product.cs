@@ -6,6 +6,7 @@ using ConvexWeb.Tests.Workers;
 namespace ConvexWeb.Tests.EndToEnd;
 
 [CollectionDefinition(Name)]
+[Trait("kind", "browser")]
 public sealed class ProductCollection : ICollectionFixture<Product>
 {
     public const string Name = "product";

@@ -89,7 +89,7 @@ public sealed class SameProblemsTests(Product product)
 
     private static async Task<(int Code, IReadOnlyList<string> Lines)> CommandLineAsync(string json)
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll"), "check", "-"])
+        using var process = Process.Start(new ProcessStartInfo(TrainerProgram.Host, [TrainerProgram.File, "check", "-"])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

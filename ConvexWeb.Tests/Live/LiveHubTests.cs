@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ConvexWeb.Tests.Live;
 
+[Trait("kind", "database")]
 public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Fact]

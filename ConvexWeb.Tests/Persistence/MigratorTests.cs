@@ -5,6 +5,7 @@ using Npgsql;
 
 namespace ConvexWeb.Tests.Persistence;
 
+[Trait("kind", "database")]
 public sealed class MigratorTests(PostgresCluster cluster) : IAsyncLifetime
 {
     private static readonly Migration First = new(1, "0001_first", "create table first (x int)");

@@ -5,6 +5,7 @@ using Npgsql;
 
 namespace ConvexWeb.Tests.Persistence;
 
+[Trait("kind", "database")]
 public sealed class PrivateClusterTests : IDisposable
 {
     private static readonly Dictionary<string, string> Fast = new() { ["fsync"] = "off" };

@@ -8,6 +8,7 @@ public sealed class DemoHost(PostgresCluster cluster) : ServerHost(cluster)
     protected override IEnumerable<KeyValuePair<string, string>> Settings => [new("Convex:Demo", "true")];
 }
 
+[Trait("kind", "database")]
 public sealed class DemoStudyTests(DemoHost host) : IClassFixture<DemoHost>
 {
     [Fact]

@@ -45,6 +45,7 @@ public sealed class Browser : IAsyncDisposable
 
     private static async Task<(IPlaywright, IBrowser)> StartAsync()
     {
+        Assert.SkipWhen(Environment.GetEnvironmentVariable("CONVEX_SKIP_BROWSER") == "1", "There is no Chromium here (CHROMIUM may name one).");
         var driver = await Playwright.CreateAsync();
         return (driver, await driver.Chromium.LaunchAsync(new()
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using ConvexWeb.Tests.Support;
 using ConvexWeb.Training.Engine;
 using static TorchSharp.torch;
 
@@ -21,7 +22,7 @@ public sealed class CommandLineTests : IDisposable
 
     private static Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll"), .. arguments])
+        var start = new ProcessStartInfo(TrainerProgram.Host, [TrainerProgram.File, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

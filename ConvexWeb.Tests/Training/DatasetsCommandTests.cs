@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ConvexWeb.Tests.Support;
 
 namespace ConvexWeb.Tests.Training;
 
@@ -21,7 +22,7 @@ public sealed class DatasetsCommandTests : IDisposable
 
     private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll"), .. arguments, "--data", root])
+        var start = new ProcessStartInfo(TrainerProgram.Host, [TrainerProgram.File, .. arguments, "--data", root])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

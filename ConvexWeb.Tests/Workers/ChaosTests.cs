@@ -3,6 +3,7 @@ using ConvexWeb.Tests.Support;
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>Everything is killed, in turns and at odd moments; in the end each run is whole and in its right state.</summary>
+[Trait("kind", "database")]
 public sealed class ChaosTests
 {
     [Theory]

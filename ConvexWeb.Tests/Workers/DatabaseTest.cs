@@ -4,6 +4,7 @@ using Npgsql;
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>A database and a data folder for each test.</summary>
+[Trait("kind", "database")]
 public abstract class DatabaseTest(PostgresCluster cluster) : IAsyncLifetime
 {
     private readonly TestFolder folder = new();

@@ -5,6 +5,7 @@ using Npgsql;
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>The database goes away in the middle, as in a power cut, and comes back.</summary>
+[Trait("kind", "database")]
 public sealed class OutageTests : IAsyncLifetime
 {
     private readonly TestFolder folder = new();

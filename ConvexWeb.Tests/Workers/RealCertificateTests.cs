@@ -15,7 +15,7 @@ public sealed class RealCertificateTests(PostgresCluster cluster) : DatabaseTest
     public async Task A_convex_network_is_proved_where_its_control_is_violated_and_the_twin_is_not_convex()
     {
         await using var node = await StartNodeAsync(
-            ("Convex:Worker:Trainer:0", "dotnet"), ("Convex:Worker:Trainer:1", Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll")), ("Convex:Worker:Threads", "1"));
+            ("Convex:Worker:Trainer:0", TrainerProgram.Host), ("Convex:Worker:Trainer:1", TrainerProgram.File), ("Convex:Worker:Threads", "1"));
         var convex = await node.SubmitAsync(Spec.Replace("CONVEXITY", "exp_eps", StringComparison.Ordinal));
         var free = await node.SubmitAsync(Spec.Replace("CONVEXITY", "none", StringComparison.Ordinal));
         await Database.UntilAsync(convex, RunState.Succeeded);

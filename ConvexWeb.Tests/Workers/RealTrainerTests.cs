@@ -13,7 +13,7 @@ public sealed class RealTrainerTests(PostgresCluster cluster) : DatabaseTest(clu
     [Fact]
     public async Task A_training_whose_trainer_and_worker_are_killed_ends_with_the_same_weights()
     {
-        string[] trainer = ["dotnet", Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Training.dll")];
+        string[] trainer = [TrainerProgram.Host, TrainerProgram.File];
         await using var web = await StartNodeAsync(("Convex:Role", "web"));
         await using var first = WorkerProcess.Start(ConnectionString, Folder, "first", trainer, ("Convex:Worker:Threads", "1"));
         var whole = await web.SubmitAsync(Spec);

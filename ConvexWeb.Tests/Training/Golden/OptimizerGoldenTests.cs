@@ -1,8 +1,8 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Optimizers;
-using Parameter = TorchSharp.Modules.Parameter;
 using static TorchSharp.torch;
+using Parameter = TorchSharp.Modules.Parameter;
 
 namespace ConvexWeb.Tests.Training.Golden;
 
