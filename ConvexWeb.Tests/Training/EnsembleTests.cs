@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Engine.Certification;
 using ConvexWeb.Training.Engine.Objectives;
@@ -269,12 +269,12 @@ public sealed class EnsembleTests : IDisposable
     [Fact]
     public void Parameter_counts_follow_from_the_parts()
     {
-        var data = DatasetInfo.Of(new Cifar10Options { Task = "animal" });
+        var data = DatasetInfo.Of(new Cifar10Options { Task = "animal" }).Input;
         // S2 with one output instead of ten: 9·801 fewer.
         const long Expert = 3_752_810 - 9 * 801;
         Assert.Equal(Expert, Count(new EnsembleEmOptions { Experts = 1 }, data));
         Assert.Equal(5 * Expert + 3073 * 100 + 101 * 5, Count(new EnsembleEmOptions { Experts = 5 }, data));
-        var classes = DatasetInfo.Of(new Cifar10Options());
+        var classes = DatasetInfo.Of(new Cifar10Options()).Input;
         Assert.Equal(3 * 3_752_810 + 3073 * 100 + 101 * 3, Count(new EnsembleBoostOptions(), classes));
         var allConvGate = (27 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 65 * 3;
         Assert.Equal(3 * 1_369_738 + allConvGate, Count(new EnsembleBoostOptions { Expert = "allconv", Gate = "allconv" }, classes));
@@ -283,7 +283,7 @@ public sealed class EnsembleTests : IDisposable
         var gate = 27 * 16 + Block(16) + 2 * 88 + 88 * 88 + Block(88) + 2 * 160 + 160 * 3 + 3;
         Assert.Equal(3 * 769_162 + gate, Count(new EnsembleBoostOptions { Expert = "densenet", Gate = "densenet" }, classes));
 
-        static long Count(ModelOptions model, DatasetInfo data) => model.Plan(new ExpEpsOptions(), data).Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
+        static long Count(ModelOptions model, ImageInput data) => model.Plan(new ExpEpsOptions(), data).Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
     }
 
     [Fact]

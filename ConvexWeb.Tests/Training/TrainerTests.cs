@@ -1,9 +1,9 @@
 using System.Text.Json;
 using ConvexWeb.Tests.Training.Models;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
@@ -74,7 +74,7 @@ public sealed class TrainerTests : IDisposable
             var outcome = Train(spec, $"{name}-{convexity.GetType().Name}");
             Assert.True(outcome.Ended);
             var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary;
-            var weights = spec.Model.Plan(convexity, new DatasetInfo(1, 32, 32, 10, 48, 20)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
+            var weights = spec.Model.Plan(convexity, new ImageInput(1, 32, 32, 10)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
             Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));
             Assert.All(outcome.Events.OfType<EpochEvent>(), e => Assert.True(double.IsFinite(e.Values["train/loss"])));
         }

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph.Fused;

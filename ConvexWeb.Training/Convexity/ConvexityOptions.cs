@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Convexity;
 
@@ -6,6 +6,7 @@ namespace ConvexWeb.Training.Convexity;
 public abstract record ConvexityOptions : ChoiceOptions;
 
 /// <summary>No constraint: the unconstrained twin.</summary>
+[Choice("none")]
 public sealed record NoConvexityOptions : ConvexityOptions;
 
 /// <summary>A constraint applied to stored weights after every optimizer step.</summary>
@@ -20,6 +21,7 @@ public abstract record ConstraintOptions : ConvexityOptions
 }
 
 /// <summary>w &lt; 0 → exp(w − eps).</summary>
+[Choice("exp_eps")]
 public sealed record ExpEpsOptions : ConstraintOptions
 {
     [Parameter("A negative weight w becomes exp(w − eps); the paper uses 5.", Min = 0.1, Max = 50)]
@@ -27,13 +29,17 @@ public sealed record ExpEpsOptions : ConstraintOptions
 }
 
 /// <summary>w &lt; 0 → 0.</summary>
+[Choice("clip")]
 public sealed record ClipOptions : ConstraintOptions;
 
 /// <summary>w &lt; 0 → −w.</summary>
+[Choice("abs")]
 public sealed record AbsOptions : ConstraintOptions;
 
 /// <summary>w → w − min(0, min w), for each tensor.</summary>
+[Choice("shift")]
 public sealed record ShiftOptions : ConstraintOptions;
 
 /// <summary>The weight is softplus(v) of what is trained, so it is positive at every moment and no operator is applied.</summary>
+[Choice("softplus_reparam")]
 public sealed record SoftplusReparamOptions : ConstraintOptions;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 

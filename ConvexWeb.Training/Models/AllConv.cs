@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +10,7 @@ namespace ConvexWeb.Training.Models;
 /// class_conv 1 × 1 [B, K, 8, 8] → activation → mean over places [B, K]. An activation behind every convolution; no BatchNorm.
 /// Exact counts: K = 10 1,369,738; K = 100 1,387,108.
 /// </summary>
+[Choice("allconv")]
 public sealed record AllConvOptions : ModelOptions
 {
     [Parameter("auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
@@ -33,10 +33,10 @@ public sealed record AllConvOptions : ModelOptions
 
     internal override string SizeParameter => "width_percent";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity);
-        Write(plan, "", data.Classes);
+        var plan = new Plan(images.Shape, convexity);
+        Write(plan, "", images.Classes);
         return plan;
     }
 

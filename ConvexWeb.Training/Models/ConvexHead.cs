@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +10,7 @@ namespace ConvexWeb.Training.Models;
 /// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images. With a convex body (its activation that of
 /// the head, its first convolution free) the same network is convex in the pixels: the third of S7b's comparison.
 /// </summary>
+[Choice("convex_head")]
 public sealed record ConvexHeadOptions : ModelOptions
 {
     [Parameter("Channels of the first convolution; the next ones have two and four times as many.", Min = 1, Max = 512)]
@@ -30,11 +30,11 @@ public sealed record ConvexHeadOptions : ModelOptions
 
     internal override string SizeParameter => "width";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         var free = Body == "free";
         var activation = free ? "relu" : Resolve(Activation, convexity, "relu");
-        var plan = new Plan(ImageShape(data), convexity) { IsFree = free };
+        var plan = new Plan(images.Shape, convexity) { IsFree = free };
         var x = plan.Input;
         for (var i = 1; i <= 3; i++)
         {
@@ -44,6 +44,6 @@ public sealed record ConvexHeadOptions : ModelOptions
         x = plan.Flatten("body.flatten", x);
         if (free) x = plan.BeginFeatures("features", x);
         plan.IsFree = false;
-        return new MlpOptions { Width = Width, Depth = Depth, Activation = Activation }.Behind(plan, x, "head.", data.Classes);
+        return new MlpOptions { Width = Width, Depth = Depth, Activation = Activation }.Behind(plan, x, "head.", images.Classes);
     }
 }

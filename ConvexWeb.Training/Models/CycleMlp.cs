@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -13,6 +12,7 @@ namespace ConvexWeb.Training.Models;
 /// Exact counts with the softmax gate: K = 10 14,647,530; K = 100 14,693,700; K = 1000 15,155,400.
 /// Mode <c>seed</c> keeps LayerNorm and the gate, so a constrained network is not convex; <c>strict</c> has BatchNorm and learned coefficients instead.
 /// </summary>
+[Choice("cycle_mlp")]
 public sealed record CycleMlpOptions : ModelOptions
 {
     private static readonly int[] Depths = [2, 2, 4, 2];
@@ -32,10 +32,10 @@ public sealed record CycleMlpOptions : ModelOptions
 
     internal override string SizeParameter => "size";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         long[] widths = Size == "tiny" ? [16, 32, 80, 128] : [64, 128, 320, 512];
-        var plan = new Plan(ImageShape(data), convexity)
+        var plan = new Plan(images.Shape, convexity)
         {
             Initialisation = Initialisation.TruncatedNormal,
             FreeAffineNorms = true,
@@ -49,7 +49,7 @@ public sealed record CycleMlpOptions : ModelOptions
             if (stage > 0) x = plan.ChannelsLast($"network.{2 * stage - 1}.layout", plan.Conv2d($"network.{2 * stage - 1}.proj", x, widths[stage], 3, 2, 1));
             for (var i = 0; i < Depths[stage]; i++, done++) x = Block(plan, $"network.{2 * stage}.{i}", x, activation, DropPath * done / (all - 1));
         }
-        plan.Linear("head", plan.GlobalMean("mean", Norm(plan, "norm", x)), data.Classes);
+        plan.Linear("head", plan.GlobalMean("mean", Norm(plan, "norm", x)), images.Classes);
         return plan;
     }
 

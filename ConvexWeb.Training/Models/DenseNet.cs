@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +10,7 @@ namespace ConvexWeb.Training.Models;
 /// Between blocks BN → act → Conv1×1 → AvgPool 2; at the end BN → act → mean over places → Linear [B, K].
 /// Exact counts: BC-100-12 K = 10 769,162, K = 100 800,032; 40-12 1,019,722; 100-12 6,979,642; 121 (K = 1000) 7,978,856.
 /// </summary>
+[Choice("densenet")]
 public sealed record DenseNetOptions : ModelOptions
 {
     [Parameter("bc_100_12, 40_12 and 100_12 are the paper's networks for small images; 121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.",
@@ -31,10 +31,10 @@ public sealed record DenseNetOptions : ModelOptions
         public long First => Stem ? 64 : Bottleneck ? 2 * Growth : 16;
     }
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanIn };
-        Write(plan, "", data.Classes);
+        var plan = new Plan(images.Shape, convexity) { Initialisation = Initialisation.HeFanIn };
+        Write(plan, "", images.Classes);
         return plan;
     }
 

@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +10,7 @@ namespace ConvexWeb.Training.Models;
 /// Exact counts with squeeze and excitation: K = 1000 5,288,548; K = 10 4,020,358.
 /// Squeeze and excitation multiplies by a gate of the input and so breaks convexity; a convex network drops it or keeps a learned scale for each channel.
 /// </summary>
+[Choice("efficientnet_b0")]
 public sealed record EfficientNetOptions : ModelOptions
 {
     private const double Eps = 1e-5;
@@ -31,18 +31,18 @@ public sealed record EfficientNetOptions : ModelOptions
     [Parameter("Stride of the stem; empty: 2 as in the source, and 1 for images of 32 pixels and less.", Min = 1, Max = 2)]
     public int? StemStride { get; init; }
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanOut };
+        var plan = new Plan(images.Shape, convexity) { Initialisation = Initialisation.HeFanOut };
         var activation = Resolve(Activation, convexity, "silu");
-        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(data.Height, data.Width) <= SmallSide ? 1 : 2), 1, activation);
+        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(images.Height, images.Width) <= SmallSide ? 1 : 2), 1, activation);
         for (var s = 0; s < Stages.Length; s++)
         {
             var (expand, kernel, stride, channels, repeat) = Stages[s];
             for (var r = 0; r < repeat; r++) x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, activation);
         }
         x = plan.GlobalMean("mean", ConvNorm(plan, "features.8", x, 1280, 1, 1, 1, activation));
-        plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), data.Classes);
+        plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), images.Classes);
         return plan;
     }
 

@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +10,7 @@ namespace ConvexWeb.Training.Models;
 /// [B, C, H, W] → experts E × [B, K], gate [B, E] → the logits of the expert with the largest share: [B, K].
 /// The epochs of the run are shared out evenly: one stage for each expert, one for the gate.
 /// </summary>
+[Choice("ensemble_boost")]
 public sealed record EnsembleBoostOptions : ModelOptions
 {
     [Parameter("What each expert is: the MLP, AllConv or DenseNet of its own entry.", Allowed = ["mlp", "allconv", "densenet"])]
@@ -47,10 +47,10 @@ public sealed record EnsembleBoostOptions : ModelOptions
 
     internal override string SizeParameter => Expert switch { "allconv" => "width_percent", "densenet" => "variant", _ => "width" };
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Expert == "densenet" ? Initialisation.HeFanIn : Initialisation.PyTorch };
-        var experts = Enumerable.Range(1, Experts).Select(e => Written(plan, $"experts.{e}.", data.Classes)).ToList();
+        var plan = new Plan(images.Shape, convexity) { Initialisation = Expert == "densenet" ? Initialisation.HeFanIn : Initialisation.PyTorch };
+        var experts = Enumerable.Range(1, Experts).Select(e => Written(plan, $"experts.{e}.", images.Classes)).ToList();
         plan.Selection("selection", EnsembleGate.Write(plan, Gate, Experts, GateWidth ?? (Gate == "mlp" ? 100 : 32)), experts);
         return plan;
     }

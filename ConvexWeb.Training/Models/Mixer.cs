@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -12,6 +11,7 @@ namespace ConvexWeb.Training.Models;
 /// S/16 18,528,264 and B/16 59,880,472 (224 pixels, K = 1000).
 /// Mode <c>seed</c> keeps LayerNorm as the seed's code does, so a constrained network is not convex; <c>strict</c> has BatchNorm over the channels instead.
 /// </summary>
+[Choice("mixer")]
 public sealed record MixerOptions : ModelOptions
 {
     [Parameter("seed: patch 9, 128 channels, 4 blocks; s16 and b16: the paper's Mixer-S/16 and B/16.", Allowed = ["seed", "s16", "b16"])]
@@ -35,7 +35,7 @@ public sealed record MixerOptions : ModelOptions
 
     internal override string SizeParameter => "size";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         var seedMode = Mode == "seed";
         var (patch, channels, tokenWidth, channelWidth, blocks) = Size switch
@@ -45,10 +45,10 @@ public sealed record MixerOptions : ModelOptions
             _ => (9, 128, 64, 128, 4),
         };
         patch = Patch ?? patch;
-        if (data.Height % patch != 0 || data.Width % patch != 0)
-            throw new ImpossiblePlanException($"images of {data.Height} × {data.Width} cannot be cut into patches of {patch} × {patch}: set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
+        if (images.Height % patch != 0 || images.Width % patch != 0)
+            throw new ImpossiblePlanException($"images of {images.Height} × {images.Width} cannot be cut into patches of {patch} × {patch}: set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
 
-        var plan = new Plan(ImageShape(data), convexity)
+        var plan = new Plan(images.Shape, convexity)
         {
             FreeAffineNorms = true,
             // The source's code leaves the patch embedding and, through its names, the first LayerNorm free, and nothing else.
@@ -69,7 +69,7 @@ public sealed record MixerOptions : ModelOptions
             x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", MixTokens(block + ".mlp_tokens", Norm(block + ".norm1", x), tokenWidth * mult), DropPath));
             x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", MixChannels(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth), DropPath));
         }
-        plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), data.Classes);
+        plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), images.Classes);
         return plan;
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
 

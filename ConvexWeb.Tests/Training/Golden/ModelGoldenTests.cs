@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
@@ -129,7 +129,7 @@ public sealed class ModelGoldenTests
             var other => throw new NotSupportedException(other),
         };
         ConvexityOptions convexity = entry.GetProperty("variant").GetString() == "ioc" ? new ExpEpsOptions() : new NoConvexityOptions();
-        return model.Plan(convexity, new DatasetInfo(shape[1], shape[2], shape[3], entry.GetProperty("classes").GetInt32(), 100, 100));
+        return model.Plan(convexity, new ImageInput(shape[1], shape[2], shape[3], entry.GetProperty("classes").GetInt32()));
     }
 
     private static void AssertClose(Tensor expected, Tensor actual, double tolerance, string name)

@@ -1,5 +1,5 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
@@ -12,7 +12,7 @@ namespace ConvexWeb.Tests.Training.Models;
 [Collection(TorchCollection.Name)]
 public sealed class PlanNetworkTests
 {
-    private static readonly DatasetInfo Cifar = new(3, 32, 32, 10, 100, 100);
+    private static readonly ImageInput Cifar = new(3, 32, 32, 10);
 
     public static TheoryData<string> AllModels() => [.. PlanTests.ConvexModels().Select(m => m.Data), "convex_head"];
 

@@ -63,6 +63,9 @@ public sealed class Plan
     /// <summary>What the logits are as functions of the pixels.</summary>
     public Standing InPixels => Features is null || ValueAt(Features.Operation.Inputs[0]).Standing == Standing.Affine ? Output.Standing : Standing.Unknown;
 
+    /// <summary>Names of the tensors that the constraint covers.</summary>
+    public IEnumerable<string> CoveredTensors => steps.SelectMany(s => s.Tensors).Where(t => t.Covered).Select(t => t.Name);
+
     /// <summary>The most numbers that any value holds for one image.</summary>
     public long LargestValue => steps.Max(s => s.Output.Size);
 

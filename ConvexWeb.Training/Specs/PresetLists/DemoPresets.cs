@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 
 namespace ConvexWeb.Training.Specs.PresetLists;
 
