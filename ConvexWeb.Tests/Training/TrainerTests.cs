@@ -67,7 +67,7 @@ public sealed class TrainerTests : IDisposable
             {
                 Model = PlanTests.Model(name),
                 Convexity = convexity,
-                Data = new GlyphsOptions { TrainSize = 48, TestSize = 20, Validation = 0.2, Resize = 32, Preprocessing = "standardize" },
+                Data = new GlyphsOptions { TrainSize = 48, TestSize = 20, Validation = 0.2, Resize = 32, Preprocessing = PreprocessingKind.Standardize },
                 Optimizer = new AdamOptions { Lr = 1e-3 },
                 Training = new TrainingOptions { Epochs = 1, BatchSize = 20 },
             };
@@ -130,7 +130,7 @@ public sealed class TrainerTests : IDisposable
         var info = new DatasetInfo(3, 32, 32, 10, 2, 2);
         var set = new ImageSet(info, new ImageSplit(pixels, [0, 1]), new ImageSplit(pixels, [0, 1]));
         using var scope = NewDisposeScope();
-        using var data = TrainingData.Prepare(new Spec { Data = new Cifar10Options { Preprocessing = "imagenet", TrainLimit = 2, TestLimit = 2 } }, set, 1, CPU, root, null, _ => { });
+        using var data = TrainingData.Prepare(new Spec { Data = new Cifar10Options { Preprocessing = PreprocessingKind.Imagenet, TrainLimit = 2, TestLimit = 2 } }, set, 1, CPU, root, null, _ => { });
         var (images, _) = data.Train.Slice(0, 2);
         Assert.Equal((pixels[1024 * 4 + 7] / 255.0 - 0.456) / 0.224, images.select(0, 1).select(0, 1).flatten().data<float>().ToArray()[7], 5);
         Assert.NotEmpty(SpecReader.Read("""{"data": {"name": "mnist", "preprocessing": "imagenet"}}""").Problems);

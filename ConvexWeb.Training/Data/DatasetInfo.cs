@@ -15,19 +15,7 @@ public sealed record DatasetInfo(int Channels, int Height, int Width, int Classe
     public static DatasetInfo Of(DataOptions data) => data.Resize is { } side ? Stored(data) with { Height = side, Width = side } : Stored(data);
 
     /// <summary>As it is read and kept: the images' size in files and memory, which is what readers and whitening work on.</summary>
-    public static DatasetInfo Stored(DataOptions data) => data.Positive is null ? Whole(data) : Whole(data) with { Classes = 2 };
-
-    private static DatasetInfo Whole(DataOptions data) => data switch
-    {
-        Cifar10Options or Cifair10Options => new(3, 32, 32, 10, 50_000, 10_000),
-        Cifar100Options or Cifair100Options => new(3, 32, 32, 100, 50_000, 10_000),
-        SvhnOptions => new(3, 32, 32, 10, 73_257, 26_032),
-        Stl10Options => new(3, 96, 96, 10, 5_000, 8_000),
-        JpegFolderOptions folder => new(3, folder.ImageSize, folder.ImageSize, folder.ClassCount, folder.TrainCount, folder.TestCount),
-        MnistOptions or FashionMnistOptions => new(1, 28, 28, 10, 60_000, 10_000),
-        GlyphsOptions glyphs => new(1, 28, 28, 10, glyphs.TrainSize, glyphs.TestSize),
-        _ => throw new NotSupportedException(data.GetType().Name),
-    };
+    public static DatasetInfo Stored(DataOptions data) => data.Positive is null ? data.Info : data.Info with { Classes = 2 };
 }
 
 /// <summary>How many images train, validate and test a run.</summary>

@@ -1,4 +1,44 @@
+using ConvexWeb.Training.Options;
+
 namespace ConvexWeb.Training.Data;
+
+/// <summary>What is told apart: all digits, or those from 5 on from the rest.</summary>
+public enum GlyphsTask
+{
+    Classes,
+    FiveAndUp,
+}
+
+/// <summary>Parameters of <c>Glyphs</c>, which are drawn and need no file.</summary>
+[Choice("glyphs")]
+public sealed record GlyphsOptions : DataOptions
+{
+    [Parameter("Training images to draw.", Min = 10, Max = 200_000)]
+    public int TrainSize { get; init; } = 4000;
+
+    [Parameter("Test images to draw.", Min = 10, Max = 200_000)]
+    public int TestSize { get; init; } = 2000;
+
+    [Parameter("Strength of the distortions; 0 draws the same strokes each time.", Min = 0, Max = 3)]
+    public double Distortion { get; init; } = 1;
+
+    [Parameter("Number of the collection: another number draws other images. Independent of the run's seed.", Min = 0, Max = 1_000_000)]
+    public int Collection { get; init; }
+
+    [Parameter("classes: all ten; five_and_up: the digits from 5 on against the rest, a task of two classes.")]
+    public GlyphsTask Task { get; init; } = GlyphsTask.Classes;
+
+    internal override DatasetInfo Info => new(1, Glyphs.Side, Glyphs.Side, 10, TrainSize, TestSize);
+
+    internal override IReadOnlyList<int>? Positive => Task == GlyphsTask.FiveAndUp ? [5, 6, 7, 8, 9] : null;
+
+    internal override IReadOnlyList<string>? Names => Task == GlyphsTask.FiveAndUp ? ["below five", "five and up"] : null;
+
+    internal override bool IsIn(string folder) => true;
+
+    internal override Task<ImageSet> ReadAsync(DatasetPlace place, CancellationToken cancel)
+        => System.Threading.Tasks.Task.FromResult(Glyphs.Draw(this, Info));
+}
 
 /// <summary>
 /// 28 × 28 digits drawn from strokes: each image bends, turns, shears, scales and moves its digit's strokes, varies the pen, adds stray strokes and noise.

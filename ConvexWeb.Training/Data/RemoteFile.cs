@@ -7,4 +7,9 @@ namespace ConvexWeb.Training.Data;
 public sealed record RemoteFile(string Url, string Md5, string? ContentMd5 = null)
 {
     public string Name => Url[(Url.LastIndexOf('/') + 1)..];
+
+    /// <summary>Whether a folder holds all of these files, packed or not.</summary>
+    internal static bool AllIn(string folder, IReadOnlyList<RemoteFile> files)
+        => files.All(f => File.Exists(Path.Combine(folder, f.Name))
+            || File.Exists(Path.Combine(folder, Path.GetFileNameWithoutExtension(f.Name))));
 }

@@ -27,9 +27,9 @@ public sealed class Split : IDisposable
     }
 
     /// <summary>Lets batches come out at another size; null leaves it. Returns this split.</summary>
-    public Split ResizedTo(int? side, string interpolation)
+    public Split ResizedTo(int? side, Interpolation interpolation)
     {
-        resize = side is { } s ? (s, interpolation == "bicubic") : null;
+        resize = side is { } s ? (s, interpolation == Interpolation.Bicubic) : null;
         return this;
     }
 

@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -24,8 +25,9 @@ public sealed record CycleMlpOptions : ModelOptions
         Allowed = ["seed", "strict"])]
     public string Mode { get; init; } = "strict";
 
-    [Parameter("auto: GELU without a constraint, ELU with one.", Allowed = ["auto", "gelu", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: GELU without a constraint, ELU with one.",
+        Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Share of samples for which the last block's branches are dropped while training; earlier blocks less, in proportion.", Min = 0, Max = 0.9)]
     public double DropPath { get; init; }
@@ -41,7 +43,7 @@ public sealed record CycleMlpOptions : ModelOptions
             FreeAffineNorms = true,
             Exempt = Mode == "seed" ? SourceExempts() : null,
         };
-        var activation = Resolve(Activation, convexity, "gelu");
+        var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         var x = plan.ChannelsLast("patch_embed.layout", plan.Conv2d("patch_embed.proj", plan.Input, widths[0], 7, 4, 2));
         var (done, all) = (0, Depths.Sum());
         for (var stage = 0; stage < Depths.Length; stage++)
@@ -53,7 +55,7 @@ public sealed record CycleMlpOptions : ModelOptions
         return plan;
     }
 
-    private Value Block(Plan plan, string name, Value x, string activation, double drop)
+    private Value Block(Plan plan, string name, Value x, ActivationFunction activation, double drop)
     {
         var a = Norm(plan, name + ".norm1", x);
         var attn = name + ".attn";
@@ -65,7 +67,7 @@ public sealed record CycleMlpOptions : ModelOptions
         return plan.Add(name + ".add2", x, plan.DropPath(name + ".drop2", plan.Linear(name + ".mlp.fc2", hidden, x.Channels), drop));
     }
 
-    private Value Mixed(Plan plan, string attn, Value[] branches, string activation)
+    private Value Mixed(Plan plan, string attn, Value[] branches, ActivationFunction activation)
     {
         if (Mode == "strict") return plan.Mix(attn + ".coefficients", branches);
         var channels = branches[0].Channels;

@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -19,11 +20,13 @@ public sealed record EfficientNetOptions : ModelOptions
     private static readonly (int Expand, long Kernel, long Stride, long Channels, int Repeat)[] Stages =
         [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)];
 
-    [Parameter("auto: SiLU without a constraint, ELU with one.", Allowed = ["auto", "silu", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: SiLU without a constraint, ELU with one.",
+        Allowed = [Auto, Silu, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("What stands at squeeze and excitation. auto: the gate without a constraint, nothing with one; scale: a learned factor for each channel.", Allowed = ["auto", "gate", "none", "scale"])]
-    public string SqueezeExcitation { get; init; } = "auto";
+    [Parameter("What stands at squeeze and excitation. auto: the gate without a constraint, nothing with one; "
+        + "scale: a learned factor for each channel.")]
+    public SqueezeChoice SqueezeExcitation { get; init; } = SqueezeChoice.Auto;
 
     [Parameter("Share dropped before the last layer.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; } = 0.2;
@@ -34,7 +37,7 @@ public sealed record EfficientNetOptions : ModelOptions
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         var plan = new Plan(images.Shape, convexity) { Initialisation = Initialisation.HeFanOut };
-        var activation = Resolve(Activation, convexity, "silu");
+        var activation = Resolve(Activation, convexity, ActivationFunction.Silu);
         var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(images.Height, images.Width) <= SmallSide ? 1 : 2), 1, activation);
         for (var s = 0; s < Stages.Length; s++)
         {
@@ -47,7 +50,8 @@ public sealed record EfficientNetOptions : ModelOptions
     }
 
     // Names as torchvision's: the parts of a block are numbered as they come, and the expansion is missing where it would be 1.
-    private Value Block(Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, string activation)
+    private Value Block(
+        Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, ActivationFunction activation)
     {
         var part = 0;
         var x = input;
@@ -59,21 +63,32 @@ public sealed record EfficientNetOptions : ModelOptions
         return stride == 1 && input.Channels == channels ? plan.Add(name + ".add", input, x) : x;
     }
 
-    private Value Squeezed(Plan plan, string name, Value x, long squeezed, string activation)
+    private Value Squeezed(Plan plan, string name, Value x, long squeezed, ActivationFunction activation)
     {
-        var kind = SqueezeExcitation != "auto" ? SqueezeExcitation : plan.IsConstrained ? "none" : "gate";
-        if (kind == "none") return x;
-        if (kind == "scale") return plan.Scale(name + ".scale", x);
+        var kind = SqueezeExcitation != SqueezeChoice.Auto ? SqueezeExcitation
+            : plan.IsConstrained ? SqueezeChoice.None : SqueezeChoice.Gate;
+        if (kind == SqueezeChoice.None) return x;
+        if (kind == SqueezeChoice.Scale) return plan.Scale(name + ".scale", x);
         // The source's convolutions of a 1 × 1 map are products.
         var mean = plan.Pixel(name + ".mean", x);
         var hidden = plan.Activation(name + ".act", plan.Conv2d(name + ".fc1", mean, Math.Max(1, squeezed), 1), activation);
-        var gate = plan.Activation(name + ".sigmoid", plan.Conv2d(name + ".fc2", hidden, x.Channels, 1), "sigmoid");
+        var gate = plan.Activation(name + ".sigmoid", plan.Conv2d(name + ".fc2", hidden, x.Channels, 1), ActivationFunction.Sigmoid);
         return plan.Gate(name + ".gate", x, gate);
     }
 
-    private static Value ConvNorm(Plan plan, string name, Value x, long channels, long kernel, long stride, long groups, string activation)
+    private static Value ConvNorm(
+        Plan plan, string name, Value x, long channels, long kernel, long stride, long groups, ActivationFunction activation)
     {
         x = plan.Conv2d(name + ".0", x, channels, kernel, stride, kernel / 2, groups, bias: false);
         return plan.Activation(name + ".2", plan.BatchNorm(name + ".1", x, Eps), activation);
     }
+}
+
+/// <summary>What is at the place of squeeze and excitation.</summary>
+public enum SqueezeChoice
+{
+    Auto,
+    Gate,
+    None,
+    Scale,
 }

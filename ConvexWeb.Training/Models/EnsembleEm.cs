@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -22,8 +23,9 @@ public sealed record EnsembleEmOptions : ModelOptions
     [Parameter("Hidden layers of an expert.", Min = 1, Max = 16)]
     public int Depth { get; init; } = 3;
 
-    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus", "identity"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.",
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus, Identity])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Hidden units of the gate; the paper gives no number.", Min = 1, Max = 8192)]
     public int GateWidth { get; init; } = 100;
@@ -37,7 +39,7 @@ public sealed record EnsembleEmOptions : ModelOptions
         var plan = new Plan(images.Shape, convexity);
         var expert = new MlpOptions { Width = Width, Depth = Depth, Activation = Activation };
         var experts = Enumerable.Range(1, Experts).Select(e => expert.Behind(plan, plan.Flatten($"experts.{e}.flatten", plan.Input), $"experts.{e}.", 1).Output).ToList();
-        plan.Mixture("mixture", Experts == 1 ? null : EnsembleGate.Write(plan, "mlp", Experts, GateWidth), experts);
+        plan.Mixture("mixture", Experts == 1 ? null : EnsembleGate.Write(plan, PartKind.Mlp, Experts, GateWidth), experts);
         return plan;
     }
 }

@@ -21,8 +21,9 @@ public sealed record FicnnOptions : ModelOptions
     [Parameter("Units of the hidden layers one by one, in place of Width and Depth; empty: those.", Min = 1, Max = 8192)]
     public IReadOnlyList<int>? Widths { get; init; }
 
-    [Parameter("The source uses ReLU.", Allowed = ["relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "relu";
+    [Parameter("The source uses ReLU.",
+        Allowed = [ActivationFunction.Relu, ActivationFunction.Elu, ActivationFunction.LeakyRelu, ActivationFunction.Softplus])]
+    public ActivationFunction Activation { get; init; } = ActivationFunction.Relu;
 
     internal override string SizeParameter => "width";
 

@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -21,8 +22,9 @@ public sealed record MixerOptions : ModelOptions
         Allowed = ["seed", "strict"])]
     public string Mode { get; init; } = "strict";
 
-    [Parameter("auto: GELU without a constraint, ELU with one.", Allowed = ["auto", "gelu", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: GELU without a constraint, ELU with one.",
+        Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Width of the first block's token layer as a multiple; empty: 2 in mode seed under a constraint, as in the source's code, else 1.", Min = 1, Max = 16)]
     public int? FirstTokenMult { get; init; }
@@ -54,7 +56,7 @@ public sealed record MixerOptions : ModelOptions
             // The source's code leaves the patch embedding and, through its names, the first LayerNorm free, and nothing else.
             Exempt = seedMode ? new HashSet<string> { "stem.proj", "blocks.0.norm1" } : null,
         };
-        var activation = Resolve(Activation, convexity, "gelu");
+        var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, 1e-6) : plan.BatchNorm(name, x);
         Value MixTokens(string name, Value x, long width)
             => plan.TokenLinear(name + ".fc2", plan.Activation(name + ".act", plan.TokenLinear(name + ".fc1", x, width), activation), x.Shape[0]);

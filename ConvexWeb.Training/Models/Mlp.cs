@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -22,8 +23,8 @@ public sealed record MlpOptions : ModelOptions
     public int FirstLayerMult { get; init; } = 1;
 
     [Parameter("auto: ReLU without a constraint, ELU with one, as in the paper. All choices are convex and non-decreasing.",
-        Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus", "identity"])]
-    public string Activation { get; init; } = "auto";
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus, Identity])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Batch normalisation before each activation.")]
     public bool BatchNorm { get; init; } = true;

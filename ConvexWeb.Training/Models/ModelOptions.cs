@@ -23,7 +23,19 @@ public abstract record ModelOptions : ChoiceOptions
     /// <summary>Epochs of one stage of a run of so many.</summary>
     internal int StageEpochs(int epochs) => Math.Max(1, epochs / TrainingStages);
 
-    /// <summary>An activation's name with auto resolved: ELU under a constraint, the source's own without.</summary>
-    protected static string Resolve(string activation, ConvexityOptions convexity, string plain = "relu")
-        => activation != "auto" ? activation : convexity is NoConvexityOptions ? plain : "elu";
+    /// <summary>An activation with auto resolved: ELU under a constraint, the source's own without.</summary>
+    protected static ActivationFunction Resolve(
+        ActivationChoice activation, ConvexityOptions convexity, ActivationFunction plain = ActivationFunction.Relu)
+        => activation switch
+        {
+            ActivationChoice.Auto => convexity is NoConvexityOptions ? plain : ActivationFunction.Elu,
+            ActivationChoice.Relu => ActivationFunction.Relu,
+            ActivationChoice.Elu => ActivationFunction.Elu,
+            ActivationChoice.LeakyRelu => ActivationFunction.LeakyRelu,
+            ActivationChoice.Softplus => ActivationFunction.Softplus,
+            ActivationChoice.Identity => ActivationFunction.Identity,
+            ActivationChoice.Gelu => ActivationFunction.Gelu,
+            ActivationChoice.Silu => ActivationFunction.Silu,
+            _ => throw new NotSupportedException(activation.ToString()),
+        };
 }

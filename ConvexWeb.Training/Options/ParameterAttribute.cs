@@ -15,6 +15,6 @@ public sealed class ParameterAttribute(string help) : Attribute
     /// <summary>Largest allowed value (of each element, for a list); NaN for none.</summary>
     public double Max { get; init; } = double.NaN;
 
-    /// <summary>For a text parameter: the words that are allowed.</summary>
-    public string[]? Allowed { get; init; }
+    /// <summary>Of an enum: the members that are allowed, where not all are. Of a text: the words that are allowed.</summary>
+    public object[]? Allowed { get; init; }
 }

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
@@ -123,7 +122,7 @@ public sealed class ModelGoldenTests
             "densenet" => new DenseNetOptions { Variant = Text("size", "bc_100_12") },
             "mixer" => new MixerOptions { Size = Text("size", "seed"), Mode = Text("mode", "seed"), FirstTokenMult = Number("first_token_mult") },
             "cycle_mlp" => new CycleMlpOptions { Size = Text("size", "b1"), Mode = Text("mode", "seed") },
-            "efficientnet_b0" => new EfficientNetOptions { SqueezeExcitation = Text("squeeze", "gate"), StemStride = Number("stem_stride") ?? 2, Dropout = drop ?? 0.2 },
+            "efficientnet_b0" => new EfficientNetOptions { SqueezeExcitation = Enum.Parse<SqueezeChoice>(Text("squeeze", "gate"), ignoreCase: true), StemStride = Number("stem_stride") ?? 2, Dropout = drop ?? 0.2 },
             "ficnn" => new FicnnOptions(),
             "convex_head" => new ConvexHeadOptions(),
             var other => throw new NotSupportedException(other),

@@ -127,7 +127,7 @@ public sealed class PlanNetworkTests
     {
         using var scope = NewDisposeScope();
         manual_seed(6);
-        using var network = ModelFactory.Build(new Spec { Data = new Cifar10Options(), Convexity = new ExpEpsOptions { Init = "log_normal" } });
+        using var network = ModelFactory.Build(new Spec { Data = new Cifar10Options(), Convexity = new ExpEpsOptions { Init = ConstrainedStart.LogNormal } });
         var start = LogNormalStart.Of(800);
         var weight = network.get_weight("fc2.weight").detach().to(ScalarType.Float64);
         Assert.True(weight.min().item<double>() > 0);

@@ -1,5 +1,4 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
@@ -74,8 +73,8 @@ public sealed class PlanTests
     {
         Assert.Contains("deviation", Broken(new MixerOptions { Mode = "seed", Patch = 8 }));
         Assert.Contains("deviation", Broken(new CycleMlpOptions { Mode = "seed" }));
-        Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = "gate" }, "gate"));
-        Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = "gelu", Patch = 8 }));
+        Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, "gate"));
+        Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = ActivationChoice.Gelu, Patch = 8 }));
 
         static string Broken(ModelOptions model, string? at = null)
         {

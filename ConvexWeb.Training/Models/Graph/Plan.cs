@@ -108,7 +108,8 @@ public sealed class Plan
     public Value LayerNorm(string name, Value x, double eps = 1e-5)
         => Normalised(new LayerNormOperation(name, x.Index, eps), x, ConstrainsScales && Covers(name, true));
 
-    public Value Activation(string name, Value x, string function) => Add(new ActivationOperation(name, x.Index, function), x.Shape, [], x.Size);
+    public Value Activation(string name, Value x, ActivationFunction function)
+        => Add(new ActivationOperation(name, x.Index, function), x.Shape, [], x.Size);
 
     public Value Dropout(string name, Value x, double p) => p == 0 ? x : Keep(new DropoutOperation(name, x.Index, p), x, x.Shape);
 

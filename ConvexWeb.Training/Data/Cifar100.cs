@@ -1,15 +1,12 @@
+using ConvexWeb.Training.Options;
+
 namespace ConvexWeb.Training.Data;
 
-/// <summary>What the classes of the fixed data sets are called, in the order of their labels. Sources: the name files of each data set.</summary>
-internal static class ClassNames
+/// <summary>CIFAR-100: 32 × 32 colour photographs of 100 classes. Source: Krizhevsky 2009.</summary>
+[Choice("cifar100")]
+public sealed record Cifar100Options : DataOptions
 {
-    public static readonly string[] Cifar10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-
-    public static readonly string[] Stl10 = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
-
-    public static readonly string[] FashionMnist = ["T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
-
-    public static readonly string[] Cifar100 =
+    internal static readonly string[] ClassNames =
     [
         "apple", "aquarium fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
         "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
@@ -22,4 +19,17 @@ internal static class ClassNames
         "squirrel", "streetcar", "sunflower", "sweet pepper", "table", "tank", "telephone", "television", "tiger", "tractor",
         "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow tree", "wolf", "woman", "worm",
     ];
+
+    internal override IReadOnlyList<string> Names => ClassNames;
+
+    internal override DatasetInfo Info => new(3, 32, 32, 100, 50_000, 10_000);
+
+    internal override IReadOnlyList<RemoteFile> Files =>
+        [new("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8")];
+
+    internal override bool IsIn(string folder)
+        => UnpackedFiles.Have(folder, "cifar-100-binary.tar.gz", "cifar-100-binary", CifarReader.Files100);
+
+    internal override Task<ImageSet> ReadAsync(DatasetPlace place, CancellationToken cancel)
+        => Task.FromResult(CifarReader.Read100(place.Folder, Info));
 }
