@@ -5,7 +5,7 @@ using System.Xml.Linq;
 namespace ConvexWeb.Tests;
 
 /// <summary>The dependency rules of docs/architecture.md, over the project and source files.</summary>
-public sealed partial class ArchitectureTests
+public sealed class ArchitectureTests
 {
     private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, ".."));
 
@@ -28,51 +28,43 @@ public sealed partial class ArchitectureTests
     [Theory]
     [InlineData("ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "Microsoft.AspNetCore", "Npgsql", "Quartz", "EntityFrameworkCore")]
     [InlineData("ConvexWeb.Client", "ConvexWeb.Server", "ConvexWeb.Training", "Npgsql", "Quartz", "EntityFrameworkCore", "TorchSharp")]
-    [InlineData("ConvexWeb.Server", "TorchSharp", "ConvexWeb.Training.Native")]
+    [InlineData("ConvexWeb.Server", "TorchSharp")]
     public void A_projects_sources_do_not_name(string project, params string[] banned)
     {
         var found = Sources(project).SelectMany(s => banned.Where(b => Regex.IsMatch(s.Text, $@"^\s*@?using (static )?{Regex.Escape(b)}\b|\b{Regex.Escape(b)}\.", RegexOptions.Multiline)).Select(b => $"{s.Path}: {b}"));
         Assert.Empty(found);
     }
 
-    // Native ← Torch ← the middle ring ← Engine ← Cli. Seams are the files that may call native code past Torch.
-    private static readonly Dictionary<string, int> Rings = new()
-    {
-        ["Native"] = 0,
-        ["Torch"] = 1,
-        ["Models"] = 2,
-        ["Convexity"] = 2,
-        ["Datasets"] = 2,
-        ["Corruptions"] = 2,
-        ["Optimizers"] = 2,
-        ["Schedules"] = 2,
-        ["Augmentations"] = 2,
-        ["Specs"] = 2,
-        ["Engine"] = 3,
-        ["Cli"] = 4,
-    };
-
-    private static readonly string[] Seams =
-        ["Optimizers/FusedStep.cs", "Datasets/Gather.cs", "Models/Graph/FusedLayers.cs", "Engine/Processor.cs"];
+    // docs/architecture.md: each folder of Training names only folders before it.
+    private static readonly string[] TrainingFloors =
+    [
+        "Options", "Kernels", "Convexity", "Models", "Data", "Labels", "Augmentations", "Schedules", "Optimizers", "Specs", "Events", "Engine", "Cli",
+    ];
 
     [Fact]
-    public void Training_is_rings()
+    public void Training_is_floors()
+        => Assert.Empty(new Floors(typeof(ConvexWeb.Training.Specs.Spec).Assembly, "ConvexWeb.Training", TrainingFloors).Violations());
+
+    [Fact]
+    public void A_planted_circle_is_found_with_type_and_member()
     {
-        var wrong = new List<string>();
-        foreach (var (path, text) in Sources("ConvexWeb.Training"))
+        var violation = Assert.Single(new Floors(typeof(ArchitectureTests).Assembly, "Planted", ["Low", "High"]).Violations());
+        Assert.Equal("Planted.Low.Ground.Reach (Low) uses Planted.High.Roof (High), which is above", violation);
+    }
+
+    [Fact]
+    public void A_namespace_on_no_floor_is_found()
+        => Assert.Equal(["Planted.High is on no floor"], new Floors(typeof(ArchitectureTests).Assembly, "Planted", ["Low"]).Violations());
+
+    [Fact]
+    public void A_folder_of_Training_is_a_floor_and_the_namespace_of_its_files()
+    {
+        foreach (var (path, text) in Sources("ConvexWeb.Training").Where(s => s.Path.Contains('/')))
         {
-            var folder = path.Contains('/') ? path[..path.IndexOf('/')] : "Cli";
-            Assert.True(Rings.ContainsKey(folder), $"{path} is in no ring");
-            // Inside ConvexWeb.Training another ring can be named without a using.
-            foreach (var (ring, level) in Rings.Where(r => r.Value > Rings[folder] && Regex.IsMatch(text, $@"(?<![\w.]){r.Key}\.[A-Z]"))) wrong.Add($"{path} names {ring} (ring {level})");
-            foreach (Match match in Uses().Matches(text))
-            {
-                var used = match.Groups[1].Value is { Length: > 0 } ours ? ours : "Torch";
-                if (Rings[used] > Rings[folder]) wrong.Add($"{path} uses {used}");
-                if (used == "Native" && folder is not ("Native" or "Torch") && !Seams.Contains(path)) wrong.Add($"{path} reaches past Torch");
-            }
+            Assert.Contains(path[..path.IndexOf('/')], TrainingFloors);
+            var name = "ConvexWeb.Training." + Path.GetDirectoryName(path)!.Replace('/', '.');
+            Assert.True(text.Contains($"namespace {name};", StringComparison.Ordinal), $"{path} is not in the namespace {name}");
         }
-        Assert.Empty(wrong);
     }
 
     [Theory]
@@ -93,9 +85,8 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Only_Native_declares_foreign_functions()
-        => Assert.Empty(Sources("ConvexWeb.Training").Where(s => !s.Path.StartsWith("Native/", StringComparison.Ordinal) && Regex.IsMatch(s.Text, "LibraryImport|DllImport")).Select(s => s.Path));
-
-    [GeneratedRegex(@"^using (?:static )?(?:ConvexWeb\.Training\.(\w+)|TorchSharp)", RegexOptions.Multiline)]
-    private static partial Regex Uses();
+    public void Only_Kernels_declares_foreign_functions()
+        => Assert.Empty(Sources("ConvexWeb.Training")
+            .Where(s => !s.Path.StartsWith("Kernels/", StringComparison.Ordinal) && Regex.IsMatch(s.Text, "LibraryImport|DllImport"))
+            .Select(s => s.Path));
 }

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Server.Catalog;

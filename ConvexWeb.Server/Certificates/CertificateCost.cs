@@ -1,4 +1,3 @@
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Server.Certificates;

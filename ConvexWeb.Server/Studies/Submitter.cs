@@ -3,7 +3,6 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Scheduling;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 using Microsoft.Extensions.Options;
 using Npgsql;

@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
@@ -350,7 +349,7 @@ public sealed class AugmentationTests : IDisposable
     private static readonly Spec Small = new()
     {
         Model = new MlpOptions { Width = 32, Depth = 1 },
-        Data = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = "standardize" },
+        Data = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = PreprocessingKind.Standardize },
         Training = new TrainingOptions { Epochs = 3, BatchSize = 32, PointsEvery = 2, LabelSmoothing = 0.1 },
     };
 
@@ -438,7 +437,7 @@ public sealed class AugmentationTests : IDisposable
     [Fact]
     public void Augmented_images_are_resized_last()
     {
-        var options = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = "standardize", Resize = 40 };
+        var options = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = PreprocessingKind.Standardize, Resize = 40 };
         var spec = Small with { Data = options, Augmentation = new AugmentationOptions { Flip = true } };
         using var data = TrainingData.Prepare(spec, Glyphs(spec), 1, CPU, root, null, _ => { });
         var index = arange(6, ScalarType.Int64);
@@ -454,7 +453,7 @@ public sealed class AugmentationTests : IDisposable
     {
         var spec = Small with
         {
-            Data = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = "zca" },
+            Data = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = PreprocessingKind.Zca },
             Augmentation = new AugmentationOptions { Flip = true, PadCrop = 2, Mixup = 0.4 },
         };
         Assert.Empty(SpecReader.Read(SpecWriter.ToJson(spec).ToJsonString()).Problems);

@@ -1,4 +1,5 @@
-using ConvexWeb.Training.Corruptions;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 
 namespace ConvexWeb.Tests.Training;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.IO.Compression;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Specs;
 
@@ -45,7 +45,7 @@ public sealed class DatasetTests : IDisposable
         Assert.Equal([9, 8, 7], set.Test.Labels);
         Assert.Equal((byte)(1 + 5), set.Train.Images[3072 + 5]);
         Assert.Equal(("airplane", "truck", 10), (set.ClassNames![0], set.ClassNames[9], set.ClassNames.Count));
-        var animals = await Store.LoadAsync(new Cifar10Options { Task = "animal" }, null, _ => { }, default);
+        var animals = await Store.LoadAsync(new Cifar10Options { Task = Cifar10Task.Animal }, null, _ => { }, default);
         Assert.Equal(["other", "animal"], animals.ClassNames!);
         Assert.All(set.Train.Labels.Zip(animals.Train.Labels), l => Assert.Equal(l.First is >= 2 and <= 7 ? 1 : 0, l.Second));
     }
@@ -146,9 +146,9 @@ public sealed class DatasetTests : IDisposable
     {
         var folder = Path.Combine(root, "cifar10", "cifar-10-batches-bin");
         WriteCifar10(folder);
-        Assert.True(Store.HasFiles("cifar10"));
+        Assert.True(Store.Has(new Cifar10Options()));
         File.Delete(Path.Combine(folder, "data_batch_1.bin"));
-        Assert.False(Store.HasFiles("cifar10"));
+        Assert.False(Store.Has(new Cifar10Options()));
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;

@@ -1,7 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 
 namespace ConvexWeb.Tests.Training;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 
 namespace ConvexWeb.Tests.Training;
 

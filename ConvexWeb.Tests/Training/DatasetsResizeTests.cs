@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 
@@ -32,11 +31,11 @@ public sealed class DatasetsResizeTests : IDisposable
     }
 
     [Theory]
-    [InlineData("standardize")]
-    [InlineData("zca")]
-    public async Task A_split_gives_batches_and_slices_at_the_wanted_size_after_the_preprocessing(string preprocessing)
+    [InlineData(PreprocessingKind.Standardize)]
+    [InlineData(PreprocessingKind.Zca)]
+    public async Task A_split_gives_batches_and_slices_at_the_wanted_size_after_the_preprocessing(PreprocessingKind preprocessing)
     {
-        var spec = new Spec { Data = new GlyphsOptions { TrainSize = 50, TestSize = 10, Preprocessing = preprocessing, Resize = 20, Interpolation = "bicubic" } };
+        var spec = new Spec { Data = new GlyphsOptions { TrainSize = 50, TestSize = 10, Preprocessing = preprocessing, Resize = 20, Interpolation = Interpolation.Bicubic } };
         var set = await new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default);
         Check(spec, set);
     }

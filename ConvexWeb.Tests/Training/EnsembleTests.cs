@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Engine.Certification;
 using ConvexWeb.Training.Engine.Objectives;
@@ -25,7 +25,7 @@ public sealed class EnsembleTests : IDisposable
     {
         Model = new EnsembleBoostOptions { Width = 12, Depth = 2, GateWidth = 10 },
         Convexity = new ExpEpsOptions(),
-        Data = new GlyphsOptions { TrainSize = 480, TestSize = 200, Preprocessing = "standardize" },
+        Data = new GlyphsOptions { TrainSize = 480, TestSize = 200, Preprocessing = PreprocessingKind.Standardize },
         // Decay must not touch what is frozen, either.
         Optimizer = new AdamWOptions { Lr = 3e-3, WeightDecay = 0.1 },
         Training = new TrainingOptions { Epochs = 12, BatchSize = 16, PointsEvery = 5 },
@@ -34,7 +34,7 @@ public sealed class EnsembleTests : IDisposable
     private static readonly Spec Em = Boost with
     {
         Model = new EnsembleEmOptions { Width = 12, Depth = 2, GateWidth = 10 },
-        Data = new GlyphsOptions { TrainSize = 480, TestSize = 200, Task = "five_and_up" },
+        Data = new GlyphsOptions { TrainSize = 480, TestSize = 200, Task = GlyphsTask.FiveAndUp },
     };
 
     private sealed record Outcome(bool Ended, List<TrainingEvent> Events, string Weights, Dictionary<string, float[]> Tensors)
@@ -269,28 +269,28 @@ public sealed class EnsembleTests : IDisposable
     [Fact]
     public void Parameter_counts_follow_from_the_parts()
     {
-        var data = DatasetInfo.Of(new Cifar10Options { Task = "animal" });
+        var data = DatasetInfo.Of(new Cifar10Options { Task = Cifar10Task.Animal }).Input;
         // S2 with one output instead of ten: 9·801 fewer.
         const long Expert = 3_752_810 - 9 * 801;
         Assert.Equal(Expert, Count(new EnsembleEmOptions { Experts = 1 }, data));
         Assert.Equal(5 * Expert + 3073 * 100 + 101 * 5, Count(new EnsembleEmOptions { Experts = 5 }, data));
-        var classes = DatasetInfo.Of(new Cifar10Options());
+        var classes = DatasetInfo.Of(new Cifar10Options()).Input;
         Assert.Equal(3 * 3_752_810 + 3073 * 100 + 101 * 3, Count(new EnsembleBoostOptions(), classes));
         var allConvGate = (27 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 65 * 3;
-        Assert.Equal(3 * 1_369_738 + allConvGate, Count(new EnsembleBoostOptions { Expert = "allconv", Gate = "allconv" }, classes));
+        Assert.Equal(3 * 1_369_738 + allConvGate, Count(new EnsembleBoostOptions { Expert = PartKind.Allconv, Gate = PartKind.Allconv }, classes));
         // Gate: 3×3 to 16; 6 layers of 12 with BatchNorm, twice; a transition at 88; BatchNorm and Linear at 160.
         long Block(long from) => Enumerable.Range(0, 6).Sum(l => 2 * (from + 12 * l) + 9 * 12 * (from + 12 * l));
         var gate = 27 * 16 + Block(16) + 2 * 88 + 88 * 88 + Block(88) + 2 * 160 + 160 * 3 + 3;
-        Assert.Equal(3 * 769_162 + gate, Count(new EnsembleBoostOptions { Expert = "densenet", Gate = "densenet" }, classes));
+        Assert.Equal(3 * 769_162 + gate, Count(new EnsembleBoostOptions { Expert = PartKind.Densenet, Gate = PartKind.Densenet }, classes));
 
-        static long Count(ModelOptions model, DatasetInfo data) => model.Plan(new ExpEpsOptions(), data).Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
+        static long Count(ModelOptions model, ImageInput data) => model.Plan(new ExpEpsOptions(), data).Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
     }
 
     [Fact]
     public void Every_expert_is_convex_and_the_whole_says_why_it_is_not()
     {
         using var scope = NewDisposeScope();
-        foreach (var spec in new[] { Em, Boost, Boost with { Model = new EnsembleBoostOptions { Expert = "densenet", Variant = "bc_40_12", Gate = "allconv", GateWidth = 8 } } })
+        foreach (var spec in new[] { Em, Boost, Boost with { Model = new EnsembleBoostOptions { Expert = PartKind.Densenet, Variant = "bc_40_12", Gate = PartKind.Allconv, GateWidth = 8 } } })
         {
             var plan = ModelFactory.PlanOf(spec);
             Assert.All(plan.Ensemble!.Experts, place => Assert.Equal(Standing.Convex, plan.ValueAt(place).Standing));
@@ -318,7 +318,7 @@ public sealed class EnsembleTests : IDisposable
         Assert.Equal(ten.Train.Labels.data<long>().ToArray().Select(l => l >= 5 ? 1L : 0), two.Train.Labels.data<long>().ToArray());
         Assert.Equal(240, two.Train.Labels.sum().item<long>());
         Assert.Equal(2, DatasetInfo.Of(Em.Data).Classes);
-        Assert.Equal([2, 3, 4, 5, 6, 7], new Cifar10Options { Task = "animal" }.Positive);
+        Assert.Equal([2, 3, 4, 5, 6, 7], new Cifar10Options { Task = Cifar10Task.Animal }.Positive);
         Assert.Null(new Cifar10Options().Positive);
         Assert.Null(ten.Pixels);
     }

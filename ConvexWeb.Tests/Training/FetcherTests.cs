@@ -4,7 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 
 namespace ConvexWeb.Tests.Training;
 

@@ -1,5 +1,5 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;

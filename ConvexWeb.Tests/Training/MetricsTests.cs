@@ -1,6 +1,6 @@
 using ConvexWeb.Tests.Training.Models;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Models;

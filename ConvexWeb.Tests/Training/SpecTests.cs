@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Tests.Training;

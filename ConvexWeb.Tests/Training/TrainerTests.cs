@@ -1,9 +1,9 @@
 using System.Text.Json;
 using ConvexWeb.Tests.Training.Models;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
@@ -67,14 +67,14 @@ public sealed class TrainerTests : IDisposable
             {
                 Model = PlanTests.Model(name),
                 Convexity = convexity,
-                Data = new GlyphsOptions { TrainSize = 48, TestSize = 20, Validation = 0.2, Resize = 32, Preprocessing = "standardize" },
+                Data = new GlyphsOptions { TrainSize = 48, TestSize = 20, Validation = 0.2, Resize = 32, Preprocessing = PreprocessingKind.Standardize },
                 Optimizer = new AdamOptions { Lr = 1e-3 },
                 Training = new TrainingOptions { Epochs = 1, BatchSize = 20 },
             };
             var outcome = Train(spec, $"{name}-{convexity.GetType().Name}");
             Assert.True(outcome.Ended);
             var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary;
-            var weights = spec.Model.Plan(convexity, new DatasetInfo(1, 32, 32, 10, 48, 20)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
+            var weights = spec.Model.Plan(convexity, new ImageInput(1, 32, 32, 10)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
             Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));
             Assert.All(outcome.Events.OfType<EpochEvent>(), e => Assert.True(double.IsFinite(e.Values["train/loss"])));
         }
@@ -130,7 +130,7 @@ public sealed class TrainerTests : IDisposable
         var info = new DatasetInfo(3, 32, 32, 10, 2, 2);
         var set = new ImageSet(info, new ImageSplit(pixels, [0, 1]), new ImageSplit(pixels, [0, 1]));
         using var scope = NewDisposeScope();
-        using var data = TrainingData.Prepare(new Spec { Data = new Cifar10Options { Preprocessing = "imagenet", TrainLimit = 2, TestLimit = 2 } }, set, 1, CPU, root, null, _ => { });
+        using var data = TrainingData.Prepare(new Spec { Data = new Cifar10Options { Preprocessing = PreprocessingKind.Imagenet, TrainLimit = 2, TestLimit = 2 } }, set, 1, CPU, root, null, _ => { });
         var (images, _) = data.Train.Slice(0, 2);
         Assert.Equal((pixels[1024 * 4 + 7] / 255.0 - 0.456) / 0.224, images.select(0, 1).select(0, 1).flatten().data<float>().ToArray()[7], 5);
         Assert.NotEmpty(SpecReader.Read("""{"data": {"name": "mnist", "preprocessing": "imagenet"}}""").Problems);

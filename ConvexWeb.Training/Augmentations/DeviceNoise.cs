@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Augmentations;
 
-/// <summary>Normal noise by the numbers of <see cref="Corruptions.SplitMixStream"/>, computed where the images are: number n of a stream is a hash of its key and n.</summary>
+/// <summary>Normal noise by the numbers of <see cref="Data.SplitMixStream"/>, computed where the images are: number n of a stream is a hash of its key and n.</summary>
 internal static class DeviceNoise
 {
     private const int Bits = 24;

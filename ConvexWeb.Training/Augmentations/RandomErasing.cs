@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Corruptions;
+using ConvexWeb.Training.Data;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Augmentations;

@@ -1,11 +1,10 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Models.Graph.Fused;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
-using TorchSharp;
 using Parameter = TorchSharp.Modules.Parameter;
 using static TorchSharp.torch;
 

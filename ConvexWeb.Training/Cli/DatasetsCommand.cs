@@ -1,5 +1,5 @@
 using System.CommandLine;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Cli;
@@ -28,14 +28,15 @@ internal static class DatasetsCommand
         command.SetAction(async (parsed, cancel) =>
         {
             var (dataset, store) = (parsed.GetValue(name)!, DataFolder.Store(parsed.GetValue(data)!));
-            if (!DatasetFiles.All.TryGetValue(dataset, out var files))
+            var known = Options(dataset);
+            if (known.Files.Count == 0)
             {
-                var where = dataset == "imagenet" ? ", named imagenet; image-net.org gives them to researchers" : "";
+                var where = known is ImageNetOptions ? ", named imagenet; image-net.org gives them to researchers" : "";
                 throw new BadInputException($"{dataset} cannot be fetched: put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of a folder in {parsed.GetValue(data)}{where}.");
             }
-            foreach (var file in files)
+            foreach (var file in known.Files)
             {
-                await DataFolder.Fetcher().FetchAsync(dataset, file, store.FolderOf(dataset), new Meter(), cancel);
+                await DataFolder.Fetcher().FetchAsync(dataset, file, store.FolderOf(known), new Meter(), cancel);
                 Console.WriteLine($"\r{file.Name}: whole, checksum right".PadRight(70));
             }
             return ExitCodes.Done;
@@ -53,14 +54,15 @@ internal static class DatasetsCommand
         command.SetAction(async (parsed, cancel) =>
         {
             var (dataset, store) = (parsed.GetValue(name)!, DataFolder.Store(parsed.GetValue(data)!));
-            var options = (DataOptions)Activator.CreateInstance(Catalogue.Datasets.Find(dataset)!.Options)!;
+            var options = Options(dataset);
             if (options is JpegFolderOptions jpegs)
             {
                 options = jpegs with { ImageSize = parsed.GetValue(side) };
                 if (options is ImageFolderOptions own) options = Counted(own, parsed.GetValue(folder), store);
             }
-            else if (!store.HasFiles(dataset)) throw new BadInputException($"{dataset} is not in {store.FolderOf(dataset)}; 'datasets fetch {dataset}' gets it.");
-            var genuine = await Genuine(dataset, store, cancel);
+            else if (!store.Has(options))
+                throw new BadInputException($"{dataset} is not in {store.FolderOf(options)}; 'datasets fetch {dataset}' gets it.");
+            var genuine = await Genuine(options, store, cancel);
             var set = await store.LoadAsync(options, null, Console.WriteLine, cancel);
             Console.WriteLine($"{set.Train.Count:N0} training and {set.Test.Count:N0} test images, {set.Train.Labels.Distinct().Count()} classes");
             var info = DatasetInfo.Stored(options);
@@ -84,10 +86,10 @@ internal static class DatasetsCommand
         return counted;
     }
 
-    private static async Task<bool> Genuine(string dataset, DatasetStore store, CancellationToken cancel)
+    private static async Task<bool> Genuine(DataOptions dataset, DatasetStore store, CancellationToken cancel)
     {
         var genuine = true;
-        foreach (var file in DatasetFiles.All.GetValueOrDefault(dataset, []))
+        foreach (var file in dataset.Files)
         {
             var path = Path.Combine(store.FolderOf(dataset), file.Name);
             var verdict = !File.Exists(path) ? "unpacked by hand: there is no published checksum for the parts"
@@ -106,19 +108,23 @@ internal static class DatasetsCommand
         {
             var store = DataFolder.Store(parsed.GetValue(data)!);
             foreach (var entry in Catalogue.Datasets.Choices)
-                Console.WriteLine($"{entry.Name,-16}{State(entry, store),-32}{entry.Summary}");
+                Console.WriteLine($"{entry.Name,-16}{State(Options(entry.Name), store),-32}{entry.Summary}");
             return ExitCodes.Done;
         });
         return command;
     }
 
-    private static string State(Entry entry, DatasetStore store) => entry.Name switch
+    private static string State(DataOptions options, DatasetStore store) => options switch
     {
-        "glyphs" => "drawn on the spot",
-        "image_folder" when store.HasFiles(entry.Name) => "here: " + string.Join(", ", store.ImageFolders()),
-        _ when store.HasFiles(entry.Name) => "here",
-        _ => DatasetFiles.All.ContainsKey(entry.Name) ? "not here; fetched when needed" : "not here; put it there yourself",
+        GlyphsOptions => "drawn on the spot",
+        ImageFolderOptions when store.ImageFolders() is { Count: > 0 } folders => "here: " + string.Join(", ", folders),
+        ImageFolderOptions => "not here; put it there yourself",
+        _ when store.Has(options) => "here",
+        { Files.Count: > 0 } => "not here; fetched when needed",
+        _ => "not here; put it there yourself",
     };
+
+    private static DataOptions Options(string name) => (DataOptions)Activator.CreateInstance(Catalogue.Datasets.Find(name)!.Options)!;
 
     private sealed class Meter : IProgress<FetchProgress>
     {

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 
 namespace ConvexWeb.Training.Cli;
 

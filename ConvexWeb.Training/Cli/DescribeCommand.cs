@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using ConvexWeb.Training.Engine;
-using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Cli;
 

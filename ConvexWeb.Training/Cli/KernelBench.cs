@@ -1,5 +1,5 @@
 using System.CommandLine;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Kernels;
 using static TorchSharp.torch;

@@ -1,5 +1,3 @@
-using ConvexWeb.Training.Models;
-using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Convexity;
@@ -20,18 +18,19 @@ public enum ConstraintKind
 /// <summary>A spec's convexity constraint: which tensors it covers, and what it does to them.</summary>
 public sealed record Constraint(ConstraintKind Kind, double Eps, IReadOnlySet<string> Covered)
 {
-    public static Constraint Of(Spec spec)
+    /// <param name="covered">Names of the tensors that the constraint covers, as the network's plan has them.</param>
+    public static Constraint Of(ConvexityOptions options, IEnumerable<string> covered)
     {
-        var covered = ModelFactory.PlanOf(spec).Steps.SelectMany(s => s.Tensors).Where(t => t.Covered).Select(t => t.Name).ToHashSet();
-        return spec.Convexity switch
+        var (kind, eps) = options switch
         {
-            ExpEpsOptions exp => new(ConstraintKind.ExpEps, exp.Eps, covered),
-            ClipOptions => new(ConstraintKind.Clip, 0, covered),
-            AbsOptions => new(ConstraintKind.Abs, 0, covered),
-            ShiftOptions => new(ConstraintKind.Shift, 0, covered),
-            SoftplusReparamOptions => new(ConstraintKind.SoftplusReparam, 0, covered),
-            _ => new(ConstraintKind.Free, 0, covered),
+            ExpEpsOptions exp => (ConstraintKind.ExpEps, exp.Eps),
+            ClipOptions => (ConstraintKind.Clip, 0),
+            AbsOptions => (ConstraintKind.Abs, 0),
+            ShiftOptions => (ConstraintKind.Shift, 0),
+            SoftplusReparamOptions => (ConstraintKind.SoftplusReparam, 0),
+            _ => (ConstraintKind.Free, 0),
         };
+        return new(kind, eps, covered.ToHashSet());
     }
 
     /// <summary>The operator that a parameter gets after each step.</summary>

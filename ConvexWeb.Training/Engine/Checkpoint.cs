@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;

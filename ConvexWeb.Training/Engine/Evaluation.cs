@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;

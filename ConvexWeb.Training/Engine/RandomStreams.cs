@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Corruptions;
+using ConvexWeb.Training.Data;
 
 namespace ConvexWeb.Training.Engine;
 

@@ -1,10 +1,9 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Engine.Objectives;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Models.Graph.Fused;
 using ConvexWeb.Training.Optimizers;

@@ -1,5 +1,5 @@
 using ConvexWeb.Training.Augmentations;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 
@@ -58,7 +58,7 @@ public sealed class TrainingData : IDisposable
         Tensor? validationImages = validationIndex is null ? null : images.index_select(0, validationIndex);
         if (validationIndex is not null) images.Dispose();
 
-        Func<Tensor, Tensor, Split> make = Preprocessing(spec) == "zca"
+        Func<Tensor, Tensor, Split> make = Preprocessing(spec) == PreprocessingKind.Zca
             ? Whitened(trainImages, set.Info, spec.Data.ZcaEps, device, cache, keep, say, cancel)
             : Normalized(trainImages, Preprocessing(spec), device);
 
@@ -77,7 +77,7 @@ public sealed class TrainingData : IDisposable
     }
 
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>
-    public static string Preprocessing(Spec spec) => spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions);
+    public static PreprocessingKind Preprocessing(Spec spec) => spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions);
 
     private static void Expect(string split, int found, int expected, Spec spec, string limit)
     {
@@ -98,13 +98,14 @@ public sealed class TrainingData : IDisposable
         return images;
     }
 
-    private static Func<Tensor, Tensor, Split> Normalized(Tensor train, string how, Device device)
+    private static Func<Tensor, Tensor, Split> Normalized(Tensor train, PreprocessingKind how, Device device)
     {
         var channels = train.shape[1];
         Tensor scale, shift;
-        if (how is "standardize" or "imagenet")
+        if (how is PreprocessingKind.Standardize or PreprocessingKind.Imagenet)
         {
-            var (mean, deviation) = how == "imagenet" ? (from_array(ImageNetMean), from_array(ImageNetDeviation)) : ChannelStatistics(train);
+            var (mean, deviation) = how == PreprocessingKind.Imagenet
+                ? (from_array(ImageNetMean), from_array(ImageNetDeviation)) : ChannelStatistics(train);
             scale = deviation.mul(255).pow(-1).to(ScalarType.Float32);
             shift = mean.div(deviation).neg().to(ScalarType.Float32);
         }

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,10 +11,12 @@ namespace ConvexWeb.Training.Models;
 /// class_conv 1 × 1 [B, K, 8, 8] → activation → mean over places [B, K]. An activation behind every convolution; no BatchNorm.
 /// Exact counts: K = 10 1,369,738; K = 100 1,387,108.
 /// </summary>
+[Choice("allconv")]
 public sealed record AllConvOptions : ModelOptions
 {
-    [Parameter("auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: ReLU without a constraint, ELU with one.",
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Activation on the class layer too, before the mean over places, as in the public code.")]
     public bool ActOnLogits { get; init; } = true;
@@ -33,10 +35,10 @@ public sealed record AllConvOptions : ModelOptions
 
     internal override string SizeParameter => "width_percent";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity);
-        Write(plan, "", data.Classes);
+        var plan = new Plan(images.Shape, convexity);
+        Write(plan, "", images.Classes);
         return plan;
     }
 

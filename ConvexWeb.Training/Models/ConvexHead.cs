@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +11,7 @@ namespace ConvexWeb.Training.Models;
 /// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images. With a convex body (its activation that of
 /// the head, its first convolution free) the same network is convex in the pixels: the third of S7b's comparison.
 /// </summary>
+[Choice("convex_head")]
 public sealed record ConvexHeadOptions : ModelOptions
 {
     [Parameter("Channels of the first convolution; the next ones have two and four times as many.", Min = 1, Max = 512)]
@@ -22,19 +23,20 @@ public sealed record ConvexHeadOptions : ModelOptions
     [Parameter("Hidden layers of the head.", Min = 1, Max = 8)]
     public int Depth { get; init; } = 3;
 
-    [Parameter("Of the head. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("Of the head. auto: ReLU without a constraint, ELU with one.",
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("free: the constraint holds in the head alone; convex: in the body too, behind its first convolution.", Allowed = ["free", "convex"])]
-    public string Body { get; init; } = "free";
+    [Parameter("free: the constraint holds in the head alone; convex: in the body too, behind its first convolution.")]
+    public BodyKind Body { get; init; } = BodyKind.Free;
 
     internal override string SizeParameter => "width";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var free = Body == "free";
-        var activation = free ? "relu" : Resolve(Activation, convexity, "relu");
-        var plan = new Plan(ImageShape(data), convexity) { IsFree = free };
+        var free = Body == BodyKind.Free;
+        var activation = free ? ActivationFunction.Relu : Resolve(Activation, convexity, ActivationFunction.Relu);
+        var plan = new Plan(images.Shape, convexity) { IsFree = free };
         var x = plan.Input;
         for (var i = 1; i <= 3; i++)
         {
@@ -44,6 +46,13 @@ public sealed record ConvexHeadOptions : ModelOptions
         x = plan.Flatten("body.flatten", x);
         if (free) x = plan.BeginFeatures("features", x);
         plan.IsFree = false;
-        return new MlpOptions { Width = Width, Depth = Depth, Activation = Activation }.Behind(plan, x, "head.", data.Classes);
+        return new MlpOptions { Width = Width, Depth = Depth, Activation = Activation }.Behind(plan, x, "head.", images.Classes);
     }
+}
+
+/// <summary>Where the constraint of a convex head holds.</summary>
+public enum BodyKind
+{
+    Free,
+    Convex,
 }

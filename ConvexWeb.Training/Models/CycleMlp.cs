@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -13,6 +13,7 @@ namespace ConvexWeb.Training.Models;
 /// Exact counts with the softmax gate: K = 10 14,647,530; K = 100 14,693,700; K = 1000 15,155,400.
 /// Mode <c>seed</c> keeps LayerNorm and the gate, so a constrained network is not convex; <c>strict</c> has BatchNorm and learned coefficients instead.
 /// </summary>
+[Choice("cycle_mlp")]
 public sealed record CycleMlpOptions : ModelOptions
 {
     private static readonly int[] Depths = [2, 2, 4, 2];
@@ -24,24 +25,25 @@ public sealed record CycleMlpOptions : ModelOptions
         Allowed = ["seed", "strict"])]
     public string Mode { get; init; } = "strict";
 
-    [Parameter("auto: GELU without a constraint, ELU with one.", Allowed = ["auto", "gelu", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: GELU without a constraint, ELU with one.",
+        Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Share of samples for which the last block's branches are dropped while training; earlier blocks less, in proportion.", Min = 0, Max = 0.9)]
     public double DropPath { get; init; }
 
     internal override string SizeParameter => "size";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         long[] widths = Size == "tiny" ? [16, 32, 80, 128] : [64, 128, 320, 512];
-        var plan = new Plan(ImageShape(data), convexity)
+        var plan = new Plan(images.Shape, convexity)
         {
             Initialisation = Initialisation.TruncatedNormal,
             FreeAffineNorms = true,
             Exempt = Mode == "seed" ? SourceExempts() : null,
         };
-        var activation = Resolve(Activation, convexity, "gelu");
+        var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         var x = plan.ChannelsLast("patch_embed.layout", plan.Conv2d("patch_embed.proj", plan.Input, widths[0], 7, 4, 2));
         var (done, all) = (0, Depths.Sum());
         for (var stage = 0; stage < Depths.Length; stage++)
@@ -49,11 +51,11 @@ public sealed record CycleMlpOptions : ModelOptions
             if (stage > 0) x = plan.ChannelsLast($"network.{2 * stage - 1}.layout", plan.Conv2d($"network.{2 * stage - 1}.proj", x, widths[stage], 3, 2, 1));
             for (var i = 0; i < Depths[stage]; i++, done++) x = Block(plan, $"network.{2 * stage}.{i}", x, activation, DropPath * done / (all - 1));
         }
-        plan.Linear("head", plan.GlobalMean("mean", Norm(plan, "norm", x)), data.Classes);
+        plan.Linear("head", plan.GlobalMean("mean", Norm(plan, "norm", x)), images.Classes);
         return plan;
     }
 
-    private Value Block(Plan plan, string name, Value x, string activation, double drop)
+    private Value Block(Plan plan, string name, Value x, ActivationFunction activation, double drop)
     {
         var a = Norm(plan, name + ".norm1", x);
         var attn = name + ".attn";
@@ -65,7 +67,7 @@ public sealed record CycleMlpOptions : ModelOptions
         return plan.Add(name + ".add2", x, plan.DropPath(name + ".drop2", plan.Linear(name + ".mlp.fc2", hidden, x.Channels), drop));
     }
 
-    private Value Mixed(Plan plan, string attn, Value[] branches, string activation)
+    private Value Mixed(Plan plan, string attn, Value[] branches, ActivationFunction activation)
     {
         if (Mode == "strict") return plan.Mix(attn + ".coefficients", branches);
         var channels = branches[0].Channels;

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,14 +11,16 @@ namespace ConvexWeb.Training.Models;
 /// Between blocks BN → act → Conv1×1 → AvgPool 2; at the end BN → act → mean over places → Linear [B, K].
 /// Exact counts: BC-100-12 K = 10 769,162, K = 100 800,032; 40-12 1,019,722; 100-12 6,979,642; 121 (K = 1000) 7,978,856.
 /// </summary>
+[Choice("densenet")]
 public sealed record DenseNetOptions : ModelOptions
 {
     [Parameter("bc_100_12, 40_12 and 100_12 are the paper's networks for small images; 121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.",
         Allowed = ["bc_100_12", "40_12", "100_12", "121", "bc_40_12"])]
     public string Variant { get; init; } = "bc_100_12";
 
-    [Parameter("auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: ReLU without a constraint, ELU with one.",
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Share dropped behind each 3 × 3 convolution; the paper uses 0.2 without augmentation.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; }
@@ -31,10 +33,10 @@ public sealed record DenseNetOptions : ModelOptions
         public long First => Stem ? 64 : Bottleneck ? 2 * Growth : 16;
     }
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanIn };
-        Write(plan, "", data.Classes);
+        var plan = new Plan(images.Shape, convexity) { Initialisation = Initialisation.HeFanIn };
+        Write(plan, "", images.Classes);
         return plan;
     }
 
@@ -65,14 +67,14 @@ public sealed record DenseNetOptions : ModelOptions
         _ => new Shape(12, [16, 16, 16], true, false),
     };
 
-    private static Value Begin(Plan plan, string prefix, Shape shape, string activation)
+    private static Value Begin(Plan plan, string prefix, Shape shape, ActivationFunction activation)
     {
         if (!shape.Stem) return plan.Conv2d($"{prefix}features.conv0", plan.Input, shape.First, 3, padding: 1, bias: false);
         var x = plan.Conv2d($"{prefix}features.conv0", plan.Input, shape.First, 7, 2, 3, bias: false);
         return plan.MaxPool($"{prefix}features.pool0", plan.Activation($"{prefix}features.relu0", plan.BatchNorm($"{prefix}features.norm0", x), activation), 3, 2, 1);
     }
 
-    private Value Layer(Plan plan, string name, Value x, Shape shape, string activation)
+    private Value Layer(Plan plan, string name, Value x, Shape shape, ActivationFunction activation)
     {
         x = plan.Activation(name + ".relu1", plan.BatchNorm(name + ".norm1", x), activation);
         if (shape.Bottleneck)
@@ -85,7 +87,7 @@ public sealed record DenseNetOptions : ModelOptions
     }
 
     // With bottlenecks the paper also halves the channels between blocks (θ = 0.5).
-    private static Value Transition(Plan plan, string name, Value x, bool compress, string activation)
+    private static Value Transition(Plan plan, string name, Value x, bool compress, ActivationFunction activation)
     {
         var channels = compress ? x.Channels / 2 : x.Channels;
         x = plan.Activation(name + ".relu", plan.BatchNorm(name + ".norm", x), activation);

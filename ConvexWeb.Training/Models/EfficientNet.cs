@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +11,7 @@ namespace ConvexWeb.Training.Models;
 /// Exact counts with squeeze and excitation: K = 1000 5,288,548; K = 10 4,020,358.
 /// Squeeze and excitation multiplies by a gate of the input and so breaks convexity; a convex network drops it or keeps a learned scale for each channel.
 /// </summary>
+[Choice("efficientnet_b0")]
 public sealed record EfficientNetOptions : ModelOptions
 {
     private const double Eps = 1e-5;
@@ -19,11 +20,13 @@ public sealed record EfficientNetOptions : ModelOptions
     private static readonly (int Expand, long Kernel, long Stride, long Channels, int Repeat)[] Stages =
         [(1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)];
 
-    [Parameter("auto: SiLU without a constraint, ELU with one.", Allowed = ["auto", "silu", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: SiLU without a constraint, ELU with one.",
+        Allowed = [Auto, Silu, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("What stands at squeeze and excitation. auto: the gate without a constraint, nothing with one; scale: a learned factor for each channel.", Allowed = ["auto", "gate", "none", "scale"])]
-    public string SqueezeExcitation { get; init; } = "auto";
+    [Parameter("What stands at squeeze and excitation. auto: the gate without a constraint, nothing with one; "
+        + "scale: a learned factor for each channel.")]
+    public SqueezeChoice SqueezeExcitation { get; init; } = SqueezeChoice.Auto;
 
     [Parameter("Share dropped before the last layer.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; } = 0.2;
@@ -31,23 +34,24 @@ public sealed record EfficientNetOptions : ModelOptions
     [Parameter("Stride of the stem; empty: 2 as in the source, and 1 for images of 32 pixels and less.", Min = 1, Max = 2)]
     public int? StemStride { get; init; }
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Initialisation.HeFanOut };
-        var activation = Resolve(Activation, convexity, "silu");
-        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(data.Height, data.Width) <= SmallSide ? 1 : 2), 1, activation);
+        var plan = new Plan(images.Shape, convexity) { Initialisation = Initialisation.HeFanOut };
+        var activation = Resolve(Activation, convexity, ActivationFunction.Silu);
+        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(images.Height, images.Width) <= SmallSide ? 1 : 2), 1, activation);
         for (var s = 0; s < Stages.Length; s++)
         {
             var (expand, kernel, stride, channels, repeat) = Stages[s];
             for (var r = 0; r < repeat; r++) x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, activation);
         }
         x = plan.GlobalMean("mean", ConvNorm(plan, "features.8", x, 1280, 1, 1, 1, activation));
-        plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), data.Classes);
+        plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), images.Classes);
         return plan;
     }
 
     // Names as torchvision's: the parts of a block are numbered as they come, and the expansion is missing where it would be 1.
-    private Value Block(Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, string activation)
+    private Value Block(
+        Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, ActivationFunction activation)
     {
         var part = 0;
         var x = input;
@@ -59,21 +63,32 @@ public sealed record EfficientNetOptions : ModelOptions
         return stride == 1 && input.Channels == channels ? plan.Add(name + ".add", input, x) : x;
     }
 
-    private Value Squeezed(Plan plan, string name, Value x, long squeezed, string activation)
+    private Value Squeezed(Plan plan, string name, Value x, long squeezed, ActivationFunction activation)
     {
-        var kind = SqueezeExcitation != "auto" ? SqueezeExcitation : plan.IsConstrained ? "none" : "gate";
-        if (kind == "none") return x;
-        if (kind == "scale") return plan.Scale(name + ".scale", x);
+        var kind = SqueezeExcitation != SqueezeChoice.Auto ? SqueezeExcitation
+            : plan.IsConstrained ? SqueezeChoice.None : SqueezeChoice.Gate;
+        if (kind == SqueezeChoice.None) return x;
+        if (kind == SqueezeChoice.Scale) return plan.Scale(name + ".scale", x);
         // The source's convolutions of a 1 × 1 map are products.
         var mean = plan.Pixel(name + ".mean", x);
         var hidden = plan.Activation(name + ".act", plan.Conv2d(name + ".fc1", mean, Math.Max(1, squeezed), 1), activation);
-        var gate = plan.Activation(name + ".sigmoid", plan.Conv2d(name + ".fc2", hidden, x.Channels, 1), "sigmoid");
+        var gate = plan.Activation(name + ".sigmoid", plan.Conv2d(name + ".fc2", hidden, x.Channels, 1), ActivationFunction.Sigmoid);
         return plan.Gate(name + ".gate", x, gate);
     }
 
-    private static Value ConvNorm(Plan plan, string name, Value x, long channels, long kernel, long stride, long groups, string activation)
+    private static Value ConvNorm(
+        Plan plan, string name, Value x, long channels, long kernel, long stride, long groups, ActivationFunction activation)
     {
         x = plan.Conv2d(name + ".0", x, channels, kernel, stride, kernel / 2, groups, bias: false);
         return plan.Activation(name + ".2", plan.BatchNorm(name + ".1", x, Eps), activation);
     }
+}
+
+/// <summary>What is at the place of squeeze and excitation.</summary>
+public enum SqueezeChoice
+{
+    Auto,
+    Gate,
+    None,
+    Scale,
 }

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,16 +11,17 @@ namespace ConvexWeb.Training.Models;
 /// [B, C, H, W] → experts E × [B, K], gate [B, E] → the logits of the expert with the largest share: [B, K].
 /// The epochs of the run are shared out evenly: one stage for each expert, one for the gate.
 /// </summary>
+[Choice("ensemble_boost")]
 public sealed record EnsembleBoostOptions : ModelOptions
 {
-    [Parameter("What each expert is: the MLP, AllConv or DenseNet of its own entry.", Allowed = ["mlp", "allconv", "densenet"])]
-    public string Expert { get; init; } = "mlp";
+    [Parameter("What each expert is: the MLP, AllConv or DenseNet of its own entry.")]
+    public PartKind Expert { get; init; } = PartKind.Mlp;
 
     [Parameter("Experts; the paper has 3. training.epochs must be a multiple of one more: each expert and the gate get an equal share.", Min = 2, Max = 10)]
     public int Experts { get; init; } = 3;
 
-    [Parameter("mlp: one hidden layer; allconv: four convolutions; densenet: two blocks.", Allowed = ["mlp", "allconv", "densenet"])]
-    public string Gate { get; init; } = "mlp";
+    [Parameter("mlp: one hidden layer; allconv: four convolutions; densenet: two blocks.")]
+    public PartKind Gate { get; init; } = PartKind.Mlp;
 
     [Parameter("Hidden units of an mlp gate, channels of the first convolution of an allconv gate; empty: 100 or 32. The paper gives no number.", Min = 1, Max = 8192)]
     public int? GateWidth { get; init; }
@@ -37,31 +38,40 @@ public sealed record EnsembleBoostOptions : ModelOptions
     [Parameter("densenet experts: which DenseNet.", Allowed = ["bc_100_12", "40_12", "100_12", "bc_40_12"])]
     public string Variant { get; init; } = "bc_100_12";
 
-    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.",
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Share dropped inside the experts while they train; empty: as the entry of their kind (0, for allconv 0.5 and 0.2 of the input).", Min = 0, Max = 0.95)]
     public double? Dropout { get; init; }
 
     internal override int TrainingStages => Experts + 1;
 
-    internal override string SizeParameter => Expert switch { "allconv" => "width_percent", "densenet" => "variant", _ => "width" };
-
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    internal override string SizeParameter => Expert switch
     {
-        var plan = new Plan(ImageShape(data), convexity) { Initialisation = Expert == "densenet" ? Initialisation.HeFanIn : Initialisation.PyTorch };
-        var experts = Enumerable.Range(1, Experts).Select(e => Written(plan, $"experts.{e}.", data.Classes)).ToList();
-        plan.Selection("selection", EnsembleGate.Write(plan, Gate, Experts, GateWidth ?? (Gate == "mlp" ? 100 : 32)), experts);
+        PartKind.Allconv => "width_percent",
+        PartKind.Densenet => "variant",
+        _ => "width",
+    };
+
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
+    {
+        var start = Expert == PartKind.Densenet ? Initialisation.HeFanIn : Initialisation.PyTorch;
+        var plan = new Plan(images.Shape, convexity) { Initialisation = start };
+        var experts = Enumerable.Range(1, Experts).Select(e => Written(plan, $"experts.{e}.", images.Classes)).ToList();
+        plan.Selection("selection", EnsembleGate.Write(plan, Gate, Experts, GateWidth ?? (Gate == PartKind.Mlp ? 100 : 32)), experts);
         return plan;
     }
 
     private Value Written(Plan plan, string prefix, int classes)
     {
         var allConv = new AllConvOptions { Activation = Activation, WidthPercent = WidthPercent };
+        if (Dropout is { } p) allConv = allConv with { Dropout = p, InputDropout = Math.Min(p, allConv.InputDropout) };
         return Expert switch
         {
-            "allconv" => (Dropout is { } p ? allConv with { Dropout = p, InputDropout = Math.Min(p, allConv.InputDropout) } : allConv).Write(plan, prefix, classes),
-            "densenet" => new DenseNetOptions { Activation = Activation, Variant = Variant, Dropout = Dropout ?? 0 }.Write(plan, prefix, classes),
+            PartKind.Allconv => allConv.Write(plan, prefix, classes),
+            PartKind.Densenet => new DenseNetOptions { Activation = Activation, Variant = Variant, Dropout = Dropout ?? 0 }
+                .Write(plan, prefix, classes),
             _ => new MlpOptions { Activation = Activation, Width = Width, Depth = Depth, Dropout = Dropout ?? 0 }
                 .Behind(plan, plan.Flatten(prefix + "flatten", plan.Input), prefix, classes).Output,
         };

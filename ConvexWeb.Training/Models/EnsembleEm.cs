@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -11,6 +11,7 @@ namespace ConvexWeb.Training.Models;
 /// [B, C, H, W] → experts E × [B, 1], gate [B, E] → log Σ_e g_e(x)·p_e(y | x): [B, 2].
 /// Exact counts (CIFAR-10, 3 × 800): each expert 3,745,601; the gate 3,073·w + (w + 1)·E for w hidden units.
 /// </summary>
+[Choice("ensemble_em")]
 public sealed record EnsembleEmOptions : ModelOptions
 {
     [Parameter("Experts; the paper plots 1 to 10. A single one has no gate.", Min = 1, Max = 20)]
@@ -22,8 +23,9 @@ public sealed record EnsembleEmOptions : ModelOptions
     [Parameter("Hidden layers of an expert.", Min = 1, Max = 16)]
     public int Depth { get; init; } = 3;
 
-    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.", Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus", "identity"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.",
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus, Identity])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Hidden units of the gate; the paper gives no number.", Min = 1, Max = 8192)]
     public int GateWidth { get; init; } = 100;
@@ -32,12 +34,12 @@ public sealed record EnsembleEmOptions : ModelOptions
 
     internal override string SizeParameter => "width";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity);
+        var plan = new Plan(images.Shape, convexity);
         var expert = new MlpOptions { Width = Width, Depth = Depth, Activation = Activation };
         var experts = Enumerable.Range(1, Experts).Select(e => expert.Behind(plan, plan.Flatten($"experts.{e}.flatten", plan.Input), $"experts.{e}.", 1).Output).ToList();
-        plan.Mixture("mixture", Experts == 1 ? null : EnsembleGate.Write(plan, "mlp", Experts, GateWidth), experts);
+        plan.Mixture("mixture", Experts == 1 ? null : EnsembleGate.Write(plan, PartKind.Mlp, Experts, GateWidth), experts);
         return plan;
     }
 }

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -12,6 +12,7 @@ namespace ConvexWeb.Training.Models;
 /// S/16 18,528,264 and B/16 59,880,472 (224 pixels, K = 1000).
 /// Mode <c>seed</c> keeps LayerNorm as the seed's code does, so a constrained network is not convex; <c>strict</c> has BatchNorm over the channels instead.
 /// </summary>
+[Choice("mixer")]
 public sealed record MixerOptions : ModelOptions
 {
     [Parameter("seed: patch 9, 128 channels, 4 blocks; s16 and b16: the paper's Mixer-S/16 and B/16.", Allowed = ["seed", "s16", "b16"])]
@@ -21,8 +22,9 @@ public sealed record MixerOptions : ModelOptions
         Allowed = ["seed", "strict"])]
     public string Mode { get; init; } = "strict";
 
-    [Parameter("auto: GELU without a constraint, ELU with one.", Allowed = ["auto", "gelu", "relu", "elu", "leaky_relu", "softplus"])]
-    public string Activation { get; init; } = "auto";
+    [Parameter("auto: GELU without a constraint, ELU with one.",
+        Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Width of the first block's token layer as a multiple; empty: 2 in mode seed under a constraint, as in the source's code, else 1.", Min = 1, Max = 16)]
     public int? FirstTokenMult { get; init; }
@@ -35,7 +37,7 @@ public sealed record MixerOptions : ModelOptions
 
     internal override string SizeParameter => "size";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         var seedMode = Mode == "seed";
         var (patch, channels, tokenWidth, channelWidth, blocks) = Size switch
@@ -45,16 +47,16 @@ public sealed record MixerOptions : ModelOptions
             _ => (9, 128, 64, 128, 4),
         };
         patch = Patch ?? patch;
-        if (data.Height % patch != 0 || data.Width % patch != 0)
-            throw new ImpossiblePlanException($"images of {data.Height} × {data.Width} cannot be cut into patches of {patch} × {patch}: set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
+        if (images.Height % patch != 0 || images.Width % patch != 0)
+            throw new ImpossiblePlanException($"images of {images.Height} × {images.Width} cannot be cut into patches of {patch} × {patch}: set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
 
-        var plan = new Plan(ImageShape(data), convexity)
+        var plan = new Plan(images.Shape, convexity)
         {
             FreeAffineNorms = true,
             // The source's code leaves the patch embedding and, through its names, the first LayerNorm free, and nothing else.
             Exempt = seedMode ? new HashSet<string> { "stem.proj", "blocks.0.norm1" } : null,
         };
-        var activation = Resolve(Activation, convexity, "gelu");
+        var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, 1e-6) : plan.BatchNorm(name, x);
         Value MixTokens(string name, Value x, long width)
             => plan.TokenLinear(name + ".fc2", plan.Activation(name + ".act", plan.TokenLinear(name + ".fc1", x, width), activation), x.Shape[0]);
@@ -69,7 +71,7 @@ public sealed record MixerOptions : ModelOptions
             x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", MixTokens(block + ".mlp_tokens", Norm(block + ".norm1", x), tokenWidth * mult), DropPath));
             x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", MixChannels(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth), DropPath));
         }
-        plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), data.Classes);
+        plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), images.Classes);
         return plan;
     }
 }

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
+using static ConvexWeb.Training.Models.ActivationChoice;
 
 namespace ConvexWeb.Training.Models;
 
@@ -10,6 +10,7 @@ namespace ConvexWeb.Training.Models;
 /// [B, C, H, W] → [B, d] → 3 × (Linear → BatchNorm → activation: [B, 800]) → Linear: [B, K].
 /// Exact counts (3 × 800, biases and BatchNorm included): MNIST 1,922,410; CIFAR-10 3,752,810; CIFAR-100 3,824,900; STL-10 23,413,610.
 /// </summary>
+[Choice("mlp")]
 public sealed record MlpOptions : ModelOptions
 {
     [Parameter("Units of each hidden layer.", Min = 1, Max = 16_384)]
@@ -22,8 +23,8 @@ public sealed record MlpOptions : ModelOptions
     public int FirstLayerMult { get; init; } = 1;
 
     [Parameter("auto: ReLU without a constraint, ELU with one, as in the paper. All choices are convex and non-decreasing.",
-        Allowed = ["auto", "relu", "elu", "leaky_relu", "softplus", "identity"])]
-    public string Activation { get; init; } = "auto";
+        Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus, Identity])]
+    public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
     [Parameter("Batch normalisation before each activation.")]
     public bool BatchNorm { get; init; } = true;
@@ -33,10 +34,10 @@ public sealed record MlpOptions : ModelOptions
 
     internal override string SizeParameter => "width";
 
-    public override Plan Plan(ConvexityOptions convexity, DatasetInfo data)
+    public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(ImageShape(data), convexity);
-        return Behind(plan, plan.Flatten("flatten", plan.Input), "", data.Classes);
+        var plan = new Plan(images.Shape, convexity);
+        return Behind(plan, plan.Flatten("flatten", plan.Input), "", images.Classes);
     }
 
     /// <summary>The layers behind a flat value of another plan; names begin with <paramref name="prefix"/>.</summary>

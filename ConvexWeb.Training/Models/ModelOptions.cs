@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models;
 
@@ -10,7 +9,7 @@ public abstract record ModelOptions : ChoiceOptions
 {
     /// <summary>The network for such images, under such a constraint. Builds nothing native.</summary>
     /// <exception cref="ImpossiblePlanException">The images do not fit the model.</exception>
-    public abstract Plan Plan(ConvexityOptions convexity, DatasetInfo data);
+    public abstract Plan Plan(ConvexityOptions convexity, ImageInput images);
 
     /// <summary>The parameter that is easiest to lower where a network is too large.</summary>
     internal virtual string SizeParameter => "name";
@@ -24,10 +23,19 @@ public abstract record ModelOptions : ChoiceOptions
     /// <summary>Epochs of one stage of a run of so many.</summary>
     internal int StageEpochs(int epochs) => Math.Max(1, epochs / TrainingStages);
 
-    /// <summary>Shape of one image of a data set.</summary>
-    protected static IReadOnlyList<long> ImageShape(DatasetInfo data) => [data.Channels, data.Height, data.Width];
-
-    /// <summary>An activation's name with auto resolved: ELU under a constraint, the source's own without.</summary>
-    protected static string Resolve(string activation, ConvexityOptions convexity, string plain = "relu")
-        => activation != "auto" ? activation : convexity is NoConvexityOptions ? plain : "elu";
+    /// <summary>An activation with auto resolved: ELU under a constraint, the source's own without.</summary>
+    protected static ActivationFunction Resolve(
+        ActivationChoice activation, ConvexityOptions convexity, ActivationFunction plain = ActivationFunction.Relu)
+        => activation switch
+        {
+            ActivationChoice.Auto => convexity is NoConvexityOptions ? plain : ActivationFunction.Elu,
+            ActivationChoice.Relu => ActivationFunction.Relu,
+            ActivationChoice.Elu => ActivationFunction.Elu,
+            ActivationChoice.LeakyRelu => ActivationFunction.LeakyRelu,
+            ActivationChoice.Softplus => ActivationFunction.Softplus,
+            ActivationChoice.Identity => ActivationFunction.Identity,
+            ActivationChoice.Gelu => ActivationFunction.Gelu,
+            ActivationChoice.Silu => ActivationFunction.Silu,
+            _ => throw new NotSupportedException(activation.ToString()),
+        };
 }

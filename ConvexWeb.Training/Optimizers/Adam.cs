@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Kernels;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Optimizers;
 
@@ -26,6 +26,7 @@ public abstract record AdamFamilyOptions : OptimizerOptions
 }
 
 /// <summary>Adam with L2 in the gradient: Kingma and Ba 2015, arXiv 1412.6980.</summary>
+[Choice("adam")]
 public sealed record AdamOptions : AdamFamilyOptions
 {
     [Parameter("L2 coefficient added to the gradient.", Min = 0, Max = 10)]
@@ -35,6 +36,7 @@ public sealed record AdamOptions : AdamFamilyOptions
 }
 
 /// <summary>Adam with decoupled weight decay: Loshchilov and Hutter 2019, arXiv 1711.05101.</summary>
+[Choice("adamw")]
 public sealed record AdamWOptions : AdamFamilyOptions
 {
     [Parameter("Decoupled weight decay.", Min = 0, Max = 10)]

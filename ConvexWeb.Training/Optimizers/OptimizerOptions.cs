@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Optimizers;
 

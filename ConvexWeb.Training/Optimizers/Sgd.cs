@@ -3,11 +3,12 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Kernels;
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Optimizers;
 
 /// <summary>Stochastic gradient descent with momentum: b ← momentum·b + g; w ← w − lr·b, as PyTorch's SGD (no dampening).</summary>
+[Choice("sgd")]
 public sealed record SgdOptions : OptimizerOptions
 {
     [Parameter("Learning rate.", Min = 1e-9, Max = 100, Title = "Learning rate")]

@@ -1,12 +1,14 @@
-using ConvexWeb.Training.Specs;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Schedules;
 
 /// <summary>The learning rate's factor over the run.</summary>
 public abstract record ScheduleOptions : ChoiceOptions;
 
+[Choice("constant")]
 public sealed record ConstantScheduleOptions : ScheduleOptions;
 
+[Choice("cosine")]
 public sealed record CosineScheduleOptions : ScheduleOptions
 {
     [Parameter("Epochs of linear warm-up.", Min = 0, Max = 10_000)]
@@ -19,6 +21,7 @@ public sealed record CosineScheduleOptions : ScheduleOptions
     public double FinalFactor { get; init; }
 }
 
+[Choice("multi_step")]
 public sealed record MultiStepScheduleOptions : ScheduleOptions
 {
     [Parameter("Epochs after which the factor is multiplied, in increasing order.", Min = 1, Max = 100_000)]
@@ -28,6 +31,7 @@ public sealed record MultiStepScheduleOptions : ScheduleOptions
     public double Gamma { get; init; } = 0.1;
 }
 
+[Choice("plateau")]
 public sealed record PlateauScheduleOptions : ScheduleOptions
 {
     [Parameter("What the factor is multiplied by when the training loss has stopped falling.", Min = 1e-6, Max = 0.99)]
@@ -40,6 +44,7 @@ public sealed record PlateauScheduleOptions : ScheduleOptions
     public double MinFactor { get; init; } = 1e-4;
 }
 
+[Choice("exponential")]
 public sealed record ExponentialScheduleOptions : ScheduleOptions
 {
     [Parameter("Factor per epoch.", Min = 0.01, Max = 1)]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
 
@@ -17,7 +18,7 @@ internal static class ParameterReader
             ParameterType.Number => Number(parameter, json),
             ParameterType.Bool => json.ValueKind is JsonValueKind.True or JsonValueKind.False ? json.GetBoolean() : null,
             ParameterType.Text => json.ValueKind == JsonValueKind.String ? json.GetString() : null,
-            ParameterType.Choice => json.ValueKind == JsonValueKind.String && parameter.Allowed!.Contains(json.GetString()!) ? json.GetString() : null,
+            ParameterType.Choice => Choice(parameter, json),
             ParameterType.IntList => List(parameter, json, Int),
             ParameterType.NumberList => List(parameter, json, Number),
             _ => throw new NotSupportedException(parameter.Type.ToString()),
@@ -48,6 +49,12 @@ internal static class ParameterReader
             _ => $"a list of 1 to {LongestList} numbers" + range,
         };
         return parameter.Optional ? what + ", or null" : what;
+    }
+
+    private static object? Choice(Parameter parameter, JsonElement json)
+    {
+        if (json.ValueKind != JsonValueKind.String || json.GetString() is not { } word || !parameter.Allowed!.Contains(word)) return null;
+        return parameter.Property.PropertyType is { IsEnum: true } type ? ChoiceWord.Find(type, word) : word;
     }
 
     private static object? Int(Parameter parameter, JsonElement json)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Text.Json;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
 
@@ -16,7 +17,7 @@ public enum ParameterType
 }
 
 /// <summary>One parameter as the form, the API and the command line see it.</summary>
-/// <param name="Default">int, double, bool, string, a list of int or double, or null where it is optional and unset.</param>
+/// <param name="Default">int, double, bool, string (of an enum, its word), a list of int or double; null where it is unset.</param>
 public sealed record Parameter(
     string Name, string Title, ParameterType Type, double? Min, double? Max, object? Default, IReadOnlyList<string>? Allowed, string Help, bool Optional)
 {
@@ -63,12 +64,18 @@ internal static class Schema
             TypeOf(property, attribute),
             double.IsNaN(attribute.Min) ? null : attribute.Min,
             double.IsNaN(attribute.Max) ? null : attribute.Max,
-            property.GetValue(defaults),
-            attribute.Allowed,
+            InWords(property.GetValue(defaults)),
+            AllowedIn(property, attribute),
             attribute.Help,
             optional)
         { Property = property };
     }
+
+    private static object? InWords(object? value) => value is Enum choice ? ChoiceWord.Of(choice) : value;
+
+    private static IReadOnlyList<string>? AllowedIn(PropertyInfo property, ParameterAttribute attribute)
+        => attribute.Allowed is { } allowed ? [.. allowed.Select(a => a is Enum choice ? ChoiceWord.Of(choice) : (string)a)]
+            : property.PropertyType.IsEnum ? ChoiceWord.All(property.PropertyType) : null;
 
     private static ParameterType TypeOf(PropertyInfo property, ParameterAttribute attribute)
     {
@@ -79,6 +86,7 @@ internal static class Schema
             _ when type == typeof(double) => ParameterType.Number,
             _ when type == typeof(bool) => ParameterType.Bool,
             _ when type == typeof(string) => attribute.Allowed is null ? ParameterType.Text : ParameterType.Choice,
+            _ when type.IsEnum => ParameterType.Choice,
             _ when type == typeof(IReadOnlyList<int>) => ParameterType.IntList,
             _ when type == typeof(IReadOnlyList<double>) => ParameterType.NumberList,
             _ => throw new NotSupportedException($"{property.DeclaringType!.Name}.{property.Name}: a parameter of type {type.Name} has no schema."),

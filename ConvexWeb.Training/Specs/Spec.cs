@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
@@ -19,11 +19,4 @@ public sealed record Spec
     public OptimizerOptions Optimizer { get; init; } = new AdamOptions();
     public ScheduleOptions Schedule { get; init; } = new ConstantScheduleOptions();
     public TrainingOptions Training { get; init; } = new();
-}
-
-/// <summary>A section of the spec whose <c>name</c> field picks one entry of a catalogue.</summary>
-public abstract record ChoiceOptions
-{
-    /// <summary>The entry's name in its catalogue, for example <c>mlp</c>.</summary>
-    public string Name => Catalogue.EntryOf(GetType()).Name;
 }

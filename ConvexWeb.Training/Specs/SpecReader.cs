@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
 

@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
-using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
 
@@ -61,9 +60,9 @@ internal static class SpecRules
     private static IEnumerable<SpecProblem> Whitened(Spec spec, SplitSize size)
     {
         var values = DatasetInfo.Stored(spec.Data).Dimensions;
-        if (spec.Data.Preprocessing == "imagenet" && DatasetInfo.Stored(spec.Data).Channels != 3)
+        if (spec.Data.Preprocessing == PreprocessingKind.Imagenet && DatasetInfo.Stored(spec.Data).Channels != 3)
             yield return new("data.preprocessing", $"data.preprocessing imagenet is for images of three colours, which those of {spec.Data.Name} are not: set it to standardize.");
-        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != "zca") yield break;
+        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
         if (!Whitening.IsPossible(size.Train, values))
             yield return new(
                 "data.preprocessing",
@@ -79,7 +78,7 @@ internal static class SpecRules
             yield return new("augmentation.pad_crop", $"augmentation.pad_crop must be less than the images' side, {side}, or a cut could be all padding; got {augmentation.PadCrop}.");
         if (augmentation.IsOn && !augmentation.AllowWithCorruption && spec.Labels is not TrueLabelOptions)
             yield return new("augmentation.allow_with_corruption", "Augmentation is off where labels are corrupted: turn it off, or set augmentation.allow_with_corruption to true for an ablation.");
-        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != "zca") yield break;
+        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
         foreach (var (name, on) in new[] { ("rand_augment", augmentation.RandAugment > 0), ("colour_jitter", augmentation.ColourJitter > 0), ("random_erasing", augmentation.RandomErasing > 0) })
         {
             if (on) yield return new($"augmentation.{name}", $"augmentation.{name} needs images that are not whitened: set it to 0, or data.preprocessing to standardize (auto means zca with a convexity constraint).");

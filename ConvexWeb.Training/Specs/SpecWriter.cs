@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
 
@@ -22,7 +23,7 @@ public static class SpecWriter
         return json;
     }
 
-    /// <summary>A parameter's value (int, double, bool, string, list of int or double, null) as JSON.</summary>
+    /// <summary>A parameter's value (int, double, bool, string, enum, list of int or double, null) as JSON.</summary>
     public static JsonNode? ValueToJson(object? value) => value switch
     {
         null => null,
@@ -30,6 +31,7 @@ public static class SpecWriter
         double number => JsonValue.Create(number),
         bool truth => JsonValue.Create(truth),
         string text => JsonValue.Create(text),
+        Enum choice => JsonValue.Create(ChoiceWord.Of(choice)),
         IEnumerable<int> list => new JsonArray([.. list.Select(n => (JsonNode)n)]),
         IEnumerable<double> list => new JsonArray([.. list.Select(n => (JsonNode)n)]),
         _ => throw new NotSupportedException(value.GetType().Name),

@@ -1,3 +1,5 @@
+using ConvexWeb.Training.Options;
+
 namespace ConvexWeb.Training.Specs;
 
 /// <summary>How long to train and what to report.</summary>

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
@@ -123,13 +122,13 @@ public sealed class ModelGoldenTests
             "densenet" => new DenseNetOptions { Variant = Text("size", "bc_100_12") },
             "mixer" => new MixerOptions { Size = Text("size", "seed"), Mode = Text("mode", "seed"), FirstTokenMult = Number("first_token_mult") },
             "cycle_mlp" => new CycleMlpOptions { Size = Text("size", "b1"), Mode = Text("mode", "seed") },
-            "efficientnet_b0" => new EfficientNetOptions { SqueezeExcitation = Text("squeeze", "gate"), StemStride = Number("stem_stride") ?? 2, Dropout = drop ?? 0.2 },
+            "efficientnet_b0" => new EfficientNetOptions { SqueezeExcitation = Enum.Parse<SqueezeChoice>(Text("squeeze", "gate"), ignoreCase: true), StemStride = Number("stem_stride") ?? 2, Dropout = drop ?? 0.2 },
             "ficnn" => new FicnnOptions(),
             "convex_head" => new ConvexHeadOptions(),
             var other => throw new NotSupportedException(other),
         };
         ConvexityOptions convexity = entry.GetProperty("variant").GetString() == "ioc" ? new ExpEpsOptions() : new NoConvexityOptions();
-        return model.Plan(convexity, new DatasetInfo(shape[1], shape[2], shape[3], entry.GetProperty("classes").GetInt32(), 100, 100));
+        return model.Plan(convexity, new ImageInput(shape[1], shape[2], shape[3], entry.GetProperty("classes").GetInt32()));
     }
 
     private static void AssertClose(Tensor expected, Tensor actual, double tolerance, string name)

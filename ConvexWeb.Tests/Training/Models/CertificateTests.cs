@@ -1,5 +1,5 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine.Certification;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
@@ -73,7 +73,7 @@ public sealed class CertificateTests
     public void Squeeze_and_excitation_left_in_breaks_a_constrained_EfficientNet()
     {
         // After three steps the gates hardly react, so they are made to; their weights stay non-negative.
-        var certificate = Certify(SpecOf(new EfficientNetOptions { SqueezeExcitation = "gate" }, new ExpEpsOptions()), network =>
+        var certificate = Certify(SpecOf(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, new ExpEpsOptions()), network =>
         {
             foreach (var (_, weight) in network.named_parameters().Where(p => p.name.EndsWith(".fc2.weight", StringComparison.Ordinal))) weight.mul_(30);
         });
@@ -106,14 +106,14 @@ public sealed class CertificateTests
     [Fact]
     public void A_convex_body_makes_the_network_with_a_convex_head_convex_in_the_pixels()
     {
-        var model = (ConvexHeadOptions)PlanTests.Model("convex_head") with { Body = "convex" };
+        var model = (ConvexHeadOptions)PlanTests.Model("convex_head") with { Body = BodyKind.Convex };
         var certificate = Certify(SpecOf(model, new ExpEpsOptions()));
         Assert.Equal(("pixels", "convex"), (certificate.Space, certificate.Verdict));
         Assert.True(certificate.Control!.Violations > 0);
         var free = Constrained(model).ToHashSet();
         Assert.Contains("body.conv2.weight", free);
         Assert.DoesNotContain("body.conv1.weight", free);
-        Assert.DoesNotContain("body.conv2.weight", Constrained(model with { Body = "free" }));
+        Assert.DoesNotContain("body.conv2.weight", Constrained(model with { Body = BodyKind.Free }));
     }
 
     private static IEnumerable<string> Constrained(ModelOptions model)

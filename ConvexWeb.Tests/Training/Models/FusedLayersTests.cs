@@ -1,5 +1,4 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Models.Graph.Fused;
@@ -26,7 +25,7 @@ public sealed class FusedLayersTests
         using var scope = NewDisposeScope();
         ConvexityOptions constraint = convexity == "none" ? new NoConvexityOptions() : new ExpEpsOptions();
         var model = name == "allconv" ? new AllConvOptions { WidthPercent = 20, InputDropout = 0, Dropout = 0 } : name == "efficientnet_b0" ? new EfficientNetOptions { Dropout = 0 } : PlanTests.Model(name);
-        var plan = model.Plan(constraint, new DatasetInfo(3, 32, 32, 10, 100, 100));
+        var plan = model.Plan(constraint, new ImageInput(3, 32, 32, 10));
         var (fused, plain) = (Run(plan, true), Run(plan, false));
         Assert.Equal(plain.Keys.Order(), fused.Keys.Order());
         foreach (var (key, expected) in plain)

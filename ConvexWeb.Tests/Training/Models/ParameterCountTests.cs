@@ -1,5 +1,4 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 
@@ -8,9 +7,9 @@ namespace ConvexWeb.Tests.Training.Models;
 /// <summary>The exact parameter counts of science.md S2 to S7, from the plans and without anything native.</summary>
 public sealed class ParameterCountTests
 {
-    private static DatasetInfo Images(int size, int classes, int channels = 3) => new(channels, size, size, classes, 100, 100);
+    private static ImageInput Images(int size, int classes, int channels = 3) => new(channels, size, size, classes);
 
-    private static readonly Dictionary<string, (ModelOptions Model, DatasetInfo Data, ConvexityOptions Convexity, long Count)> Cases = new()
+    private static readonly Dictionary<string, (ModelOptions Model, ImageInput Data, ConvexityOptions Convexity, long Count)> Cases = new()
     {
         ["MLP, MNIST"] = (new MlpOptions(), Images(28, 10, 1), new NoConvexityOptions(), 1_922_410),
         ["MLP, CIFAR-10"] = (new MlpOptions(), Images(32, 10), new NoConvexityOptions(), 3_752_810),

@@ -1,5 +1,5 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
@@ -12,7 +12,7 @@ namespace ConvexWeb.Tests.Training.Models;
 [Collection(TorchCollection.Name)]
 public sealed class PlanNetworkTests
 {
-    private static readonly DatasetInfo Cifar = new(3, 32, 32, 10, 100, 100);
+    private static readonly ImageInput Cifar = new(3, 32, 32, 10);
 
     public static TheoryData<string> AllModels() => [.. PlanTests.ConvexModels().Select(m => m.Data), "convex_head"];
 
@@ -127,7 +127,7 @@ public sealed class PlanNetworkTests
     {
         using var scope = NewDisposeScope();
         manual_seed(6);
-        using var network = ModelFactory.Build(new Spec { Data = new Cifar10Options(), Convexity = new ExpEpsOptions { Init = "log_normal" } });
+        using var network = ModelFactory.Build(new Spec { Data = new Cifar10Options(), Convexity = new ExpEpsOptions { Init = ConstrainedStart.LogNormal } });
         var start = LogNormalStart.Of(800);
         var weight = network.get_weight("fc2.weight").detach().to(ScalarType.Float64);
         Assert.True(weight.min().item<double>() > 0);

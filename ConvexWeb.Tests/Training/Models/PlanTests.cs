@@ -1,5 +1,4 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
@@ -9,7 +8,7 @@ namespace ConvexWeb.Tests.Training.Models;
 /// <summary>What the graph decides: which tensors are constrained, where convexity ends and why, and what does not fit.</summary>
 public sealed class PlanTests
 {
-    private static readonly DatasetInfo Cifar = new(3, 32, 32, 10, 100, 100);
+    private static readonly ImageInput Cifar = new(3, 32, 32, 10);
 
     private static List<string> Free(ModelOptions model, ConvexityOptions? convexity = null)
         => [.. model.Plan(convexity ?? new ExpEpsOptions(), Cifar).Steps.SelectMany(s => s.Tensors).Where(t => t.Multiplies && !t.Covered).Select(t => t.Name)];
@@ -21,7 +20,7 @@ public sealed class PlanTests
     public void EfficientNets_stem_keeps_small_images_as_they_are(int side, int? stride, int afterTheNextReduction)
     {
         // The second stage halves; what comes in is the stem's output.
-        var plan = new EfficientNetOptions { StemStride = stride }.Plan(new NoConvexityOptions(), new DatasetInfo(3, side, side, 10, 100, 100));
+        var plan = new EfficientNetOptions { StemStride = stride }.Plan(new NoConvexityOptions(), new ImageInput(3, side, side, 10));
         var first = plan.Steps.First(s => s.Operation is Conv2dOperation { Stride: 2, Groups: > 1 });
         Assert.Equal(afterTheNextReduction, first.Output.Shape[1]);
     }
@@ -74,8 +73,8 @@ public sealed class PlanTests
     {
         Assert.Contains("deviation", Broken(new MixerOptions { Mode = "seed", Patch = 8 }));
         Assert.Contains("deviation", Broken(new CycleMlpOptions { Mode = "seed" }));
-        Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = "gate" }, "gate"));
-        Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = "gelu", Patch = 8 }));
+        Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, "gate"));
+        Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = ActivationChoice.Gelu, Patch = 8 }));
 
         static string Broken(ModelOptions model, string? at = null)
         {

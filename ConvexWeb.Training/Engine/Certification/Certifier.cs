@@ -1,5 +1,4 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;

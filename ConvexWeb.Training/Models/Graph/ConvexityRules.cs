@@ -6,7 +6,10 @@ namespace ConvexWeb.Training.Models.Graph;
 /// </summary>
 public static class ConvexityRules
 {
-    private static readonly HashSet<string> ConvexFunctions = ["relu", "elu", "leaky_relu", "softplus", "identity"];
+    private static readonly HashSet<ActivationFunction> ConvexFunctions =
+    [
+        ActivationFunction.Relu, ActivationFunction.Elu, ActivationFunction.LeakyRelu, ActivationFunction.Softplus, ActivationFunction.Identity,
+    ];
 
     /// <param name="inputs">What the operation's inputs are.</param>
     /// <param name="nonNegative">Whether the weights, scales or coefficients that multiply its inputs are all at least 0.</param>
@@ -22,9 +25,9 @@ public static class ConvexityRules
             SoftmaxMixOperation => Broken("its softmax shares depend on the input and multiply values that do, too"),
             MixtureOperation { Gate: null } => Broken("log-probabilities are not convex: only the expert's logit can be"),
             EnsembleOperation => Broken("a gate that depends on the input chooses between the experts or weighs them: each expert by itself can be convex, the whole is not"),
-            ActivationOperation { Function: "identity" } => (worst, null),
+            ActivationOperation { Function: ActivationFunction.Identity } => (worst, null),
             ActivationOperation a when ConvexFunctions.Contains(a.Function) => (Worst(worst, Standing.Convex), null),
-            ActivationOperation a => Broken($"{a.Function} is not convex and non-decreasing"),
+            ActivationOperation a => Broken($"{a.Kind} is not convex and non-decreasing"),
             MaxPoolOperation => (Worst(worst, Standing.Convex), null),
             _ when worst == Standing.Convex && !nonNegative => Broken("it has negative weights, or free ones, behind a value that is convex but not affine"),
             _ => (worst, null),

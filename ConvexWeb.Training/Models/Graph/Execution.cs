@@ -66,25 +66,25 @@ internal static class Execution
     /// <summary>An operation and the activation behind it in one pass where there is one; null otherwise.</summary>
     public static Tensor? WithActivation(Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, bool training) => operation switch
     {
-        Conv2dOperation c => FusedConvolution.Apply(c, activation.Function, x, w),
-        BatchNormOperation b when training => FusedNorm.Apply(b, activation.Function, x, w, buffers),
+        Conv2dOperation c => FusedConvolution.Apply(c, activation.Kind, x, w),
+        BatchNormOperation b when training => FusedNorm.Apply(b, activation.Kind, x, w, buffers),
         _ => null,
     };
 
     private static Tensor LayerNorm(Tensor x, Tensor[] w, double eps)
         => x.ndim == 4 ? F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]], w[0], w[1], eps).permute(0, 3, 1, 2) : F.layer_norm(x, [x.shape[^1]], w[0], w[1], eps);
 
-    private static Tensor Activation(Tensor x, string function, bool inPlace) => function switch
+    private static Tensor Activation(Tensor x, ActivationFunction function, bool inPlace) => function switch
     {
-        "relu" => F.relu(x, inPlace),
-        "elu" => F.elu(x, 1, inPlace),
-        "leaky_relu" => x.leaky_relu(0.01),
-        "softplus" => F.softplus(x),
-        "identity" => x,
-        "gelu" => F.gelu(x),
-        "silu" => F.silu(x),
-        "sigmoid" => x.sigmoid(),
-        _ => throw new NotSupportedException($"{function} is no activation."),
+        ActivationFunction.Relu => F.relu(x, inPlace),
+        ActivationFunction.Elu => F.elu(x, 1, inPlace),
+        ActivationFunction.LeakyRelu => x.leaky_relu(0.01),
+        ActivationFunction.Softplus => F.softplus(x),
+        ActivationFunction.Identity => x,
+        ActivationFunction.Gelu => F.gelu(x),
+        ActivationFunction.Silu => F.silu(x),
+        ActivationFunction.Sigmoid => x.sigmoid(),
+        _ => throw new NotSupportedException(function.ToString()),
     };
 
     private static Tensor DropPath(Tensor x, double p)

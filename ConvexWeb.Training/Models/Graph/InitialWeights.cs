@@ -51,15 +51,16 @@ internal static class InitialWeights
     // What a constraint asks of the start of covered layers.
     private static void Convex(Tensor value, PlannedTensor tensor, PlannedTensor? weight, Plan plan)
     {
-        if (plan.Convexity is ConstraintOptions { Init: "log_normal" } && weight is { Covered: true })
+        if (plan.Convexity is ConstraintOptions { Init: ConstrainedStart.LogNormal } && weight is { Covered: true })
         {
-            var start = LogNormalStart.Of(weight.FanIn);
-            if (tensor.Role == TensorRole.Weight) value.copy_(value.normal_(start.Mu, start.Sigma).exp());
-            else if (tensor.Role == TensorRole.Bias) value.fill_(start.Bias);
+            var normal = LogNormalStart.Of(weight.FanIn);
+            if (tensor.Role == TensorRole.Weight) value.copy_(value.normal_(normal.Mu, normal.Sigma).exp());
+            else if (tensor.Role == TensorRole.Bias) value.fill_(normal.Bias);
         }
         if (!tensor.Covered) return;
-        if (plan.Convexity is ConstraintOptions { Init: "absolute" or "absolute_tenth" }) value.copy_(value.abs());
-        if (plan.Convexity is ConstraintOptions { Init: "absolute_tenth" } && tensor.Role == TensorRole.Weight) value.mul_(0.1);
+        var start = (plan.Convexity as ConstraintOptions)?.Init;
+        if (start is ConstrainedStart.Absolute or ConstrainedStart.AbsoluteTenth) value.copy_(value.abs());
+        if (start == ConstrainedStart.AbsoluteTenth && tensor.Role == TensorRole.Weight) value.mul_(0.1);
         // softplus of what is stored is the weight: it starts at the same size, with its sign dropped.
         if (plan.Convexity is SoftplusReparamOptions)
         {

@@ -1,3 +1,5 @@
+using ConvexWeb.Training.Options;
+
 namespace ConvexWeb.Training.Models.Graph;
 
 /// <summary>One operation of a network, as data: what it does, not how. Inputs are indices of values.</summary>
@@ -37,10 +39,9 @@ public sealed record LayerNormOperation(string Name, int Input, double Eps) : Op
     public override string Kind => "LayerNorm";
 }
 
-/// <param name="Function">relu, elu, leaky_relu, softplus, identity, gelu, silu or sigmoid.</param>
-public sealed record ActivationOperation(string Name, int Input, string Function) : Operation(Name, [Input])
+public sealed record ActivationOperation(string Name, int Input, ActivationFunction Function) : Operation(Name, [Input])
 {
-    public override string Kind => Function;
+    public override string Kind => ChoiceWord.Of(Function);
 }
 
 public sealed record DropoutOperation(string Name, int Input, double P) : Operation(Name, [Input])

@@ -63,6 +63,9 @@ public sealed class Plan
     /// <summary>What the logits are as functions of the pixels.</summary>
     public Standing InPixels => Features is null || ValueAt(Features.Operation.Inputs[0]).Standing == Standing.Affine ? Output.Standing : Standing.Unknown;
 
+    /// <summary>Names of the tensors that the constraint covers.</summary>
+    public IEnumerable<string> CoveredTensors => steps.SelectMany(s => s.Tensors).Where(t => t.Covered).Select(t => t.Name);
+
     /// <summary>The most numbers that any value holds for one image.</summary>
     public long LargestValue => steps.Max(s => s.Output.Size);
 
@@ -105,7 +108,8 @@ public sealed class Plan
     public Value LayerNorm(string name, Value x, double eps = 1e-5)
         => Normalised(new LayerNormOperation(name, x.Index, eps), x, ConstrainsScales && Covers(name, true));
 
-    public Value Activation(string name, Value x, string function) => Add(new ActivationOperation(name, x.Index, function), x.Shape, [], x.Size);
+    public Value Activation(string name, Value x, ActivationFunction function)
+        => Add(new ActivationOperation(name, x.Index, function), x.Shape, [], x.Size);
 
     public Value Dropout(string name, Value x, double p) => p == 0 ? x : Keep(new DropoutOperation(name, x.Index, p), x, x.Shape);
 

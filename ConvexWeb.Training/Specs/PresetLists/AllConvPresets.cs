@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;

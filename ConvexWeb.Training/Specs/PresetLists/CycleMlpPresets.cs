@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
@@ -17,7 +17,7 @@ internal static class CycleMlpPresets
     // S6.5, the official defaults: the rate 5e-4 is scaled by 64/512, begins at 1e-6, and falls to 1e-5. Repeated augmentation is left out.
     private static Spec Recipe(DataOptions data) => new()
     {
-        Data = data with { Resize = 224, Interpolation = "bicubic", Preprocessing = "imagenet" },
+        Data = data with { Resize = 224, Interpolation = Interpolation.Bicubic, Preprocessing = PreprocessingKind.Imagenet },
         Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4, ColourJitter = 0.4, RandomErasing = 0.25 },
         Optimizer = new AdamWOptions { Lr = 6.25e-5, WeightDecay = 0.05 },
         Schedule = new CosineScheduleOptions { WarmupEpochs = 5, WarmupFactor = 0.016, FinalFactor = 0.16 },

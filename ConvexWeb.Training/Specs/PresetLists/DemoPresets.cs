@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 
 namespace ConvexWeb.Training.Specs.PresetLists;
 
@@ -12,7 +12,7 @@ internal static class DemoPresets
         new("demo-glyphs", "Demo on glyphs", "Demo", "ours", "The MLP of S2 on 5,000 drawn digits, often enough to memorise them; some 15 seconds a run on one core.",
             new Spec
             {
-                Data = new GlyphsOptions { TrainSize = 5000, TestSize = 1500, Distortion = 0.8, Preprocessing = "standardize" },
+                Data = new GlyphsOptions { TrainSize = 5000, TestSize = 1500, Distortion = 0.8, Preprocessing = PreprocessingKind.Standardize },
                 Training = new TrainingOptions { Epochs = 12 },
             }),
         Labels("mlp-cifar10-true-small", "MLP, CIFAR-10, true labels, small", new NoConvexityOptions(), new TrueLabelOptions()),

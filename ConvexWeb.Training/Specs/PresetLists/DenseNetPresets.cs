@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
@@ -37,7 +37,7 @@ internal static class DenseNetPresets
     // The IOC paper gives no depth: BC-100-12 without augmentation comes closest to its number for the base.
     private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data)
     {
-        var spec = Recipe(data with { Preprocessing = "standardize" }, "bc_100_12", augmented: false);
+        var spec = Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, "bc_100_12", augmented: false);
         yield return new($"densenet-{key}", $"DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, NN", "DenseNet-BC-100-12; the paper does not name the depth.", spec, NeedsGpu: true);
         yield return new($"ioc-densenet-{key}", $"IOC-DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, IOC-NN", "The convex DenseNet-BC-100-12.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
@@ -49,11 +49,11 @@ internal static class DenseNetPresets
         {
             foreach (var (set, title, data) in new (string, string, DataOptions)[] { ("cifar10", "C10", new Cifar10Options()), ("cifar100", "C100", new Cifar100Options()) })
                 yield return new($"densenet-{key}-{set}{(plus ? "-plus" : "")}", $"{name}, {title}{(plus ? "+" : "")}", DenseNetTables, $"DenseNet paper T2, {name}, {title}{(plus ? "+" : "")}",
-                    plus ? "With flips and shifts." : "Without augmentation, with dropout.", Recipe(data with { Preprocessing = "standardize" }, variant, plus), NeedsGpu: true);
+                    plus ? "With flips and shifts." : "Without augmentation, with dropout.", Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, variant, plus), NeedsGpu: true);
         }
         // SVHN: /255, no augmentation, 6,000 images for validation, 40 epochs.
         yield return new($"densenet-{key}-svhn", $"{name}, SVHN", DenseNetTables, $"DenseNet paper T2, {name}, SVHN", "Pixels divided by 255, 6,000 validation images; without the extra images of the source.",
-            Recipe(new SvhnOptions { Preprocessing = "none", Validation = 6000.0 / 73_257 }, variant, augmented: false, epochs: 40), NeedsGpu: true);
+            Recipe(new SvhnOptions { Preprocessing = PreprocessingKind.None, Validation = 6000.0 / 73_257 }, variant, augmented: false, epochs: 40), NeedsGpu: true);
     }
 
     private static IEnumerable<Preset> ImageNet()
@@ -62,7 +62,7 @@ internal static class DenseNetPresets
         var spec = new Spec
         {
             Model = new DenseNetOptions { Variant = "121" },
-            Data = new ImageNetOptions { ImageSize = 224, Preprocessing = "standardize" },
+            Data = new ImageNetOptions { ImageSize = 224, Preprocessing = PreprocessingKind.Standardize },
             Augmentation = new AugmentationOptions { Flip = true },
             Optimizer = new SgdOptions { Lr = 0.1, WeightDecay = 1e-4 },
             Training = new TrainingOptions { Epochs = 30, BatchSize = 256 },

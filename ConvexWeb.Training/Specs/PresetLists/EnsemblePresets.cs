@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
@@ -23,7 +23,7 @@ internal static class EnsemblePresets
     {
         var preset = new Preset("mlp-animal", "MLP, CIFAR-10 animals", Mixtures, "IOC paper s4.1, NN (89.63 % test)", "The unconstrained network that the mixtures are held against.", new Spec
         {
-            Data = new Cifar10Options { Task = "animal", Validation = 0.1 },
+            Data = new Cifar10Options { Task = Cifar10Task.Animal, Validation = 0.1 },
             Training = new TrainingOptions { Epochs = 200, BatchSize = 64, Patience = 20 },
         });
         yield return preset;
@@ -36,7 +36,7 @@ internal static class EnsemblePresets
         {
             Model = new EnsembleEmOptions { Experts = experts },
             Convexity = new ExpEpsOptions(),
-            Data = new Cifar10Options { Task = "animal", Validation = 0.1 },
+            Data = new Cifar10Options { Task = Cifar10Task.Animal, Validation = 0.1 },
             // Experts and gate train in turn: a single expert has every epoch for itself.
             Training = new TrainingOptions { Epochs = experts == 1 ? 100 : 200, BatchSize = 64 },
         };
@@ -65,7 +65,7 @@ internal static class EnsemblePresets
         var augmented = new AugmentationOptions { Flip = true, PadCrop = 4 };
         yield return One("allconv", "IOC-AllConv", "90.6, 92.83, 96.3", new Spec
         {
-            Model = model with { Expert = "allconv", Gate = "allconv" },
+            Model = model with { Expert = PartKind.Allconv, Gate = PartKind.Allconv },
             Data = new Cifar10Options(),
             Augmentation = augmented,
             Optimizer = new SgdOptions { Lr = 0.01 },
@@ -74,8 +74,8 @@ internal static class EnsemblePresets
         });
         yield return One("densenet", "IOC-DenseNet", "91.12, 93.25, 97.19", new Spec
         {
-            Model = model with { Expert = "densenet", Gate = "densenet", Dropout = 0.2 },
-            Data = new Cifar10Options { Preprocessing = "standardize" },
+            Model = model with { Expert = PartKind.Densenet, Gate = PartKind.Densenet, Dropout = 0.2 },
+            Data = new Cifar10Options { Preprocessing = PreprocessingKind.Standardize },
             Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 },
             Schedule = new MultiStepScheduleOptions { Milestones = [150, 225] },
             Training = new TrainingOptions { Epochs = Stages * 300, BatchSize = 64, EvaluateEvery = 5 },
@@ -86,13 +86,21 @@ internal static class EnsemblePresets
     private static Preset Small(Preset preset)
     {
         var spec = preset.Spec;
-        var epochs = spec.Model switch { EnsembleBoostOptions { Expert: "densenet" } => 2, EnsembleBoostOptions { Expert: "allconv" } => 3, _ => 15 };
+        var epochs = spec.Model switch
+        {
+            EnsembleBoostOptions { Expert: PartKind.Densenet } => 2,
+            EnsembleBoostOptions { Expert: PartKind.Allconv } => 3,
+            _ => 15,
+        };
         return new(preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
             $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", spec with
             {
                 Model = spec.Model switch
                 {
-                    EnsembleBoostOptions boost => boost with { Width = 400, WidthPercent = 25, Variant = "bc_40_12", GateWidth = boost.Gate == "allconv" ? 16 : null },
+                    EnsembleBoostOptions boost => boost with
+                    {
+                        Width = 400, WidthPercent = 25, Variant = "bc_40_12", GateWidth = boost.Gate == PartKind.Allconv ? 16 : null,
+                    },
                     EnsembleEmOptions em => em with { Width = 400 },
                     _ => spec.Model,
                 },

@@ -1,7 +1,7 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Corruptions;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Schedules;
@@ -19,7 +19,7 @@ internal static class FurtherPresets
     {
         var spec = new Spec
         {
-            Data = new Cifar10Options { Preprocessing = "standardize" },
+            Data = new Cifar10Options { Preprocessing = PreprocessingKind.Standardize },
             Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4 },
             Optimizer = new SgdOptions { Lr = 0.05, Nesterov = true, WeightDecay = 1e-4 },
             Schedule = new CosineScheduleOptions { WarmupEpochs = 5 },
@@ -30,7 +30,7 @@ internal static class FurtherPresets
         yield return new("ioc-efficientnet-cifar10", "IOC-EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number", "Without squeeze and excitation: convex.",
             spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
         yield return new("ioc-efficientnet-scale-cifar10", "IOC-EfficientNet-B0 with channel scales, CIFAR-10", Group, "seed 000 s6; no published number", "A learned scale for each channel instead of the gate: convex.",
-            spec with { Model = new EfficientNetOptions { SqueezeExcitation = "scale" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+            spec with { Model = new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Scale }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 
     private static IEnumerable<Preset> Heads()
@@ -38,20 +38,20 @@ internal static class FurtherPresets
         var spec = new Spec
         {
             Model = new ConvexHeadOptions(),
-            Data = new Cifar10Options { Preprocessing = "standardize", Validation = 0.1 },
+            Data = new Cifar10Options { Preprocessing = PreprocessingKind.Standardize, Validation = 0.1 },
             Optimizer = new AdamOptions { Lr = 1e-3 },
             Training = new TrainingOptions { Epochs = 100, BatchSize = 128, Patience = 20 },
         };
         yield return new("convex-head-cifar10", "Convex head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "Convex in the features, not in the pixels.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
         yield return new("free-head-cifar10", "Free head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "The unconstrained twin of the convex head.", spec, NeedsGpu: true);
         yield return new("convex-body-cifar10", "Convex CNN, head and body, CIFAR-10", Group, "seed 000 s6; no published number", "The same network, convex in the pixels.",
-            spec with { Model = new ConvexHeadOptions { Body = "convex" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+            spec with { Model = new ConvexHeadOptions { Body = BodyKind.Convex }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
 
         // Noise robustness of the three (science.md S7b).
         var noisy = spec with { Labels = new PartialExactLabelOptions { P = 0.4 } };
         yield return new("convex-head-cifar10-noise-40", "Convex head on a CNN, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "Convex in the features.", noisy with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
         yield return new("free-head-cifar10-noise-40", "Free head on a CNN, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "The unconstrained twin.", noisy, NeedsGpu: true);
         yield return new("convex-body-cifar10-noise-40", "Convex CNN, head and body, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "Convex in the pixels.",
-            noisy with { Model = new ConvexHeadOptions { Body = "convex" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+            noisy with { Model = new ConvexHeadOptions { Body = BodyKind.Convex }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 }

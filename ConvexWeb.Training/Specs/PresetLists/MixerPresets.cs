@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 
@@ -14,7 +14,7 @@ internal static class MixerPresets
     // S5.4 and S5.5: 72 pixels, flips, a fifth held out, Adam 1e-3, batch 512, 100 epochs, no schedule.
     private static readonly Spec Recipe = new()
     {
-        Data = new Cifar10Options { Resize = 72, Preprocessing = "standardize", Validation = 0.2 },
+        Data = new Cifar10Options { Resize = 72, Preprocessing = PreprocessingKind.Standardize, Validation = 0.2 },
         Augmentation = new AugmentationOptions { Flip = true },
         Optimizer = new AdamOptions { Lr = 1e-3 },
         Training = new TrainingOptions { Epochs = 100, BatchSize = 512 },

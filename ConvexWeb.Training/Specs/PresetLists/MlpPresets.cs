@@ -1,5 +1,5 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Datasets;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 
@@ -23,14 +23,14 @@ internal static class MlpPresets
         .. Twins("cifar100", "CIFAR-100", "T1, T2", new Cifar100Options()),
         .. Twins("cifair10", "ciFAIR-10", "T5", new Cifair10Options()),
         One("constrained-mlp-cifar10", "Convex MLP with ReLU, CIFAR-10", "IOC paper T4, constrained MLP", "The constraint without the paper's ELU.",
-            new Spec { Model = new MlpOptions { Activation = "relu" }, Convexity = new ExpEpsOptions() }),
+            new Spec { Model = new MlpOptions { Activation = ActivationChoice.Relu }, Convexity = new ExpEpsOptions() }),
         One("ficnn-cifar10", "FICNN, CIFAR-10", "IOC paper T4, FICNN", "Every layer sees the input again; clipped at 0, started from absolute weights.",
-            new Spec { Model = new FicnnOptions(), Convexity = new ClipOptions { Init = "absolute" } }),
+            new Spec { Model = new FicnnOptions(), Convexity = new ClipOptions { Init = ConstrainedStart.Absolute } }),
         new("ficnn-cifar10-5000", "FICNN, 5,000 images of CIFAR-10", Tables, "MathWorks, AI verification library, FICNN: 90.48 % train, 27.46 % test (science.md S7c)",
             "A fully convex network that does fit a small training set. The convex CNN of the same page is not here: its layers are not given.", new Spec
             {
                 Model = new FicnnOptions { Widths = [512, 128, 32] },
-                Convexity = new ClipOptions { Init = "absolute" },
+                Convexity = new ClipOptions { Init = ConstrainedStart.Absolute },
                 Data = new Cifar10Options { TrainLimit = 5000 },
                 Optimizer = new AdamOptions { Lr = 1e-3 },
                 Training = new TrainingOptions { Epochs = 8000, BatchSize = 64, EvaluateEvery = 10 },
@@ -42,7 +42,7 @@ internal static class MlpPresets
         One("ioc-mlp-cifar10-wide", "IOC-MLP, CIFAR-10, first layer twice as wide", "IOC paper s4, without a number", "The paper widens the first layer of convex networks.",
             new Spec { Model = new MlpOptions { FirstLayerMult = 2 }, Convexity = new ExpEpsOptions() }),
         One("ioc-mlp-cifar10-convex-init", "IOC-MLP, CIFAR-10, convex initialisation", "Hoedt and Klambauer 2023; no published number", "Log-normal start instead of half of the weights in the spike.",
-            new Spec { Convexity = new ExpEpsOptions { Init = "log_normal" } }),
+            new Spec { Convexity = new ExpEpsOptions { Init = ConstrainedStart.LogNormal } }),
         One("ioc-mlp-cifar10-clip", "IOC-MLP, CIFAR-10, clip", "IOC paper s4, rejected there without a number", "Negative weights become 0.", new Spec { Convexity = new ClipOptions() }),
         One("ioc-mlp-cifar10-abs", "IOC-MLP, CIFAR-10, absolute value", "IOC paper s4, rejected there without a number", "Negative weights lose their sign.", new Spec { Convexity = new AbsOptions() }),
         One("ioc-mlp-cifar10-shift", "IOC-MLP, CIFAR-10, shift", "IOC paper s4, rejected there without a number", "Each tensor is shifted up to 0.", new Spec { Convexity = new ShiftOptions() }),

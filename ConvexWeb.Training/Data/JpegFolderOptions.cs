@@ -1,0 +1,21 @@
+using ConvexWeb.Training.Options;
+
+namespace ConvexWeb.Training.Data;
+
+/// <summary>Parameters of data sets that are folders of JPEG files: <c>train/CLASS/*.jpg</c> and <c>val/CLASS/*.jpg</c>.</summary>
+public abstract record JpegFolderOptions : DataOptions
+{
+    [Parameter("Side of the stored images: the short side is scaled to it, and the centre is cropped to a square.", Min = 32, Max = 512)]
+    public int ImageSize { get; init; } = 64;
+
+    internal abstract int ClassCount { get; }
+    internal abstract int TrainCount { get; }
+    internal abstract int TestCount { get; }
+
+    internal override DatasetInfo Info => new(3, ImageSize, ImageSize, ClassCount, TrainCount, TestCount);
+
+    internal override bool IsIn(string folder) => Directory.Exists(Path.Combine(folder, "train"));
+
+    internal override Task<ImageSet> ReadAsync(DatasetPlace place, CancellationToken cancel)
+        => new JpegFolderReader(place.Cache, place.Say).ReadAsync(place.Folder, this, Info, cancel);
+}
