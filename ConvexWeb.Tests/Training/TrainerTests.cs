@@ -360,7 +360,7 @@ public sealed class TrainerTests : IDisposable
     {
         using var scope = NewDisposeScope();
         manual_seed(0);
-        var images = (rand([500, 12]).matmul(rand([12, 12])) * 40).to(ScalarType.Byte);
+        var images = (rand([500, 12]).mm(rand([12, 12])) * 40).to(ScalarType.Byte);
         var (mean, matrix) = Whitening.Fit(images, 1e-6);
         var white = Whitening.Apply(images, mean, matrix);
         var covariance = white.t().mm(white) / 500;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Kernels;
-using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Cli;
 
@@ -27,7 +26,7 @@ internal static class StepBench
             {
                 // Freed memory stays with the process here too: that is a setting of the C library, which users of TorchSharp can make.
                 ProcessMemory.Keep();
-                set_num_threads(p.GetValue(threads));
+                Processor.SetThreads(p.GetValue(threads));
             }
             else Processor.Use(p.GetValue(threads), cache: null);
             using var training = new BenchTraining(p.GetValue(model)!, p.GetValue(ioc), p.GetValue(batch), p.GetValue(eager));

@@ -21,7 +21,7 @@ public static class Checkpoint
     {
         using var scope = NewDisposeScope();
         IEnumerable<(string, Tensor)> tensors = network.state_dict().Select(t => (t.Key, t.Value));
-        if (optimizer is not null) tensors = [.. tensors, .. optimizer.State(), (GeneratorName, Generator.Default.get_state())];
+        if (optimizer is not null) tensors = [.. tensors, .. optimizer.State(), (GeneratorName, GeneratorState.Read())];
         SafeTensors.Save(path, tensors.Concat(more ?? []), new Dictionary<string, string>
         {
             ["format"] = "pt",
@@ -48,7 +48,8 @@ public static class Checkpoint
         if (Refusal(path, metadata, spec, seed) is { } refusal) throw new SafeTensorsException(refusal);
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
         Copy(tensors, optimizer.State().Concat(more ?? []), path);
-        Generator.Default.set_state(tensors[GeneratorName]);
+        if (!tensors.TryGetValue(GeneratorName, out var generator)) throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {GeneratorName}.");
+        GeneratorState.Restore(generator, Path.GetFileName(path));
         var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventWriter.Json)!;
         optimizer.ResumeAt(progress.Step, progress.FewerSteps);
         return progress;

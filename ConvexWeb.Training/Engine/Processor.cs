@@ -12,7 +12,15 @@ internal static class Processor
     public static string Use(int threads, string? cache)
     {
         ProcessMemory.Keep();
-        set_num_threads(Math.Max(1, threads));
+        SetThreads(threads);
         return MatrixProducts.Choose(cache, TimeProvider.System);
+    }
+
+    /// <summary>Threads of each operation; at least one.</summary>
+    public static void SetThreads(int threads)
+    {
+#pragma warning disable RS0030 // Checked here.
+        set_num_threads(Math.Max(1, threads));
+#pragma warning restore RS0030
     }
 }

@@ -85,7 +85,12 @@ internal static unsafe partial class LibtorchNative
     {
         // Starts TorchSharp, which loads its libraries.
         torch.InitializeDeviceType(DeviceType.CPU);
-        return NativeLibrary.Load("libtorch_cpu.so", typeof(torch).Assembly, null);
+        var library = NativeLibrary.Load("libtorch_cpu.so", typeof(torch).Assembly, null);
+        // NNPACK, for small convolutions, writes a warning for each of them on processors that it does not support.
+        if (NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context)
+            && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var enable))
+            ((delegate* unmanaged<void*, byte, void>)enable)(((delegate* unmanaged<void*>)context)(), 0);
+        return library;
     }
 
     private static nint Find(string symbol) => NativeLibrary.TryGetExport(Cpu, symbol, out var address) ? address : 0;
