@@ -3,6 +3,7 @@ using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Corruptions;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 using TorchSharp;

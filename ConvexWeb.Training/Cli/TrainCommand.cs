@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
-using System.Text.Json;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Datasets;
 using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Engine.Objectives;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Models.Graph.Fused;
@@ -47,7 +47,7 @@ public sealed class Trainer : IDisposable
     private readonly Objective objective;
     private readonly AveragedWeights? average;
     private readonly Dictionary<string, Tensor> initial;
-    private readonly Dictionary<string, SplitDetails> details = [];
+    private readonly Dictionary<string, SplitSummary> details = [];
     private Progress progress = new();
     private long lastCheckpoint;
     private double gradientNorm;
@@ -256,11 +256,11 @@ public sealed class Trainer : IDisposable
         progress = progress with { Latest = values, SinceBest = better ? 0 : progress.SinceBest + 1 };
         if (!better) return true;
         progress = progress with { BestScore = score, BestEpoch = epoch, Best = values };
-        Save("best", withOptimizer: false);
+        Save(CheckpointKind.Best, withOptimizer: false);
         return true;
     }
 
-    private void Keep(Evaluation train, Evaluation test) => (details["train"], details["test"]) = (SplitDetails.Of(train), SplitDetails.Of(test));
+    private void Keep(Evaluation train, Evaluation test) => (details["train"], details["test"]) = (train.Summary(), test.Summary());
 
     private Evaluation? Measure(Split split, CancellationToken stop) => Evaluation.Of(Network, split, spec.Training.LabelSmoothing, stop);
 
@@ -299,7 +299,7 @@ public sealed class Trainer : IDisposable
             Splits = details,
             Layers = LayerStatistics.Of(Network, constraint, initial),
         };
-        if (settings.Folder is { } folder) Store(Path.Combine(folder, "summary.json"), JsonSerializer.Serialize(summary, EventWriter.Json) + "\n");
+        if (settings.Folder is { } folder) Store(Path.Combine(folder, "summary.json"), RunSummaryJson.Write(summary) + "\n");
         events.Report(new FinishedEvent(progress.Step, summary));
     }
 
@@ -313,16 +313,16 @@ public sealed class Trainer : IDisposable
     private void SaveLast()
     {
         progress = running.Store(progress) with { FewerSteps = optimizer.FewerSteps, Negatives = progress.Negatives + optimizer.TakeNegatives() };
-        Save("last", withOptimizer: true);
+        Save(CheckpointKind.Last, withOptimizer: true);
         lastCheckpoint = settings.Clock.GetTimestamp();
     }
 
-    private void Save(string kind, bool withOptimizer)
+    private void Save(CheckpointKind kind, bool withOptimizer)
     {
         if (settings.Folder is null) return;
         // If we die before the rename, the older checkpoint stands and its points are all in the journal.
         events.Drain();
-        var file = Path.Combine(settings.Folder, kind + ".safetensors");
+        var file = Path.Combine(settings.Folder, kind == CheckpointKind.Last ? LastFileName : "best.safetensors");
         Checkpoint.Save(file, spec, settings.Seed, Network, withOptimizer ? optimizer : null, progress, withOptimizer ? Further : null);
         using var stream = File.OpenRead(file);
         events.Report(new CheckpointEvent(kind, progress.Step, Path.GetFileName(file), stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream))));
