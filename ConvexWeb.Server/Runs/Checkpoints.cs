@@ -1,5 +1,4 @@
-using System.Buffers.Binary;
-using System.Text.Json;
+using ConvexWeb.Training.Events;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
@@ -8,8 +7,6 @@ namespace ConvexWeb.Server.Runs;
 
 public static class CheckpointsApi
 {
-    private const int LargestHeader = 1 << 20;
-
     /// <summary>What is said of a checkpoint whose file a node does not find.</summary>
     public const string NotHere = "The checkpoint is known, but its file is not in the data folder of this node.";
 
@@ -43,28 +40,11 @@ public static class CheckpointsApi
             written, new EntityTagHeaderValue($"\"{written.Ticks:x}-{file.Length:x}\""), enableRangeProcessing: true);
     }
 
-    /// <returns>The step that the header of the file names; null when it is no checkpoint of ours. The stream is at its beginning again.</returns>
+    // The stream is at its beginning again.
     internal static long? StepIn(FileStream file)
     {
-        try
-        {
-            Span<byte> length = stackalloc byte[8];
-            file.ReadExactly(length);
-            var size = BinaryPrimitives.ReadInt64LittleEndian(length);
-            if (size is <= 0 or > LargestHeader) return null;
-            var header = new byte[size];
-            file.ReadExactly(header);
-            using var json = JsonDocument.Parse(header);
-            using var progress = JsonDocument.Parse(json.RootElement.GetProperty("__metadata__").GetProperty("progress").GetString()!);
-            return progress.RootElement.GetProperty("step").GetInt64();
-        }
-        catch (Exception problem) when (problem is EndOfStreamException or JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentNullException)
-        {
-            return null;
-        }
-        finally
-        {
-            file.Position = 0;
-        }
+        var step = SafeTensorsHeader.StepOf(file, file.Name);
+        file.Position = 0;
+        return step;
     }
 }

@@ -1,21 +1,13 @@
-using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using Npgsql;
+using Reported = ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Runs;
 
-/// <summary>What trainers said at their end, as the contract has it.</summary>
+/// <summary>What trainers reported at their end, as the contract of the pages has it.</summary>
 internal static class RunSummaries
 {
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-    };
-
-    /// <returns>Null while the run has not ended well, and for what an older or newer trainer said in another form.</returns>
+    /// <returns>Null while the run has not ended well, and for what an older or newer trainer reported in another form.</returns>
     public static async Task<RunSummary?> ReadAsync(NpgsqlDataSource database, long runId, CancellationToken cancel)
     {
         // The rule of points: what a later attempt went over again does not hold any more.
@@ -26,18 +18,43 @@ internal static class RunSummaries
             order by attempt desc limit 1
             """);
         command.Parameters.Add(new() { Value = runId });
-        return await command.ExecuteScalarAsync(cancel) is string stored ? Parse(stored) : null;
+        if (await command.ExecuteScalarAsync(cancel) is not string stored) return null;
+        return Reported.RunSummaryJson.Read(stored) is { } reported ? View(reported) : null;
     }
 
-    private static RunSummary? Parse(string stored)
+    private static RunSummary View(Reported.RunSummary reported) => new()
     {
-        try
+        Epochs = reported.Epochs,
+        Steps = reported.Steps,
+        EndedBecause = reported.EndedBecause,
+        Final = reported.Final,
+        Best = reported.Best,
+        BestEpoch = reported.BestEpoch,
+        TrainSeconds = reported.TrainSeconds,
+        WeightsSha256 = reported.WeightsSha256,
+        FittedEpoch = reported.FittedEpoch,
+        FittedStep = reported.FittedStep,
+        Peak = reported.Peak,
+        PeakEpoch = reported.PeakEpoch,
+        LabelsSha256 = reported.LabelsSha256,
+        WrongLabels = reported.WrongLabels,
+        Clusters = reported.Clusters?.Select(cluster => new ClusterImage(cluster.Share, cluster.Bmp)).ToList(),
+        Classes = reported.Classes,
+        Splits = reported.Splits.ToDictionary(split => split.Key, split => View(split.Value)),
+        Layers = [.. reported.Layers.Select(View)],
+    };
+
+    private static SplitSummary View(Reported.SplitSummary split) => new(
+        split.Confusion, [.. split.Reliability.Select(View)], split.CalibrationError, split.CalibrationPlainSum, split.MacroPrecision,
+        split.MacroRecall, split.MacroF1, split.WeightedF1, split.Matthews, split.Youden, split.UndefinedClasses);
+
+    private static ReliabilityBin View(Reported.ReliabilityBin bin) =>
+        new(bin.Low, bin.High, bin.Count, bin.Confidence, bin.Accuracy);
+
+    private static LayerSummary View(Reported.LayerSummary layer) =>
+        new(layer.Name, layer.Count, layer.NonZeros, layer.L1, layer.Frobenius, layer.Min, layer.Max, layer.FromInit)
         {
-            return JsonSerializer.Deserialize<RunSummary>(stored, Json);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+            Spectral = layer.Spectral,
+            SpikeShare = layer.SpikeShare,
+        };
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using ConvexWeb.Server.Runs;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Workers;
 
@@ -54,7 +55,7 @@ public sealed class AttemptExecution(
     {
         if (assignment.Attempt == 1) return null;
         var stored = await patience.TryAsync($"Run {assignment.RunId}", token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
-        JournalEvent? end = null;
+        TrainingEvent? end = null;
         foreach (var (earlier, line) in stored.Where(pair => pair.Key < assignment.Attempt).OrderBy(pair => pair.Key))
         {
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier));
@@ -64,20 +65,21 @@ public sealed class AttemptExecution(
             {
                 batch = journal.Read();
                 end = EndIn(batch) ?? end;
-                var rest = batch with { Events = [.. batch.Events.Where(item => item.Line > line)] };
+                var rest = batch with { Events = [.. batch.Events.Where(item => item.N > line)] };
                 if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier, rest, [], announce: false, cancel)) return AttemptEnd.Lost;
             }
             while (batch.More);
         }
         return end switch
         {
-            Finished => AttemptEnd.Succeeded,
-            Failed failed => AttemptEnd.Failed(failed.Error),
+            FinishedEvent => AttemptEnd.Succeeded,
+            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
             _ => null,
         };
     }
 
-    private static JournalEvent? EndIn(JournalBatch batch) => batch.Events.LastOrDefault(item => item is Finished or Failed or Stopped);
+    private static TrainingEvent? EndIn(JournalBatch batch) =>
+        batch.Events.LastOrDefault(item => item is FinishedEvent or FailedEvent or StoppedEvent);
 
     private async Task<AttemptEnd> TrainAsync(Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
     {
@@ -102,8 +104,8 @@ public sealed class AttemptExecution(
         if (!owned || fence.IsCancellationRequested) return AttemptEnd.Lost;
         return end switch
         {
-            Finished => AttemptEnd.Succeeded,
-            Failed failed => AttemptEnd.Failed(failed.Error),
+            FinishedEvent => AttemptEnd.Succeeded,
+            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
             _ when stop.IsCancellationRequested => AttemptEnd.Stopped,
             _ when trainer.ExitCode is 1 or 2 => AttemptEnd.Failed(Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path)),
             _ => AttemptEnd.Died(Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path)),
@@ -111,12 +113,13 @@ public sealed class AttemptExecution(
     }
 
     /// <returns>When the trainer has ended and all is stored: the event that says how. Not owned: the fence has refused a batch.</returns>
-    private async Task<(bool Owned, JournalEvent? End)> IngestAsync(Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
+    private async Task<(bool Owned, TrainingEvent? End)> IngestAsync(
+        Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
     {
         using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
-        JournalEvent? end = null;
+        TrainingEvent? end = null;
         long announced = 0;
         while (true)
         {

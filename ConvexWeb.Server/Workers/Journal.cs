@@ -1,7 +1,9 @@
+using ConvexWeb.Training.Events;
+
 namespace ConvexWeb.Server.Workers;
 
-/// <summary>Lines of a journal that were read: their events, and the number of the last line, which may be none.</summary>
-public sealed record JournalBatch(IReadOnlyList<JournalEvent> Events, long LastLine, bool More);
+/// <summary>Lines of a journal that were read: their events, and the number of the last line, which may be no event.</summary>
+public sealed record JournalBatch(IReadOnlyList<TrainingEvent> Events, long LastLine, bool More);
 
 /// <summary>Reads a journal that is being written, from where it stopped the last time. A last line without its end is left for the next time.</summary>
 public sealed class Journal(string path)
@@ -16,11 +18,13 @@ public sealed class Journal(string path)
         var length = Fill();
         var full = length == buffer.Length;
         var text = buffer.AsMemory(0, length);
-        var events = new List<JournalEvent>();
+        var events = new List<TrainingEvent>();
         int end;
         while ((end = text.Span.IndexOf((byte)'\n')) >= 0)
         {
-            if (JournalEvent.Parse(text[..end], ++line) is { } found) events.Add(found);
+            // Counted here: after a damaged line, the writer's own number may be another.
+            line++;
+            if (TrainingEvents.Parse(text[..end]) is { } found) events.Add(found with { N = line });
             offset += end + 1;
             text = text[(end + 1)..];
         }

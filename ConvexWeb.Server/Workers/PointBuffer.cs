@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Workers;
 
@@ -16,10 +17,10 @@ internal sealed class PointBuffer
     public List<DateTimeOffset> Times { get; } = [];
     public JsonObject Latest { get; } = [];
     public List<(long Line, DateTimeOffset At, string Level, string Text)> Log { get; } = [];
-    public Dictionary<string, Checkpoint> Checkpoints { get; } = [];
+    public Dictionary<CheckpointKind, CheckpointEvent> Checkpoints { get; } = [];
 
     /// <summary>The end, when this batch comes to it.</summary>
-    public Finished? Finished { get; private set; }
+    public FinishedEvent? Finished { get; private set; }
 
     /// <summary>Accuracies (percent) at the end of epochs, in their order.</summary>
     public List<(double Epoch, double Train, double Test)> Accuracies { get; } = [];
@@ -28,24 +29,28 @@ internal sealed class PointBuffer
     public long? Resumed { get; private set; }
     public long Step { get; private set; }
 
-    public PointBuffer(IEnumerable<JournalEvent> events)
+    public PointBuffer(IEnumerable<TrainingEvent> events)
     {
         foreach (var item in events)
         {
             switch (item)
             {
-                case Started started: Resumed = Step = started.Step; break;
-                case Points points: Add(points); break;
-                case Message message: Log.Add((message.Line, message.At, message.Level, message.Text)); break;
-                case Checkpoint checkpoint:
+                case StartedEvent started: Resumed = Step = started.Step; break;
+                case PointsEvent points: Add(points, points.Step, points.Epoch, points.Values); break;
+                case EpochEvent epoch:
+                    Add(epoch, epoch.Step, epoch.Epoch, epoch.Values);
+                    AddAccuracies(epoch);
+                    break;
+                case MessageEvent message: Log.Add((message.N, message.At, message.Level, message.Text)); break;
+                case CheckpointEvent checkpoint:
                     Checkpoints[checkpoint.Kind] = checkpoint;
                     Step = Math.Max(Step, checkpoint.Step);
                     break;
-                case Finished finished:
+                case FinishedEvent finished:
                     Finished = finished;
                     Step = Math.Max(Step, finished.Step);
                     break;
-                case Failed failed: Log.Add((failed.Line, failed.At, "error", failed.Error)); break;
+                case FailedEvent failed: Log.Add((failed.N, failed.At, "error", failed.Error)); break;
             }
         }
     }
@@ -53,21 +58,25 @@ internal sealed class PointBuffer
     /// <summary>Something that a row of the table shows at once.</summary>
     public bool IsMilestone => Resumed is not null || Accuracies.Count > 0;
 
-    private void Add(Points points)
+    private void AddAccuracies(EpochEvent epoch)
     {
-        Step = Math.Max(Step, points.Step);
-        foreach (var (metric, value) in points.Values)
+        if (epoch.Values.TryGetValue("train/accuracy", out var train) && epoch.Values.TryGetValue("test/accuracy", out var test))
+            Accuracies.Add((epoch.Epoch, train, test));
+    }
+
+    private void Add(TrainingEvent reported, long step, double epoch, IReadOnlyDictionary<string, double> values)
+    {
+        Step = Math.Max(Step, step);
+        foreach (var (metric, value) in values)
         {
-            if (!seen.Add((metric, points.Step))) continue; // the first report of a step holds, as it does between batches
+            if (!seen.Add((metric, step))) continue; // the first report of a step holds, as it does between batches
             Metrics.Add(metric);
-            Steps.Add(points.Step);
-            Epochs.Add(points.Epoch);
+            Steps.Add(step);
+            Epochs.Add(epoch);
             Values.Add(value);
-            Times.Add(points.At);
+            Times.Add(reported.At);
             Latest[metric] = double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture));
         }
-        if (points.IsEpoch && points.Values.TryGetValue("train/accuracy", out var train) && points.Values.TryGetValue("test/accuracy", out var test))
-            Accuracies.Add((points.Epoch, train, test));
     }
 
     public string LatestJson => Latest.ToJsonString(JsonSerializerOptions.Default);

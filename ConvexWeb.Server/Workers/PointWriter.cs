@@ -1,4 +1,5 @@
 using ConvexWeb.Server.Runs;
+using ConvexWeb.Training.Events;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -21,19 +22,21 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
     public async Task<bool> WriteAsync(
         Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel = default)
     {
-        await metrics.LearnAsync(batch.Events.OfType<Points>().SelectMany(points => points.Values.Keys), cancel);
+        var events = batch.Events.Select(StorableText.Clean).ToList();
+        await metrics.LearnAsync(events.SelectMany(StorableText.Metrics), cancel);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         if (await LockAsync(connection, owner, attempt, cancel) is not { } row) return false;
 
         // A batch may come twice, when the answer to the commit was lost: its lines are stored then, and are passed over.
-        var buffer = new PointBuffer(batch.Events.Where(item => item.Line > row.Stored));
+        var buffer = new PointBuffer(events.Where(item => item.N > row.Stored));
         await using var commands = new NpgsqlBatch(connection, transaction);
         commands.BatchCommands.Add(Store(owner, attempt, row, buffer));
         commands.BatchCommands.Add(Progress(owner, attempt, batch.LastLine, buffer));
         if (buffer.Log.Count + errors.Count > 0) commands.BatchCommands.Add(Log(owner, attempt, buffer, errors));
         foreach (var checkpoint in buffer.Checkpoints.Values) commands.BatchCommands.Add(Keep(owner, attempt, checkpoint));
-        if (buffer.Finished is { Summary: { } summary } end) commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, summary));
+        if (buffer.Finished is { Summary: { } summary } end && StorableText.Summary(summary) is { } text)
+            commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, text));
         if (buffer.Metrics.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
         if (announce || buffer.IsMilestone) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
         await commands.ExecuteNonQueryAsync(cancel);
@@ -121,12 +124,13 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
             lines.Select(line => line.Level).ToArray(), lines.Select(line => line.Text).ToArray());
     }
 
-    private static NpgsqlBatchCommand Keep(Assignment owner, int attempt, Checkpoint checkpoint) => Command(
+    private static NpgsqlBatchCommand Keep(Assignment owner, int attempt, CheckpointEvent checkpoint) => Command(
         """
         insert into checkpoints (run_id, attempt, kind, step, bytes, sha256) values ($1, $2, $3, $4, $5, $6)
         on conflict (run_id, attempt, kind) do update set step = excluded.step, bytes = excluded.bytes, sha256 = excluded.sha256, created_at = now()
         """,
-        owner.RunId, attempt, checkpoint.Kind, checkpoint.Step, checkpoint.Bytes, checkpoint.Sha256);
+        owner.RunId, attempt, checkpoint.Kind == CheckpointKind.Last ? "last" : "best", checkpoint.Step, checkpoint.Bytes,
+        checkpoint.Sha256);
 
     private static NpgsqlBatchCommand Summarise(Assignment owner, int attempt, long step, string summary) => Command(
         "insert into run_summaries (run_id, attempt, step, summary) values ($1, $2, $3, $4) on conflict do nothing",

@@ -140,7 +140,7 @@ public sealed class TrainerProcess : IAsyncDisposable
 
     private void Keep(string text)
     {
-        var line = new ErrorLine(Interlocked.Increment(ref errorCount), time.GetUtcNow(), JournalEvent.Clean(text));
+        var line = new ErrorLine(Interlocked.Increment(ref errorCount), time.GetUtcNow(), StorableText.Clean(text));
         if (line.Number <= MostErrorLines) errors.Enqueue(line);
         else if (line.Number == MostErrorLines + 1) errors.Enqueue(line with { Text = "Further lines of stderr are not kept." });
         lock (tail)

@@ -2,6 +2,7 @@ using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 using TorchSharp;

@@ -4,6 +4,7 @@ using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Engine.Certification;
 using ConvexWeb.Training.Engine.Objectives;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
@@ -169,7 +170,7 @@ public sealed class EnsembleTests : IDisposable
         Assert.True(whole.Evaluations.First()["test/expert_3_accuracy"] < 25, "the third has not begun in the first epoch");
 
         // The best checkpoint is one of the whole ensemble.
-        Assert.InRange(whole.Events.OfType<FinishedEvent>().Single().Summary.BestEpoch, 10, 12);
+        Assert.InRange(whole.Events.OfType<FinishedEvent>().Single().Summary!.BestEpoch, 10, 12);
         Assert.Equal(3, whole.Events.OfType<MessageEvent>().Count(m => m.Text.Contains("weighted training images", StringComparison.Ordinal)));
 
         // The constraint held after every step (the trainer fails otherwise), and only where it should.
@@ -210,7 +211,7 @@ public sealed class EnsembleTests : IDisposable
         var (tensors, _) = SafeTensors.Load(Path.Combine(root, "em", "clusters.safetensors"));
         var (clusters, shares) = (tensors["clusters"], tensors["shares"]);
         Assert.Equal([3, 1, 28, 28], clusters.shape);
-        var pictures = Assert.IsType<FinishedEvent>(whole.Events[^1]).Summary.Clusters!;
+        var pictures = Assert.IsType<FinishedEvent>(whole.Events[^1]).Summary!.Clusters!;
         Assert.Equal(shares.data<float>().ToArray(), pictures.Select(p => (float)p.Share));
         var bmp = Convert.FromBase64String(pictures[1].Bmp);
         Assert.Equal(("BM", 54 + 84 * 28), (System.Text.Encoding.ASCII.GetString(bmp, 0, 2), bmp.Length));

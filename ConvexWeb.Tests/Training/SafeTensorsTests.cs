@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training;

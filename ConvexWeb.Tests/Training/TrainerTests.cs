@@ -3,6 +3,7 @@ using ConvexWeb.Tests.Training.Models;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
@@ -73,7 +74,7 @@ public sealed class TrainerTests : IDisposable
             };
             var outcome = Train(spec, $"{name}-{convexity.GetType().Name}");
             Assert.True(outcome.Ended);
-            var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary;
+            var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary!;
             var weights = spec.Model.Plan(convexity, new ImageInput(1, 32, 32, 10)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
             Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));
             Assert.All(outcome.Events.OfType<EpochEvent>(), e => Assert.True(double.IsFinite(e.Values["train/loss"])));
@@ -111,7 +112,7 @@ public sealed class TrainerTests : IDisposable
             Training = Small.Training with { Epochs = 200, StopBelowLoss = 0.05 },
         };
         var outcome = Train(spec, "below");
-        var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary;
+        var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary!;
         Assert.Contains("training loss is below 0.05", summary.EndedBecause, StringComparison.Ordinal);
         Assert.InRange(summary.Epochs, 2, 199);
         var epochs = outcome.Events.OfType<EpochEvent>().ToList();
@@ -150,9 +151,9 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void A_run_that_is_gone_on_with_at_its_end_has_its_whole_summary_again()
     {
-        var first = Assert.IsType<FinishedEvent>(Train(Small, "end").Events[^1]).Summary;
+        var first = Assert.IsType<FinishedEvent>(Train(Small, "end").Events[^1]).Summary!;
         File.Delete(Path.Combine(root, "end", "summary.json"));
-        var again = Assert.IsType<FinishedEvent>(Train(Small, "end", resume: true).Events[^1]).Summary;
+        var again = Assert.IsType<FinishedEvent>(Train(Small, "end", resume: true).Events[^1]).Summary!;
         Assert.Equal(["test", "train"], again.Splits.Keys.Order());
         Assert.Equal(JsonSerializer.Serialize(first.Splits), JsonSerializer.Serialize(again.Splits));
         Assert.True(File.Exists(Path.Combine(root, "end", "summary.json")));
@@ -218,7 +219,7 @@ public sealed class TrainerTests : IDisposable
         Assert.All(points, p => Assert.True(p.Values["samples_per_second"] > 0));
         // Images over speed is the time of the steps: together no longer than the whole training.
         var seconds = points.Sum(p => 310 / p.Values["samples_per_second"]);
-        Assert.InRange(seconds, 0, outcome.Events.OfType<FinishedEvent>().Single().Summary.TrainSeconds * 1.15);
+        Assert.InRange(seconds, 0, outcome.Events.OfType<FinishedEvent>().Single().Summary!.TrainSeconds * 1.15);
     }
 
     [Fact]

@@ -55,7 +55,8 @@ public static class FakeTrainer
         step=0
         if [ $resume = 1 ]; then step=$(< "$out/last.safetensors"); fi
         echo "attempt $attempt from step $step" >&2
-        emit "\"type\":\"started\",\"step\":$step,\"resumed\":$([ $resume = 1 ] && echo true || echo false)"
+        sizes="\"device\":\"cpu\",\"threads\":1,\"parameters\":1,\"steps_per_epoch\":$every,\"total_steps\":$steps"
+        emit "\"type\":\"started\",\"step\":$step,\"resumed\":$([ $resume = 1 ] && echo true || echo false),$sizes"
         for ((step = step + 1; step <= steps; step++)); do
           emit "\"type\":\"points\",\"step\":$step,\"epoch\":$((step / every)).5,\"values\":{\"train/loss_running\":$step.25,\"attempt\":$attempt}"
           if ((step % every == 0)); then
@@ -72,7 +73,8 @@ public static class FakeTrainer
           read -r -t "$pause" line
           if [ $? = 1 ]; then checkpoint $step; emit "\"type\":\"stopped\",\"step\":$step"; exit 3; fi
         done
-        emit "\"type\":\"finished\",\"step\":$steps,\"summary\":{}"
+        summary="\"state\":\"Succeeded\",\"epochs\":4,\"steps\":$steps,\"ended_because\":\"all epochs done\",\"final\":{},\"best\":{},\"best_epoch\":1"
+        emit "\"type\":\"finished\",\"step\":$steps,\"summary\":{$summary,\"train_seconds\":1,\"weights_sha256\":\"0\"}"
         """;
 
     /// <summary>Puts the script into a folder; the command line that starts it.</summary>

@@ -1,5 +1,6 @@
 using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Tests.Workers;
 
@@ -17,15 +18,15 @@ public sealed class JournalTests : IDisposable
     public void Read_HalfWrittenLine_WaitsForItsEnd()
     {
         var journal = new Journal(File);
-        Append($$"""{"n":1,{{At}},"type":"started","step":3}""" + "\n" + """{"n":2,"at":""");
+        Append($$"""{"n":1,{{At}},"type":"stopped","step":3}""" + "\n" + """{"n":2,"at":""");
 
         var first = journal.Read();
         Append("\"2026-11-21T08:00:01Z\",\"type\":\"stopped\",\"step\":4}\n");
         var second = journal.Read();
 
-        Assert.Equal(3, Assert.IsType<Started>(Assert.Single(first.Events)).Step);
+        Assert.Equal(3, Assert.IsType<StoppedEvent>(Assert.Single(first.Events)).Step);
         Assert.Equal(1, first.LastLine);
-        Assert.Equal(2, Assert.IsType<Stopped>(Assert.Single(second.Events)).Line);
+        Assert.Equal(2, Assert.IsType<StoppedEvent>(Assert.Single(second.Events)).N);
         Assert.Empty(journal.Read().Events);
     }
 
@@ -36,7 +37,7 @@ public sealed class JournalTests : IDisposable
 
         var batch = new Journal(File).Read();
 
-        Assert.Equal(3, Assert.IsType<Finished>(Assert.Single(batch.Events)).Line);
+        Assert.Equal(3, Assert.IsType<FinishedEvent>(Assert.Single(batch.Events)).N);
     }
 
     [Fact]
@@ -44,7 +45,7 @@ public sealed class JournalTests : IDisposable
     {
         Append($$$"""{"n":1,{{{At}}},"type":"points","step":1,"epoch":0.5,"values":{"a":"NaN","b":"Infinity","c":"-Infinity","d":1.5}}""" + "\n");
 
-        var points = Assert.IsType<Points>(Assert.Single(new Journal(File).Read().Events));
+        var points = Assert.IsType<PointsEvent>(Assert.Single(new Journal(File).Read().Events));
 
         Assert.Equal([double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1.5], points.Values.Values);
     }
@@ -55,7 +56,7 @@ public sealed class JournalTests : IDisposable
         var text = new string('x', 700_000);
         Append($$"""{"n":1,{{At}},"type":"message","level":"info","text":"{{text}}"}""" + "\n" + $$"""{"n":2,{{At}},"type":"finished","step":1}""" + "\n");
         var journal = new Journal(File);
-        var events = new List<JournalEvent>();
+        var events = new List<TrainingEvent>();
         JournalBatch batch;
         do
         {
@@ -64,16 +65,8 @@ public sealed class JournalTests : IDisposable
         }
         while (batch.More);
 
-        Assert.Equal([1, 2], events.Select(item => item.Line));
+        Assert.Equal([1, 2], events.Select(item => item.N));
     }
-
-    [Theory]
-    [InlineData("""{"type":"points","step":1,"epoch":1,"values":{}}""")]
-    [InlineData("""{"at":"2026-11-21T08:00:00Z","type":"something new"}""")]
-    [InlineData("""{"at":"2026-11-21T08:00:00Z","type":"checkpoint","kind":"../../etc","step":1,"bytes":1,"sha256":"x"}""")]
-    [InlineData("""{"at":"2026-11-21T08:00:00Z","type":"message","level":"info","text":"\ud800"}""")]
-    [InlineData("[1]")]
-    public void Parse_WhatIsNoEvent_IsNothing(string line) => Assert.Null(JournalEvent.Parse(System.Text.Encoding.UTF8.GetBytes(line), 1));
 
     [Theory]
     [InlineData(3999)]
@@ -81,7 +74,7 @@ public sealed class JournalTests : IDisposable
     [InlineData(4001)]
     public void Clean_LongText_IsCutBetweenCharacters(int before)
     {
-        var clean = JournalEvent.Clean(new string('x', before) + string.Concat(Enumerable.Repeat("\U0001F600", 100)) + "\0");
+        var clean = StorableText.Clean(new string('x', before) + string.Concat(Enumerable.Repeat("\U0001F600", 100)) + "\0");
 
         Assert.EndsWith(" …", clean, StringComparison.Ordinal);
         Assert.InRange(clean.Length, 4000, 4003);

@@ -2,6 +2,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Training.Events;
 using static ConvexWeb.Tests.Workers.TrainingDatabase;
 
 namespace ConvexWeb.Tests.Workers;
@@ -14,7 +15,8 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task A_batch_that_comes_twice_is_stored_once()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
-        var batch = Batch(PointsAt(1, 1, 0.5), PointsAt(2, 2, 0.4), new Message(3, DateTimeOffset.UnixEpoch, "info", "hello"));
+        var message = new MessageEvent("info", "hello") { N = 3, At = DateTimeOffset.UnixEpoch };
+        var batch = Batch(PointsAt(1, 1, 0.5), PointsAt(2, 2, 0.4), message);
         var errors = new[] { new ErrorLine(1, DateTimeOffset.UnixEpoch, "careful") };
 
         Assert.True(await WriteAsync(owner, batch, errors: errors));
@@ -49,14 +51,14 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task A_resumed_attempt_takes_the_place_of_later_steps_and_keeps_the_earlier_ones()
     {
         var first = await ClaimAsync(await Database.AddRunAsync(), seconds: -1);
-        await WriteAsync(first, Batch(new Started(1, DateTimeOffset.UnixEpoch, 0), PointsAt(2, 1, 1), PointsAt(3, 2, 2), PointsAt(4, 3, 3)));
+        await WriteAsync(first, Batch(StartedAt(0), PointsAt(2, 1, 1), PointsAt(3, 2, 2), PointsAt(4, 3, 3)));
         var second = await ClaimAsync(first.RunId);
         Assert.Equal([1, 2, 3], await StepsAsync(first.RunId)); // nothing is superseded by an attempt that has not begun
 
         await WriteAsync(second, Batch(PointsAt(5, 4, 4)), attempt: 1); // found in the journal of the first
         Assert.Equal([1, 2, 3, 4], await StepsAsync(first.RunId));
 
-        await WriteAsync(second, Batch(new Started(1, DateTimeOffset.UnixEpoch, 2), PointsAt(2, 3, 33)));
+        await WriteAsync(second, Batch(StartedAt(2), PointsAt(2, 3, 33)));
         var series = Assert.Single((await new PointReader(Database).ReadAsync(first.RunId, new PointQuery()))!.Series);
         Assert.Equal([1, 2, 33], series.Values);
         Assert.Equal(3, await Database.ScalarAsync<long>("select step from runs"));
@@ -66,9 +68,9 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task What_a_dead_attempt_wrote_after_its_successor_went_over_it_is_left_out()
     {
         var first = await ClaimAsync(await Database.AddRunAsync(), seconds: -1);
-        await WriteAsync(first, Batch(new Started(1, DateTimeOffset.UnixEpoch, 0), PointsAt(2, 1, 1)));
+        await WriteAsync(first, Batch(StartedAt(0), PointsAt(2, 1, 1)));
         var second = await ClaimAsync(first.RunId, seconds: -1);
-        await WriteAsync(second, Batch(new Started(1, DateTimeOffset.UnixEpoch, 1), PointsAt(2, 2, 22)));
+        await WriteAsync(second, Batch(StartedAt(1), PointsAt(2, 2, 22)));
         var third = await ClaimAsync(first.RunId);
 
         await WriteAsync(third, Batch(PointsAt(3, 1, 1, "late"), PointsAt(4, 2, 2), PointsAt(5, 3, 3)), attempt: 1);
@@ -81,13 +83,13 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task A_lost_attempt_supersedes_from_where_its_trainer_resumed_even_when_that_is_read_by_its_successor()
     {
         var first = await ClaimAsync(await Database.AddRunAsync(), seconds: -1);
-        await WriteAsync(first, Batch(new Started(1, DateTimeOffset.UnixEpoch, 0), PointsAt(2, 1, 1), PointsAt(3, 2, 2)));
+        await WriteAsync(first, Batch(StartedAt(0), PointsAt(2, 1, 1), PointsAt(3, 2, 2)));
         var second = await ClaimAsync(first.RunId, seconds: -1);
         await WriteAsync(second, Batch(PointsAt(4, 3, 3), PointsAt(5, 4, 4)), attempt: 1);
         // The worker of the second attempt dies before it has read a line of its own trainer, which resumed at step 2.
         var third = await ClaimAsync(first.RunId);
-        await WriteAsync(third, Batch(new Started(1, DateTimeOffset.UnixEpoch, 2), PointsAt(2, 3, 33), PointsAt(3, 4, 44), PointsAt(4, 5, 55)), attempt: 2);
-        await WriteAsync(third, Batch(new Started(1, DateTimeOffset.UnixEpoch, 5), PointsAt(2, 6, 66)));
+        await WriteAsync(third, Batch(StartedAt(2), PointsAt(2, 3, 33), PointsAt(3, 4, 44), PointsAt(4, 5, 55)), attempt: 2);
+        await WriteAsync(third, Batch(StartedAt(5), PointsAt(2, 6, 66)));
 
         Assert.Equal([0L, 2, 5], await Database.RowsAsync<long>("select resumed_step from attempts order by number"));
         var series = Assert.Single((await new PointReader(Database).ReadAsync(first.RunId, new PointQuery()))!.Series);
@@ -106,10 +108,24 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     }
 
     [Fact]
+    public async Task Text_that_PostgreSQL_does_not_take_is_stored_without_it()
+    {
+        var owner = await ClaimAsync(await Database.AddRunAsync());
+        var message = new MessageEvent("in\0fo", "a\0b" + new string('x', 5000)) { N = 1, At = DateTimeOffset.UnixEpoch };
+
+        Assert.True(await WriteAsync(owner, Batch(message, PointsAt(2, 1, 0.5, "odd\0name"))));
+
+        Assert.Equal(
+            [("info", "abx", 4002L)],
+            await Database.RowsAsync<(string, string, long)>("select level, left(text, 3), length(text)::bigint from log_lines"));
+        Assert.Equal("oddname", await Database.ScalarAsync<string>("select name from points join metrics on id = metric_id"));
+    }
+
+    [Fact]
     public async Task Ten_thousand_points_take_a_moment()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
-        var events = Enumerable.Range(1, 10_000).Select(step => (JournalEvent)PointsAt(step, step, step)).ToArray();
+        var events = Enumerable.Range(1, 10_000).Select(step => (TrainingEvent)PointsAt(step, step, step)).ToArray();
         await WriteAsync(owner, Batch(PointsAt(10_001, 10_001, 0)));
         await Database.ScalarAsync<int>("update attempts set journal_n = 0 returning 1");
 

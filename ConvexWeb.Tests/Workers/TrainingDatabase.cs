@@ -2,6 +2,7 @@ using System.Globalization;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Workers;
+using ConvexWeb.Training.Events;
 using Dapper;
 using Npgsql;
 
@@ -86,10 +87,18 @@ public static class TrainingDatabase
             "select count(*) = max(seq) and min(seq) = 1 and max(seq) = (select last_seq from runs where id = @run) from points where run_id = @run", new { run }));
     }
 
-    public static JournalBatch Batch(params JournalEvent[] events) => new(events, events.Length == 0 ? 0 : events.Max(item => item.Line), More: false);
+    public static JournalBatch Batch(params TrainingEvent[] events) =>
+        new(events, events.Length == 0 ? 0 : events.Max(item => item.N), More: false);
 
-    public static Points PointsAt(long line, long step, double value, string metric = "train/loss") =>
-        new(line, DateTimeOffset.UnixEpoch.AddSeconds(line), step, step / 5.0, IsEpoch: false, new Dictionary<string, double> { [metric] = value });
+    public static PointsEvent PointsAt(long line, long step, double value, string metric = "train/loss") =>
+        new(step, step / 5.0, new Dictionary<string, double> { [metric] = value })
+        {
+            N = line,
+            At = DateTimeOffset.UnixEpoch.AddSeconds(line),
+        };
+
+    /// <summary>The first line of a journal whose trainer starts at a step.</summary>
+    public static StartedEvent StartedAt(long step) => new(step, step > 0, "cpu", 1, 1, 5, 20) { N = 1, At = DateTimeOffset.UnixEpoch };
 
     private static async Task<string> DescribeAsync(NpgsqlDataSource database)
     {

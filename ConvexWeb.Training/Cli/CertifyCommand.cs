@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Engine.Certification;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
@@ -67,7 +68,7 @@ internal static class CertifyCommand
     {
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(certificate, EventWriter.Json));
+            Console.WriteLine(JsonSerializer.Serialize(certificate, EventJson.Default.Certificate));
             return ExitCodes.Done;
         }
         Console.WriteLine(certificate.Sentence);

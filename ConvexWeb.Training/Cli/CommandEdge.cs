@@ -1,6 +1,6 @@
 using System.CommandLine;
 using ConvexWeb.Training.Data;
-using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Training.Cli;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Cli;
@@ -8,7 +8,7 @@ namespace ConvexWeb.Training.Cli;
 /// <summary><c>describe SPEC [--json]</c>: layers, output shapes, parameter counts, which tensors are constrained.</summary>
 internal static class DescribeCommand
 {
-    private static readonly JsonSerializerOptions Indented = new(EventWriter.Json) { WriteIndented = true };
+    private static readonly JsonSerializerOptions Indented = new(EventJsonForm.Options) { WriteIndented = true };
 
     public static Command Create()
     {

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 
@@ -99,7 +100,7 @@ internal static class TrainCommand
         if (!settings.Resume && File.Exists(journal))
             throw new BadInputException($"{folder} already holds a run; add --resume to go on with it, or name another folder.");
         // Before anything is written: a wrong folder keeps its spec and its whitening.
-        var last = Path.Combine(folder, Trainer.LastFileName);
+        var last = Path.Combine(folder, RunCheckpoints.LastFileName);
         if (settings.Resume && File.Exists(last) && Checkpoint.Refusal(last, settings.Spec, (ulong)settings.Seed) is { } refusal) throw new BadInputException(refusal);
         File.WriteAllText(Path.Combine(folder, "spec.json"), SpecWriter.ToJson(settings.Spec).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }

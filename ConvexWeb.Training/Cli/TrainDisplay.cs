@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Training.Cli;
 
@@ -24,7 +24,9 @@ internal sealed class TrainDisplay(TimeProvider clock)
                 Say($"epoch {epoch.Epoch,4}  train {epoch.Values["train/accuracy"],6:0.00} %  test {epoch.Values["test/accuracy"],6:0.00} %  gap {epoch.Values["gap"],6:+0.00;-0.00}  loss {epoch.Values["train/loss"]:0.0000} / {epoch.Values["test/loss"]:0.0000}");
                 break;
             case MessageEvent message: Say(message.Text); break;
-            case FinishedEvent finished: Say($"Done: {finished.Summary.EndedBecause}, {finished.Summary.TrainSeconds:0.0} s of training."); break;
+            case FinishedEvent { Summary: { } summary }:
+                Say($"Done: {summary.EndedBecause}, {summary.TrainSeconds:0.0} s of training.");
+                break;
             case StoppedEvent stopped: Say($"Stopped at step {stopped.Step:N0}; --resume goes on from there."); break;
             case FailedEvent failed: Say($"Failed: {failed.Error}"); break;
         }

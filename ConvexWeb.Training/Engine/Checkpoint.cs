@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
@@ -27,7 +28,7 @@ public static class Checkpoint
             ["format"] = "pt",
             ["spec"] = SpecWriter.ToJson(spec).ToJsonString(),
             ["seed"] = seed.ToString(),
-            ["progress"] = JsonSerializer.Serialize(progress, EventWriter.Json),
+            ["progress"] = JsonSerializer.Serialize(progress, EventJsonForm.Options),
         });
     }
 
@@ -50,7 +51,7 @@ public static class Checkpoint
         Copy(tensors, optimizer.State().Concat(more ?? []), path);
         if (!tensors.TryGetValue(GeneratorName, out var generator)) throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {GeneratorName}.");
         GeneratorState.Restore(generator, Path.GetFileName(path));
-        var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventWriter.Json)!;
+        var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventJsonForm.Options)!;
         optimizer.ResumeAt(progress.Step, progress.FewerSteps);
         return progress;
     }

@@ -1,5 +1,6 @@
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine.Metrics;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
@@ -60,6 +61,11 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
         values[split + "/recovery_rate"] = Noise.RecoveryRate;
         values[split + "/clean_accuracy"] = Noise.CleanAccuracy;
     }
+
+    /// <summary>What the summary of a run keeps of it.</summary>
+    public SplitSummary Summary() => new(
+        Confusion.Counts, Calibration.Bins, Calibration.Error, Calibration.PlainSum, Confusion.MacroPrecision, Confusion.MacroRecall,
+        Confusion.MacroF, Confusion.WeightedF, Confusion.Matthews, Confusion.Youden, Confusion.Undefined);
 
     /// <summary>What is summed on the device from batch to batch.</summary>
     private sealed class Sums

@@ -1,7 +1,6 @@
 using System.Text;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using System.Threading.Channels;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Training.Engine;
 
@@ -11,13 +10,6 @@ namespace ConvexWeb.Training.Engine;
 /// </summary>
 public sealed class EventWriter : IDisposable
 {
-    public static JsonSerializerOptions Json { get; } = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    };
-
     private const int LinesHeldBack = 100_000;
 
     // At the end, a reader that takes nothing for so long has gone.
@@ -75,7 +67,7 @@ public sealed class EventWriter : IDisposable
     {
         try
         {
-            var line = JsonSerializer.Serialize(happened with { N = lines + 1 }, Json);
+            var line = TrainingEvents.Line(happened with { N = lines + 1 });
             if (journal is not null)
             {
                 journal.Write(Encoding.UTF8.GetBytes(line + "\n"));

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Events;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;

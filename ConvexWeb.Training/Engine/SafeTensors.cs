@@ -1,19 +1,16 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ConvexWeb.Training.Events;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
-
-/// <summary>A file that is not valid safetensors.</summary>
-public sealed class SafeTensorsException(string message) : Exception(message);
 
 /// <summary>
 /// The safetensors format: 8 bytes little-endian length, a JSON header of that length, then the tensors' bytes. No code is ever loaded from a file.
 /// </summary>
 public static class SafeTensors
 {
-    private const int MaxHeader = 16 << 20;
     private const int MaxDimensions = 8;
 
     private static readonly (string Name, ScalarType Type, int Bytes)[] Types =
@@ -27,7 +24,8 @@ public static class SafeTensors
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var ready = tensors.Select(t => (t.Name, Value: t.Value.detach().cpu().contiguous())).ToList();
-        var header = new JsonObject { ["__metadata__"] = new JsonObject(metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value))) };
+        var stored = new JsonObject(metadata.Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
+        var header = new JsonObject { [SafeTensorsHeader.MetadataName] = stored };
         var offset = 0L;
         foreach (var (name, value) in ready)
         {
@@ -71,8 +69,8 @@ public static class SafeTensors
     public static IReadOnlyDictionary<string, string> LoadMetadata(string path)
     {
         using var file = File.OpenRead(path);
-        using var header = Header(file, path, out _);
-        return Metadata(header.RootElement);
+        using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
+        return header.Metadata;
     }
 
     /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
@@ -80,14 +78,14 @@ public static class SafeTensors
     public static (Dictionary<string, Tensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Load(string path)
     {
         using var file = File.OpenRead(path);
-        using var header = Header(file, path, out var start);
+        using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
         var tensors = new Dictionary<string, Tensor>();
-        foreach (var entry in header.RootElement.EnumerateObject())
+        foreach (var entry in header.Json.EnumerateObject())
         {
-            if (entry.Name == "__metadata__") continue;
+            if (entry.Name == SafeTensorsHeader.MetadataName) continue;
             try
             {
-                tensors[entry.Name] = Read(file, start, entry.Value);
+                tensors[entry.Name] = Read(file, header.Length, entry.Value);
             }
             catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException or SafeTensorsException or OverflowException)
             {
@@ -95,7 +93,7 @@ public static class SafeTensors
                 throw new SafeTensorsException($"{Path.GetFileName(path)}: the tensor {entry.Name} is not valid ({e.Message}).");
             }
         }
-        return (tensors, Metadata(header.RootElement));
+        return (tensors, header.Metadata);
     }
 
     private static Tensor Read(FileStream file, long start, JsonElement entry)
@@ -116,33 +114,4 @@ public static class SafeTensors
         if (offsets[1] > offsets[0]) file.ReadExactly(tensor.bytes);
         return tensor;
     }
-
-    private static JsonDocument Header(FileStream file, string path, out long start)
-    {
-        var name = Path.GetFileName(path);
-        Span<byte> prefix = stackalloc byte[8];
-        if (file.Length < 8) throw new SafeTensorsException($"{name} is too short to be a safetensors file.");
-        file.ReadExactly(prefix);
-        var length = BinaryPrimitives.ReadInt64LittleEndian(prefix);
-        if (length is < 2 or > MaxHeader || length > file.Length - 8) throw new SafeTensorsException($"{name} is not a safetensors file: its header length is {length}.");
-        var json = new byte[length];
-        file.ReadExactly(json);
-        start = 8 + length;
-        try
-        {
-            var document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return document;
-            document.Dispose();
-        }
-        catch (JsonException)
-        {
-            // Reported below, as any header that is no object.
-        }
-        throw new SafeTensorsException($"{name} is not a safetensors file: its header is not a JSON object.");
-    }
-
-    private static Dictionary<string, string> Metadata(JsonElement header)
-        => header.TryGetProperty("__metadata__", out var metadata) && metadata.ValueKind == JsonValueKind.Object
-            ? metadata.EnumerateObject().ToDictionary(m => m.Name, m => m.Value.ToString())
-            : [];
 }

@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine.Certification;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Optimizers;

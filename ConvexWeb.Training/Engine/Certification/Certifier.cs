@@ -1,4 +1,5 @@
 using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
@@ -32,11 +33,25 @@ internal static class Structure
             // A free network before features is not part of the proof; all that follows is.
             var ends = because is not null && (inputs.Max() != Standing.Unknown || step.Operation is EnsembleOperation) && step.Operation is not FeaturesOperation;
             if (ends) broken.Add(step.Operation.Name);
-            root.Put(step.Operation.Name, new(Last(step.Operation.Name), step.Operation.Kind, Word(standing), because ?? Reason(inputs.Max(), standing, least), ends, []));
+            root.Put(step.Operation.Name, new ProofNode
+            {
+                Name = Last(step.Operation.Name),
+                Kind = step.Operation.Kind,
+                Standing = Word(standing),
+                Because = because ?? Reason(inputs.Max(), standing, least),
+                Breaks = ends,
+                Children = [],
+            });
         }
         var from = plan.Features is { } features ? plan.Steps.ToList().IndexOf(features) : 0;
         var inScope = broken.Where(name => plan.Steps.ToList().FindIndex(s => s.Operation.Name == name) >= from).ToList();
-        return new(standings[^1] != Standing.Unknown, smallest, inScope, root.Nodes());
+        return new StructuralProof
+        {
+            Proved = standings[^1] != Standing.Unknown,
+            SmallestCovered = smallest,
+            Broken = inScope,
+            Tree = root.Nodes(),
+        };
     }
 
     private static double? Least(double? a, double? b) => a is null || b < a ? b : a;
@@ -76,7 +91,7 @@ internal static class Structure
         private ProofNode Node()
         {
             var nodes = Nodes();
-            return new(name, null, nodes[^1].Standing, null, nodes.Any(n => n.Breaks), nodes);
+            return new ProofNode { Name = name, Standing = nodes[^1].Standing, Breaks = nodes.Any(n => n.Breaks), Children = nodes };
         }
     }
 }

@@ -1,9 +1,6 @@
-namespace ConvexWeb.Training.Engine.Metrics;
+using ConvexWeb.Training.Events;
 
-/// <summary>One bar of a reliability diagram: images whose confidence lies in (Low, High].</summary>
-/// <param name="Confidence">Mean confidence of its images; 0 without any.</param>
-/// <param name="Accuracy">Share of them that is right; 0 without any.</param>
-public sealed record ReliabilityBin(double Low, double High, long Count, double Confidence, double Accuracy);
+namespace ConvexWeb.Training.Engine.Metrics;
 
 /// <summary>How far confidences (the largest softmax value) are from accuracies, in 15 bins of equal width (science.md M).</summary>
 public sealed record Calibration(IReadOnlyList<ReliabilityBin> Bins)

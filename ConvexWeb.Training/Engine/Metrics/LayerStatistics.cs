@@ -1,23 +1,19 @@
 using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine.Metrics;
 
-/// <summary>The numbers of one weight tensor as it acts (science.md M).</summary>
-/// <param name="NonZeros">Density is this over <paramref name="Count"/>.</param>
-/// <param name="Spectral">Largest singular value of the layer as a map on its own inputs, zero padding included; null for what is no linear map.</param>
-/// <param name="SpikeShare">Share in (0.98·e^−eps, e^−eps]; null without exp_eps.</param>
-/// <param name="FromInit">Frobenius distance from the initial weights.</param>
-public sealed record LayerStatistics(
-    string Name, long Count, long NonZeros, double L1, double Frobenius, double? Spectral, double Min, double Max, double? SpikeShare, double FromInit)
+/// <summary>The numbers of a network's weight tensors as they act (science.md M).</summary>
+public static class LayerStatistics
 {
     private const int PowerIterations = 30;
 
     /// <param name="initial">The weights that the network started from, by name, as stored.</param>
-    public static IReadOnlyList<LayerStatistics> Of(PlanNetwork network, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial)
+    public static IReadOnlyList<LayerSummary> Of(PlanNetwork network, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial)
     {
-        var all = new List<LayerStatistics>();
+        var all = new List<LayerSummary>();
         for (var i = 0; i < network.Plan.Steps.Count; i++)
         {
             var tensors = network.Plan.Steps[i].Tensors;
@@ -33,13 +29,24 @@ public sealed record LayerStatistics(
         return all;
     }
 
-    private static LayerStatistics Of(PlannedTensor planned, Tensor weight, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial, double? spectral)
+    private static LayerSummary Of(
+        PlannedTensor planned, Tensor weight, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial, double? spectral)
     {
         var start = initial[planned.Name].to(weight.device);
         if (planned.Covered) start = constraint.Effective(start);
-        return new(planned.Name, weight.numel(), weight.ne(0).sum().item<long>(), weight.abs().sum().item<double>(), Math.Sqrt(weight.square().sum().item<double>()), spectral,
-            weight.min().item<double>(), weight.max().item<double>(), planned.Covered ? ShareInSpike(weight, constraint) : null,
-            Math.Sqrt((weight - start.to(ScalarType.Float64)).square().sum().item<double>()));
+        return new LayerSummary
+        {
+            Name = planned.Name,
+            Count = weight.numel(),
+            NonZeros = weight.ne(0).sum().item<long>(),
+            L1 = weight.abs().sum().item<double>(),
+            Frobenius = Math.Sqrt(weight.square().sum().item<double>()),
+            Spectral = spectral,
+            Min = weight.min().item<double>(),
+            Max = weight.max().item<double>(),
+            SpikeShare = planned.Covered ? ShareInSpike(weight, constraint) : null,
+            FromInit = Math.Sqrt((weight - start.to(ScalarType.Float64)).square().sum().item<double>()),
+        };
     }
 
     private static double? ShareInSpike(Tensor weight, Constraint constraint)

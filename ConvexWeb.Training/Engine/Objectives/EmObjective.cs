@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;

@@ -1,0 +1,78 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Schedules;
+using ConvexWeb.Training.Specs;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>A network after an epoch.</summary>
+/// <param name="Values">Metric → value, as it is reported.</param>
+internal sealed record EpochEvaluation(
+    int Epoch, Evaluation Train, Evaluation Test, Evaluation? Validation, IReadOnlyDictionary<string, double> Values)
+{
+    /// <summary>What the summary of a run keeps besides the metrics.</summary>
+    public IReadOnlyDictionary<string, SplitSummary> Splits() => Splits(Train, Test);
+
+    public static IReadOnlyDictionary<string, SplitSummary> Splits(Evaluation train, Evaluation test) =>
+        new Dictionary<string, SplitSummary> { ["train"] = train.Summary(), ["test"] = test.Summary() };
+}
+
+/// <summary>Evaluates whole splits in eval mode, and the weights themselves.</summary>
+internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learner)
+{
+    /// <summary>Null when stopped in between; then nothing has changed.</summary>
+    public EpochEvaluation? Evaluate(int epoch, Progress progress, CancellationToken stop)
+    {
+        if (Measure(data.Train, stop) is not { } train || Measure(data.Test, stop) is not { } test) return null;
+        Evaluation? validation = null;
+        if (data.Validation is { } held && (validation = Measure(held, stop)) is null) return null;
+        Evaluation? averaged = null;
+        if (learner.Average is { } average && (averaged = average.With(() => Measure(data.Test, stop))) is null) return null;
+
+        var values = new Dictionary<string, double> { ["gap"] = train.Accuracy - test.Accuracy, ["gap_loss"] = test.Loss - train.Loss };
+        var smoothed = spec.Training.LabelSmoothing > 0;
+        train.Report(values, "train", smoothed);
+        test.Report(values, "test", smoothed);
+        if (validation is not null)
+        {
+            values["validation/accuracy"] = validation.Accuracy;
+            values["validation/loss"] = validation.Loss;
+        }
+        if (averaged is not null)
+        {
+            values["ema/test_accuracy"] = averaged.Accuracy;
+            values["ema/test_loss"] = averaged.Loss;
+        }
+        AddWeights(values, progress);
+        return new(epoch, train, test, validation, values);
+    }
+
+    /// <summary>What an evaluation changes in the state of a run, apart from what is best.</summary>
+    public Progress After(EpochEvaluation evaluation, Progress progress)
+    {
+        progress = progress with { Latest = evaluation.Values, Negatives = 0, NegativesSince = progress.Step };
+        if (evaluation.Train.Accuracy >= 100 && progress.FittedEpoch is null)
+            progress = progress with { FittedEpoch = evaluation.Epoch, FittedStep = progress.Step };
+        if (spec.Schedule is PlateauScheduleOptions plateau)
+            progress = progress with { Plateau = progress.Plateau.After(evaluation.Train.Loss, plateau) };
+        return progress;
+    }
+
+    /// <summary>Train and test measured again, for the summary of a run that was resumed at its end.</summary>
+    public IReadOnlyDictionary<string, SplitSummary> Splits() =>
+        EpochEvaluation.Splits(Measure(data.Train, CancellationToken.None)!, Measure(data.Test, CancellationToken.None)!);
+
+    private void AddWeights(Dictionary<string, double> values, Progress progress)
+    {
+        ConstraintMetrics.Add(values, learner.Network, learner.Constraint);
+        ConstraintMetrics.AddNorms(values, learner.Network, learner.Constraint, learner.Initial);
+        if (learner.Constraint.Kind is ConstraintKind.Free or ConstraintKind.SoftplusReparam) return;
+        // Weights that the optimizer left below zero, before the constraint acted on them.
+        var negatives = progress.Negatives + learner.Optimizer.TakeNegatives();
+        values["constraint/negatives_per_step"] = (double)negatives / Math.Max(1, progress.Step - progress.NegativesSince);
+    }
+
+    private Evaluation? Measure(Split split, CancellationToken stop) =>
+        Evaluation.Of(learner.Network, split, spec.Training.LabelSmoothing, stop);
+}
