@@ -1,4 +1,8 @@
 using System.Text.Json.Nodes;
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Tests.Training;
@@ -163,5 +167,17 @@ public sealed class SpecTests
             var spec = SpecReader.Read($"{{\"data\": {{\"name\": \"{data}\"}}, \"convexity\": {{\"name\": \"{convexity}\"}}}}").Spec!;
             Assert.Equal(count, Description.Of(spec).Parameters);
         }
+    }
+
+    [Fact]
+    public void A_choice_is_an_enum_whose_members_are_the_words_of_specs()
+    {
+        Assert.Equal(["auto", "none", "standardize", "imagenet", "zca"], ChoiceWord.All(typeof(PreprocessingKind)));
+        var spec = SpecReader.Read("""
+            {"model": {"name": "mlp", "activation": "leaky_relu"}, "convexity": {"name": "clip", "init": "absolute_tenth"}}
+            """).Spec!;
+        Assert.Equal(ActivationChoice.LeakyRelu, ((MlpOptions)spec.Model).Activation);
+        Assert.Equal(ConstrainedStart.AbsoluteTenth, ((ClipOptions)spec.Convexity).Init);
+        Assert.Equal("absolute_tenth", (string?)SpecWriter.ToJson(spec)["convexity"]!["init"]);
     }
 }
