@@ -45,6 +45,7 @@ public sealed class PlanNetworkTests
         Assert.NotEqual(network.forward(x).flatten().data<float>().ToArray(), network.forward(x).flatten().data<float>().ToArray());
     }
 
+    [Trait("kind", "slow")]
     [Theory]
     [MemberData(nameof(AllModels))]
     public void Every_parameter_gets_a_gradient(string name)
