@@ -10,6 +10,7 @@ namespace ConvexWeb.Tests.Training.Models;
 
 /// <summary>The network that runs a plan.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class PlanNetworkTests
 {
     private static readonly DatasetInfo Cifar = new(3, 32, 32, 10, 100, 100);
@@ -45,7 +46,6 @@ public sealed class PlanNetworkTests
         Assert.NotEqual(network.forward(x).flatten().data<float>().ToArray(), network.forward(x).flatten().data<float>().ToArray());
     }
 
-    [Trait("kind", "slow")]
     [Theory]
     [MemberData(nameof(AllModels))]
     public void Every_parameter_gets_a_gradient(string name)
