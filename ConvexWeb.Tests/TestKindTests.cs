@@ -4,8 +4,8 @@ using ConvexWeb.Tests.Support;
 namespace ConvexWeb.Tests;
 
 /// <summary>
-/// The trait <c>kind</c>: <c>database</c>, <c>browser</c> and <c>slow</c> (above three seconds); a class without it is a unit test.
-/// <c>./convexweb test fast</c> leaves all three out.
+/// The trait <c>kind</c> of classes and methods: <c>database</c>, <c>browser</c> and <c>slow</c> (from three seconds on). Others are unit
+/// tests. <c>./convexweb test fast</c> leaves all three out.
 /// </summary>
 public sealed class TestKindTests
 {

@@ -16,6 +16,11 @@ public sealed class Browser : IAsyncDisposable
 
     private readonly Lazy<Task<(IPlaywright Driver, IBrowser Chromium)>> started = new(StartAsync);
 
+    // Set by ./convexweb test where there is no browser and none can be installed.
+    public static bool IsMissing { get; } = Environment.GetEnvironmentVariable("CONVEX_SKIP_BROWSER") == "1";
+
+    public static void SkipWhenMissing() => Assert.SkipWhen(IsMissing, "There is no Chromium here (CHROMIUM may name one).");
+
     /// <summary>A fresh context (own cookies and storage) whose relative addresses belong to <paramref name="host"/>; nobody is signed in.</summary>
     public Task<IBrowserContext> ContextAsync(ServerHost host) => ContextAsync(host.Address);
 
@@ -37,7 +42,7 @@ public sealed class Browser : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!started.IsValueCreated) return;
+        if (!started.IsValueCreated || IsMissing) return;
         var (driver, chromium) = await started.Value;
         await chromium.DisposeAsync();
         driver.Dispose();
@@ -45,7 +50,7 @@ public sealed class Browser : IAsyncDisposable
 
     private static async Task<(IPlaywright, IBrowser)> StartAsync()
     {
-        Assert.SkipWhen(Environment.GetEnvironmentVariable("CONVEX_SKIP_BROWSER") == "1", "There is no Chromium here (CHROMIUM may name one).");
+        SkipWhenMissing();
         var driver = await Playwright.CreateAsync();
         return (driver, await driver.Chromium.LaunchAsync(new()
         {

@@ -8,6 +8,7 @@ namespace ConvexWeb.Tests.Training;
 
 /// <summary>The command line as scripts and the worker use it: a process of its own, its exit code, its streams and its files.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class CommandLineTests : IDisposable
 {
     private const string Small = """{"model":{"name":"mlp","width":32,"depth":1},"convexity":{"name":"exp_eps"},"data":{"name":"glyphs","train_size":200,"test_size":50},"training":{"epochs":3,"batch_size":50}}""";

@@ -6,6 +6,7 @@ namespace ConvexWeb.Tests.Training;
 
 /// <summary>The commands <c>datasets</c> and <c>bench decode</c> on a folder of images, as processes of their own.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class DatasetsCommandTests : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-datasets-").FullName;

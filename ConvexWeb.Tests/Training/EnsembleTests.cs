@@ -16,6 +16,7 @@ namespace ConvexWeb.Tests.Training;
 
 /// <summary>Ensembles of convex experts: science.md S7d and T.15.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class EnsembleTests : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-ensemble-").FullName;

@@ -184,6 +184,7 @@ public sealed class MetricsTests
         Assert.True(last.FromInit > 3);
     }
 
+    [Trait("kind", "slow")]
     [Theory]
     [MemberData(nameof(PlanNetworkTests.AllModels), MemberType = typeof(PlanNetworkTests))]
     public void Layer_statistics_exist_for_every_layer_of_every_model(string name)

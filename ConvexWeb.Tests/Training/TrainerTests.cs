@@ -15,6 +15,7 @@ namespace ConvexWeb.Tests.Training;
 
 /// <summary>Whole trainings in this process: determinism, resume, the constraint, memorising.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class TrainerTests : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-train-").FullName;

@@ -8,6 +8,7 @@ namespace ConvexWeb.Tests.Training.Golden;
 
 /// <summary>Every model gives the logits, losses and gradients of independent PyTorch code (<c>torch_models.py</c>) for the same weights, under the same names.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class ModelGoldenTests
 {
     private static readonly JsonElement[] Cases = [.. JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Training/Golden/models.json"))).RootElement.GetProperty("cases").EnumerateArray()];

@@ -12,6 +12,7 @@ namespace ConvexWeb.Tests.Training.Models;
 
 /// <summary>T.1 of science.md on networks after real training steps, with the unconstrained twin as control.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class CertificateTests
 {
     private const int Pairs = 60;

@@ -18,6 +18,7 @@ public sealed class FusedLayersTests
         return data;
     }
 
+    [Trait("kind", "slow")]
     [Theory]
     [MemberData(nameof(Cases))]
     public void A_training_pass_equals_plain_operators(string name, string convexity)

@@ -10,6 +10,7 @@ namespace ConvexWeb.Tests.Training.Models;
 
 /// <summary>The network that runs a plan.</summary>
 [Collection(TorchCollection.Name)]
+[Trait("kind", "slow")]
 public sealed class PlanNetworkTests
 {
     private static readonly ImageInput Cifar = new(3, 32, 32, 10);
