@@ -54,7 +54,7 @@ public sealed class ArchitectureTests
 
     [Fact]
     public void A_namespace_on_no_floor_is_found()
-        => Assert.Equal(["Planted.High is on no floor"], new Floors(typeof(ArchitectureTests).Assembly, "Planted", ["Low"]).Violations());
+        => Assert.Contains("Planted.High is on no floor", new Floors(typeof(ArchitectureTests).Assembly, "Planted", ["Low"]).Violations());
 
     [Fact]
     public void A_folder_of_Training_is_a_floor_and_the_namespace_of_its_files()

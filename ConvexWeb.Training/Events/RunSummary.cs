@@ -10,6 +10,8 @@ public sealed record RunSummary(
     string State, int Epochs, long Steps, string EndedBecause, IReadOnlyDictionary<string, double> Final,
     IReadOnlyDictionary<string, double> Best, int BestEpoch, double TrainSeconds, string WeightsSha256)
 {
+    // The generated reader sets what an older file lacks to null, whatever the initial value: hence the values in place of null below.
+
     /// <summary>First evaluated epoch and its step with a training accuracy of 100 %.</summary>
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
@@ -17,7 +19,7 @@ public sealed record RunSummary(
     /// <summary>
     /// Metrics of the evaluation with the highest test accuracy, and its epoch. Chosen by the test split, so no estimate of anything.
     /// </summary>
-    public IReadOnlyDictionary<string, double> Peak { get; init; } = new Dictionary<string, double>();
+    public IReadOnlyDictionary<string, double> Peak { get; init => field = value ?? new Dictionary<string, double>(); } = new Dictionary<string, double>();
     public int PeakEpoch { get; init; }
 
     /// <summary>SHA-256 of the training labels as they were trained, and which share of them differs from the truth.</summary>
@@ -31,10 +33,11 @@ public sealed record RunSummary(
     public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>Confusion matrix and reliability diagram of the last evaluation, by split.</summary>
-    public IReadOnlyDictionary<string, SplitSummary> Splits { get; init; } = new Dictionary<string, SplitSummary>();
+    public IReadOnlyDictionary<string, SplitSummary> Splits { get; init => field = value ?? new Dictionary<string, SplitSummary>(); }
+        = new Dictionary<string, SplitSummary>();
 
     /// <summary>The weight tensors at the end.</summary>
-    public IReadOnlyList<LayerSummary> Layers { get; init; } = [];
+    public IReadOnlyList<LayerSummary> Layers { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>What is kept of a split's last evaluation besides its metrics. Macro figures are means over classes.</summary>
