@@ -93,6 +93,7 @@ public sealed class Trainer : IDisposable
     {
         if (evaluator.Evaluate(epoch, progress, stop) is not { } evaluation) return false;
         latest = evaluation;
+        while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent("info", found));
         events.Report(new EpochEvent(epoch, progress.Step, evaluation.Values));
         progress = evaluator.After(evaluation, progress);
         if (!BestEvaluation.Counts(spec, epoch)) return true;
