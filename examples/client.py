@@ -26,6 +26,6 @@ with open(sys.argv[1], encoding="utf-8") as file:
     spec = json.load(file)
 runs = call("/runs", {"spec": spec, "seeds": [int(seed) for seed in sys.argv[2:]] or [0]})["runIds"]
 for run in runs:
-    while (row := call(f"/runs/{run}")["row"])["state"] in ("Queued", "Running", "Paused"):
+    while (row := call(f"/runs/{run}")["row"])["state"] in ("Queued", "Running"):
         time.sleep(2)
     print(f"run {run}, seed {row['seed']}: {row['state']}, train {row.get('trainAccuracy')} %, test {row.get('testAccuracy')} %, gap {row.get('gap')}")
