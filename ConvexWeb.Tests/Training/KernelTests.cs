@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Kernels;
@@ -171,6 +170,6 @@ public sealed class KernelTests
 
         protected override (Tensor Output, List<Tensor> Saved) Forward(Layer layer, Tensor[] inputs) => (inputs[0] * 2, []);
 
-        protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved) => throw new ExternalException("on purpose");
+        protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved) => throw new InvalidOperationException("on purpose");
     }
 }

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Convexity;
 
-/// <summary>The operator that is applied to a stored weight after each optimizer step; numbers are those of the native kernel.</summary>
+/// <summary>The operator that is applied to a stored weight after each optimizer step.</summary>
 public enum ConstraintKind
 {
     Free = 0,

@@ -27,6 +27,7 @@ internal abstract record UpdateRule
             ConstraintKind.Clip => StepKernel.Apply<T, TRule, ClipOperator>(items, rule, default),
             ConstraintKind.Abs => StepKernel.Apply<T, TRule, AbsOperator>(items, rule, default),
             ConstraintKind.Shift => StepKernel.Apply<T, TRule, ShiftOperator>(items, rule, default),
-            _ => StepKernel.Apply<T, TRule, FreeWeights>(items, rule, default),
+            ConstraintKind.Free or ConstraintKind.SoftplusReparam => StepKernel.Apply<T, TRule, FreeWeights>(items, rule, default),
+            var unknown => throw new NotSupportedException($"No kernel applies the constraint {unknown}."),
         };
 }

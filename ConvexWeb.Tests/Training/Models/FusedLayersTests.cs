@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Models;
 
-/// <summary>The native layers give what plain operators give: values, gradients and running statistics. (Both are compared with PyTorch in the golden tests.)</summary>
+/// <summary>The layers over kernels give what plain operators give: values, gradients and running statistics. (Both are compared with PyTorch in the golden tests.)</summary>
 [Collection(TorchCollection.Name)]
 public sealed class FusedLayersTests
 {

@@ -29,10 +29,16 @@ public static class ConvexityRules
             ActivationOperation a when ConvexFunctions.Contains(a.Function) => (Worst(worst, Standing.Convex), null),
             ActivationOperation a => Broken($"{a.Kind} is not convex and non-decreasing"),
             MaxPoolOperation => (Worst(worst, Standing.Convex), null),
+            _ when !IsAffine(operation) => Broken("no rule says that it keeps convexity"),
             _ when worst == Standing.Convex && !nonNegative => Broken("it has negative weights, or free ones, behind a value that is convex but not affine"),
             _ => (worst, null),
         };
     }
+
+    // Affine in its inputs, in eval mode. An operation that is not listed must not count as convex by default.
+    private static bool IsAffine(Operation operation) => operation is Conv2dOperation or LinearOperation or TokenLinearOperation or BatchNormOperation
+        or DropoutOperation or DropPathOperation or AvgPoolOperation or GlobalMeanOperation or FlattenOperation or TokensOperation or ChannelsLastOperation
+        or ConcatOperation or AddOperation or MixOperation or ScaleOperation or CycleShiftOperation;
 
     private static (Standing, string?) Broken(string because) => (Standing.Unknown, because);
 

@@ -53,7 +53,10 @@ internal sealed class NetworkStep
 
     public static NetworkStep[] Compile(Plan plan)
     {
+        // The tensors that initial weights are computed from go at once.
+        using var scope = NewDisposeScope();
         NetworkStep[] steps = [.. plan.Steps.Select(step => new NetworkStep(plan, step))];
+        foreach (var tensor in steps.SelectMany(step => step.Stored.Concat(step.Running))) tensor.DetachFromDisposeScope();
         var uses = plan.Steps.SelectMany(s => s.Operation.Inputs).CountBy(input => input).ToDictionary();
         for (var i = 1; i < steps.Length; i++)
         {
