@@ -5,8 +5,8 @@ using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Models.Graph.Fused;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Specs;
-using Parameter = TorchSharp.Modules.Parameter;
 using static TorchSharp.torch;
+using Parameter = TorchSharp.Modules.Parameter;
 
 namespace ConvexWeb.Training.Cli;
 
@@ -70,16 +70,20 @@ internal sealed class BenchTraining : IDisposable
         {
             "mixer" => spec with
             {
-                Model = new MixerOptions { Mode = "seed" }, Data = new Cifar10Options { Resize = 72 }, Optimizer = new AdamOptions { Lr = 1e-3 },
+                Model = new MixerOptions { Mode = "seed" },
+                Data = new Cifar10Options { Resize = 72 },
+                Optimizer = new AdamOptions { Lr = 1e-3 },
             },
             "allconv" => spec with
             {
-                Model = new AllConvOptions(), Optimizer = new SgdOptions { Lr = ioc ? 0.01 : 0.05, Nesterov = true, WeightDecay = ioc ? 0 : 1e-3 },
+                Model = new AllConvOptions(),
+                Optimizer = new SgdOptions { Lr = ioc ? 0.01 : 0.05, Nesterov = true, WeightDecay = ioc ? 0 : 1e-3 },
             },
             "densenet" => spec with { Model = new DenseNetOptions(), Optimizer = new SgdOptions { Nesterov = true, WeightDecay = 1e-4 } },
             "cycle_mlp" => spec with
             {
-                Model = new CycleMlpOptions { Mode = "seed" }, Data = new Cifar10Options { Resize = 64 },
+                Model = new CycleMlpOptions { Mode = "seed" },
+                Data = new Cifar10Options { Resize = 64 },
                 Optimizer = new AdamWOptions { Lr = 5e-5, WeightDecay = 0.05 },
             },
             _ => spec,

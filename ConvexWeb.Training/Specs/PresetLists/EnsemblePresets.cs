@@ -99,7 +99,10 @@ internal static class EnsemblePresets
                 {
                     EnsembleBoostOptions boost => boost with
                     {
-                        Width = 400, WidthPercent = 25, Variant = "bc_40_12", GateWidth = boost.Gate == PartKind.Allconv ? 16 : null,
+                        Width = 400,
+                        WidthPercent = 25,
+                        Variant = "bc_40_12",
+                        GateWidth = boost.Gate == PartKind.Allconv ? 16 : null,
                     },
                     EnsembleEmOptions em => em with { Width = 400 },
                     _ => spec.Model,
