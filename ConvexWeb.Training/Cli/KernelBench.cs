@@ -19,12 +19,9 @@ internal static class KernelBench
     [
         (KernelKind.Step, "mlp", false, 128),
         (KernelKind.Step, "mlp", true, 128),
-        (KernelKind.Norm, "mlp", true, 64),
         (KernelKind.Norm, "densenet", false, 32),
         (KernelKind.Convolution, "allconv", false, 64),
-        (KernelKind.Convolution, "densenet", false, 32),
         (KernelKind.Dropout, "allconv", false, 64),
-        (KernelKind.Tokens, "mixer", false, 64),
         (KernelKind.Shift, "cycle_mlp", false, 32),
     ];
 

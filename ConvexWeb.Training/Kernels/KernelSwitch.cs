@@ -21,13 +21,10 @@ internal enum KernelKind
     /// <summary>CycleMLP's channel shift.</summary>
     Shift = 16,
 
-    /// <summary>Products over tokens.</summary>
-    Tokens = 32,
-
     /// <summary>3 × 3 convolutions by Winograd's filtering.</summary>
-    Convolution = 64,
+    Convolution = 32,
 
-    All = Step | Norm | Gather | Dropout | Shift | Tokens | Convolution,
+    All = Step | Norm | Gather | Dropout | Shift | Convolution,
 }
 
 /// <summary>Which kernels may run. All do, but for tests and <c>bench kernels</c>, which compare a kernel with plain operators in the same process.</summary>

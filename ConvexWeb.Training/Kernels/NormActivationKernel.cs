@@ -37,9 +37,6 @@ internal static unsafe class NormActivationKernel
     // Rows of which a sum is taken in the element's own type.
     private const long Stretch = 64;
 
-    // Columns that a thread takes at a time: 128 bytes of a row of floats.
-    private const long Group = 32;
-
     private struct Work<T> where T : unmanaged
     {
         public NormBatch<T> Batch;
@@ -98,18 +95,11 @@ internal static unsafe class NormActivationKernel
         }
     }
 
-    // Columns are split by groups of 32, pixels by stretches of 64.
     private static void Split<T>(in NormBatch<T> batch, delegate*<void*, long, long, int, void> body, void* state) where T : unmanaged
-    {
-        if (batch.Layout == NormLayout.Columns) KernelPool.For((batch.Channels + Group - 1) / Group, 1, body, state);
-        else KernelPool.For((batch.Rows + Stretch - 1) / Stretch, 2, body, state);
-    }
+        => KernelPool.For((batch.Rows + Stretch - 1) / Stretch, 2, body, state);
 
-    // The rows and columns of a share from … to.
-    private static (long Row, long RowEnd, long Column, long ColumnEnd) Part<T>(in NormBatch<T> b, long from, long to) where T : unmanaged
-        => b.Layout == NormLayout.Columns
-            ? (0, b.Rows, from * Group, Math.Min(b.Channels, to * Group))
-            : (from * Stretch, Math.Min(b.Rows, to * Stretch), 0, b.Channels);
+    // The rows of a share of stretches.
+    private static (long Row, long RowEnd) Part<T>(in NormBatch<T> b, long from, long to) where T : unmanaged => (from * Stretch, Math.Min(b.Rows, to * Stretch));
 
     // ---- planes: a channel at a time ----------------------------------------------------------------------------------------
 
@@ -211,24 +201,23 @@ internal static unsafe class NormActivationKernel
         }
     }
 
-    // ---- rows of channels: matrices, and images with their channels last ------------------------------------------------------
+    // ---- rows of channels: images with their channels last, and tokens ------------------------------------------------------
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MomentsOfRows<T>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var w = (Work<T>*)state;
-        var (row, rowEnd, column, columnEnd) = Part(w->Batch, from, to);
-        var (part, stride) = (w->Batch.Layout == NormLayout.Columns ? 0 : thread, w->Batch.Channels);
-        double* means = w->Parts + part * 2 * stride, squares = means + stride;
-        var mean = stackalloc double[Vector512<T>.Count];
+        var (row, rowEnd) = Part(w->Batch, from, to);
+        var stride = w->Batch.Channels;
+        double* means = w->Parts + thread * 2 * stride, squares = means + stride;
         for (var begin = row; begin < rowEnd; begin += Stretch)
         {
             var end = Math.Min(rowEnd, begin + Stretch);
             double n = end - begin, before = begin - row;
             var share = n / (before + n);
-            for (var c = column; c < columnEnd; c += Vector512<T>.Count)
+            for (var c = 0L; c < stride; c += Vector512<T>.Count)
             {
-                var count = columnEnd - c;
+                var count = stride - c;
                 Vector512<T> s = default, q = default;
                 for (var r = begin; r < end; r++) s += Lanes.Load(w->Batch.Input + r * stride + c, count);
                 var m = s / Vector512.Create(T.CreateTruncating(n));
@@ -245,18 +234,18 @@ internal static unsafe class NormActivationKernel
                 }
             }
         }
-        if (w->Batch.Layout == NormLayout.Pixels) w->Seen[thread] = rowEnd - row;
+        w->Seen[thread] = rowEnd - row;
     }
 
     // Joins the threads' means and squares; then the factors of output = a · input + b.
     private static void Variances<T>(in Work<T> w) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var b = w.Batch;
-        var parts = b.Layout == NormLayout.Columns ? 1 : KernelPool.Threads;
+        var parts = KernelPool.Threads;
         T* scale = w.Factors, shift = scale + b.Channels;
         for (var c = 0L; c < b.Channels; c++)
         {
-            double mean = w.Parts[c], squares = w.Parts[b.Channels + c], n = parts == 1 ? b.Rows : w.Seen[0];
+            double mean = w.Parts[c], squares = w.Parts[b.Channels + c], n = w.Seen[0];
             for (var t = 1; t < parts; t++)
             {
                 if (w.Seen[t] == 0) continue;
@@ -279,14 +268,15 @@ internal static unsafe class NormActivationKernel
     private static void ApplyToRows<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
-        var (row, rowEnd, column, columnEnd) = Part(w.Batch, from, to);
-        T* scale = w.Factors, shift = scale + w.Batch.Channels;
+        var (row, rowEnd) = Part(w.Batch, from, to);
+        var stride = w.Batch.Channels;
+        T* scale = w.Factors, shift = scale + stride;
         for (var r = row; r < rowEnd; r++)
         {
-            T* input = w.Batch.Input + r * w.Batch.Channels, output = w.Batch.Output + r * w.Batch.Channels;
-            for (var c = column; c < columnEnd; c += Vector512<T>.Count)
+            T* input = w.Batch.Input + r * stride, output = w.Batch.Output + r * stride;
+            for (var c = 0L; c < stride; c += Vector512<T>.Count)
             {
-                var count = columnEnd - c;
+                var count = stride - c;
                 Lanes.Store(TActivation.Value(Lanes.Load(scale + c, count) * Lanes.Load(input + c, count) + Lanes.Load(shift + c, count)), output + c, count);
             }
         }
@@ -301,15 +291,15 @@ internal static unsafe class NormActivationKernel
     private static void GradientSumsOfRows<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
-        var (row, rowEnd, column, columnEnd) = Part(w.Batch, from, to);
-        var (part, stride) = (w.Batch.Layout == NormLayout.Columns ? 0 : thread, w.Batch.Channels);
-        double* sums = w.Parts + part * 2 * stride, products = sums + stride;
+        var (row, rowEnd) = Part(w.Batch, from, to);
+        var stride = w.Batch.Channels;
+        double* sums = w.Parts + thread * 2 * stride, products = sums + stride;
         for (var begin = row; begin < rowEnd; begin += Stretch)
         {
             var end = Math.Min(rowEnd, begin + Stretch);
-            for (var c = column; c < columnEnd; c += Vector512<T>.Count)
+            for (var c = 0L; c < stride; c += Vector512<T>.Count)
             {
-                var count = columnEnd - c;
+                var count = stride - c;
                 var mean = Lanes.Load(w.Factors + c, count);
                 Vector512<T> s = default, p = default;
                 for (var r = begin; r < end; r++)
@@ -332,7 +322,7 @@ internal static unsafe class NormActivationKernel
     private static void Gradients<T>(in Work<T> w) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var b = w.Batch;
-        var parts = b.Layout == NormLayout.Columns ? 1 : KernelPool.Threads;
+        var parts = KernelPool.Threads;
         T* a = w.Factors + b.Channels, level = a + b.Channels, tilt = level + b.Channels;
         for (var c = 0L; c < b.Channels; c++)
         {
@@ -354,13 +344,14 @@ internal static unsafe class NormActivationKernel
     private static void GradientOfRows<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
-        var (row, rowEnd, column, columnEnd) = Part(w.Batch, from, to);
-        T* mean = w.Factors, a = mean + w.Batch.Channels, level = a + w.Batch.Channels, tilt = level + w.Batch.Channels;
+        var (row, rowEnd) = Part(w.Batch, from, to);
+        var stride = w.Batch.Channels;
+        T* mean = w.Factors, a = mean + stride, level = a + stride, tilt = level + stride;
         for (var r = row; r < rowEnd; r++)
         {
-            for (var c = column; c < columnEnd; c += Vector512<T>.Count)
+            for (var c = 0L; c < stride; c += Vector512<T>.Count)
             {
-                var (at, count) = (r * w.Batch.Channels + c, columnEnd - c);
+                var (at, count) = (r * stride + c, stride - c);
                 var d = Lanes.Load(w.Batch.Gradient + at, count) * TActivation.Slope(Lanes.Load(w.Batch.Output + at, count));
                 var tilted = (Lanes.Load(w.Batch.Input + at, count) - Lanes.Load(mean + c, count)) * Lanes.Load(tilt + c, count);
                 Lanes.Store(Lanes.Load(a + c, count) * (d - Lanes.Load(level + c, count) - tilted), w.Batch.ToInput + at, count);

@@ -6,9 +6,6 @@ internal enum NormLayout
     /// <summary>[N, C, places]: the places of a channel are neighbours.</summary>
     Planes,
 
-    /// <summary>[rows, C] with few rows: threads share the columns.</summary>
-    Columns,
-
-    /// <summary>[rows, C] with many rows, pixels of images with their channels last: threads share the rows.</summary>
+    /// <summary>[rows, C], as pixels of images with their channels last: threads share the rows.</summary>
     Pixels,
 }

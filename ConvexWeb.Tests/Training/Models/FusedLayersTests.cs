@@ -120,7 +120,7 @@ public sealed class FusedLayersTests
         Assert.True(float.IsNaN(y.min().item<float>()));
 
         var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
-        foreach (long[] shape in new long[][] { [6, 4], [2, 4, 8, 8] })
+        foreach (long[] shape in new long[][] { [1500, 4], [2, 4, 8, 8] })
         {
             var x = randn(shape);
             x.select(0, 0).select(0, 1).fill_(float.NaN);
@@ -128,25 +128,6 @@ public sealed class FusedLayersTests
             Assert.True(float.IsNaN(z.select(1, 1).max().item<float>()));
             Assert.True(float.IsFinite(z.select(1, 0).max().item<float>()));
         }
-    }
-
-    [Theory]
-    [InlineData(5, 9, 3)]
-    [InlineData(64, 16, 40)]
-    public void A_product_over_tokens_equals_plain_operators(long tokens, long outputs, long channels)
-    {
-        using var scope = NewDisposeScope();
-        manual_seed(6);
-        Tensor[] values = [randn([7, tokens, channels], ScalarType.Float64), randn([outputs, tokens], ScalarType.Float64), randn([outputs], ScalarType.Float64)];
-        var direction = randn([7, outputs, channels], ScalarType.Float64);
-        Tensor[] Leaves() => [.. values.Select(v => v.clone().detach().requires_grad_(true))];
-        var (fused, plain) = (Leaves(), Leaves());
-        var y = FusedTokens.Apply(fused[0], fused[1..])!;
-        var expected = nn.functional.linear(plain[0].transpose(1, 2), plain[1], plain[2]).transpose(1, 2);
-        (y * direction).sum().backward();
-        (expected * direction).sum().backward();
-        AssertNear(expected, y, 1e-13);
-        for (var i = 0; i < 3; i++) AssertNear(plain[i].grad!, fused[i].grad!, 1e-13);
     }
 
     [Theory]
@@ -187,13 +168,13 @@ public sealed class FusedLayersTests
         using var scope = NewDisposeScope();
         var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
         Tensor[] w = [ones([4]), zeros([4])], running = [zeros([4]), ones([4]), zeros([], ScalarType.Int64)];
-        Assert.Null(FusedNorm.Apply(norm, "gelu", randn([3, 4]), w, running));
-        Assert.Null(FusedNorm.Apply(norm, "relu", randn([1, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "gelu", randn([3, 5, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "relu", randn([300, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "relu", randn([1, 1, 4]), w, running));
         Assert.Null(FusedNorm.Apply(norm, "relu", randn([4, 3]).t(), w, running));
         Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), "relu", randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
         Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), "relu", ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Null(FusedTokens.Apply(randn([2, 3, 4]), [randn([5, 4]), zeros([5])]));
-        Assert.Null(FusedNorm.Apply(norm, "relu", randn([3, 5]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, "relu", randn([3, 3, 5]), w, running));
     }
 
     private static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);

@@ -17,7 +17,7 @@ internal static class Execution
         Conv2dOperation c when fused && FusedConvolution.Apply(c, "identity", x[0], w) is { } y => y,
         Conv2dOperation c => Convolution.Run(c, x[0], w),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
-        TokenLinearOperation => fused && FusedTokens.Apply(x[0], w) is { } y ? y : F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
+        TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
         BatchNormOperation b when fused && training && FusedNorm.Apply(b, "identity", x[0], w, buffers) is { } y => y,
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),

@@ -8,14 +8,14 @@ namespace ConvexWeb.Training.Models.Graph.Fused;
 internal static class FusedConvolution
 {
     // With fewer channels the products are too thin to be faster than an ordinary convolution.
-    private const long FewestInputs = 16, FewestOutputs = 8;
+    private const long FewestChannels = 16;
 
     /// <param name="x">[B, C, H, W] with the channels last in memory.</param>
     /// <param name="w">Weight [K, C, 3, 3] and, where there is one, bias [K].</param>
     /// <returns>[B, K, H, W], channels last; null where the kernel does not fit.</returns>
     public static Tensor? Apply(Conv2dOperation convolution, string function, Tensor x, Tensor[] w)
     {
-        var suits = convolution is { Kernel: 3, Stride: 1, Padding: 1, Groups: 1, In: >= FewestInputs, Out: >= FewestOutputs };
+        var suits = convolution is { Kernel: 3, Stride: 1, Padding: 1, Groups: 1, In: >= FewestChannels, Out: >= FewestChannels };
         if (!suits || !LibtorchNative.HasBlas || !FusedLayers.Fits(KernelKind.Convolution, x) || FusedActivations.Of(function) is not { } activation) return null;
         if (x.ndim != 4 || x.is_contiguous() || !MemoryLayout.HasChannelsLast(x) || w.Any(tensor => tensor.dtype != x.dtype)) return null;
         var layer = new Layer(activation, x.requires_grad, w.Length > 1);

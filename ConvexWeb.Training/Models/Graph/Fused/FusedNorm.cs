@@ -6,13 +6,13 @@ namespace ConvexWeb.Training.Models.Graph.Fused;
 /// <summary>activation(batch_norm(x)) with the batch's statistics, which move the running ones. See <see cref="NormActivationKernel"/>.</summary>
 internal static class FusedNorm
 {
-    // So many rows of a matrix are worth shares of rows instead of columns.
-    private const long ManyRows = 1024;
+    // Of a matrix; with fewer rows libtorch is as fast.
+    private const long FewestRows = 1024;
 
-    /// <param name="x">[B, C], [B, S, C] or [B, C, H, W].</param>
+    /// <param name="x">[B, S, C] or [B, C, H, W]; also [B, C] with many rows.</param>
     /// <param name="w">Scale and shift, [C] each.</param>
     /// <param name="running">Running mean, variance [C] and count of batches; all three are updated.</param>
-    /// <returns>Null where the kernel does not fit: another device, type or memory layout, or one value a channel.</returns>
+    /// <returns>Null where the kernel does not fit: another device, type or memory layout, a small matrix, or one value a channel.</returns>
     public static Tensor? Apply(BatchNormOperation norm, string function, Tensor x, Tensor[] w, Tensor[] running)
     {
         if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(KernelKind.Norm, x) || LayoutOf(x) is not { } layout) return null;
@@ -33,7 +33,7 @@ internal static class FusedNorm
         {
             return shape.Length switch
             {
-                2 => (shape[0] < ManyRows ? NormLayout.Columns : NormLayout.Pixels, (shape[0], shape[1], 1)),
+                2 when shape[0] >= FewestRows => (NormLayout.Pixels, (shape[0], shape[1], 1)),
                 3 => (NormLayout.Pixels, (shape[0] * shape[1], shape[2], 1)),
                 4 => (NormLayout.Planes, (shape[0], shape[1], shape[2] * shape[3])),
                 _ => null,
