@@ -21,19 +21,19 @@ public sealed class KernelTests
     [InlineData(16, 31, 513)]
     public unsafe void A_small_product_is_libtorchs_product(int m, int n, int k)
     {
-        foreach (var (transposeA, transposeB, add) in new[] { (false, false, false), (true, false, true), (false, true, true), (true, true, false) })
+        foreach (var (transposeA, add) in new[] { (false, false), (true, true), (false, true), (true, false) })
         {
             foreach (var (type, allowed) in new[] { (ScalarType.Float32, 1e-5), (ScalarType.Float64, 1e-13) })
             {
                 using var scope = NewDisposeScope();
                 manual_seed(1);
-                Tensor a = randn(transposeA ? [k, m] : [m, k], type), b = randn(transposeB ? [n, k] : [k, n], type), c = randn([m, n], type);
-                var expected = (transposeA ? a.t() : a).mm(transposeB ? b.t() : b) + (add ? c : 0 * c);
+                Tensor a = randn(transposeA ? [k, m] : [m, k], type), b = randn([k, n], type), c = randn([m, n], type);
+                var expected = (transposeA ? a.t() : a).mm(b) + (add ? c : 0 * c);
                 void* x = LibtorchNative.Data(a), y = LibtorchNative.Data(b), z = LibtorchNative.Data(c);
-                if (type == ScalarType.Float32) Gemm.Multiply(transposeA, transposeB, m, n, k, (float*)x, (float*)y, add ? 1f : 0f, (float*)z);
-                else Gemm.Multiply(transposeA, transposeB, m, n, k, (double*)x, (double*)y, add ? 1.0 : 0.0, (double*)z);
+                if (type == ScalarType.Float32) Gemm.Multiply(transposeA, m, n, k, (float*)x, (float*)y, add ? 1f : 0f, (float*)z);
+                else Gemm.Multiply(transposeA, m, n, k, (double*)x, (double*)y, add ? 1.0 : 0.0, (double*)z);
                 var difference = ((c - expected).abs().max() / expected.abs().max().clamp(min: 1)).to(ScalarType.Float64).item<double>();
-                Assert.True(difference < allowed, $"{type} {transposeA} {transposeB}: {difference}");
+                Assert.True(difference < allowed, $"{type} {transposeA} {add}: {difference}");
             }
         }
     }

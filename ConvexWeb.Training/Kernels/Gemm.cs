@@ -12,32 +12,20 @@ internal static unsafe class Gemm
     private const byte AsIs = (byte)'N', Turned = (byte)'T';
     private const int BlockRows = 8, Lanes16 = 16, BlockColumns = 3 * Lanes16;
 
-    /// <summary>C [m, n] = op(A) · op(B) + beta · C, row by row in memory and dense. op(A) is [m, k], stored as [k, m] where transposed; likewise op(B) [k, n].</summary>
+    /// <summary>C [m, n] = op(A) · B + beta · C, row by row in memory and dense. op(A) is [m, k], stored as [k, m] where transposed; B is [k, n].</summary>
     /// <param name="beta">0 or 1.</param>
-    public static void Multiply<T>(bool transposeA, bool transposeB, int m, int n, int k, T* a, T* b, T beta, T* c) where T : unmanaged
+    public static void Multiply<T>(bool transposeA, int m, int n, int k, T* a, T* b, T beta, T* c) where T : unmanaged
     {
         if (typeof(T) == typeof(float))
         {
-            var add = !EqualityComparer<T>.Default.Equals(beta, default);
-            if (!transposeB)
-            {
-                Rows((float*)a, transposeA ? 1 : k, transposeA ? m : 1, (float*)b, n, (float*)c, m, n, k, add);
-                return;
-            }
-            // Columns of B are then rows in memory: BLAS copies them into place.
-            byte first = Turned, second = transposeA ? Turned : AsIs;
-            int lda = k, ldb = transposeA ? m : k;
-            var one = 1f;
-            LibtorchNative.Sgemm(&first, &second, &n, &m, &k, &one, (float*)b, &lda, (float*)a, &ldb, (float*)&beta, (float*)c, &n);
+            Rows((float*)a, transposeA ? 1 : k, transposeA ? m : 1, (float*)b, n, (float*)c, m, n, k, add: !EqualityComparer<T>.Default.Equals(beta, default));
+            return;
         }
-        else
-        {
-            // BLAS counts columns: it is given Cᵀ = op(B)ᵀ · op(A)ᵀ.
-            byte first = transposeB ? Turned : AsIs, second = transposeA ? Turned : AsIs;
-            int lda = transposeB ? k : n, ldb = transposeA ? m : k;
-            var one = 1.0;
-            LibtorchNative.Dgemm(&first, &second, &n, &m, &k, &one, (double*)b, &lda, (double*)a, &ldb, (double*)&beta, (double*)c, &n);
-        }
+        // BLAS counts columns: it is given Cᵀ = Bᵀ · op(A)ᵀ.
+        byte first = AsIs, second = transposeA ? Turned : AsIs;
+        var ldb = transposeA ? m : k;
+        var one = 1.0;
+        LibtorchNative.Dgemm(&first, &second, &n, &m, &k, &one, (double*)b, &n, (double*)a, &ldb, (double*)&beta, (double*)c, &n);
     }
 
     // A's element (row i, step p) is at a[i · rowStride + p · stepStride].

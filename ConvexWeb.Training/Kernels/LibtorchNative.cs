@@ -24,9 +24,6 @@ internal static unsafe partial class LibtorchNative
     public static readonly delegate* unmanaged[SuppressGCTransition]<int> MaxThreads = (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_max_threads");
 
     /// <summary>BLAS: C = alpha · op(A) · op(B) + beta · C, column by column in memory.</summary>
-    public static readonly delegate* unmanaged<byte*, byte*, int*, int*, int*, float*, float*, int*, float*, int*, float*, float*, int*, void> Sgemm =
-        (delegate* unmanaged<byte*, byte*, int*, int*, int*, float*, float*, int*, float*, int*, float*, float*, int*, void>)Find("sgemm_");
-
     public static readonly delegate* unmanaged<byte*, byte*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*, void> Dgemm =
         (delegate* unmanaged<byte*, byte*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*, void>)Find("dgemm_");
 
@@ -37,21 +34,12 @@ internal static unsafe partial class LibtorchNative
     private static readonly delegate* unmanaged<void*, int, int, int, void> SetFloat32Precision = (delegate* unmanaged<void*, int, int, int, void>)Find(
         "_ZN2at7Context19setFloat32PrecisionENS_14Float32BackendENS_9Float32OpENS_16Float32PrecisionE");
 
-    /// <summary>at::autocast::set_autocast_enabled(device type, on), set_autocast_dtype(device type, scalar type) and clear_cache().</summary>
-    private static readonly delegate* unmanaged<sbyte, byte, void> SetAutocastEnabled =
-        (delegate* unmanaged<sbyte, byte, void>)Find("_ZN2at8autocast20set_autocast_enabledEN3c1010DeviceTypeEb");
-    private static readonly delegate* unmanaged<sbyte, sbyte, void> SetAutocastType =
-        (delegate* unmanaged<sbyte, sbyte, void>)Find("_ZN2at8autocast18set_autocast_dtypeEN3c1010DeviceTypeENS1_10ScalarTypeE");
-    private static readonly delegate* unmanaged<void> ClearAutocastCache = (delegate* unmanaged<void>)Find("_ZN2at8autocast11clear_cacheEv");
-
     /// <summary>Whether kernels can run on libtorch's threads.</summary>
     public static bool HasTeam => Parallel != null && ThreadNumber != null && TeamSize != null && MaxThreads != null;
 
-    public static bool HasBlas => Sgemm != null && Dgemm != null;
+    public static bool HasBlas => Dgemm != null;
 
     public static bool HasPrecisionSwitch => GlobalContext != null && SetFloat32Precision != null;
-
-    public static bool HasAutocast => SetAutocastEnabled != null && SetAutocastType != null && ClearAutocastCache != null;
 
     /// <summary>Where a tensor's elements start. The caller keeps the tensor alive and has checked type, size and layout: a pointer checks nothing.</summary>
     public static void* Data(torch.Tensor tensor) => (void*)THSTensor_data(tensor.Handle);
@@ -62,14 +50,6 @@ internal static unsafe partial class LibtorchNative
         // Float32Backend::MKLDNN, Float32Op::MATMUL, Float32Precision::BF16 or ::NONE of ATen/Context.h.
         const int mkldnn = 2, matmul = 3, bf16 = 3, none = 0;
         SetFloat32Precision(GlobalContext(), mkldnn, matmul, allow ? bf16 : none);
-    }
-
-    /// <summary>Turns autocast to bfloat16 on or off for one kind of device, on this thread.</summary>
-    public static void Autocast(DeviceType device, bool on)
-    {
-        SetAutocastType((sbyte)device, (sbyte)torch.ScalarType.BFloat16);
-        SetAutocastEnabled((sbyte)device, on ? (byte)1 : (byte)0);
-        if (!on) ClearAutocastCache();
     }
 
     /// <summary>mallopt(3) of glibc.</summary>

@@ -109,7 +109,7 @@ internal static unsafe class WinogradKernel
             var size = w.Tiling.SizeOf(chunk);
             ReadInputs(w, chunk, zeros, inputs);
             for (var p = 0; p < Planes; p++)
-                Gemm.Multiply(false, false, size, w.To, w.From, inputs + (long)p * Tiling.Chunk * w.From, w.Filter + p * w.Size, T.Zero, outputs + (long)p * Tiling.Chunk * w.To);
+                Gemm.Multiply(false, size, w.To, w.From, inputs + (long)p * Tiling.Chunk * w.From, w.Filter + p * w.Size, T.Zero, outputs + (long)p * Tiling.Chunk * w.To);
             for (var t = 0; t < size; t++)
             {
                 var (image, row, column) = w.Tiling.At(chunk * Tiling.Chunk + t);
@@ -138,7 +138,7 @@ internal static unsafe class WinogradKernel
                 GradientOf(places, gradients + (long)t * w.To, (long)Tiling.Chunk * w.To, w.To);
             }
             for (var p = 0; p < Planes; p++)
-                Gemm.Multiply(true, false, w.From, w.To, size, inputs + (long)p * Tiling.Chunk * w.From, gradients + (long)p * Tiling.Chunk * w.To, T.One, own + p * w.Size);
+                Gemm.Multiply(true, w.From, w.To, size, inputs + (long)p * Tiling.Chunk * w.From, gradients + (long)p * Tiling.Chunk * w.To, T.One, own + p * w.Size);
         }
     }
 
