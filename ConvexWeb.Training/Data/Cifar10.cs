@@ -32,7 +32,7 @@ public sealed record Cifar10Options : DataOptions
         => System.Threading.Tasks.Task.FromResult(CifarReader.Read10(place.Folder, Info));
 }
 
-/// <summary>What is told apart: all classes, or animals from the rest.</summary>
+/// <summary>The classes: all of them, or animals and the rest.</summary>
 public enum Cifar10Task
 {
     Classes,

@@ -2,7 +2,7 @@ using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Data;
 
-/// <summary>What is told apart: all digits, or those from 5 on from the rest.</summary>
+/// <summary>The classes: all digits, or those from 5 on and the rest.</summary>
 public enum GlyphsTask
 {
     Classes,
