@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using ConvexWeb.Server.Workers;
 using Microsoft.Playwright;
 
 namespace ConvexWeb.Tests.EndToEnd;
@@ -69,8 +70,8 @@ public sealed partial class StoryTests(Product product)
         await page.State().ShowsAsync("Cancelled");
         var took = TimeProvider.System.GetElapsedTime(asked);
 
-        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"From the click to Cancelled on the page: {took.TotalMilliseconds:0} ms");
-        Assert.True(took < TimeSpan.FromSeconds(2), $"{took}");
+        // Stopped because it was asked to, not killed when it did not listen; how quickly is a line of bench latency.
+        Assert.True(took < new WorkerSettings().StopPatience, $"{took}");
         await page.GetByRole(AriaRole.Link, new() { Name = "Attempts and checkpoints" }).ClickAsync();
         await page.GetByRole(AriaRole.Region, new() { Name = "Checkpoints, table" }).GetByRole(AriaRole.Rowheader, new() { Name = "last" }).WaitForAsync();
         Assert.Empty(errors);

@@ -15,8 +15,7 @@ public sealed class FusedStepTests
     {
         var data = new TheoryData<string, string>();
         foreach (var rule in Rules.Keys)
-            foreach (var constraint in new[] { "none", "exp_eps", "clip", "abs", "shift" })
-                data.Add(rule, constraint);
+            foreach (var constraint in Catalogue.Constraints.Choices) data.Add(rule, constraint.Name);
         return data;
     }
 
@@ -34,8 +33,13 @@ public sealed class FusedStepTests
     {
         Model = new MlpOptions { Width = 37, Depth = 2 },
         Data = new GlyphsOptions(),
-        Convexity = constraint switch { "exp_eps" => new ExpEpsOptions(), "clip" => new ClipOptions(), "abs" => new AbsOptions(), "shift" => new ShiftOptions(), _ => new NoConvexityOptions() },
+        Convexity = (ConvexityOptions)Activator.CreateInstance(Catalogue.Constraints.Find(constraint)!.Options)!,
     };
+
+    [Fact]
+    public void Every_optimizer_of_the_catalogue_is_compared()
+        => Assert.Equal(
+            Catalogue.Optimizers.Choices.Select(entry => entry.Options).ToHashSet(), Rules.Values.Select(rule => rule.GetType()).ToHashSet());
 
     [Theory]
     [MemberData(nameof(RulesAndConstraints))]
@@ -64,6 +68,32 @@ public sealed class FusedStepTests
         Assert.True(free["fc2.weight"].min().item<float>() < 0);
         Assert.True(constrained["fc2.weight"].min().item<float>() >= 0);
         Assert.True(constrained["fc1.weight"].min().item<float>() < 0, "the first affine layer keeps its sign");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Counts_the_constrained_weights_that_a_step_left_below_zero(bool fused)
+    {
+        // constraint/negatives_per_step of the charts; the first layer is free, and its negative weights do not count.
+        using var scope = NewDisposeScope();
+        var spec = SpecWith("clip");
+        using var network = ModelFactory.Build(spec);
+        using var optimizer = new Optimizer(network, Rules["sgd"], Constraint.Of(spec), fused);
+        using (no_grad())
+            foreach (var parameter in network.parameters()) parameter.fill_(0.5);
+        foreach (var (name, parameter) in network.named_parameters())
+        {
+            parameter.grad = zeros_like(parameter);
+            if (name == "fc2.weight") parameter.grad.flatten().narrow(0, 0, 5).fill_(1);
+            if (name == "fc1.weight") parameter.grad.fill_(1);
+        }
+        optimizer.Step(1);
+
+        Assert.Equal(5, optimizer.TakeNegatives());
+        Assert.Equal(0, optimizer.TakeNegatives());
+        Assert.Equal(0, network.get_weight("fc2.weight").min().item<float>());
+        Assert.Equal(-0.5f, network.get_weight("fc1.weight").max().item<float>());
     }
 
     private static Dictionary<string, Tensor> Train(Spec spec, OptimizerOptions rule, bool fused, ScalarType type)

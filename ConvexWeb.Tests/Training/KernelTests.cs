@@ -116,7 +116,7 @@ public sealed class KernelTests
         var c = new Conv2dOperation("conv", 0, from, to, kernel, stride, kernel / 2, groups);
         var (x, w) = (randn([3, from, 9, 9], ScalarType.Float64), randn([to, from / groups, kernel, kernel], ScalarType.Float64));
         var exact = Convolution.Products(c, x, w, null);
-        var ours = Execution.Run(c, [x.to(ScalarType.Float32)], [w.to(ScalarType.Float32)], [], training: false).to(ScalarType.Float64);
+        var ours = Execution.Run(c, [x.to(ScalarType.Float32)], [w.to(ScalarType.Float32)], [], new(Training: false)).to(ScalarType.Float64);
         Assert.True((ours - exact).abs().max().item<double>() / exact.abs().max().item<double>() < 1e-5);
     }
 

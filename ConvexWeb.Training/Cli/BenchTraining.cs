@@ -25,13 +25,15 @@ internal sealed class BenchTraining : IDisposable
     private readonly Tensor labels;
 
     /// <param name="eager">Plain operators and TorchSharp's own optimizer, as users of TorchSharp write it; else the product's own step.</param>
-    public BenchTraining(string model, bool ioc, int batch, bool eager)
+    /// <param name="precision">In which the steps multiply.</param>
+    public BenchTraining(string model, bool ioc, int batch, bool eager, Precision precision = Precision.Float32)
     {
         spec = SpecOf(model, ioc);
         Generator.Default.manual_seed(0);
         var info = DatasetInfo.Of(spec.Data);
         network = ModelFactory.Build(spec);
         network.Fused = !eager;
+        network.Precision = precision;
         constraint = Constraint.Of(spec);
         covered = [.. network.named_parameters().Where(p => constraint.OperatorOf(p.name) != ConstraintKind.Free).Select(p => p.parameter)];
         if (eager) this.eager = TorchSharpsOwn(spec.Optimizer, network.parameters());

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Kernels;
+using ConvexWeb.Training.Models;
+using TorchSharp;
 
 namespace ConvexWeb.Training.Cli;
 
@@ -18,10 +20,16 @@ internal static class StepBench
         var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 128 };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 30 };
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount };
-        var eager = new Option<bool>("--eager") { Description = "In eager TorchSharp with its own optimizer, for comparison: no kernels, libtorch's default products" };
-        var command = new Command("steps", "Milliseconds per training step.") { model, ioc, batch, steps, threads, eager };
+        var eager = new Option<bool>("--eager")
+        {
+            Description = "In eager TorchSharp with its own optimizer, for comparison: no kernels, libtorch's default products",
+        };
+        var bf16 = new Option<bool>("--bf16") { Description = "Products in bfloat16" };
+        var command = new Command("steps", "Milliseconds per training step.") { model, ioc, batch, steps, threads, eager, bf16 };
         command.SetAction(p =>
         {
+            var precision = p.GetValue(bf16) ? Precision.Bf16 : Precision.Float32;
+            if (precision == Precision.Bf16 && Autocast.Missing(DeviceType.CPU) is { } missing) throw new BadInputException($"--bf16: {missing}.");
             if (p.GetValue(eager))
             {
                 // Freed memory stays with the process here too: that is a setting of the C library, which users of TorchSharp can make.
@@ -29,7 +37,7 @@ internal static class StepBench
                 Processor.SetThreads(p.GetValue(threads));
             }
             else Processor.Use(p.GetValue(threads), cache: null);
-            using var training = new BenchTraining(p.GetValue(model)!, p.GetValue(ioc), p.GetValue(batch), p.GetValue(eager));
+            using var training = new BenchTraining(p.GetValue(model)!, p.GetValue(ioc), p.GetValue(batch), p.GetValue(eager), precision);
             Console.WriteLine(Median(training, p.GetValue(steps)).ToString("0.000"));
             return ExitCodes.Done;
         });

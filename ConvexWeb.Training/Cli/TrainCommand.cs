@@ -4,6 +4,8 @@ using System.Text.Json;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Kernels;
+using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
 
@@ -41,6 +43,8 @@ internal static class TrainCommand
     {
         if (settings.Resume && settings.Out is null) throw new BadInputException("--resume needs --out, the folder to go on in.");
         var device = ParseDevice(settings.Device);
+        if (settings.Spec.Training.Precision == Precision.Bf16 && Autocast.Missing(device.type) is { } missing)
+            throw new BadInputException($"training.precision bf16 is not possible here: {missing}. Set it to float32, or choose another device.");
         using var stop = new StopRequest(settings.StopOnEof);
         if (settings.Out is { } folder) Prepare(folder, settings);
 
@@ -80,7 +84,7 @@ internal static class TrainCommand
         {
             events.Report(new StoppedEvent(0));
             events.Dispose();
-            Environment.Exit(ExitCodes.Stopped);
+            LibtorchNative.ExitAtOnce(ExitCodes.Stopped);
         }
         catch (AggregateException e)
         {

@@ -16,6 +16,7 @@ internal sealed class Learner : IDisposable
     {
         Generator.Default.manual_seed(RandomStreams.Init(settings.Seed));
         Network = ModelFactory.Build(spec);
+        Network.Precision = spec.Training.Precision;
         TorchSharp.ModuleExtensionMethods.to(Network, settings.Device);
         Constraint = Constraint.Of(spec);
         Optimizer = new Optimizer(Network, spec.Optimizer, Constraint, settings.Fused);

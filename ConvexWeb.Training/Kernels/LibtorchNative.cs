@@ -34,10 +34,19 @@ internal static unsafe partial class LibtorchNative
     private static readonly delegate* unmanaged<void*, int, int, int, void> SetFloat32Precision = (delegate* unmanaged<void*, int, int, int, void>)Find(
         "_ZN2at7Context19setFloat32PrecisionENS_14Float32BackendENS_9Float32OpENS_16Float32PrecisionE");
 
+    /// <summary>at::autocast::set_autocast_enabled(device, on), set_autocast_dtype(device, type) and clear_cache(), for the calling thread.</summary>
+    public static readonly delegate* unmanaged<sbyte, byte, void> SetAutocast =
+        (delegate* unmanaged<sbyte, byte, void>)Find("_ZN2at8autocast20set_autocast_enabledEN3c1010DeviceTypeEb");
+    public static readonly delegate* unmanaged<sbyte, sbyte, void> SetAutocastType =
+        (delegate* unmanaged<sbyte, sbyte, void>)Find("_ZN2at8autocast18set_autocast_dtypeEN3c1010DeviceTypeENS1_10ScalarTypeE");
+    public static readonly delegate* unmanaged<void> ClearAutocast = (delegate* unmanaged<void>)Find("_ZN2at8autocast11clear_cacheEv");
+
     /// <summary>Whether kernels can run on libtorch's threads.</summary>
     public static bool HasTeam => Parallel != null && ThreadNumber != null && TeamSize != null && MaxThreads != null;
 
     public static bool HasBlas => Dgemm != null;
+
+    public static bool HasAutocast => SetAutocast != null && SetAutocastType != null && ClearAutocast != null;
 
     public static bool HasPrecisionSwitch => GlobalContext != null && SetFloat32Precision != null;
 
@@ -55,6 +64,10 @@ internal static unsafe partial class LibtorchNative
     /// <summary>mallopt(3) of glibc.</summary>
     [LibraryImport("libc", EntryPoint = "mallopt")]
     public static partial int SetMallocOption(int option, int value);
+
+    /// <summary>_exit(2): ends the process without destructors, which would run under threads that still compute.</summary>
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    public static partial void ExitAtOnce(int code);
 
     // 12 ns where Tensor.bytes takes 94 and Tensor.data<T>() 580.
     [LibraryImport("LibTorchSharp")]

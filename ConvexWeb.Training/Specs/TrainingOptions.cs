@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
@@ -11,11 +12,20 @@ public sealed record TrainingOptions
     [Parameter("Images per step.", Min = 2, Max = 65_536)]
     public int BatchSize { get; init; } = 64;
 
-    [Parameter("Share of the target spread evenly over all classes in the training objective; the reported losses stay plain cross-entropy.", Min = 0, Max = 0.9)]
+    [Parameter(
+        "Share of the target spread evenly over all classes in the training objective; the reported losses stay plain cross-entropy.",
+        Min = 0, Max = 0.9)]
     public double LabelSmoothing { get; init; }
 
-    [Parameter("Keep an exponential moving average of the weights with this decay and evaluate it too (CycleMLP: 0.99996); empty: none.", Min = 0.5, Max = 0.9999999, Title = "EMA decay")]
+    [Parameter(
+        "Keep an exponential moving average of the weights with this decay and evaluate it too (CycleMLP: 0.99996); empty: none.",
+        Min = 0.5, Max = 0.9999999, Title = "EMA decay")]
     public double? EmaDecay { get; init; }
+
+    [Parameter(
+        "The numbers in which training steps multiply: bf16 is faster on processors and GPUs that have it and rounds to 8 bits; "
+        + "weights and evaluations stay in float32.")]
+    public Precision Precision { get; init; }
 
     [Parameter("Epochs between evaluations of both whole splits.", Min = 1, Max = 1000)]
     public int EvaluateEvery { get; init; } = 1;
@@ -26,9 +36,13 @@ public sealed record TrainingOptions
     [Parameter("Stop once every training image is classified as labelled (eval mode).")]
     public bool StopWhenFitted { get; init; }
 
-    [Parameter("Stop once the training loss over the whole split (eval mode) is below this; empty: never. The IOC paper's tables of label noise take 0.001.", Min = 0, Max = 100)]
+    [Parameter(
+        "Stop once the training loss over the whole split (eval mode) is below this; empty: never. "
+        + "The IOC paper's tables of label noise take 0.001.",
+        Min = 0, Max = 100)]
     public double? StopBelowLoss { get; init; }
 
-    [Parameter("Stop when the validation accuracy has not improved for this many evaluations; needs a validation share.", Min = 1, Max = 10_000)]
+    [Parameter(
+        "Stop when the validation accuracy has not improved for this many evaluations; needs a validation share.", Min = 1, Max = 10_000)]
     public int? Patience { get; init; }
 }

@@ -13,8 +13,8 @@ public sealed class FusedLayersTests
     public static TheoryData<string, string> Cases()
     {
         var data = new TheoryData<string, string>();
-        foreach (var model in new[] { "mlp", "densenet", "efficientnet_b0", "mixer", "cycle_mlp", "allconv" })
-            foreach (var convexity in new[] { "none", "exp_eps" }) data.Add(model, convexity);
+        foreach (var model in PlanNetworkTests.AllModels())
+            foreach (var convexity in new[] { "none", "exp_eps" }) data.Add(model.Data, convexity);
         return data;
     }
 

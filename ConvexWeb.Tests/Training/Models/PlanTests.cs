@@ -59,6 +59,14 @@ public sealed class PlanTests
 
     public static TheoryData<string> ConvexModels() => ["mlp", "allconv", "densenet", "mixer", "cycle_mlp", "efficientnet_b0", "ficnn"];
 
+    [Fact]
+    public void Every_model_of_the_catalogue_is_looked_at()
+    {
+        // Convex in its features only; the two ensembles have tests of their own.
+        string[] others = ["convex_head", "ensemble_em", "ensemble_boost"];
+        Assert.Equal(Catalogue.Models.Choices.Select(model => model.Name).Order(), ConvexModels().Select(row => row.Data).Concat(others).Order());
+    }
+
     [Theory]
     [MemberData(nameof(ConvexModels))]
     public void A_constraint_makes_every_model_convex_and_its_absence_none(string name)

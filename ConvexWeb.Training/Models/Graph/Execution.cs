@@ -10,20 +10,22 @@ internal static class Execution
     /// <param name="x">The operation's inputs.</param>
     /// <param name="w">Its trained tensors, in the plan's order.</param>
     /// <param name="buffers">Running mean, variance and count of a BatchNorm.</param>
-    /// <param name="fused">Whether layers over kernels may do what they do faster.</param>
     /// <param name="inPlace">Whether an activation may write over its input, which nobody else reads.</param>
-    public static Tensor Run(Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, bool training, bool fused = true, bool inPlace = false) => operation switch
+    public static Tensor Run(
+        Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, ExecutionMode mode, bool inPlace = false) => operation switch
     {
-        Conv2dOperation c when fused && FusedConvolution.Apply(c, "identity", x[0], w) is { } y => y,
-        Conv2dOperation c => Convolution.Run(c, x[0], w),
+        Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, "identity", x[0], w) is { } y => y,
+        Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
         TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
-        BatchNormOperation b when fused && training && FusedNorm.Apply(b, "identity", x[0], w, buffers) is { } y => y,
-        BatchNormOperation b => BatchNorm(b, x[0], w, buffers, training),
+        BatchNormOperation b when mode is { Fused: true, Training: true } && FusedNorm.Apply(b, "identity", x[0], w, buffers) is { } y => y,
+        BatchNormOperation b => BatchNorm(b, x[0], w, buffers, mode.Training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),
-        DropoutOperation d => !training ? x[0] : fused && FusedDropout.Apply(x[0], d.P) is { } y ? y : F.dropout(x[0], d.P, training),
-        DropPathOperation d => training ? DropPath(x[0], d.P) : x[0],
+        DropoutOperation or DropPathOperation when !mode.Training => x[0],
+        DropoutOperation d when mode.Fused && FusedDropout.Apply(x[0], d.P) is { } y => y,
+        DropoutOperation d => F.dropout(x[0], d.P, training: true),
+        DropPathOperation d => DropPath(x[0], d.P),
         MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
         AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),
         GlobalMeanOperation g => x[0].ndim == 4 ? x[0].mean([2, 3], g.KeepPlaces) : x[0].mean([1]),
@@ -36,9 +38,10 @@ internal static class Execution
         SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
         MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
         ScaleOperation => x[0] * w[0].view(-1, 1, 1),
-        CycleShiftOperation s => fused && FusedShift.Apply(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
+        CycleShiftOperation s => mode.Fused && FusedShift.Apply(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
         FeaturesOperation => x[0],
-        MixtureOperation m => Mixtures.LogProbabilities(Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
+        MixtureOperation m => Mixtures.LogProbabilities(
+            Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
         SelectionOperation s => Mixtures.Selected(x[0], Experts(s, x)),
         _ => throw new NotSupportedException(operation.GetType().Name),
     };
@@ -64,15 +67,21 @@ internal static class Execution
     }
 
     /// <summary>An operation and the activation behind it in one pass where there is one; null otherwise.</summary>
-    public static Tensor? WithActivation(Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, bool training) => operation switch
+    public static Tensor? WithActivation(
+        Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => operation switch
     {
-        Conv2dOperation c => FusedConvolution.Apply(c, activation.Kind, x, w),
-        BatchNormOperation b when training => FusedNorm.Apply(b, activation.Kind, x, w, buffers),
+        Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Kind, x, w),
+        BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Kind, x, w, buffers),
         _ => null,
     };
 
+    // Winograd's filtering computes in the type of its operands, which autocast does not convert for it.
+    private static bool HasFilter(ExecutionMode mode) => mode is { Fused: true, Precision: Precision.Float32 };
+
     private static Tensor LayerNorm(Tensor x, Tensor[] w, double eps)
-        => x.ndim == 4 ? F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]], w[0], w[1], eps).permute(0, 3, 1, 2) : F.layer_norm(x, [x.shape[^1]], w[0], w[1], eps);
+        => x.ndim == 4
+            ? F.layer_norm(x.permute(0, 2, 3, 1), [x.shape[1]], w[0], w[1], eps).permute(0, 3, 1, 2)
+            : F.layer_norm(x, [x.shape[^1]], w[0], w[1], eps);
 
     private static Tensor Activation(Tensor x, ActivationFunction function, bool inPlace) => function switch
     {
@@ -120,5 +129,9 @@ internal static class Execution
     }
 
     private static Tensor[] Turns(long channels, Tensor like)
-        => [.. Enumerable.Range(0, 3).Select(k => from_array(Enumerable.Range(0, (int)channels).Select(c => c % 3 == k ? 1f : 0f).ToArray()).to(like.dtype, like.device).view(-1, 1, 1))];
+    {
+        return [.. Enumerable.Range(0, 3).Select(k => from_array(Turn(k)).to(like.dtype, like.device).view(-1, 1, 1))];
+
+        float[] Turn(int k) => [.. Enumerable.Range(0, (int)channels).Select(c => c % 3 == k ? 1f : 0f)];
+    }
 }

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -23,6 +24,9 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     /// <summary>False runs plain operators only, the reference of the fused layers.</summary>
     internal bool Fused { get; set; } = true;
 
+    /// <summary>The numbers in which training mode multiplies; eval mode always computes in the type of the weights.</summary>
+    internal Precision Precision { get; set; } = Precision.Float32;
+
     public Plan Plan { get; }
 
     /// <summary>The trained tensors of a step as they act, in the plan's order.</summary>
@@ -30,7 +34,7 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
 
     /// <summary>One step without its bias, as a linear map of its input.</summary>
     internal Tensor LinearPart(int step, Tensor input)
-        => Execution.Run(Plan.Steps[step].Operation, [input], [steps[step].Weights()[0]], steps[step].Running, training: false, Fused);
+        => Execution.Run(Plan.Steps[step].Operation, [input], [steps[step].Weights()[0]], steps[step].Running, Mode(training: false));
 
     public override Tensor forward(Tensor input) => Run(input, 0);
 
@@ -63,8 +67,20 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
         return Run(input, first, end, [end], null, training)[0];
     }
 
-    // Value i + 1 is what step i gives; value 0 is the input.
+    private ExecutionMode Mode(bool training) => new(training, Fused, training ? Precision : Precision.Float32);
+
     private Tensor[] Run(Tensor input, int first, int end, IReadOnlyList<int> wanted, bool[]? needed, bool training)
+    {
+        var mode = Mode(training);
+        if (mode.Precision == Precision.Float32) return Run(input, first, end, wanted, needed, mode);
+        Tensor[] results;
+        using (new Autocast(input.device_type)) results = Run(input, first, end, wanted, needed, mode);
+        // Losses and their sums are float32's.
+        return [.. results.Select(result => result.to(input.dtype))];
+    }
+
+    // Value i + 1 is what step i gives; value 0 is the input.
+    private Tensor[] Run(Tensor input, int first, int end, IReadOnlyList<int> wanted, bool[]? needed, ExecutionMode mode)
     {
         var values = new Tensor?[end + 1];
         values[first] = input;
@@ -79,11 +95,11 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
             {
                 var weights = step.Weights();
                 var result = Fused && step.Then is { } activation && next < end && !wanted.Contains(next)
-                    ? Execution.WithActivation(step.Operation, activation, inputs[0], weights, step.Running, training)
+                    ? Execution.WithActivation(step.Operation, activation, inputs[0], weights, step.Running, mode)
                     : null;
                 // The activation's step is done as well, and the value between the two never exists.
                 if (result is not null) next++;
-                else result = Execution.Run(step.Operation, inputs, weights, step.Running, training, Fused, Fused && step.MayOverwrite && !wanted.Contains(i));
+                else result = Execution.Run(step.Operation, inputs, weights, step.Running, mode, Fused && step.MayOverwrite && !wanted.Contains(i));
                 values[next] = Array.Exists(inputs, input => ReferenceEquals(input, result)) ? result : result.MoveToOuterDisposeScope();
             }
             // Autograd keeps what the backward pass needs; all other inner values would live to the step's end.
