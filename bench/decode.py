@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """./convexweb bench decode: JPEG files to squares in memory, ours beside torchvision's ImageFolder, in turn on this machine.
 
-Theirs as its users write it: Resize (short side), CenterCrop, ToTensor, a DataLoader with two workers. Both decode the same number of images, taking
-the files again and again; the order alternates from round to round. Starting up is not counted on either side. --data and --folder name files of your own,
-<data>/<folder>/train/CLASS/*.jpg; without them 400 pictures of ImageNet's usual size, 500 × 375 and about 80 KB, are made of noise at several scales.
+Theirs as its users write it: Resize (short side), CenterCrop, ToTensor, a DataLoader with two workers. Both decode the same number of
+images, taking the files again and again; the order alternates from round to round. Starting up is not counted on either side. --data and
+--folder name files of your own, <data>/<folder>/train/CLASS/*.jpg; without them 400 pictures of ImageNet's usual size, 500 × 375 and
+about 80 KB, are made of noise at several scales.
 """
 import argparse
 import os
@@ -84,7 +85,9 @@ def main():
 
 
 def compare(args):
-    same = ["--data", args.data, "--folder", args.folder, "--size", str(args.size), "--threads", str(args.threads), "--images", str(args.images)]
+    same = [
+        "--data", args.data, "--folder", args.folder, "--size", str(args.size), "--threads", str(args.threads),
+        "--images", str(args.images)]
     ways = [("ours", ["dotnet", args.trainer, "bench", "decode", *same]), ("torchvision", ["/usr/bin/python3", __file__, *same])]
     rates = {name: [] for name, _ in ways}
     for r in range(args.rounds):
@@ -93,7 +96,8 @@ def compare(args):
         print(f"\rround {r + 1} of {args.rounds}   ", end="", file=sys.stderr, flush=True)
     ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["torchvision"]))
     print("\r" + " " * 30 + "\r", end="", file=sys.stderr)
-    print(f"side {args.size}, {args.threads} threads: ours {statistics.median(rates['ours']):.0f} images/s, torchvision {statistics.median(rates['torchvision']):.0f} images/s, "
+    ours, theirs = (statistics.median(rates[name]) for name in ("ours", "torchvision"))
+    print(f"side {args.size}, {args.threads} threads: ours {ours:.0f} images/s, torchvision {theirs:.0f} images/s, "
           f"{ratio:.2f} times as fast ({'≥' if ratio >= LIMIT else 'MISSES'} {LIMIT})")
     sys.exit(0 if ratio >= LIMIT else 1)
 

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Augmentations;
 
-/// <summary>Turning, shearing and moving: one matrix an image, and one bilinear sampling for all. What lies outside an image is filled.</summary>
+/// <summary>
+/// Turning, shearing and moving: one matrix an image, and one bilinear sampling for all.
+/// What lies outside an image is filled.
+/// </summary>
 internal static class AffineMoves
 {
     /// <summary>Whole levels float32 [n, C, H, W], one treatment an image → the same shape.</summary>
@@ -16,8 +19,10 @@ internal static class AffineMoves
             var (a, b, c, d, e, f) = Inverse(treatments[i], height, width);
             // From pixels, counted from the upper left corner, to sampling coordinates, −1 and 1 at the edges.
             var (tall, flat) = ((double)height / width, (double)width / height);
-            (matrices[i, 0, 0], matrices[i, 0, 1], matrices[i, 0, 2]) = ((float)a, (float)(b * tall), (float)(a + b * tall + 2 * c / width - 1));
-            (matrices[i, 1, 0], matrices[i, 1, 1], matrices[i, 1, 2]) = ((float)(d * flat), (float)e, (float)(d * flat + e + 2 * f / height - 1));
+            (matrices[i, 0, 0], matrices[i, 0, 1], matrices[i, 0, 2])
+                = ((float)a, (float)(b * tall), (float)(a + b * tall + 2 * c / width - 1));
+            (matrices[i, 1, 0], matrices[i, 1, 1], matrices[i, 1, 2])
+                = ((float)(d * flat), (float)e, (float)(d * flat + e + 2 * f / height - 1));
         }
         var grid = nn.functional.affine_grid(from_array(matrices).to(levels.device), [shape[0], shape[1], height, width]); // [n, H, W, 2]
         var sampled = nn.functional.grid_sample(levels, grid, padding_mode: GridSamplePaddingMode.Border, align_corners: false);

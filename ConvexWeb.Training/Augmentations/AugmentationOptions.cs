@@ -2,31 +2,39 @@ using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Augmentations;
 
-/// <summary>What is done to each training batch, anew at every step; evaluation never sees it. In timm's order: crop, flip, RandAugment, jitter, normalisation, erasing, mixing.</summary>
+/// <summary>
+/// What is done to each training batch, anew at every step; evaluation never sees it.
+/// In timm's order: crop, flip, RandAugment, jitter, normalisation, erasing, mixing.
+/// </summary>
 public sealed record AugmentationOptions
 {
     [Parameter("Mirror each image left to right with probability 1/2.")]
     public bool Flip { get; init; }
 
-    [Parameter("Pad with this many black pixels on each side, then cut at a random place. At the stored size; a whitened image is padded with 0.", Min = 0, Max = 32, Title = "Pad and crop")]
+    [Parameter("Pad with this many black pixels on each side, then cut at a random place. "
+        + "At the stored size; a whitened image is padded with 0.", Min = 0, Max = 32, Title = "Pad and crop")]
     public int PadCrop { get; init; }
 
-    [Parameter("Magnitude of RandAugment, 2 of 15 operations an image, each with probability 1/2 (timm: rand-m9-mstd0.5-inc1); 0 is off.", Min = 0, Max = 10, Title = "RandAugment")]
+    [Parameter("Magnitude of RandAugment, 2 of 15 operations an image, each with probability 1/2 (timm: rand-m9-mstd0.5-inc1); 0 is off.",
+        Min = 0, Max = 10, Title = "RandAugment")]
     public int RandAugment { get; init; }
 
     [Parameter("Standard deviation of RandAugment's magnitude.", Min = 0, Max = 10, Title = "RandAugment spread")]
     public double RandAugmentStd { get; init; } = 0.5;
 
-    [Parameter("Brightness, contrast and saturation each by a factor within 1 ± this, in random order; timm leaves it out where RandAugment is on.", Min = 0, Max = 1)]
+    [Parameter("Brightness, contrast and saturation each by a factor within 1 ± this, in random order; "
+        + "timm leaves it out where RandAugment is on.", Min = 0, Max = 1)]
     public double ColourJitter { get; init; }
 
     [Parameter("Probability with which a box of 2 % to 33 % of an image becomes normal noise.", Min = 0, Max = 1)]
     public double RandomErasing { get; init; }
 
-    [Parameter("Alpha of Mixup: a batch is blended with its own reverse, the share drawn from Beta(α, α); 0 is off. The running accuracy then counts the label of the larger share.", Min = 0, Max = 100)]
+    [Parameter("Alpha of Mixup: a batch is blended with its own reverse, the share drawn from Beta(α, α); "
+        + "0 is off. The running accuracy then counts the label of the larger share.", Min = 0, Max = 100)]
     public double Mixup { get; init; }
 
-    [Parameter("Alpha of CutMix: a box comes from the batch's own reverse, its share drawn from Beta(α, α); 0 is off. With Mixup on, one of the two is drawn for each batch.", Min = 0, Max = 100, Title = "CutMix")]
+    [Parameter("Alpha of CutMix: a box comes from the batch's own reverse, its share drawn from Beta(α, α); "
+        + "0 is off. With Mixup on, one of the two is drawn for each batch.", Min = 0, Max = 100, Title = "CutMix")]
     public double Cutmix { get; init; }
 
     [Parameter("Probability with which a batch is mixed at all.", Min = 0, Max = 1)]

@@ -2,15 +2,18 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Augmentations;
 
-/// <summary>How a batch is mixed: the share that each image keeps of itself, and the box that is replaced, or none where all pixels are blended.</summary>
+/// <summary>
+/// How a batch is mixed: the share that each image keeps of itself,
+/// and the box that is replaced, or none where all pixels are blended.
+/// </summary>
 internal readonly record struct Mix(double Share, Box? Box)
 {
     public static Mix None => new(1, null);
 }
 
 /// <summary>
-/// Mixup (Zhang et al. 2018, arXiv 1710.09412) and CutMix (Yun et al. 2019, arXiv 1905.04899) as timm's mode "batch": one share for the whole batch, and
-/// the batch in reverse order as the partner. The middle image of an odd batch is its own partner.
+/// Mixup (Zhang et al. 2018, arXiv 1710.09412) and CutMix (Yun et al. 2019, arXiv 1905.04899) as timm's mode "batch": one share for the
+/// whole batch, and the batch in reverse order as the partner. The middle image of an odd batch is its own partner.
 /// </summary>
 internal sealed class BatchMixing(AugmentationOptions options, ulong seed, int classes)
 {
@@ -33,7 +36,8 @@ internal sealed class BatchMixing(AugmentationOptions options, ulong seed, int c
     }
 
     /// <summary>
-    /// Images float32 [B, C, H, W] and labels int64 [B] → mixed images, soft targets float32 [B, K] that sum to 1, and labels of the larger share [B].
+    /// Images float32 [B, C, H, W] and labels int64 [B] → mixed images,
+    /// soft targets float32 [B, K] that sum to 1, and labels of the larger share [B].
     /// Smoothing is left to the loss: (1 − s)·target + s/K is the same before mixing and after.
     /// </summary>
     public (Tensor Images, Tensor Targets, Tensor Labels) Apply(Tensor images, Tensor labels, ulong step)

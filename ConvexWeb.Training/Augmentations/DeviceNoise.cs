@@ -2,12 +2,18 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Augmentations;
 
-/// <summary>Normal noise by the numbers of <see cref="Data.SplitMixStream"/>, computed where the images are: number n of a stream is a hash of its key and n.</summary>
+/// <summary>
+/// Normal noise by the numbers of <see cref="Data.SplitMixStream"/>,
+/// computed where the images are: number n of a stream is a hash of its key and n.
+/// </summary>
 internal static class DeviceNoise
 {
     private const int Bits = 24;
 
-    /// <summary>float32 [keys, count], standard normal: 24 bits of each number through the inverse of the normal distribution, so within ± 5.4.</summary>
+    /// <summary>
+    /// float32 [keys, count], standard normal:
+    /// 24 bits of each number through the inverse of the normal distribution, so within ± 5.4.
+    /// </summary>
     public static Tensor Normal(IEnumerable<ulong> keys, long count, Device device)
     {
         var starts = from_array(keys.Select(k => unchecked((long)k)).ToArray()).to(device).unsqueeze(1);
@@ -16,7 +22,10 @@ internal static class DeviceNoise
         return odd.to(ScalarType.Float32).mul(1.0 / (1L << Bits)).erfinv().mul(Math.Sqrt(2));
     }
 
-    /// <summary>The first numbers of the streams that start at int64 [n, 1]: int64 [n, count]. The steps are those of SplitMix.First; products wrap as they do there.</summary>
+    /// <summary>
+    /// The first numbers of the streams that start at int64 [n, 1]: int64 [n, count].
+    /// The steps are those of SplitMix.First; products wrap as they do there.
+    /// </summary>
     internal static Tensor Numbers(Tensor starts, long count)
     {
         var z = starts + arange(count, ScalarType.Int64, starts.device).add(1L).mul(unchecked((long)0x9e3779b97f4a7c15));

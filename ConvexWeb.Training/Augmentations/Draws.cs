@@ -3,8 +3,8 @@ using ConvexWeb.Training.Data;
 namespace ConvexWeb.Training.Augmentations;
 
 /// <summary>
-/// The random numbers of augmentation: a function of seed, purpose, step and the image's place in the batch. So a resumed run needs no state for them,
-/// twins with one seed see the same images, and one augmentation more changes nothing for the others.
+/// The random numbers of augmentation: a function of seed, purpose, step and the image's place in the batch. So a resumed run needs no
+/// state for them, twins with one seed see the same images, and one augmentation more changes nothing for the others.
 /// </summary>
 internal static class Draws
 {
@@ -25,7 +25,10 @@ internal static class Draws
         return radius * Math.Cos(2 * Math.PI * stream.NextUnit());
     }
 
-    /// <summary>A number of Beta(alpha, alpha): the share of one of two Gamma(alpha) numbers, by their logarithms, so that a tiny alpha gives 0 or 1 and no NaN.</summary>
+    /// <summary>
+    /// A number of Beta(alpha, alpha): the share of one of two Gamma(alpha) numbers,
+    /// by their logarithms, so that a tiny alpha gives 0 or 1 and no NaN.
+    /// </summary>
     public static double NextBeta(this ref SplitMixStream stream, double alpha)
     {
         var first = stream.NextLogGamma(alpha);
@@ -33,7 +36,10 @@ internal static class Draws
         return 1 / (1 + Math.Exp(second - first));
     }
 
-    /// <summary>Logarithm of a Gamma(shape) number: Marsaglia and Tsang 2000, doi 10.1145/358407.358414, with their step from shape + 1 to shape below 1.</summary>
+    /// <summary>
+    /// Logarithm of a Gamma(shape) number: Marsaglia and Tsang 2000,
+    /// doi 10.1145/358407.358414, with their step from shape + 1 to shape below 1.
+    /// </summary>
     private static double NextLogGamma(this ref SplitMixStream stream, double shape)
     {
         if (shape < 1) return stream.NextLogGamma(shape + 1) + Math.Log(1 - stream.NextUnit()) / shape;

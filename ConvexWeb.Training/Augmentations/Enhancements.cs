@@ -3,16 +3,20 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Augmentations;
 
 /// <summary>
-/// Operations that move an image away from, or towards, a poorer one by a factor: black (brightness), its mean grey (contrast), its grey (colour),
-/// its smoothed self (sharpness). Numbers are Pillow's.
+/// Operations that move an image away from, or towards, a poorer one by a factor: black (brightness), its mean grey (contrast), its grey
+/// (colour), its smoothed self (sharpness). Numbers are Pillow's.
 /// </summary>
 internal static class Enhancements
 {
-    /// <summary>Whole levels float32 [n, C, H, W], one treatment an image → the same shape. An image without colour keeps its colour.</summary>
+    /// <summary>
+    /// Whole levels float32 [n, C, H, W], one treatment an image → the same shape.
+    /// An image without colour keeps its colour.
+    /// </summary>
     public static Tensor Apply(Tensor levels, IReadOnlyList<Treatment> treatments)
     {
         var poorer = zeros_like(levels);
-        foreach (var kind in Enumerable.Range(0, treatments.Count).GroupBy(i => treatments[i].Operation).Where(g => g.Key != Operation.Brightness))
+        var kinds = Enumerable.Range(0, treatments.Count).GroupBy(i => treatments[i].Operation);
+        foreach (var kind in kinds.Where(g => g.Key != Operation.Brightness))
         {
             var index = from_array(kind.Select(i => (long)i).ToArray()).to(levels.device);
             var images = levels.index_select(0, index);
@@ -30,9 +34,13 @@ internal static class Enhancements
         _ => throw new NotSupportedException(kind.ToString()),
     };
 
-    /// <summary>[n, 3, H, W] → [n, 1, H, W] by ITU-R 601, in 65536ths: every sum is a whole number that float32 holds. One channel stays as it is.</summary>
+    /// <summary>
+    /// [n, 3, H, W] → [n, 1, H, W] by ITU-R 601, in 65536ths:
+    /// every sum is a whole number that float32 holds. One channel stays as it is.
+    /// </summary>
     private static Tensor Grey(Tensor images) => images.shape[1] == 3
-        ? (images.narrow(1, 0, 1) * 19595 + images.narrow(1, 1, 1) * 38470 + images.narrow(1, 2, 1) * 7471).add(32768).mul(1.0 / 65536).floor()
+        ? (images.narrow(1, 0, 1) * 19595 + images.narrow(1, 1, 1) * 38470 + images.narrow(1, 2, 1) * 7471)
+            .add(32768).mul(1.0 / 65536).floor()
         : images;
 
     /// <summary>Mean over 3 × 3 pixels with the middle one five times; the border stays as it is.</summary>

@@ -16,14 +16,18 @@ internal readonly record struct Cut(int Top, int Left, bool Mirrored)
 /// <summary>Flip and random crop as one gather: exact, so that it fits whitened images too.</summary>
 internal static class FlipAndCrop
 {
-    /// <summary>float32 [B, C, H, W], one cut an image → the same shape: padded by zeros, out[y, x] = padded[y + top, x + left], x counted from the right where mirrored.</summary>
+    /// <summary>
+    /// float32 [B, C, H, W], one cut an image → the same shape: padded by zeros,
+    /// out[y, x] = padded[y + top, x + left], x counted from the right where mirrored.
+    /// </summary>
     public static Tensor Apply(Tensor images, int pad, IReadOnlyList<Cut> cuts)
     {
         var shape = images.shape;
         var (height, width) = (shape[2], shape[3]);
         var padded = pad == 0 ? images : nn.functional.pad(images, new long[] { pad, pad, pad, pad });
         var numbers = new long[3, cuts.Count];
-        for (var i = 0; i < cuts.Count; i++) (numbers[0, i], numbers[1, i], numbers[2, i]) = (cuts[i].Top, cuts[i].Left, cuts[i].Mirrored ? 1 : 0);
+        for (var i = 0; i < cuts.Count; i++)
+            (numbers[0, i], numbers[1, i], numbers[2, i]) = (cuts[i].Top, cuts[i].Left, cuts[i].Mirrored ? 1 : 0);
         var (top, left, mirrored) = Rows(from_array(numbers).to(images.device).unsqueeze(2));
         var x = arange(width, ScalarType.Int64, images.device).unsqueeze(0); // [1, W]
         var columns = x + left + mirrored * (width - 1 - 2 * x); // [B, W]

@@ -3,15 +3,20 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Augmentations;
 
 /// <summary>
-/// What a spec asks to be done to the images of a batch, one after the other in timm's order: crop and flip, RandAugment, colour jitter; and, on the
-/// normalised images, erasing. All at the size that images are stored in. The random numbers come from the seed and the step alone.
+/// What a spec asks to be done to the images of a batch, one after the other in timm's order: crop and flip, RandAugment, colour jitter;
+/// and, on the normalised images, erasing. All at the size that images are stored in.
+/// The random numbers come from the seed and the step alone.
 /// </summary>
-/// <param name="fill">Per channel, what RandAugment puts where an image was moved away from: the value in 0..1 that normalisation makes 0.</param>
+/// <param name="fill">Per channel, what RandAugment puts where an image was moved away from:
+/// the value in 0..1 that normalisation makes 0.</param>
 internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed, IReadOnlyList<float> fill)
 {
     private readonly float[] fillLevels = [.. fill.Select(value => MathF.Round(Math.Clamp(255 * value, 0, 255)))];
 
-    /// <summary>Images float32 [B, C, H, W] in 0..1, not normalised (whitened ones only where nothing recolours) → the same shape.</summary>
+    /// <summary>
+    /// Images float32 [B, C, H, W] in 0..1,
+    /// not normalised (whitened ones only where nothing recolours) → the same shape.
+    /// </summary>
     public Tensor Apply(Tensor images, ulong step)
     {
         if (!options.Moves && !options.Recolours) return images;
@@ -30,13 +35,15 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
         var levels = images.mul(255).round();
         if (options.RandAugment > 0)
         {
-            var drawn = Each(count, i => RandAugment.Draw(Draws.Stream(seed, Draws.RandAugment, step, i), options.RandAugment, options.RandAugmentStd));
+            var drawn = Each(count, i => RandAugment.Draw(
+                Draws.Stream(seed, Draws.RandAugment, step, i), options.RandAugment, options.RandAugmentStd));
             for (var round = 0; round < drawn[0].Length; round++) RandAugment.Apply(levels, Each(count, i => drawn[i][round]), fillLevels);
         }
         if (options.ColourJitter > 0)
         {
             var drawn = Each(count, i => ColourJitter.Draw(Draws.Stream(seed, Draws.ColourJitter, step, i), options.ColourJitter));
-            for (var round = 0; round < ColourJitter.Rounds; round++) levels = Enhancements.Apply(levels, Each(count, i => drawn[i][round]));
+            for (var round = 0; round < ColourJitter.Rounds; round++)
+                levels = Enhancements.Apply(levels, Each(count, i => drawn[i][round]));
         }
         return levels.div(255);
     }
@@ -46,7 +53,8 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
     {
         if (options.RandomErasing == 0) return images;
         var shape = images.shape;
-        var boxes = Each((int)shape[0], i => RandomErasing.Draw(Draws.Stream(seed, Draws.Erasing, step, i), options.RandomErasing, (int)shape[2], (int)shape[3]));
+        var boxes = Each((int)shape[0], i => RandomErasing.Draw(
+            Draws.Stream(seed, Draws.Erasing, step, i), options.RandomErasing, (int)shape[2], (int)shape[3]));
         if (boxes.All(box => box is null)) return images;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Augmentations;
 
-/// <summary>Operations that replace each level by another: one table of 256 entries an image and channel, and one gather for all. Numbers are Pillow's.</summary>
+/// <summary>
+/// Operations that replace each level by another:
+/// one table of 256 entries an image and channel, and one gather for all. Numbers are Pillow's.
+/// </summary>
 internal static class PixelTables
 {
     private const int Levels = 256;
@@ -48,7 +51,10 @@ internal static class PixelTables
 
     private static Tensor Identity(Device device) => arange(Levels, ScalarType.Float64, device);
 
-    /// <summary>Pixels int64 [m, C, P] → tables [m, C, 256] that stretch the darkest level to 0 and the brightest to 255; the identity where they are one.</summary>
+    /// <summary>
+    /// Pixels int64 [m, C, P] → tables [m, C, 256] that stretch the darkest level to 0 and the brightest to 255;
+    /// the identity where they are one.
+    /// </summary>
     private static Tensor Stretched(Tensor pixels)
     {
         var low = pixels.min(2, keepdim: true).values.to(ScalarType.Float64);
@@ -60,11 +66,15 @@ internal static class PixelTables
         return where(span.gt(0), stretched, identity).to(ScalarType.Float32);
     }
 
-    /// <summary>Pixels int64 [m, C, P] → tables [m, C, 256] that spread the levels evenly; the identity where a step would be less than one pixel.</summary>
+    /// <summary>
+    /// Pixels int64 [m, C, P] → tables [m, C, 256] that spread the levels evenly;
+    /// the identity where a step would be less than one pixel.
+    /// </summary>
     private static Tensor Equalized(Tensor pixels)
     {
         var shape = pixels.shape;
-        var histogram = zeros([shape[0], shape[1], Levels], ScalarType.Int64, pixels.device).scatter_add_(2, pixels, ones(shape, ScalarType.Int64, pixels.device));
+        var histogram = zeros([shape[0], shape[1], Levels], ScalarType.Int64, pixels.device)
+            .scatter_add_(2, pixels, ones(shape, ScalarType.Int64, pixels.device));
         // What the brightest level has does not count.
         var brightest = histogram.gather(2, pixels.max(2, keepdim: true).values);
         var step = (shape[2] - brightest).div(Levels - 1, RoundingMode.floor);

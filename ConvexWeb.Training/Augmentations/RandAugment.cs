@@ -23,13 +23,16 @@ internal enum Operation
     TranslateY,
 }
 
-/// <summary>An operation on one image. The argument is degrees, bits kept, a threshold, an addend, a factor, a slope or a share of the side; of no meaning to the first three.</summary>
+/// <summary>
+/// An operation on one image. The argument is degrees, bits kept, a threshold,
+/// an addend, a factor, a slope or a share of the side; of no meaning to the first three.
+/// </summary>
 internal readonly record struct Treatment(Operation Operation, double Argument);
 
 /// <summary>
-/// RandAugment (Cubuk et al. 2020, arXiv 1909.13719) as timm's rand-m…-mstd…-inc1: two operations an image, drawn with replacement, each applied with
-/// probability 1/2, its magnitude normal around the one given and cut to 0..10. As there, pixels are whole numbers from 0 to 255 after every operation;
-/// unlike there, images are turned, sheared and moved by bilinear interpolation alone, never bicubic.
+/// RandAugment (Cubuk et al. 2020, arXiv 1909.13719) as timm's rand-m…-mstd…-inc1: two operations an image, drawn with replacement,
+/// each applied with probability 1/2, its magnitude normal around the one given and cut to 0..10. As there, pixels are whole numbers from 0
+/// to 255 after every operation; unlike there, images are turned, sheared and moved by bilinear interpolation alone, never bicubic.
 /// </summary>
 internal static class RandAugment
 {
@@ -70,7 +73,8 @@ internal static class RandAugment
     public static void Apply(Tensor levels, IReadOnlyList<Treatment?> treatments, IReadOnlyList<float> fill)
     {
         // Images of one family are treated together: a family costs as much for one image as for the few that a batch has of it.
-        foreach (var family in Enumerable.Range(0, treatments.Count).Where(i => treatments[i] is not null).GroupBy(i => FamilyOf(treatments[i]!.Value.Operation)))
+        var treated = Enumerable.Range(0, treatments.Count).Where(i => treatments[i] is not null);
+        foreach (var family in treated.GroupBy(i => FamilyOf(treatments[i]!.Value.Operation)))
         {
             using var scope = NewDisposeScope();
             var index = from_array(family.Select(i => (long)i).ToArray()).to(levels.device);

@@ -9,7 +9,10 @@ internal readonly record struct Box(int Top, int Left, int Height, int Width)
     public int Area => Height * Width;
 }
 
-/// <summary>Random erasing (Zhong et al. 2020, arXiv 1708.04896) as timm's mode "pixel": one box an image becomes standard normal noise, after normalisation.</summary>
+/// <summary>
+/// Random erasing (Zhong et al. 2020, arXiv 1708.04896) as timm's mode "pixel":
+/// one box an image becomes standard normal noise, after normalisation.
+/// </summary>
 internal static class RandomErasing
 {
     private const int Attempts = 10;
@@ -39,8 +42,10 @@ internal static class RandomErasing
         var (shape, device) = (images.shape, images.device);
         var index = from_array(hit.Select(i => (long)i).ToArray()).to(device);
         var noise = DeviceNoise.Normal(hit.Select(noiseKey), shape[1] * shape[2] * shape[3], device).view(-1, shape[1], shape[2], shape[3]);
-        var rows = Inside([.. hit.Select(i => boxes[i]!.Value.Top)], [.. hit.Select(i => boxes[i]!.Value.Height)], shape[2], device).view(-1, 1, shape[2], 1);
-        var columns = Inside([.. hit.Select(i => boxes[i]!.Value.Left)], [.. hit.Select(i => boxes[i]!.Value.Width)], shape[3], device).view(-1, 1, 1, shape[3]);
+        var rows = Inside([.. hit.Select(i => boxes[i]!.Value.Top)], [.. hit.Select(i => boxes[i]!.Value.Height)], shape[2], device)
+            .view(-1, 1, shape[2], 1);
+        var columns = Inside([.. hit.Select(i => boxes[i]!.Value.Left)], [.. hit.Select(i => boxes[i]!.Value.Width)], shape[3], device)
+            .view(-1, 1, 1, shape[3]);
         return images.clone().index_copy_(0, index, where((rows * columns).gt(0), noise, images.index_select(0, index)));
     }
 

@@ -16,21 +16,30 @@ internal static class CertifyCommand
     public static Command Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A .safetensors checkpoint" };
-        var twin = new Option<string?>("--twin") { Description = "Checkpoint of the unconstrained twin, the control; without it, a twin with its initial weights" };
+        var twin = new Option<string?>("--twin")
+        {
+            Description = "Checkpoint of the unconstrained twin, the control; without it, a twin with its initial weights",
+        };
         var pairs = new Option<int>("--pairs") { Description = "Pairs of each kind", DefaultValueFactory = _ => Certifier.Pairs };
         var data = DataFolder.Option();
         var json = new Option<bool>("--json") { Description = "As JSON, with the curves" };
         var threads = new Option<int>("--threads") { Description = "Threads", DefaultValueFactory = _ => Environment.ProcessorCount };
         var stopOnEof = new Option<bool>("--stop-on-eof") { Description = "Stop when standard input is closed" };
-        var command = new Command("certify", "Says whether a checkpoint's logits are convex functions of its input: by structure, and by numbers with a control.") { checkpoint, twin, pairs, data, json, threads, stopOnEof };
+        var command = new Command("certify",
+            "Says whether a checkpoint's logits are convex functions of its input: by structure, and by numbers with a control.")
+        {
+            checkpoint, twin, pairs, data, json, threads, stopOnEof,
+        };
         command.SetAction(async p =>
         {
             using var stop = new StopRequest(p.GetValue(stopOnEof));
-            if (p.GetValue(pairs) is < 10 or > 100_000) throw new BadInputException($"--pairs must be from 10 to 100000; got {p.GetValue(pairs)}.");
+            if (p.GetValue(pairs) is < 10 or > 100_000)
+                throw new BadInputException($"--pairs must be from 10 to 100000; got {p.GetValue(pairs)}.");
             Processor.Use(p.GetValue(threads), cache: null);
             try
             {
-                return await Run(p.GetValue(checkpoint)!, p.GetValue(twin), p.GetValue(pairs), p.GetValue(data)!, p.GetValue(json), stop.Token);
+                return await Run(
+                    p.GetValue(checkpoint)!, p.GetValue(twin), p.GetValue(pairs), p.GetValue(data)!, p.GetValue(json), stop.Token);
             }
             catch (OperationCanceledException)
             {
@@ -50,7 +59,9 @@ internal static class CertifyCommand
         {
             (var other, control) = Checkpoint.Open(twin);
             if (other.Model.Name != spec.Model.Name || other.Convexity is not Convexity.NoConvexityOptions)
-                throw new BadInputException($"--twin must be an unconstrained {spec.Model.Name}; {Path.GetFileName(twin)} is {other.Model.Name} with {other.Convexity.Name}.");
+                throw new BadInputException(
+                    $"--twin must be an unconstrained {spec.Model.Name}; "
+                    + $"{Path.GetFileName(twin)} is {other.Model.Name} with {other.Convexity.Name}.");
         }
         var set = await DataFolder.Store(data).LoadAsync(spec.Data, null, Console.Error.WriteLine, cancel);
         return Report(Make(), json);
@@ -58,7 +69,8 @@ internal static class CertifyCommand
         // Tensors and their scopes belong to one thread: nothing is awaited in here.
         Certificate Make()
         {
-            using var prepared = TrainingData.Prepare(spec, set, seed, CPU, Path.Combine(data, "cache"), null, Console.Error.WriteLine, cancel);
+            using var prepared = TrainingData.Prepare(
+                spec, set, seed, CPU, Path.Combine(data, "cache"), null, Console.Error.WriteLine, cancel);
             var (images, _) = prepared.Test.Slice(0, Math.Min(MostImages, prepared.Test.Count));
             return Certifier.Certify(spec, network, images, seed, pairs, control, cancel);
         }
@@ -78,7 +90,9 @@ internal static class CertifyCommand
         if (certificate.InPixels is { } pixels) Print("on images: ", pixels);
         if (certificate.Control is { } twin) Print("control: ", twin);
         Console.WriteLine();
-        Console.WriteLine(certificate.Structure.SmallestCovered is { } least ? $"smallest constrained weight {least:0.######e+0}" : "no weight is constrained");
+        Console.WriteLine(certificate.Structure.SmallestCovered is { } least
+            ? $"smallest constrained weight {least:0.######e+0}"
+            : "no weight is constrained");
         foreach (var node in certificate.Structure.Tree) Print(node, 0);
         return ExitCodes.Done;
     }
@@ -91,7 +105,9 @@ internal static class CertifyCommand
 
     private static void Print(ProofNode node, int depth)
     {
-        Console.WriteLine($"{new string(' ', 2 * depth)}{(node.Breaks ? "✗" : "·")} {node.Name}{(node.Kind is null ? "" : $" ({node.Kind})")}: {node.Standing}{(node.Because is null ? "" : $", {node.Because}")}");
+        var kind = node.Kind is null ? "" : $" ({node.Kind})";
+        var because = node.Because is null ? "" : $", {node.Because}";
+        Console.WriteLine($"{new string(' ', 2 * depth)}{(node.Breaks ? "✗" : "·")} {node.Name}{kind}: {node.Standing}{because}");
         foreach (var child in node.Children) Print(child, depth + 1);
     }
 }

@@ -39,7 +39,8 @@ internal static class CommandEdge
             Console.Error.WriteLine(e.Message);
             return ExitCodes.BadInput;
         }
-        catch (Exception e) when (e is DatasetException or SafeTensorsException or IOException or UnauthorizedAccessException or DllNotFoundException or TypeInitializationException)
+        catch (Exception e) when (e is DatasetException or SafeTensorsException or IOException
+            or UnauthorizedAccessException or DllNotFoundException or TypeInitializationException)
         {
             Console.Error.WriteLine((e as TypeInitializationException)?.InnerException?.Message ?? e.Message);
             return ExitCodes.Failed;

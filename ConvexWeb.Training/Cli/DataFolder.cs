@@ -11,7 +11,8 @@ internal static class DataFolder
     public static Option<string> Option() => new("--data")
     {
         Description = "Folder of the data sets",
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("CONVEX_DATASETS") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".convexweb", "datasets"),
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("CONVEX_DATASETS")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".convexweb", "datasets"),
     };
 
     public static Fetcher Fetcher()

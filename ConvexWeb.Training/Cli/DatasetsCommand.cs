@@ -32,7 +32,9 @@ internal static class DatasetsCommand
             if (known.Files.Count == 0)
             {
                 var where = known is ImageNetOptions ? ", named imagenet; image-net.org gives them to researchers" : "";
-                throw new BadInputException($"{dataset} cannot be fetched: put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of a folder in {parsed.GetValue(data)}{where}.");
+                throw new BadInputException(
+                    $"{dataset} cannot be fetched: "
+                    + $"put the images into train/CLASS/*.jpg and val/CLASS/*.jpg of a folder in {parsed.GetValue(data)}{where}.");
             }
             foreach (var file in known.Files)
             {
@@ -48,9 +50,17 @@ internal static class DatasetsCommand
     {
         var (name, data) = (Name(), DataFolder.Option());
         var folder = new Option<string?>("--folder") { Description = "For image_folder: the folder's name in the data directory" };
-        var side = new Option<int>("--size") { Description = "For image_folder and imagenet: the image_size to decode to", DefaultValueFactory = _ => 64 };
+        var side = new Option<int>("--size")
+        {
+            Description = "For image_folder and imagenet: the image_size to decode to",
+            DefaultValueFactory = _ => 64,
+        };
         side.Validators.Add(r => { if (r.GetValueOrDefault<int>() is < 32 or > 512) r.AddError("--size must be from 32 to 512."); });
-        var command = new Command("verify", "Compares the files with the published checksums, and reads them. Of a folder of images: counts and decodes them.") { name, data, folder, side };
+        var command = new Command("verify",
+            "Compares the files with the published checksums, and reads them. Of a folder of images: counts and decodes them.")
+        {
+            name, data, folder, side,
+        };
         command.SetAction(async (parsed, cancel) =>
         {
             var (dataset, store) = (parsed.GetValue(name)!, DataFolder.Store(parsed.GetValue(data)!));
@@ -64,10 +74,14 @@ internal static class DatasetsCommand
                 throw new BadInputException($"{dataset} is not in {store.FolderOf(options)}; 'datasets fetch {dataset}' gets it.");
             var genuine = await Genuine(options, store, cancel);
             var set = await store.LoadAsync(options, null, Console.WriteLine, cancel);
-            Console.WriteLine($"{set.Train.Count:N0} training and {set.Test.Count:N0} test images, {set.Train.Labels.Distinct().Count()} classes");
+            Console.WriteLine(
+                $"{set.Train.Count:N0} training and {set.Test.Count:N0} test images, {set.Train.Labels.Distinct().Count()} classes");
             var info = DatasetInfo.Stored(options);
             var whole = set.Train.Count == info.TrainImages && set.Test.Count == info.TestImages;
-            if (!whole) Console.WriteLine($"NOT WHOLE: {info.TrainImages:N0} training and {info.TestImages:N0} test images should be there; delete the files and fetch them again");
+            if (!whole)
+                Console.WriteLine(
+                    $"NOT WHOLE: {info.TrainImages:N0} training and {info.TestImages:N0} test images should be there; "
+                    + "delete the files and fetch them again");
             return genuine && whole ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
@@ -77,7 +91,9 @@ internal static class DatasetsCommand
     {
         if (folder is null || !ImageFolderOptions.IsPlainName(folder))
         {
-            var there = store.ImageFolders() is { Count: > 0 } here ? "there are " + string.Join(", ", here) : "there is none with train/ in it";
+            var there = store.ImageFolders() is { Count: > 0 } here
+                ? "there are " + string.Join(", ", here)
+                : "there is none with train/ in it";
             throw new BadInputException($"--folder must name a folder in the data directory; {there}.");
         }
         var counted = store.Count(options with { Folder = folder });
@@ -130,7 +146,8 @@ internal static class DatasetsCommand
     {
         public void Report(FetchProgress value)
         {
-            if (!Console.IsOutputRedirected) Console.Write($"\r{value.File}: {value.Done >> 20} MB{(value.Total is { } all ? $" of {all >> 20} MB" : "")}   ");
+            if (!Console.IsOutputRedirected)
+                Console.Write($"\r{value.File}: {value.Done >> 20} MB{(value.Total is { } all ? $" of {all >> 20} MB" : "")}   ");
         }
     }
 }

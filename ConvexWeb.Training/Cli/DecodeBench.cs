@@ -8,20 +8,34 @@ internal static class DecodeBench
 {
     public static Command Create()
     {
-        var folder = new Option<string>("--folder") { Description = "A folder in the data directory, with CLASS/*.jpg or train/CLASS/*.jpg", Required = true };
+        var folder = new Option<string>("--folder")
+        {
+            Description = "A folder in the data directory, with CLASS/*.jpg or train/CLASS/*.jpg",
+            Required = true,
+        };
         var size = new Option<int>("--size") { Description = "Side of the squares", DefaultValueFactory = _ => 64 };
         size.Validators.Add(r => { if (r.GetValueOrDefault<int>() is < 32 or > 512) r.AddError("--size must be from 32 to 512."); });
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount };
         threads.Validators.Add(r => { if (r.GetValueOrDefault<int>() is < 1 or > 1024) r.AddError("--threads must be from 1 to 1024."); });
-        var images = new Option<int>("--images") { Description = "Images to decode; the files are taken again and again", DefaultValueFactory = _ => 2000 };
-        images.Validators.Add(r => { if (r.GetValueOrDefault<int>() is < 1 or > 100_000_000) r.AddError("--images must be from 1 to 100000000."); });
+        var images = new Option<int>("--images")
+        {
+            Description = "Images to decode; the files are taken again and again",
+            DefaultValueFactory = _ => 2000,
+        };
+        images.Validators.Add(
+            r => { if (r.GetValueOrDefault<int>() is < 1 or > 100_000_000) r.AddError("--images must be from 1 to 100000000."); });
         var data = DataFolder.Option();
-        var command = new Command("decode", "Images per second from JPEG files to squares in memory.") { folder, size, threads, images, data };
+        var command = new Command("decode", "Images per second from JPEG files to squares in memory.")
+        {
+            folder, size, threads, images, data,
+        };
         command.SetAction(p =>
         {
             var name = p.GetValue(folder)!;
-            if (!ImageFolderOptions.IsPlainName(name)) throw new BadInputException($"--folder must be the plain name of a folder in {p.GetValue(data)}; got '{name}'.");
-            Console.WriteLine(PerSecond(Path.Combine(p.GetValue(data)!, name), p.GetValue(size), p.GetValue(threads), p.GetValue(images)).ToString("0.0"));
+            if (!ImageFolderOptions.IsPlainName(name))
+                throw new BadInputException($"--folder must be the plain name of a folder in {p.GetValue(data)}; got '{name}'.");
+            var root = Path.Combine(p.GetValue(data)!, name);
+            Console.WriteLine(PerSecond(root, p.GetValue(size), p.GetValue(threads), p.GetValue(images)).ToString("0.0"));
             return ExitCodes.Done;
         });
         return command;
@@ -36,7 +50,9 @@ internal static class DecodeBench
         if (files.Count == 0) throw new BadInputException($"{inner} holds no class folders with JPEG files.");
 
         void Decode(int count)
-            => JpegFolderReader.ForEach(count, size, threads, (decoder, image, i) => decoder.Decode(Path.Combine(root, files[i % files.Count].Path), image), CancellationToken.None);
+            => JpegFolderReader.ForEach(
+                count, size, threads,
+                (decoder, image, i) => decoder.Decode(Path.Combine(root, files[i % files.Count].Path), image), CancellationToken.None);
 
         // Every file once, so that the disk and the compiler have no part in the figure.
         Decode(Math.Max(files.Count, 200));

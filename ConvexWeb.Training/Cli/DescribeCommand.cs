@@ -14,7 +14,8 @@ internal static class DescribeCommand
     {
         var spec = SpecArgument.Create();
         var json = new Option<bool>("--json") { Description = "As JSON" };
-        var command = new Command("describe", "Shows the layers, shapes and parameter counts of a spec, and which tensors its constraint covers.") { spec, json };
+        var command = new Command("describe",
+            "Shows the layers, shapes and parameter counts of a spec, and which tensors its constraint covers.") { spec, json };
         command.SetAction(parsed => Run(Description.Of(SpecArgument.Load(parsed.GetValue(spec)!)), parsed.GetValue(json)));
         return command;
     }
@@ -27,11 +28,18 @@ internal static class DescribeCommand
             return ExitCodes.Done;
         }
         var (name, kind, output) = (Width(l => l.Name), Width(l => l.Kind), Width(l => l.Output));
-        Console.WriteLine($"{"layer".PadRight(name)}{"kind".PadRight(kind)}{"output".PadRight(output)}{"parameters",14}  {"in the input",-14}constrained");
+        Console.WriteLine(
+            $"{"layer".PadRight(name)}{"kind".PadRight(kind)}{"output".PadRight(output)}{"parameters",14}  "
+            + $"{"in the input",-14}constrained");
         foreach (var layer in description.Layers)
-            Console.WriteLine($"{layer.Name.PadRight(name)}{layer.Kind.PadRight(kind)}{layer.Output.PadRight(output)}{layer.Parameters,14:N0}  {layer.Standing,-14}{string.Join(", ", layer.Constrained)}{(layer.Breaks is null ? "" : $"  ✗ {layer.Breaks}")}");
+            Console.WriteLine(
+                $"{layer.Name.PadRight(name)}{layer.Kind.PadRight(kind)}{layer.Output.PadRight(output)}{layer.Parameters,14:N0}  "
+                + $"{layer.Standing,-14}{string.Join(", ", layer.Constrained)}{(layer.Breaks is null ? "" : $"  ✗ {layer.Breaks}")}");
         Console.WriteLine();
-        Console.WriteLine($"{description.Parameters:N0} parameters; {description.TrainImages:N0} training images; {description.StepsPerEpoch:N0} steps an epoch, {description.TotalSteps:N0} in all; {description.FlopPerStep / 1e9:0.##} GFLOP a step");
+        Console.WriteLine(
+            $"{description.Parameters:N0} parameters; {description.TrainImages:N0} training images; "
+            + $"{description.StepsPerEpoch:N0} steps an epoch, {description.TotalSteps:N0} in all; "
+            + $"{description.FlopPerStep / 1e9:0.##} GFLOP a step");
         return ExitCodes.Done;
 
         int Width(Func<Layer, string> text) => description.Layers.Max(l => text(l).Length) + 2;

@@ -6,14 +6,20 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Cli;
 
-/// <summary><c>bench epoch</c>: seconds of one epoch over 50,000 images of CIFAR-10's shape, batches cut, shuffled and normalised as in a run.</summary>
+/// <summary>
+/// <c>bench epoch</c>: seconds of one epoch over 50,000 images of CIFAR-10's shape,
+/// batches cut, shuffled and normalised as in a run.
+/// </summary>
 internal static class EpochBench
 {
     public static Command Create()
     {
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount };
         var images = new Option<int>("--images") { DefaultValueFactory = _ => 50_000 };
-        var command = new Command("epoch", "Seconds of one training epoch of the MLP of S2, batch 128, data pipeline included.") { threads, images };
+        var command = new Command("epoch", "Seconds of one training epoch of the MLP of S2, batch 128, data pipeline included.")
+        {
+            threads, images,
+        };
         command.SetAction(p =>
         {
             Processor.Use(p.GetValue(threads), cache: null);

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Cli;
 
 /// <summary>
-/// <c>bench kernels</c>: what each kernel gains in a training step of the model that it is for. Steps with and without it take turns in one process; the
-/// figure is the median of the ratios of neighbours, so a change of the machine's speed hits both.
+/// <c>bench kernels</c>: what each kernel gains in a training step of the model that it is for. Steps with and without it take turns in
+/// one process; the figure is the median of the ratios of neighbours, so a change of the machine's speed hits both.
 /// </summary>
 internal static class KernelBench
 {
@@ -28,7 +28,11 @@ internal static class KernelBench
     public static Command Create()
     {
         var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount };
-        var pairs = new Option<int>("--pairs") { DefaultValueFactory = _ => 15, Description = "Pairs of steps, with and without the kernel" };
+        var pairs = new Option<int>("--pairs")
+        {
+            DefaultValueFactory = _ => 15,
+            Description = "Pairs of steps, with and without the kernel",
+        };
         var only = new Option<string?>("--only") { Description = "Only cases whose line contains this" };
         var command = new Command("kernels", "What each kernel gains in a training step of its model.") { threads, pairs, only };
         command.SetAction(p =>
@@ -43,7 +47,8 @@ internal static class KernelBench
                 Report(line, Compare(kernel, p.GetValue(pairs), training.Step));
             }
             if (p.GetValue(only) is not { } some || "gather".Contains(some, StringComparison.OrdinalIgnoreCase))
-                Report($"{KernelKind.Gather,-13}{"a batch of 128 images",-26}", Compare(KernelKind.Gather, 10 * p.GetValue(pairs), GatherOnce()));
+                Report($"{KernelKind.Gather,-13}{"a batch of 128 images",-26}",
+                    Compare(KernelKind.Gather, 10 * p.GetValue(pairs), GatherOnce()));
             return ExitCodes.Done;
         });
         return command;

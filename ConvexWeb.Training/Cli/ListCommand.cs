@@ -12,7 +12,10 @@ internal static class ListCommand
 
     public static Command Create()
     {
-        var what = new Argument<string>("CATALOGUE") { Description = "models, datasets, corruptions, constraints, optimizers, schedules or presets" };
+        var what = new Argument<string>("CATALOGUE")
+        {
+            Description = "models, datasets, corruptions, constraints, optimizers, schedules or presets",
+        };
         what.AcceptOnlyFromAmong([.. Catalogue.Sections.Where(s => s.Choices.Count > 0).Select(s => s.Plural), "presets"]);
         var json = new Option<bool>("--json") { Description = "As JSON, with the parameters of each entry" };
         var command = new Command("list", "Lists a catalogue.") { what, json };
@@ -24,8 +27,14 @@ internal static class ListCommand
     {
         var items = what == "presets"
             ? Presets.All.Select(p => (p.Name, p.Source, Summary: p.NeedsGpu ? p.Summary + " Meant for a GPU." : p.Summary,
-                Detail: (JsonNode)new JsonObject { ["group"] = p.Group, ["needs_gpu"] = p.NeedsGpu, ["spec"] = SpecWriter.ToJson(p.Spec) })).ToList()
-            : Catalogue.Sections.Single(s => s.Plural == what).Choices.Select(e => (e.Name, e.Source, e.Summary, Detail: (JsonNode)new JsonObject { ["parameters"] = Parameters(e) })).ToList();
+                Detail: (JsonNode)new JsonObject
+                {
+                    ["group"] = p.Group,
+                    ["needs_gpu"] = p.NeedsGpu,
+                    ["spec"] = SpecWriter.ToJson(p.Spec),
+                })).ToList()
+            : Catalogue.Sections.Single(s => s.Plural == what).Choices.Select(e => (e.Name, e.Source, e.Summary,
+                Detail: (JsonNode)new JsonObject { ["parameters"] = Parameters(e) })).ToList();
         if (json)
         {
             var list = new JsonArray([.. items.Select(i =>
@@ -38,7 +47,8 @@ internal static class ListCommand
             return ExitCodes.Done;
         }
         var width = items.Max(i => i.Name.Length) + 2;
-        foreach (var (name, source, summary, _) in items) Console.WriteLine($"{name.PadRight(width)}{summary}{(source.Length > 0 ? $"  [{source}]" : "")}");
+        foreach (var (name, source, summary, _) in items)
+            Console.WriteLine($"{name.PadRight(width)}{summary}{(source.Length > 0 ? $"  [{source}]" : "")}");
         return ExitCodes.Done;
     }
 

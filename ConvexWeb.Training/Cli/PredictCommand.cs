@@ -5,14 +5,25 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Cli;
 
-/// <summary><c>predict CHECKPOINT --input X --output Y</c>: logits of a stored input <c>x</c>, float32 as the network takes it, in eval mode.</summary>
+/// <summary>
+/// <c>predict CHECKPOINT --input X --output Y</c>:
+/// logits of a stored input <c>x</c>, float32 as the network takes it, in eval mode.
+/// </summary>
 internal static class PredictCommand
 {
     public static Command Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A .safetensors checkpoint" };
-        var input = new Option<string>("--input") { Description = "safetensors file with the tensor x: float32 [N, C, H, W] or [N, d], preprocessed", Required = true };
-        var output = new Option<string>("--output") { Description = "safetensors file that gets the tensor logits [N, K]", Required = true };
+        var input = new Option<string>("--input")
+        {
+            Description = "safetensors file with the tensor x: float32 [N, C, H, W] or [N, d], preprocessed",
+            Required = true,
+        };
+        var output = new Option<string>("--output")
+        {
+            Description = "safetensors file that gets the tensor logits [N, K]",
+            Required = true,
+        };
         var command = new Command("predict", "Computes the logits of stored inputs.") { checkpoint, input, output };
         command.SetAction(p => Run(p.GetValue(checkpoint)!, p.GetValue(input)!, p.GetValue(output)!));
         return command;
@@ -26,11 +37,15 @@ internal static class PredictCommand
         using var quiet = no_grad();
         var (spec, network) = Checkpoint.Open(checkpoint);
         var (tensors, _) = SafeTensors.Load(input);
-        if (!tensors.TryGetValue("x", out var x)) throw new BadInputException($"{input} has no tensor x; it has {string.Join(", ", tensors.Keys)}.");
-        if (x.dtype != ScalarType.Float32 || x.ndim < 2) throw new BadInputException($"x must be float32 of at least 2 dimensions; it is {x}.");
+        if (!tensors.TryGetValue("x", out var x))
+            throw new BadInputException($"{input} has no tensor x; it has {string.Join(", ", tensors.Keys)}.");
+        if (x.dtype != ScalarType.Float32 || x.ndim < 2)
+            throw new BadInputException($"x must be float32 of at least 2 dimensions; it is {x}.");
         var info = DatasetInfo.Of(spec.Data);
         if (x.numel() != x.shape[0] * info.Dimensions)
-            throw new BadInputException($"x must be [N, {info.Channels}, {info.Height}, {info.Width}] or [N, {info.Dimensions}] for this checkpoint; it is [{string.Join(", ", x.shape)}].");
+            throw new BadInputException(
+                $"x must be [N, {info.Channels}, {info.Height}, {info.Width}] or [N, {info.Dimensions}] for this checkpoint; "
+                + $"it is [{string.Join(", ", x.shape)}].");
         var (rows, batch) = (x.shape[0], Evaluation.BatchFor(network));
         x = x.view(-1, info.Channels, info.Height, info.Width);
         var parts = new List<Tensor>();

@@ -27,7 +27,8 @@ internal static class SpecArgument
             return new(preset.Spec, []);
         }
         if (spec == "-") return SpecReader.Read(StandardInput());
-        if (!File.Exists(spec)) throw new BadInputException($"There is no file {spec}; SPEC is a file, - for standard input, or preset:NAME.");
+        if (!File.Exists(spec))
+            throw new BadInputException($"There is no file {spec}; SPEC is a file, - for standard input, or preset:NAME.");
         if (new FileInfo(spec).Length > MaxBytes) throw new BadInputException($"{spec} is larger than a megabyte; a spec is not.");
         return SpecReader.Read(File.ReadAllText(spec));
     }
@@ -38,7 +39,8 @@ internal static class SpecArgument
         var text = new System.Text.StringBuilder();
         while (Console.In.ReadLine() is { } line)
         {
-            if (text.Length + line.Length > MaxBytes) throw new BadInputException("Standard input holds more than a megabyte; a spec does not.");
+            if (text.Length + line.Length > MaxBytes)
+                throw new BadInputException("Standard input holds more than a megabyte; a spec does not.");
             text.AppendLine(line);
             if (IsWhole(text.ToString())) break;
         }

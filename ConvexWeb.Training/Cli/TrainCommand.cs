@@ -16,7 +16,8 @@ internal static class TrainCommand
 {
     public const string JournalFile = "metrics.jsonl";
 
-    private sealed record Settings(Spec Spec, int Seed, string? Out, string Device, string Data, int Threads, bool Resume, bool StopOnEof, bool Plain, bool Verify);
+    private sealed record Settings(
+        Spec Spec, int Seed, string? Out, string Device, string Data, int Threads, bool Resume, bool StopOnEof, bool Plain, bool Verify);
 
     public static Command Create()
     {
@@ -26,16 +27,29 @@ internal static class TrainCommand
         var output = new Option<string?>("--out") { Description = "Folder for spec.json, metrics.jsonl, summary.json and checkpoints" };
         var device = new Option<string>("--device") { Description = "cpu or cuda:0", DefaultValueFactory = _ => "cpu" };
         var data = DataFolder.Option();
-        var threads = new Option<int>("--threads") { Description = "Threads of the tensor engine", DefaultValueFactory = _ => Environment.ProcessorCount };
+        var threads = new Option<int>("--threads")
+        {
+            Description = "Threads of the tensor engine",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
         threads.Validators.Add(r => { if (r.GetValueOrDefault<int>() is < 1 or > 1024) r.AddError("--threads must be from 1 to 1024."); });
         var resume = new Option<bool>("--resume") { Description = "Go on from the checkpoint in --out" };
         var stopOnEof = new Option<bool>("--stop-on-eof") { Description = "Write a checkpoint and stop when standard input is closed" };
-        var plain = new Option<bool>("--plain-steps") { Description = "Optimizer steps in plain tensor operations, without the fused kernels" };
-        var verify = new Option<bool>("--verify-constraint") { Description = "Check after every step that no constrained weight is negative" };
-        var command = new Command("train", "Trains a network.") { spec, seed, output, device, data, threads, resume, stopOnEof, plain, verify };
+        var plain = new Option<bool>("--plain-steps")
+        {
+            Description = "Optimizer steps in plain tensor operations, without the fused kernels",
+        };
+        var verify = new Option<bool>("--verify-constraint")
+        {
+            Description = "Check after every step that no constrained weight is negative",
+        };
+        var command = new Command("train", "Trains a network.")
+        {
+            spec, seed, output, device, data, threads, resume, stopOnEof, plain, verify,
+        };
         command.SetAction(p => Run(new Settings(
-            SpecArgument.Load(p.GetValue(spec)!), p.GetValue(seed), p.GetValue(output), p.GetValue(device)!, p.GetValue(data)!, p.GetValue(threads),
-            p.GetValue(resume), p.GetValue(stopOnEof), p.GetValue(plain), p.GetValue(verify))));
+            SpecArgument.Load(p.GetValue(spec)!), p.GetValue(seed), p.GetValue(output), p.GetValue(device)!, p.GetValue(data)!,
+            p.GetValue(threads), p.GetValue(resume), p.GetValue(stopOnEof), p.GetValue(plain), p.GetValue(verify))));
         return command;
     }
 
@@ -74,7 +88,8 @@ internal static class TrainCommand
         var loading = Task.Run(async () =>
         {
             var set = await DataFolder.Store(settings.Data).LoadAsync(settings.Spec.Data, new FetchReport(Say), Say, stop.Token);
-            return TrainingData.Prepare(settings.Spec, set, (ulong)settings.Seed, device, Path.Combine(settings.Data, "cache"), settings.Out, Say, stop.Token);
+            return TrainingData.Prepare(
+                settings.Spec, set, (ulong)settings.Seed, device, Path.Combine(settings.Data, "cache"), settings.Out, Say, stop.Token);
         });
         try
         {
@@ -92,8 +107,12 @@ internal static class TrainCommand
         }
 
         using var data = loading.Result;
-        using var trainer = new Trainer(
-            settings.Spec, new TrainerSettings((ulong)settings.Seed, device, settings.Out, settings.Resume, TimeProvider.System) { Fused = !settings.Plain, VerifyConstraint = settings.Verify }, data, events);
+        var how = new TrainerSettings((ulong)settings.Seed, device, settings.Out, settings.Resume, TimeProvider.System)
+        {
+            Fused = !settings.Plain,
+            VerifyConstraint = settings.Verify,
+        };
+        using var trainer = new Trainer(settings.Spec, how, data, events);
         return trainer.Run(stop.Token) ? ExitCodes.Done : ExitCodes.Stopped;
     }
 
@@ -105,8 +124,10 @@ internal static class TrainCommand
             throw new BadInputException($"{folder} already holds a run; add --resume to go on with it, or name another folder.");
         // Before anything is written: a wrong folder keeps its spec and its whitening.
         var last = Path.Combine(folder, RunCheckpoints.LastFileName);
-        if (settings.Resume && File.Exists(last) && Checkpoint.Refusal(last, settings.Spec, (ulong)settings.Seed) is { } refusal) throw new BadInputException(refusal);
-        File.WriteAllText(Path.Combine(folder, "spec.json"), SpecWriter.ToJson(settings.Spec).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        if (settings.Resume && File.Exists(last) && Checkpoint.Refusal(last, settings.Spec, (ulong)settings.Seed) is { } refusal)
+            throw new BadInputException(refusal);
+        File.WriteAllText(Path.Combine(folder, "spec.json"),
+            SpecWriter.ToJson(settings.Spec).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
     private static Device ParseDevice(string text)
@@ -121,7 +142,8 @@ internal static class TrainCommand
             throw new BadInputException($"--device must be cpu, cuda or cuda:N; got '{text}'.");
         }
         if (wanted.type != TorchSharp.DeviceType.CPU && !cuda.is_available())
-            throw new BadInputException($"--device {text}: this libtorch has no CUDA device; use --device cpu, or build against a CUDA libtorch (README, GPU).");
+            throw new BadInputException(
+                $"--device {text}: this libtorch has no CUDA device; use --device cpu, or build against a CUDA libtorch (README, GPU).");
         return wanted;
     }
 

@@ -34,7 +34,8 @@ public sealed record Constraint(ConstraintKind Kind, double Eps, IReadOnlySet<st
     }
 
     /// <summary>The operator that a parameter gets after each step.</summary>
-    public ConstraintKind OperatorOf(string parameter) => Covered.Contains(parameter) && Kind != ConstraintKind.SoftplusReparam ? Kind : ConstraintKind.Free;
+    public ConstraintKind OperatorOf(string parameter)
+        => Covered.Contains(parameter) && Kind != ConstraintKind.SoftplusReparam ? Kind : ConstraintKind.Free;
 
     /// <summary>The weight that a covered parameter stands for.</summary>
     public Tensor Effective(Tensor stored) => Kind == ConstraintKind.SoftplusReparam ? nn.functional.softplus(stored) : stored;

@@ -21,10 +21,14 @@ public enum ConstrainedStart
 /// <summary>A constraint applied to stored weights after every optimizer step.</summary>
 public abstract record ConstraintOptions : ConvexityOptions
 {
-    [Parameter("Constrain the scale of batch normalisation too. The paper says it works without, but then the network is not certified convex.", Title = "Constrain BatchNorm scale")]
+    [Parameter("Constrain the scale of batch normalisation too. "
+        + "The paper says it works without, but then the network is not certified convex.", Title = "Constrain BatchNorm scale")]
     public bool ConstrainBnGamma { get; init; } = true;
 
-    [Parameter("How constrained layers start. default: as the unconstrained twin; log_normal: the convex initialisation of Hoedt and Klambauer 2023, with its negative bias; absolute: the default without its sign; absolute_tenth: a tenth of that, as in the synthetic tasks of the FICNN code.", Title = "Initial weights")]
+    [Parameter("How constrained layers start. default: as the unconstrained twin; "
+        + "log_normal: the convex initialisation of Hoedt and Klambauer 2023, with its negative bias; "
+        + "absolute: the default without its sign; "
+        + "absolute_tenth: a tenth of that, as in the synthetic tasks of the FICNN code.", Title = "Initial weights")]
     public ConstrainedStart Init { get; init; } = ConstrainedStart.Default;
 }
 

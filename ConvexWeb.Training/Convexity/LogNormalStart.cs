@@ -1,8 +1,9 @@
 namespace ConvexWeb.Training.Convexity;
 
 /// <summary>
-/// The convex initialisation of Hoedt and Klambauer 2023 (repository ml-jku/convex-init) for non-negative weights: log-normal with a mean and a variance
-/// that keep the signal's size from layer to layer, and a negative bias that takes back what a sum of non-negative terms adds. Formula: science.md S1.8.
+/// The convex initialisation of Hoedt and Klambauer 2023 (repository ml-jku/convex-init) for non-negative weights: log-normal with a mean
+/// and a variance that keep the signal's size from layer to layer,
+/// and a negative bias that takes back what a sum of non-negative terms adds. Formula: science.md S1.8.
 /// </summary>
 /// <param name="MeanSquare">Square of the weights' mean.</param>
 /// <param name="Variance">Variance of the weights.</param>

@@ -13,7 +13,8 @@ internal readonly struct ExpEpsOperator(double eps) : IWeightOperator
     public static bool ShiftsTensor => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Apply<T>(Vector512<T> negative) where T : unmanaged, IFloatingPointIeee754<T> => Lanes.Exp(negative - Vector512.Create(T.CreateTruncating(eps)));
+    public Vector512<T> Apply<T>(Vector512<T> negative) where T : unmanaged, IFloatingPointIeee754<T>
+        => Lanes.Exp(negative - Vector512.Create(T.CreateTruncating(eps)));
 }
 
 /// <summary>w &lt; 0 → 0.</summary>

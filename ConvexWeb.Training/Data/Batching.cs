@@ -3,6 +3,9 @@ namespace ConvexWeb.Training.Data;
 /// <summary>How an epoch's images are cut into batches.</summary>
 public static class Batching
 {
-    /// <summary>The last batch is short; a last batch of a single image is left out, since batch normalisation has no variance of one.</summary>
+    /// <summary>
+    /// The last batch is short; a last batch of a single image is left out,
+    /// since batch normalisation has no variance of one.
+    /// </summary>
     public static long StepsPerEpoch(long images, int batch) => images / batch + (images % batch > 1 ? 1 : 0);
 }

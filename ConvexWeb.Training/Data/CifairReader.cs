@@ -4,7 +4,8 @@ namespace ConvexWeb.Training.Data;
 
 /// <summary>
 /// Reads ciFAIR: CIFAR's training images, and test images without near-duplicates of them. Source: Barz and Denzler 2020, arXiv 1902.00423.
-/// It is published only as zip archives of Python pickles in CIFAR's layout: data uint8 [N, 3072] (planes R, G, B), and labels or fine_labels.
+/// It is published only as zip archives of Python pickles in CIFAR's layout:
+/// data uint8 [N, 3072] (planes R, G, B), and labels or fine_labels.
 /// </summary>
 internal static class CifairReader
 {
@@ -28,7 +29,11 @@ internal static class CifairReader
         string[] names = [.. train, test];
         if (UnpackedFiles.FolderOf(folder, inner, names) is { } place)
         {
-            ImageSplit Unpacked(string name) => Damage.Named(Path.Combine(place, name), () => Batch(name, File.ReadAllBytes(Path.Combine(place, name)), labels, info.Classes));
+            ImageSplit Unpacked(string name)
+            {
+                var path = Path.Combine(place, name);
+                return Damage.Named(path, () => Batch(name, File.ReadAllBytes(path), labels, info.Classes));
+            }
             return new(info, Joined([.. train.Select(Unpacked)]), Unpacked(test));
         }
         return Damage.Named(Path.Combine(folder, inner + ".zip"), () =>
@@ -53,17 +58,21 @@ internal static class CifairReader
     private static ImageSplit Batch(string name, byte[] pickle, string labelKey, int classes)
     {
         var dict = new PickleReader(pickle).Read();
-        if (!dict.TryGetValue("data", out var data) || data is not PickledArray { Shape: [> 0, Pixels], Type: { Kind: 'u', Size: 1 } } images)
+        if (!dict.TryGetValue("data", out var data)
+            || data is not PickledArray { Shape: [> 0, Pixels], Type: { Kind: 'u', Size: 1 } } images)
             throw new InvalidDataException($"{name} has no data of uint8 [N, {Pixels}]");
         var labels = dict.GetValueOrDefault(labelKey) switch
         {
             List<object?> list when list.All(l => l is long) => list.Select(l => (long)l!).ToArray(),
-            PickledArray { Shape: [var count], Type: { } type } array => Enumerable.Range(0, count).Select(i => type.At(array.Data.Span, i)).ToArray(),
+            PickledArray { Shape: [var count], Type: { } type } array
+                => Enumerable.Range(0, count).Select(i => type.At(array.Data.Span, i)).ToArray(),
             _ => throw new InvalidDataException($"{name} has no {labelKey}, a list of whole numbers"),
         };
-        if (labels.Length != images.Shape[0]) throw new InvalidDataException($"{name} holds {images.Shape[0]:N0} images and {labels.Length:N0} labels");
+        if (labels.Length != images.Shape[0])
+            throw new InvalidDataException($"{name} holds {images.Shape[0]:N0} images and {labels.Length:N0} labels");
         foreach (var label in labels)
-            if (label < 0 || label >= classes) throw new InvalidDataException($"{name} holds the label {label}, but there are {classes} classes");
+            if (label < 0 || label >= classes)
+                throw new InvalidDataException($"{name} holds the label {label}, but there are {classes} classes");
         return new(images.Data.ToArray(), [.. labels.Select(l => (int)l)]);
     }
 

@@ -11,7 +11,10 @@ internal static class CifarReader
 {
     private const int Pixels = 3 * 32 * 32;
 
-    public static readonly string[] Files10 = ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"];
+    public static readonly string[] Files10 =
+    [
+        "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin",
+    ];
     public static readonly string[] Files100 = ["train.bin", "test.bin"];
 
     public static ImageSet Read10(string folder, DatasetInfo info)
@@ -28,7 +31,8 @@ internal static class CifarReader
 
     private static List<(string Name, byte[] Data)> Open(string folder, string inner, string archive, string[] names)
     {
-        if (UnpackedFiles.FolderOf(folder, inner, names) is { } place) return [.. names.Select(n => (n, File.ReadAllBytes(Path.Combine(place, n))))];
+        if (UnpackedFiles.FolderOf(folder, inner, names) is { } place)
+            return [.. names.Select(n => (n, File.ReadAllBytes(Path.Combine(place, n))))];
 
         var found = Damage.Named(Path.Combine(folder, archive), () => Unpack(Path.Combine(folder, archive), names));
         var missing = names.FirstOrDefault(n => !found.ContainsKey(n));
@@ -61,7 +65,8 @@ internal static class CifarReader
         var record = labelBytes + Pixels;
         foreach (var (name, data) in files)
             if (data.Length == 0 || data.Length % record != 0)
-                throw new DatasetException($"{name} has {data.Length:N0} bytes, which is no multiple of a record's {record:N0}; delete it and fetch it again.");
+                throw new DatasetException(
+                    $"{name} has {data.Length:N0} bytes, which is no multiple of a record's {record:N0}; delete it and fetch it again.");
         var count = files.Sum(f => f.Data.Length) / record;
         var images = new byte[count * Pixels];
         var labels = new int[count];
@@ -72,7 +77,9 @@ internal static class CifarReader
             {
                 // CIFAR-100's second byte is the fine label.
                 labels[i] = data[at + labelBytes - 1];
-                if (labels[i] >= classes) throw new DatasetException($"{name} holds the label {labels[i]}, but there are {classes} classes; delete it and fetch it again.");
+                if (labels[i] >= classes)
+                    throw new DatasetException(
+                        $"{name} holds the label {labels[i]}, but there are {classes} classes; delete it and fetch it again.");
                 data.AsSpan(at + labelBytes, Pixels).CopyTo(images.AsSpan(i * Pixels));
             }
         }

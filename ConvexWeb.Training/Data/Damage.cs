@@ -11,7 +11,9 @@ internal static class Damage
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
         {
-            throw new DatasetException($"{Path.GetFileName(path)} in {Path.GetDirectoryName(path)} is damaged ({e.Message.TrimEnd('.')}); delete it and fetch it again.", e);
+            throw new DatasetException(
+                $"{Path.GetFileName(path)} in {Path.GetDirectoryName(path)} is damaged ({e.Message.TrimEnd('.')}); "
+                + "delete it and fetch it again.", e);
         }
     }
 }

@@ -68,7 +68,10 @@ public abstract record DataOptions : ChoiceOptions, IDataset
     /// <summary>The classes that become class 1 of a task of two, all others class 0; null leaves the classes as they are.</summary>
     internal virtual IReadOnlyList<int>? Positive => null;
 
-    /// <summary>What the classes are called, in the order of their labels; null where their numbers are their names, and where only the files tell.</summary>
+    /// <summary>
+    /// What the classes are called, in the order of their labels;
+    /// null where their numbers are their names, and where only the files tell.
+    /// </summary>
     internal virtual IReadOnlyList<string>? Names => null;
 
     /// <summary>The preprocessing with auto resolved: ZCA under a constraint, standardisation without.</summary>

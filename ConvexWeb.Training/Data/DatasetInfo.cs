@@ -12,7 +12,8 @@ public sealed record DatasetInfo(int Channels, int Height, int Width, int Classe
     public ImageInput Input => new(Channels, Height, Width, Classes);
 
     /// <summary>As the network sees it: the images' size after <see cref="DataOptions.Resize"/>.</summary>
-    public static DatasetInfo Of(DataOptions data) => data.Resize is { } side ? Stored(data) with { Height = side, Width = side } : Stored(data);
+    public static DatasetInfo Of(DataOptions data)
+        => data.Resize is { } side ? Stored(data) with { Height = side, Width = side } : Stored(data);
 
     /// <summary>As it is read and kept: the images' size in files and memory, which is what readers and whitening work on.</summary>
     public static DatasetInfo Stored(DataOptions data) => data.Positive is null ? data.Info : data.Info with { Classes = 2 };

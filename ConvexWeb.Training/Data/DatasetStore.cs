@@ -11,7 +11,8 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
 
     /// <summary>Both splits of a data set; fetched first where files are missing. <paramref name="say"/> gets lines for the log.</summary>
     /// <exception cref="DatasetException">It cannot be had; the message says what to do.</exception>
-    public async Task<ImageSet> LoadAsync(DataOptions options, IProgress<FetchProgress>? progress, Action<string> say, CancellationToken cancel)
+    public async Task<ImageSet> LoadAsync(
+        DataOptions options, IProgress<FetchProgress>? progress, Action<string> say, CancellationToken cancel)
     {
         var folder = FolderOf(options);
         if (options.Files.Count > 0 && !options.IsIn(folder))

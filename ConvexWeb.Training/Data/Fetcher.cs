@@ -12,12 +12,18 @@ public sealed record FetchProgress(string File, long Done, long? Total);
 /// <summary>A data set that cannot be had, with what to do about it.</summary>
 public sealed class DatasetException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>Downloads official files: resumes a broken transfer, checks the checksum, and puts a file in place only when it is whole.</summary>
-/// <param name="mirror">Base address that replaces the publisher's, or null: file names stay, below a folder with the data set's name.</param>
-[SuppressMessage("Security", "CA5351", Justification = "MD5 is what the publishers print; it guards against broken transfers, not against attackers")]
+/// <summary>
+/// Downloads official files: resumes a broken transfer,
+/// checks the checksum, and puts a file in place only when it is whole.
+/// </summary>
+/// <param name="mirror">Base address that replaces the publisher's, or null:
+/// file names stay, below a folder with the data set's name.</param>
+[SuppressMessage("Security", "CA5351",
+    Justification = "MD5 is what the publishers print; it guards against broken transfers, not against attackers")]
 public sealed class Fetcher(HttpClient http, string? mirror = null)
 {
-    public async Task FetchAsync(string dataset, RemoteFile file, string folder, IProgress<FetchProgress>? progress, CancellationToken cancel)
+    public async Task FetchAsync(
+        string dataset, RemoteFile file, string folder, IProgress<FetchProgress>? progress, CancellationToken cancel)
     {
         Directory.CreateDirectory(folder);
         var target = Path.Combine(folder, file.Name);
@@ -35,12 +41,15 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
         catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException && !cancel.IsCancellationRequested)
         {
             throw new DatasetException(
-                $"{file.Name} could not be fetched from {url} ({e.Message}). Try again (it goes on where it stopped), set CONVEX_DATASET_MIRROR to a mirror, or put the official file into {folder} yourself.", e);
+                $"{file.Name} could not be fetched from {url} ({e.Message}). Try again (it goes on where it stopped), "
+                + $"set CONVEX_DATASET_MIRROR to a mirror, or put the official file into {folder} yourself.", e);
         }
         if (!await IsGenuineAsync(partial, file, cancel))
         {
             File.Delete(partial);
-            throw new DatasetException($"{file.Name} from {url} has the wrong checksum (expected md5 {file.Md5}); it was thrown away. Try again, or use another mirror.");
+            throw new DatasetException(
+                $"{file.Name} from {url} has the wrong checksum (expected md5 {file.Md5}); "
+                + "it was thrown away. Try again, or use another mirror.");
         }
         File.Move(partial, target, overwrite: true);
     }

@@ -1,8 +1,8 @@
 namespace ConvexWeb.Training.Data;
 
 /// <summary>
-/// Keeps other processes out while one makes a file that all of them want. The operating system frees it when its holder dies; the empty lock file
-/// stays, since deleting it under a waiting process would let two in.
+/// Keeps other processes out while one makes a file that all of them want. The operating system frees it when its holder dies; the empty
+/// lock file stays, since deleting it under a waiting process would let two in.
 /// </summary>
 public static class FileLock
 {
@@ -31,5 +31,6 @@ public static class FileLock
     }
 
     /// <inheritdoc cref="TakeAsync"/>
-    public static FileStream Take(string path, Action<string>? say, CancellationToken cancel) => TakeAsync(path, say, cancel).GetAwaiter().GetResult();
+    public static FileStream Take(string path, Action<string>? say, CancellationToken cancel)
+        => TakeAsync(path, say, cancel).GetAwaiter().GetResult();
 }

@@ -41,7 +41,8 @@ public sealed record GlyphsOptions : DataOptions
 }
 
 /// <summary>
-/// 28 × 28 digits drawn from strokes: each image bends, turns, shears, scales and moves its digit's strokes, varies the pen, adds stray strokes and noise.
+/// 28 × 28 digits drawn from strokes: each image bends, turns, shears,
+/// scales and moves its digit's strokes, varies the pen, adds stray strokes and noise.
 /// Ours, made so that the product works without a network; hard enough that an MLP memorises before it generalises.
 /// Image i of a split depends on the collection's number and i alone. Classes follow each other 0..9.
 /// </summary>
@@ -114,7 +115,8 @@ internal static class Glyphs
         if (strength > 0 && random.NextUnit() < 0.5)
         {
             var (x, y) = (random.NextUnit(), random.NextUnit());
-            Trace([(x, y), (x + random.NextBetween(-.3, .3), y + random.NextBetween(-.3, .3))], pen * 0.8, random.NextBetween(0.4, 0.9), ink);
+            var end = (x + random.NextBetween(-.3, .3), y + random.NextBetween(-.3, .3));
+            Trace([(x, y), end], pen * 0.8, random.NextBetween(0.4, 0.9), ink);
         }
 
         var noise = 0.09 * strength;

@@ -13,8 +13,12 @@ internal static class IdxReader
         var (images, imageSizes) = File3(folder, $"{prefix}-images-idx3-ubyte", 3);
         var (labels, labelSizes) = File3(folder, $"{prefix}-labels-idx1-ubyte", 1);
         if (imageSizes[1] != info.Height || imageSizes[2] != info.Width || imageSizes[0] != labelSizes[0])
-            throw new DatasetException($"The {prefix} files in {folder} hold {imageSizes[0]} images of {imageSizes[1]}×{imageSizes[2]} and {labelSizes[0]} labels; delete them and fetch them again.");
-        if (labels.Any(l => l >= info.Classes)) throw new DatasetException($"{prefix}-labels in {folder} holds a label beyond {info.Classes - 1}; delete it and fetch it again.");
+            throw new DatasetException(
+                $"The {prefix} files in {folder} hold {imageSizes[0]} images of "
+                + $"{imageSizes[1]}×{imageSizes[2]} and {labelSizes[0]} labels; delete them and fetch them again.");
+        if (labels.Any(l => l >= info.Classes))
+            throw new DatasetException(
+                $"{prefix}-labels in {folder} holds a label beyond {info.Classes - 1}; delete it and fetch it again.");
         return new(images, [.. labels.Select(l => (int)l)]);
     }
 
@@ -34,7 +38,10 @@ internal static class IdxReader
         var sizes = new int[dimensions];
         for (var i = 0; i < dimensions; i++) sizes[i] = BinaryPrimitives.ReadInt32BigEndian(all.AsSpan(4 + 4 * i));
         var expected = sizes.Aggregate(1L, (product, size) => product * size);
-        if (expected != all.Length - header) throw new DatasetException($"{name} in {folder} should hold {expected:N0} bytes of data and holds {all.Length - header:N0}; delete it and fetch it again.");
+        if (expected != all.Length - header)
+            throw new DatasetException(
+                $"{name} in {folder} should hold {expected:N0} bytes of data and holds {all.Length - header:N0}; "
+                + "delete it and fetch it again.");
         return (all[header..], sizes);
     }
 

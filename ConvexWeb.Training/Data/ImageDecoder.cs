@@ -30,7 +30,8 @@ internal sealed unsafe class ImageDecoder
             when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or InvalidOperationException)
         {
             var reason = (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
-            throw new DatasetException($"libSkiaSharp.so, which decodes JPEG files and comes with the trainer, cannot be loaded: {reason}.", e);
+            throw new DatasetException(
+                $"libSkiaSharp.so, which decodes JPEG files and comes with the trainer, cannot be loaded: {reason}.", e);
         }
     }
 

@@ -25,5 +25,6 @@ public sealed record ImageFolderOptions : JpegFolderOptions
 
     /// <summary>Whether a text is a plain folder name: it never leaves the data directory.</summary>
     public static bool IsPlainName(string name)
-        => name.Length is > 0 and <= 100 && name is not ("." or "..") && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-');
+        => name.Length is > 0 and <= 100 && name is not ("." or "..")
+            && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '-');
 }

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace ConvexWeb.Training.Data;
 
-/// <summary>One array of a MATLAB file. <paramref name="Data"/> stands at its first value; values follow each other column by column.</summary>
+/// <summary>
+/// One array of a MATLAB file.
+/// <paramref name="Data"/> stands at its first value; values follow each other column by column.
+/// </summary>
 /// <param name="Class">Type in MATLAB: 6 is double, 9 is uint8.</param>
 /// <param name="Type">Type in the file, which may be narrower: 2 is uint8, 9 is double.</param>
 internal sealed record MatArray(string Name, int Class, int[] Sizes, int Type, long Bytes, Stream Data)
@@ -15,8 +18,9 @@ internal sealed record MatArray(string Name, int Class, int[] Sizes, int Type, l
 }
 
 /// <summary>
-/// Reads the numeric arrays of a MATLAB 5 file (MathWorks, "MAT-File Format", level 5): a header of 128 bytes, then elements of a tag (type, bytes) and
-/// data padded to 8 bytes; up to 4 bytes of data may lie in the tag itself. An array is an element of elements, often inside a zlib stream.
+/// Reads the numeric arrays of a MATLAB 5 file (MathWorks, "MAT-File Format", level 5): a header of 128 bytes, then elements of a tag
+/// (type, bytes) and data padded to 8 bytes; up to 4 bytes of data may lie in the tag itself.
+/// An array is an element of elements, often inside a zlib stream.
 /// </summary>
 internal static class MatFile
 {
@@ -53,7 +57,8 @@ internal static class MatFile
     {
         var header = new byte[128];
         file.ReadExactly(header);
-        if (Encoding.ASCII.GetString(header, 0, 10) is "MATLAB 7.3") throw new InvalidDataException("it is a MATLAB 7.3 file, not one of MATLAB 5");
+        if (Encoding.ASCII.GetString(header, 0, 10) is "MATLAB 7.3")
+            throw new InvalidDataException("it is a MATLAB 7.3 file, not one of MATLAB 5");
         var (version, order) = (BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(124)), Encoding.ASCII.GetString(header, 126, 2));
         if (order == "MI") throw new InvalidDataException("it was written on a big-endian machine");
         if (order != "IM" || version != 0x0100) throw new InvalidDataException("it is not a MATLAB 5 file");
@@ -67,13 +72,16 @@ internal static class MatFile
         var first = BinaryPrimitives.ReadUInt32LittleEndian(tag);
         if (first >> 16 == 0) return ((int)first, BinaryPrimitives.ReadUInt32LittleEndian(tag.AsSpan(4)), null);
         var bytes = (int)(first >> 16);
-        return bytes <= 4 ? ((int)(first & 0xFFFF), bytes, tag[4..(4 + bytes)]) : throw new InvalidDataException("a short element claims more than 4 bytes");
+        return bytes <= 4
+            ? ((int)(first & 0xFFFF), bytes, tag[4..(4 + bytes)])
+            : throw new InvalidDataException("a short element claims more than 4 bytes");
     }
 
     private static void ReadMatrix(Stream stream, Action<MatArray> take)
     {
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(ReadPart(stream, Uint32, 8, "array flags").AsSpan());
-        var sizes = ReadPart(stream, Int32, 4 * MostDimensions, "dimensions").Chunk(4).Select(s => BinaryPrimitives.ReadInt32LittleEndian(s)).ToArray();
+        var sizes = ReadPart(stream, Int32, 4 * MostDimensions, "dimensions").Chunk(4)
+            .Select(s => BinaryPrimitives.ReadInt32LittleEndian(s)).ToArray();
         var name = Encoding.ASCII.GetString(ReadPart(stream, Int8, LongestName, "name"));
         if ((flags & ComplexFlag) != 0) throw new InvalidDataException($"the array {name} is complex");
         if (sizes.Length < 2 || sizes.Any(s => s < 0)) throw new InvalidDataException($"the array {name} has no valid dimensions");
@@ -84,7 +92,8 @@ internal static class MatFile
     private static byte[] ReadPart(Stream stream, int expected, int most, string what)
     {
         var (type, bytes, inside) = ReadTag(stream);
-        if (type != expected || bytes > most || (expected != Int8 && (bytes == 0 || bytes % 4 != 0))) throw new InvalidDataException($"the {what} of an array are not valid");
+        if (type != expected || bytes > most || (expected != Int8 && (bytes == 0 || bytes % 4 != 0)))
+            throw new InvalidDataException($"the {what} of an array are not valid");
         if (inside is not null) return inside;
         var data = new byte[(bytes + 7) / 8 * 8];
         stream.ReadExactly(data);

@@ -31,9 +31,10 @@ internal sealed record PickledType(char Kind, int Size)
 }
 
 /// <summary>
-/// Reads the one layout of pickle that CIFAR's Python files have: a dict of texts, bytes, lists, whole numbers and numpy arrays of whole numbers, as Python 2
-/// and 3 write it with protocols 2 to 4. It is data from beginning to end: nothing is imported, looked up or called. The five names that numpy's arrays and
-/// Python 3's bytes are made with are known by spelling, and stand for what is done here; any other name, and any other opcode, is refused by its name.
+/// Reads the one layout of pickle that CIFAR's Python files have: a dict of texts, bytes, lists, whole numbers and numpy arrays of whole
+/// numbers, as Python 2 and 3 write it with protocols 2 to 4. It is data from beginning to end: nothing is imported, looked up or called.
+/// The five names that numpy's arrays and Python 3's bytes are made with are known by spelling,
+/// and stand for what is done here; any other name, and any other opcode, is refused by its name.
 /// </summary>
 internal sealed class PickleReader(ReadOnlyMemory<byte> data)
 {
@@ -60,10 +61,11 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
     // The opcodes that are not read, for the message.
     private static readonly (char Code, string Name)[] Refused =
     [
-        ('0', "POP"), ('1', "POP_MARK"), ('2', "DUP"), ('F', "FLOAT"), ('I', "INT"), ('L', "LONG"), ('P', "PERSID"), ('Q', "BINPERSID"), ('S', "STRING"),
-        ('V', "UNICODE"), ('d', "DICT"), ('g', "GET"), ('i', "INST"), ('l', "LIST"), ('o', "OBJ"), ('p', "PUT"), ('G', "BINFLOAT"), ('\x81', "NEWOBJ"),
-        ('\x82', "EXT1"), ('\x83', "EXT2"), ('\x84', "EXT4"), ('\x8b', "LONG4"), ('\x8d', "BINUNICODE8"), ('\x8e', "BINBYTES8"), ('\x8f', "EMPTY_SET"),
-        ('\x90', "ADDITEMS"), ('\x91', "FROZENSET"), ('\x92', "NEWOBJ_EX"), ('\x96', "BYTEARRAY8"), ('\x97', "NEXT_BUFFER"), ('\x98', "READONLY_BUFFER"),
+        ('0', "POP"), ('1', "POP_MARK"), ('2', "DUP"), ('F', "FLOAT"), ('I', "INT"), ('L', "LONG"), ('P', "PERSID"), ('Q', "BINPERSID"),
+        ('S', "STRING"), ('V', "UNICODE"), ('d', "DICT"), ('g', "GET"), ('i', "INST"), ('l', "LIST"), ('o', "OBJ"), ('p', "PUT"),
+        ('G', "BINFLOAT"), ('\x81', "NEWOBJ"), ('\x82', "EXT1"), ('\x83', "EXT2"), ('\x84', "EXT4"), ('\x8b', "LONG4"),
+        ('\x8d', "BINUNICODE8"), ('\x8e', "BINBYTES8"), ('\x8f', "EMPTY_SET"), ('\x90', "ADDITEMS"), ('\x91', "FROZENSET"),
+        ('\x92', "NEWOBJ_EX"), ('\x96', "BYTEARRAY8"), ('\x97', "NEXT_BUFFER"), ('\x98', "READONLY_BUFFER"),
     ];
 
     private static readonly object Mark = new();
@@ -72,7 +74,10 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
     private readonly Dictionary<long, object?> memo = [];
     private int position;
 
-    /// <summary>The dict. Its texts are <see cref="ReadOnlyMemory{T}"/> of bytes, its numbers long, its lists <see cref="List{T}"/>.</summary>
+    /// <summary>
+    /// The dict. Its texts are <see cref="ReadOnlyMemory{T}"/> of bytes,
+    /// its numbers long, its lists <see cref="List{T}"/>.
+    /// </summary>
     /// <exception cref="InvalidDataException">It is another layout; the message names what was met.</exception>
     public Dictionary<string, object?> Read()
     {
@@ -86,7 +91,8 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
                 Step(op, at);
             }
         }
-        catch (Exception e) when (e is ArgumentException or IndexOutOfRangeException or InvalidCastException or NullReferenceException or OverflowException or KeyNotFoundException)
+        catch (Exception e) when (e is ArgumentException or IndexOutOfRangeException or InvalidCastException
+            or NullReferenceException or OverflowException or KeyNotFoundException)
         {
             throw new InvalidDataException($"what stands before byte {position:N0} of the pickle does not fit together", e);
         }
@@ -211,8 +217,10 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
         {
             Known.Reconstruct when arguments is [Known.Array, object?[], _] => new PickledArray(),
             Known.Type when arguments is [ReadOnlyMemory<byte> name, ..] => TypeOf(Encoding.Latin1.GetString(name.Span)),
-            Known.Scalar when arguments is [PickledType type, ReadOnlyMemory<byte> value] && value.Length == type.Size => type.At(value.Span, 0),
-            Known.Encode when arguments is [ReadOnlyMemory<byte> text, ReadOnlyMemory<byte> coding] && Latin(coding) is "latin1" => Narrow(text.Span),
+            Known.Scalar when arguments is [PickledType type, ReadOnlyMemory<byte> value] && value.Length == type.Size
+                => type.At(value.Span, 0),
+            Known.Encode when arguments is [ReadOnlyMemory<byte> text, ReadOnlyMemory<byte> coding] && Latin(coding) is "latin1"
+                => Narrow(text.Span),
             _ => throw new InvalidDataException("the pickle makes something that is neither an array, a type nor bytes"),
         });
     }
@@ -226,7 +234,9 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
     private static ReadOnlyMemory<byte> Narrow(ReadOnlySpan<byte> utf8)
     {
         var text = Encoding.UTF8.GetString(utf8);
-        return text.All(c => c <= 0xFF) ? Encoding.Latin1.GetBytes(text) : throw new InvalidDataException("the pickle's bytes hold a character that is no byte");
+        return text.All(c => c <= 0xFF)
+            ? Encoding.Latin1.GetBytes(text)
+            : throw new InvalidDataException("the pickle's bytes hold a character that is no byte");
     }
 
     private void Build()
@@ -235,11 +245,14 @@ internal sealed class PickleReader(ReadOnlyMemory<byte> data)
         switch (stack[^1])
         {
             // Version, byte order ('|' is none, '<' little-endian), and what structured types have.
-            case PickledType type when state is [long, ReadOnlyMemory<byte> order, null, null, null, ..] && (Latin(order) == "<" || (Latin(order) == "|" && type.Size == 1)): break;
+            case PickledType type when state is [long, ReadOnlyMemory<byte> order, null, null, null, ..]
+                && (Latin(order) == "<" || (Latin(order) == "|" && type.Size == 1)):
+                break;
             case PickledType: throw new InvalidDataException("the pickle holds an array whose type is neither plain nor little-endian");
             case PickledArray array when state is [long, object?[] shape, PickledType type, false, ReadOnlyMemory<byte> bytes]:
                 array.Shape = [.. shape.Select(s => checked((int)(long)s!))];
-                if (array.Shape.Any(s => s < 0) || array.Shape.Aggregate((long)type.Size, (product, s) => checked(product * s)) != bytes.Length)
+                if (array.Shape.Any(s => s < 0)
+                    || array.Shape.Aggregate((long)type.Size, (product, s) => checked(product * s)) != bytes.Length)
                     throw new InvalidDataException($"the pickle's array of {string.Join("×", array.Shape)} holds {bytes.Length:N0} bytes");
                 (array.Type, array.Data) = (type, bytes);
                 break;

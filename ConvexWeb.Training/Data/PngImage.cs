@@ -86,7 +86,8 @@ internal sealed record PngImage(int Width, int Height, byte[] Pixels)
             (to[at], to[at + 1], to[at + 2]) = (line[from], line[from + green], line[from + blue]);
     }
 
-    // Each byte was stored as the difference from a guess: from the left, from above, from their mean, or from whichever of three is nearest (Paeth).
+    // Each byte was stored as the difference from a guess:
+    // from the left, from above, from their mean, or from whichever of three is nearest (Paeth).
     private static void Unfilter(int filter, byte[] line, byte[] above, int channels)
     {
         if (filter is < 0 or > 4) throw new InvalidDataException("a line of the PNG has no valid filter");

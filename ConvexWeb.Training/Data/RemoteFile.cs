@@ -3,7 +3,8 @@ namespace ConvexWeb.Training.Data;
 /// <summary>A file of a data set as its authors publish it.</summary>
 /// <param name="Url">Where it is published; its last segment is the file's name.</param>
 /// <param name="Md5">Checksum of the file as published.</param>
-/// <param name="ContentMd5">For a gzip file: checksum of what it unpacks to, by which a copy that was compressed anew is known as genuine.</param>
+/// <param name="ContentMd5">For a gzip file: checksum of what it unpacks to,
+/// by which a copy that was compressed anew is known as genuine.</param>
 public sealed record RemoteFile(string Url, string Md5, string? ContentMd5 = null)
 {
     public string Name => Url[(Url.LastIndexOf('/') + 1)..];

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Data;
 
-/// <summary>One split on the device, ready to be cut into batches. Images are uint8 [N, C, H, W] with a normalisation, or whitened float32 of that shape.</summary>
+/// <summary>
+/// One split on the device, ready to be cut into batches.
+/// Images are uint8 [N, C, H, W] with a normalisation, or whitened float32 of that shape.
+/// </summary>
 public sealed class Split : IDisposable
 {
     private readonly Tensor images;
@@ -50,20 +53,32 @@ public sealed class Split : IDisposable
 
     /// <summary>Images and labels at the given places: float32 [B, C, H, W] and int64 [B].</summary>
     public (Tensor Images, Tensor Labels) Batch(Tensor index)
-        => (Resized(scale is null ? images.index_select(0, index) : Gather.Normalized(images, index, scale, shift!)), Labels.index_select(0, index));
+        => (Resized(scale is null ? images.index_select(0, index) : Gather.Normalized(images, index, scale, shift!)),
+            Labels.index_select(0, index));
 
-    /// <summary>As <see cref="Batch"/>, but as stored, for augmentation: in 0..1 without the normalisation (whitened images as they are).</summary>
+    /// <summary>
+    /// As <see cref="Batch"/>, but as stored, for augmentation:
+    /// in 0..1 without the normalisation (whitened images as they are).
+    /// </summary>
     public (Tensor Images, Tensor Labels) Raw(Tensor index)
-        => (scale is null ? images.index_select(0, index) : Gather.Normalized(images, index, zeros_like(scale).add(1.0 / 255), zeros_like(scale)), Labels.index_select(0, index));
+        => (scale is null
+                ? images.index_select(0, index)
+                : Gather.Normalized(images, index, zeros_like(scale).add(1.0 / 255), zeros_like(scale)),
+            Labels.index_select(0, index));
 
     /// <summary>Applies the normalisation that <see cref="Raw"/> left out.</summary>
     public Tensor Normalized(Tensor raw) => scale is null ? raw : raw * (scale * 255).view(1, -1, 1, 1) + shift!.view(1, -1, 1, 1);
 
     /// <summary>At the size that the network takes.</summary>
-    public Tensor Resized(Tensor stored) => resize is not { } to || stored.shape is [.., var height, var width] && height == to.Side && width == to.Side ? stored
-        : Resizing.Apply(stored, to.Side, to.Bicubic);
+    public Tensor Resized(Tensor stored)
+        => resize is not { } to || stored.shape is [.., var height, var width] && height == to.Side && width == to.Side
+            ? stored
+            : Resizing.Apply(stored, to.Side, to.Bicubic);
 
-    /// <summary>Per channel, the value in 0..1 that the normalisation makes 0: the training images' mean, or black. Empty for whitened images.</summary>
+    /// <summary>
+    /// Per channel, the value in 0..1 that the normalisation makes 0:
+    /// the training images' mean, or black. Empty for whitened images.
+    /// </summary>
     public float[] Neutral()
     {
         if (scale is null) return [];

@@ -1,6 +1,9 @@
 namespace ConvexWeb.Training.Data;
 
-/// <summary>The keyed generator of all corruptions (science.md C): every worker gets the same numbers, in any order, from the key alone.</summary>
+/// <summary>
+/// The keyed generator of all corruptions (science.md C):
+/// every worker gets the same numbers, in any order, from the key alone.
+/// </summary>
 public static class SplitMix
 {
     /// <summary>The first output of SplitMix64 for a state.</summary>

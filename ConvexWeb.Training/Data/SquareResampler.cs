@@ -5,10 +5,11 @@ using System.Runtime.InteropServices;
 namespace ConvexWeb.Training.Data;
 
 /// <summary>
-/// Brings a decoded image to a square of side S: the short side is scaled to S and the centre of the long side kept, at the places where torchvision's
-/// Resize and CenterCrop put them. The filter is a triangle as wide as the reduction (bilinear when it enlarges), so every pixel counts and nothing flickers.
-/// Where the decoder has reduced the image already, it kept the low frequencies of each block of 8 × 8 and no more, so the triangle is as wide as what is left
-/// to do. Beside Pillow's full decoding and bilinear reduction, photographs differ by 1 to 2 grey levels in the mean.
+/// Brings a decoded image to a square of side S: the short side is scaled to S and the centre of the long side kept, at the places where
+/// torchvision's Resize and CenterCrop put them.
+/// The filter is a triangle as wide as the reduction (bilinear when it enlarges), so every pixel counts and nothing flickers.
+/// Where the decoder has reduced the image already, it kept the low frequencies of each block of 8 × 8 and no more, so the triangle is as
+/// wide as what is left to do. Beside Pillow's full decoding and bilinear reduction, photographs differ by 1 to 2 grey levels in the mean.
 /// Its loops are compiled with all optimisations at once (measured: 1.3 times the images per second), since a folder of a few
 /// thousand images is decoded before the runtime optimises them.
 /// </summary>

@@ -4,8 +4,10 @@ using System.IO.Compression;
 namespace ConvexWeb.Training.Data;
 
 /// <summary>
-/// Reads the binary version of STL-10: images of 3 planes of 96 × 96 bytes, each plane column by column, and labels 1 to 10, one byte each.
-/// Source: Coates, Ng and Lee 2011. Takes the unpacked files where they are, else the official archive; the 100,000 unlabelled images are passed over.
+/// Reads the binary version of STL-10: images of 3 planes of 96 × 96 bytes,
+/// each plane column by column, and labels 1 to 10, one byte each.
+/// Source: Coates, Ng and Lee 2011. Takes the unpacked files where they are,
+/// else the official archive; the 100,000 unlabelled images are passed over.
 /// </summary>
 internal static class Stl10Reader
 {
@@ -48,7 +50,8 @@ internal static class Stl10Reader
     {
         var images = name.EndsWith("_X.bin", StringComparison.Ordinal);
         if (length == 0 || length > Array.MaxLength || (images && length % info.Dimensions != 0))
-            throw new DatasetException($"{name} has {length:N0} bytes, which is no multiple of an image's {info.Dimensions:N0}; delete it and fetch it again.");
+            throw new DatasetException(
+                $"{name} has {length:N0} bytes, which is no multiple of an image's {info.Dimensions:N0}; delete it and fetch it again.");
         if (images) return ColumnMajor.Read(stream, length, info);
         var labels = new byte[length];
         stream.ReadExactly(labels);
@@ -60,9 +63,11 @@ internal static class Stl10Reader
         var (images, labels) = (found[$"{prefix}_X.bin"], found[$"{prefix}_y.bin"]);
         if (images.Length / info.Dimensions != labels.Length)
             throw new DatasetException(
-                $"{prefix}_X.bin holds {images.Length / info.Dimensions:N0} images and {prefix}_y.bin {labels.Length:N0} labels; delete them and fetch them again.");
+                $"{prefix}_X.bin holds {images.Length / info.Dimensions:N0} images and {prefix}_y.bin {labels.Length:N0} labels; "
+                + "delete them and fetch them again.");
         if (labels.FirstOrDefault(l => l < 1 || l > info.Classes, (byte)1) is var wrong && (wrong < 1 || wrong > info.Classes))
-            throw new DatasetException($"{prefix}_y.bin holds the label {wrong}, but labels go from 1 to {info.Classes}; delete it and fetch it again.");
+            throw new DatasetException(
+                $"{prefix}_y.bin holds the label {wrong}, but labels go from 1 to {info.Classes}; delete it and fetch it again.");
         return new(images, [.. labels.Select(l => l - 1)]);
     }
 }

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Data;
 
 /// <summary>
-/// ZCA whitening (science.md S1): W = U·diag(1/√(λ + eps))·Uᵀ of the covariance of the flattened training images in [0, 1]; x → (x − mean)·W.
+/// ZCA whitening (science.md S1):
+/// W = U·diag(1/√(λ + eps))·Uᵀ of the covariance of the flattened training images in [0, 1]; x → (x − mean)·W.
 /// Affine, so input convexity is preserved.
 /// </summary>
 public static class Whitening
@@ -14,9 +15,14 @@ public static class Whitening
     /// <summary>Whether there are so few images, and of so many values, that <see cref="FitFew"/> is the way.</summary>
     public static bool IsFew(long images, long values) => values > 4096 && images < values;
 
-    /// <summary>Whether the work can be done: the matrix whose eigenvectors are wanted must be of bearable size, and the whitened images must fit into memory.</summary>
+    /// <summary>
+    /// Whether the work can be done:
+    /// the matrix whose eigenvectors are wanted must be of bearable size, and the whitened images must fit into memory.
+    /// </summary>
     public static bool IsPossible(long images, long values)
-        => IsFew(images, values) ? images <= LargestMatrix && images * values <= 500_000_000 : values <= LargestMatrix && images * values <= 4_000_000_000;
+        => IsFew(images, values)
+            ? images <= LargestMatrix && images * values <= 500_000_000
+            : values <= LargestMatrix && images * values <= 4_000_000_000;
 
     /// <summary>Mean [d] and W [d, d], float32, of images uint8 [N, d].</summary>
     public static (Tensor Mean, Tensor Matrix) Fit(Tensor images, double eps)
@@ -56,8 +62,9 @@ public static class Whitening
     }
 
     /// <summary>
-    /// The same whitening for N images of d values, N &lt; d, without a d × d matrix. With X the centred images and G = X·Xᵀ/N = V·diag(λ)·Vᵀ, the covariance
-    /// has the eigenvalues λ and else 0, so W = I/√eps + Xᵀ·V·diag(h)·Vᵀ·X with h = (1/√(λ + eps) − 1/√eps)/(N·λ), and −h ≥ 0 has a root: W = I/√eps − Bᵀ·B.
+    /// The same whitening for N images of d values, N &lt; d, without a d × d matrix. With X the centred images and G = X·Xᵀ/N =
+    /// V·diag(λ)·Vᵀ, the covariance has the eigenvalues λ and else 0, so W = I/√eps + Xᵀ·V·diag(h)·Vᵀ·X
+    /// with h = (1/√(λ + eps) − 1/√eps)/(N·λ), and −h ≥ 0 has a root: W = I/√eps − Bᵀ·B.
     /// </summary>
     /// <returns>Mean [d] and B [N, d], float32.</returns>
     public static (Tensor Mean, Tensor Basis) FitFew(Tensor images, double eps)
@@ -76,7 +83,8 @@ public static class Whitening
         }
         gram.div_(count);
         var (values, vectors) = linalg.eigh(gram);
-        // (1/√eps − 1/√(λ + eps))/λ without the difference of what is nearly the same: 1/(√eps·√(λ + eps)·(√eps + √(λ + eps))).
+        // (1/√eps − 1/√(λ + eps))/λ without the difference of what is nearly the same:
+        // 1/(√eps·√(λ + eps)·(√eps + √(λ + eps))).
         var root = values.clamp(min: 0).add(eps).sqrt();
         var weight = root.mul(root.add(Math.Sqrt(eps))).mul(Math.Sqrt(eps) * count).rsqrt();
         var basis = vectors.mul(weight).mm(vectors.t()).to(ScalarType.Float32).mm(x);

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Engine;
 
 /// <summary>
-/// An exponential moving average of weights and running statistics, taken after the convexity constraint: an average of non-negative weights is
-/// non-negative, so the averaged network is as convex as the trained one. Source: the recipe of CycleMLP (science.md S6.5).
+/// An exponential moving average of weights and running statistics, taken after the convexity constraint: an average of non-negative
+/// weights is non-negative, so the averaged network is as convex as the trained one. Source: the recipe of CycleMLP (science.md S6.5).
 /// </summary>
 internal sealed class AveragedWeights : IDisposable
 {
@@ -15,12 +15,14 @@ internal sealed class AveragedWeights : IDisposable
     private readonly double decay;
     private readonly (string Name, Tensor Live, Tensor Average)[] pairs;
 
-    /// <param name="constraint">Its operator is applied to the start: the initial weights have not met it yet, and would stay in the average for long.</param>
+    /// <param name="constraint">Its operator is applied to the start:
+    /// the initial weights have not met it yet, and would stay in the average for long.</param>
     public AveragedWeights(PlanNetwork network, Constraint constraint, double decay)
     {
         this.decay = decay;
         using var scope = NewDisposeScope();
-        pairs = [.. network.state_dict().Where(t => t.Value.dtype != ScalarType.Int64).Select(t => (t.Key, t.Value, t.Value.detach().clone().DetachFromDisposeScope()))];
+        var averaged = network.state_dict().Where(t => t.Value.dtype != ScalarType.Int64);
+        pairs = [.. averaged.Select(t => (t.Key, t.Value, t.Value.detach().clone().DetachFromDisposeScope()))];
         foreach (var (name, _, start) in pairs) Constraint.Apply(start, constraint.OperatorOf(name), constraint.Eps);
     }
 

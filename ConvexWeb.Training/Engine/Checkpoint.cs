@@ -18,7 +18,9 @@ public static class Checkpoint
     private const string GeneratorName = "generator/cpu";
 
     /// <param name="more">Further state under names of its own, such as averaged weights.</param>
-    public static void Save(string path, Spec spec, ulong seed, nn.Module network, Optimizer? optimizer, Progress progress, IEnumerable<(string, Tensor)>? more = null)
+    public static void Save(
+        string path, Spec spec, ulong seed, nn.Module network, Optimizer? optimizer, Progress progress,
+        IEnumerable<(string, Tensor)>? more = null)
     {
         using var scope = NewDisposeScope();
         IEnumerable<(string, Tensor)> tensors = network.state_dict().Select(t => (t.Key, t.Value));
@@ -42,14 +44,16 @@ public static class Checkpoint
 
     /// <summary>Puts a checkpoint's state into a freshly built network and optimizer, and into the random generator.</summary>
     /// <exception cref="SafeTensorsException">The file is damaged, or belongs to another spec or seed.</exception>
-    public static Progress Restore(string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer, IEnumerable<(string, Tensor)>? more = null)
+    public static Progress Restore(
+        string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer, IEnumerable<(string, Tensor)>? more = null)
     {
         using var scope = NewDisposeScope();
         var (tensors, metadata) = SafeTensors.Load(path);
         if (Refusal(path, metadata, spec, seed) is { } refusal) throw new SafeTensorsException(refusal);
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
         Copy(tensors, optimizer.State().Concat(more ?? []), path);
-        if (!tensors.TryGetValue(GeneratorName, out var generator)) throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {GeneratorName}.");
+        if (!tensors.TryGetValue(GeneratorName, out var generator))
+            throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {GeneratorName}.");
         GeneratorState.Restore(generator, Path.GetFileName(path));
         var progress = JsonSerializer.Deserialize<Progress>(metadata["progress"], EventJsonForm.Options)!;
         optimizer.ResumeAt(progress.Step, progress.FewerSteps);
@@ -58,7 +62,8 @@ public static class Checkpoint
 
     // Read and written again: a file of an older version lacks fields that have come since, which then have their defaults.
     private static bool IsOf(IReadOnlyDictionary<string, string> metadata, Spec spec)
-        => SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "").Spec is { } stored && SpecWriter.ToJson(stored).ToJsonString() == SpecWriter.ToJson(spec).ToJsonString();
+        => SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "").Spec is { } stored
+            && SpecWriter.ToJson(stored).ToJsonString() == SpecWriter.ToJson(spec).ToJsonString();
 
     /// <summary>The spec of a checkpoint and a network with its weights, in eval mode.</summary>
     public static (Spec Spec, PlanNetwork Network) Open(string path)
@@ -73,7 +78,8 @@ public static class Checkpoint
         using var scope = NewDisposeScope();
         var (tensors, metadata) = SafeTensors.Load(path);
         var reading = SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "");
-        if (reading.Spec is not { } spec) throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
+        if (reading.Spec is not { } spec)
+            throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
         var network = ModelFactory.Build(spec);
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
         network.eval();
@@ -99,8 +105,10 @@ public static class Checkpoint
         using var quiet = no_grad();
         foreach (var (name, target) in to)
         {
-            if (!from.TryGetValue(name, out var stored)) throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {name}.");
-            if (!stored.shape.SequenceEqual(target.shape)) throw new SafeTensorsException($"{Path.GetFileName(path)}: {name} is {stored}, the network's is {target}.");
+            if (!from.TryGetValue(name, out var stored))
+                throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {name}.");
+            if (!stored.shape.SequenceEqual(target.shape))
+                throw new SafeTensorsException($"{Path.GetFileName(path)}: {name} is {stored}, the network's is {target}.");
             target.copy_(stored);
         }
     }

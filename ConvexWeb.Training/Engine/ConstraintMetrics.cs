@@ -28,8 +28,12 @@ internal static class ConstraintMetrics
         if (all > 0) values["constraint/spike_share"] = (double)spike / all;
     }
 
-    /// <summary>Adds the Frobenius norm of all weights (two axes and more), and how far they have come from where they started; of weights as they act.</summary>
-    public static void AddNorms(Dictionary<string, double> values, nn.Module network, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial)
+    /// <summary>
+    /// Adds the Frobenius norm of all weights (two axes and more),
+    /// and how far they have come from where they started; of weights as they act.
+    /// </summary>
+    public static void AddNorms(
+        Dictionary<string, double> values, nn.Module network, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
@@ -37,7 +41,9 @@ internal static class ConstraintMetrics
         foreach (var (name, parameter) in network.named_parameters())
         {
             if (parameter.ndim < 2) continue;
-            var (now, start) = constraint.Covered.Contains(name) ? (constraint.Effective(parameter), constraint.Effective(initial[name])) : (parameter, initial[name]);
+            var (now, start) = constraint.Covered.Contains(name)
+                ? (constraint.Effective(parameter), constraint.Effective(initial[name]))
+                : (parameter, initial[name]);
             norm += now.square().sum().to(ScalarType.Float64).item<double>();
             way += (now - start).square().sum().to(ScalarType.Float64).item<double>();
         }
@@ -50,6 +56,7 @@ internal static class ConstraintMetrics
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        return network.named_parameters().Where(p => constraint.Covered.Contains(p.name)).Min(p => constraint.Effective(p.parameter.min()).to(ScalarType.Float64).item<double>());
+        return network.named_parameters().Where(p => constraint.Covered.Contains(p.name))
+            .Min(p => constraint.Effective(p.parameter.min()).to(ScalarType.Float64).item<double>());
     }
 }

@@ -6,11 +6,15 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
 
-/// <summary>Loss (plain cross-entropy, mean, natural log), accuracy (percent) and more of a whole split in eval mode, without augmentation.</summary>
+/// <summary>
+/// Loss (plain cross-entropy, mean, natural log),
+/// accuracy (percent) and more of a whole split in eval mode, without augmentation.
+/// </summary>
 /// <param name="Objective">The loss with the run's label smoothing; the plain loss where it has none.</param>
 /// <param name="Top5">Percent; null below 100 classes.</param>
 /// <param name="Noise">Null where no label of the split is corrupted.</param>
-public sealed record Evaluation(double Loss, double Accuracy, double Objective, double? Top5, ConfusionMatrix Confusion, Calibration Calibration, Memorisation? Noise)
+public sealed record Evaluation(
+    double Loss, double Accuracy, double Objective, double? Top5, ConfusionMatrix Confusion, Calibration Calibration, Memorisation? Noise)
 {
     /// <summary>What the experts of an ensemble do by themselves; null for a single network.</summary>
     public ExpertScores? Experts { get; init; }
@@ -20,7 +24,8 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
     private const int ClassesForTop5 = 100;
 
     /// <summary>Evaluates without dropout or batch statistics; leaves the network in the mode it was in. Null when stopped.</summary>
-    public static Evaluation? Of(nn.Module<Tensor, Tensor> network, Split split, double labelSmoothing = 0, CancellationToken stop = default)
+    public static Evaluation? Of(
+        nn.Module<Tensor, Tensor> network, Split split, double labelSmoothing = 0, CancellationToken stop = default)
     {
         var training = network.training;
         network.eval();
@@ -28,7 +33,9 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
         using var quiet = no_grad();
         Sums? sums = null;
         var batch = BatchFor(network);
-        var experts = network is PlanNetwork { Plan.Ensemble: { } ensemble } parts ? new ExpertSums(parts, ensemble, split.Labels.device) : null;
+        var experts = network is PlanNetwork { Plan.Ensemble: { } ensemble } parts
+            ? new ExpertSums(parts, ensemble, split.Labels.device)
+            : null;
         for (long at = 0; at < split.Count && !stop.IsCancellationRequested; at += batch)
         {
             using var scope = NewDisposeScope();
@@ -43,7 +50,8 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
     }
 
     /// <summary>Images that go through a network at once where no graph is kept.</summary>
-    internal static long BatchFor(nn.Module network) => network is PlanNetwork { Plan: var plan } ? Math.Clamp(MostNumbers / plan.LargestValue, 16, 1000) : 100;
+    internal static long BatchFor(nn.Module network)
+        => network is PlanNetwork { Plan: var plan } ? Math.Clamp(MostNumbers / plan.LargestValue, 16, 1000) : 100;
 
     /// <summary>Adds this evaluation to a point's values, under <c>train/…</c>, <c>test/…</c> or another split's name.</summary>
     public void Report(Dictionary<string, double> values, string split, bool smoothed)
@@ -78,9 +86,12 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
         {
             this.classes = classes;
             (loss, objective) = (Sum(ScalarType.Float64), Sum(ScalarType.Float64));
-            (top5, wrongLabels, fitted, recovered, cleanRight) = (Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64));
+            (top5, wrongLabels, fitted) = (Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64));
+            (recovered, cleanRight) = (Sum(ScalarType.Int64), Sum(ScalarType.Int64));
             confusion = Sum(ScalarType.Int64, classes * classes);
-            (bins, confidences, right) = (Sum(ScalarType.Float64, Calibration.BinCount), Sum(ScalarType.Float64, Calibration.BinCount), Sum(ScalarType.Float64, Calibration.BinCount));
+            bins = Sum(ScalarType.Float64, Calibration.BinCount);
+            confidences = Sum(ScalarType.Float64, Calibration.BinCount);
+            right = Sum(ScalarType.Float64, Calibration.BinCount);
 
             Tensor Sum(ScalarType type, params long[] shape) => zeros(shape, type, device).MoveToOuterDisposeScope();
         }
@@ -88,7 +99,9 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
         public void Add(Tensor logits, Tensor labels, Tensor? truth, double smoothing)
         {
             loss.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum).to(ScalarType.Float64));
-            if (smoothing > 0) objective.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: smoothing).to(ScalarType.Float64));
+            if (smoothing > 0)
+                objective.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: smoothing)
+                    .to(ScalarType.Float64));
             var predicted = logits.argmax(1);
             var isRight = predicted.eq(labels);
             confusion.scatter_add_(0, labels * classes + predicted, zeros_like(labels).add(1));
@@ -99,7 +112,8 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
             var known = softmax.eq(softmax);
             var confidence = where(known, softmax, zeros_like(softmax));
             // Bins are open below and closed above; a confidence is at least 1/K, so none falls out below.
-            var bin = (confidence * Calibration.BinCount).neg().floor().neg().sub(1).clamp(0, Calibration.BinCount - 1).to(ScalarType.Int64);
+            var bin = (confidence * Calibration.BinCount).neg().floor().neg().sub(1)
+                .clamp(0, Calibration.BinCount - 1).to(ScalarType.Int64);
             bins.scatter_add_(0, bin, known.to(ScalarType.Float64));
             confidences.scatter_add_(0, bin, confidence);
             right.scatter_add_(0, bin, isRight.mul(known).to(ScalarType.Float64));
@@ -119,14 +133,16 @@ public sealed record Evaluation(double Loss, double Accuracy, double Objective, 
             var matrix = new ConfusionMatrix([.. counts.Chunk((int)classes)]);
             var plain = loss.item<double>() / count;
             var smoothed = objective.item<double>() / count;
-            return new(plain, 100.0 * matrix.Correct / count, smoothed > 0 ? smoothed : plain, classes >= ClassesForTop5 ? 100.0 * top5.item<long>() / count : null,
+            return new(plain, 100.0 * matrix.Correct / count, smoothed > 0 ? smoothed : plain,
+                classes >= ClassesForTop5 ? 100.0 * top5.item<long>() / count : null,
                 matrix, Calibration.Of(Read(bins), Read(confidences), Read(right)), Noise(count));
         }
 
         private Memorisation? Noise(long count)
         {
             if (!noisy || wrongLabels.item<long>() is not (> 0 and var wrong)) return null;
-            return new(100.0 * fitted.item<long>() / wrong, 100.0 * recovered.item<long>() / wrong, wrong == count ? 0 : 100.0 * cleanRight.item<long>() / (count - wrong));
+            return new(100.0 * fitted.item<long>() / wrong, 100.0 * recovered.item<long>() / wrong,
+                wrong == count ? 0 : 100.0 * cleanRight.item<long>() / (count - wrong));
         }
 
         private static double[] Read(Tensor sums) => sums.cpu().data<double>().ToArray();

@@ -5,7 +5,8 @@ using ConvexWeb.Training.Events;
 namespace ConvexWeb.Training.Engine;
 
 /// <summary>
-/// Writes events as JSON lines on threads of its own: each first to the journal, then to the live stream. The training thread only hands them over.
+/// Writes events as JSON lines on threads of its own:
+/// each first to the journal, then to the live stream. The training thread only hands them over.
 /// The journal is what counts: a live stream that nobody reads on holds up neither journal nor training, and loses lines.
 /// </summary>
 public sealed class EventWriter : IDisposable
@@ -16,7 +17,8 @@ public sealed class EventWriter : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly Channel<object> queue = Channel.CreateUnbounded<object>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Channel<(TrainingEvent Happened, string Line)> showing = Channel.CreateBounded<(TrainingEvent, string)>(new BoundedChannelOptions(LinesHeldBack) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<(TrainingEvent Happened, string Line)> showing = Channel.CreateBounded<(TrainingEvent, string)>(
+        new BoundedChannelOptions(LinesHeldBack) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly FileStream? journal;
     private readonly Action<TrainingEvent, string>? live;
     private readonly TimeProvider clock;
@@ -42,7 +44,10 @@ public sealed class EventWriter : IDisposable
 
     public void Report(TrainingEvent happened) => queue.Writer.TryWrite(happened with { At = clock.GetUtcNow() });
 
-    /// <summary>Waits until everything reported so far is in the journal. A checkpoint may say "step n" only after the journal says it.</summary>
+    /// <summary>
+    /// Waits until everything reported so far is in the journal.
+    /// A checkpoint may say "step n" only after the journal says it.
+    /// </summary>
     /// <exception cref="IOException">The journal cannot be written, for example because the disk is full.</exception>
     public void Drain()
     {

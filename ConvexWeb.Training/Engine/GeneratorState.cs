@@ -17,7 +17,9 @@ internal static class GeneratorState
     public static void Restore(Tensor state, string file)
     {
         if (state.dtype != ScalarType.Byte || state.ndim != 1 || state.numel() != Bytes)
-            throw new SafeTensorsException($"{file} holds a random generator's state of {state.dtype} [{string.Join(", ", state.shape)}]; it must be uint8 [{Bytes}].");
+            throw new SafeTensorsException(
+                $"{file} holds a random generator's state of {state.dtype} [{string.Join(", ", state.shape)}]; "
+                + $"it must be uint8 [{Bytes}].");
         using var own = state.cpu().contiguous();
 #pragma warning disable RS0030 // Checked above.
         Generator.Default.set_state(own);

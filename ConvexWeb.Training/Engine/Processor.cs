@@ -6,7 +6,10 @@ namespace ConvexWeb.Training.Engine;
 /// <summary>What a training process asks of its machine.</summary>
 internal static class Processor
 {
-    /// <summary>Before the first tensor: the number of threads of each operation, freed memory stays with the process, and the faster library multiplies.</summary>
+    /// <summary>
+    /// Before the first tensor: the number of threads of each operation,
+    /// freed memory stays with the process, and the faster library multiplies.
+    /// </summary>
     /// <param name="cache">Folder that keeps what is measured once for each kind of processor; null measures each time.</param>
     /// <returns>What was found, for the log.</returns>
     public static string Use(int threads, string? cache)

@@ -1,6 +1,9 @@
 namespace ConvexWeb.Training.Engine;
 
-/// <summary>Where a run is: all of it that is not a tensor. Stored in the checkpoint, so that a resumed run goes on as if it had not stopped.</summary>
+/// <summary>
+/// Where a run is: all of it that is not a tensor.
+/// Stored in the checkpoint, so that a resumed run goes on as if it had not stopped.
+/// </summary>
 public sealed record Progress
 {
     /// <summary>Steps done.</summary>
@@ -24,7 +27,10 @@ public sealed record Progress
     public int BestEpoch { get; init; }
     public IReadOnlyDictionary<string, double> Best { get; init; } = new Dictionary<string, double>();
 
-    /// <summary>Metrics of the evaluation with the highest test accuracy, and its epoch. To be told, as tables of peaks do; nothing is chosen by it.</summary>
+    /// <summary>
+    /// Metrics of the evaluation with the highest test accuracy, and its epoch.
+    /// To be told, as tables of peaks do; nothing is chosen by it.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Peak { get; init; } = new Dictionary<string, double>();
     public int PeakEpoch { get; init; }
 

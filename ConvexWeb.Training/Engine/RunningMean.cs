@@ -10,7 +10,8 @@ internal sealed class RunningMean(Device device) : IDisposable
     private readonly Tensor correct = zeros([], ScalarType.Int64, device);
     private long images;
 
-    /// <param name="batchObjective">Mean of what the step minimised over the batch, a scalar: with label smoothing or mixed images not the plain loss.</param>
+    /// <param name="batchObjective">Mean of what the step minimised over the batch, a scalar:
+    /// with label smoothing or mixed images not the plain loss.</param>
     /// <param name="isPlain">Whether that is the plain cross-entropy against the labels.</param>
     public void Add(Tensor batchObjective, Tensor logits, Tensor labels, bool isPlain)
     {
@@ -35,7 +36,13 @@ internal sealed class RunningMean(Device device) : IDisposable
         return result;
     }
 
-    public Progress Store(Progress progress) => progress with { RunningLoss = loss.item<double>(), RunningObjective = objective.item<double>(), RunningCorrect = correct.item<long>(), RunningImages = images };
+    public Progress Store(Progress progress) => progress with
+    {
+        RunningLoss = loss.item<double>(),
+        RunningObjective = objective.item<double>(),
+        RunningCorrect = correct.item<long>(),
+        RunningImages = images,
+    };
 
     public void Restore(Progress progress)
     {

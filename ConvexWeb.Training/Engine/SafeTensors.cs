@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Engine;
 
 /// <summary>
-/// The safetensors format: 8 bytes little-endian length, a JSON header of that length, then the tensors' bytes. No code is ever loaded from a file.
+/// The safetensors format: 8 bytes little-endian length, a JSON header of that length,
+/// then the tensors' bytes. No code is ever loaded from a file.
 /// </summary>
 public static class SafeTensors
 {
@@ -15,7 +16,8 @@ public static class SafeTensors
 
     private static readonly (string Name, ScalarType Type, int Bytes)[] Types =
     [
-        ("F32", ScalarType.Float32, 4), ("F64", ScalarType.Float64, 8), ("I64", ScalarType.Int64, 8), ("I32", ScalarType.Int32, 4), ("U8", ScalarType.Byte, 1), ("BOOL", ScalarType.Bool, 1),
+        ("F32", ScalarType.Float32, 4), ("F64", ScalarType.Float64, 8), ("I64", ScalarType.Int64, 8),
+        ("I32", ScalarType.Int32, 4), ("U8", ScalarType.Byte, 1), ("BOOL", ScalarType.Bool, 1),
     ];
 
     /// <summary>Writes beside the target and renames, so that a crash leaves the old file or the new one, never half of one.</summary>
@@ -87,7 +89,8 @@ public static class SafeTensors
             {
                 tensors[entry.Name] = Read(file, header.Length, entry.Value);
             }
-            catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException or SafeTensorsException or OverflowException)
+            catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException
+                or SafeTensorsException or OverflowException)
             {
                 foreach (var tensor in tensors.Values) tensor.Dispose();
                 throw new SafeTensorsException($"{Path.GetFileName(path)}: the tensor {entry.Name} is not valid ({e.Message}).");
@@ -104,10 +107,12 @@ public static class SafeTensors
         var shape = entry.GetProperty("shape").EnumerateArray().Select(s => s.GetInt64()).ToArray();
         var offsets = entry.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64()).ToArray();
         // All of it before any memory is asked for: the numbers are the file's, and a file may be anybody's.
-        if (shape.Length > MaxDimensions) throw new SafeTensorsException($"it has {shape.Length:N0} dimensions, and {MaxDimensions} are the most");
+        if (shape.Length > MaxDimensions)
+            throw new SafeTensorsException($"it has {shape.Length:N0} dimensions, and {MaxDimensions} are the most");
         if (shape.Any(s => s < 0) || offsets is not [>= 0, _] || offsets[1] < offsets[0] || offsets[1] > file.Length - start)
             throw new SafeTensorsException("its shape or offsets lie outside the file");
-        if (shape.Aggregate(1L, (product, size) => checked(product * size)) is var count && checked(count * type.Bytes) != offsets[1] - offsets[0])
+        if (shape.Aggregate(1L, (product, size) => checked(product * size)) is var count
+            && checked(count * type.Bytes) != offsets[1] - offsets[0])
             throw new SafeTensorsException("its shape and its bytes do not agree");
         var tensor = empty(shape, type.Type);
         file.Position = start + offsets[0];

@@ -10,11 +10,15 @@ namespace ConvexWeb.Training.Engine;
 /// <param name="Labels">int64 [B]: what the running accuracy counts as right; of a mixed image, the label of its larger share.</param>
 internal sealed record TrainingBatch(Tensor Images, Tensor Targets, Tensor Labels);
 
-/// <summary>Cuts batches out of the training split, and augments them where the spec says so; where it does not, images take the fused way of <see cref="Split.Batch"/>.</summary>
+/// <summary>
+/// Cuts batches out of the training split, and augments them where the spec says so;
+/// where it does not, images take the fused way of <see cref="Split.Batch"/>.
+/// </summary>
 internal sealed class TrainingBatches(Spec spec, Split split, ulong seed)
 {
     private readonly AugmentationOptions options = spec.Augmentation;
-    private readonly ImageAugmentation augmentation = new(spec.Augmentation, seed, spec.Augmentation.RandAugment > 0 ? split.Neutral() : []);
+    private readonly ImageAugmentation augmentation
+        = new(spec.Augmentation, seed, spec.Augmentation.RandAugment > 0 ? split.Neutral() : []);
     private readonly BatchMixing mixing = new(spec.Augmentation, seed, DatasetInfo.Of(spec.Data).Classes);
 
     /// <param name="step">Steps done before this one since the start of the run: with the seed, the key of all random numbers.</param>

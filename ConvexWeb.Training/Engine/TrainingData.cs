@@ -30,12 +30,17 @@ public sealed class TrainingData : IDisposable
     /// <summary>What the classes are called; null where their numbers are their names.</summary>
     public IReadOnlyList<string>? ClassNames { get; private init; }
 
-    /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU; only where the model's results show images, else null.</summary>
+    /// <summary>
+    /// The training images before any preprocessing, uint8 [N, C, H, W] on the CPU;
+    /// only where the model's results show images, else null.
+    /// </summary>
     public Tensor? Pixels { get; private init; }
 
     /// <param name="cache">Folder in which whitening matrices are kept.</param>
     /// <param name="keep">Folder of the run, which gets the whitening matrix beside the checkpoints; null for none.</param>
-    public static TrainingData Prepare(Spec spec, ImageSet set, ulong seed, Device device, string cache, string? keep, Action<string> say, CancellationToken cancel = default)
+    public static TrainingData Prepare(
+        Spec spec, ImageSet set, ulong seed, Device device, string cache, string? keep, Action<string> say,
+        CancellationToken cancel = default)
     {
         var train = set.Train.First(spec.Data.TrainLimit);
         var test = set.Test.First(spec.Data.TestLimit);
@@ -64,7 +69,8 @@ public sealed class TrainingData : IDisposable
 
         Split Made(Tensor pixels, Tensor truth) => make(pixels, truth).ResizedTo(spec.Data.Resize, spec.Data.Interpolation);
         var trained = Made(trainImages, labels.index_select(0, trainIndex));
-        if (corrupted.WrongShare > 0) trained.WithTruth(from_array(train.Labels.Select(l => (long)l).ToArray()).index_select(0, trainIndex).to(device, copy: true));
+        if (corrupted.WrongShare > 0)
+            trained.WithTruth(from_array(train.Labels.Select(l => (long)l).ToArray()).index_select(0, trainIndex).to(device, copy: true));
         return new(
             trained,
             validationImages is null ? null : Made(validationImages, labels.index_select(0, validationIndex!)),
@@ -82,7 +88,9 @@ public sealed class TrainingData : IDisposable
     private static void Expect(string split, int found, int expected, Spec spec, string limit)
     {
         if (found != expected)
-            throw new DatasetException($"{spec.Data.Name} holds {found:N0} {split} images where {expected:N0} should be: its files are not whole. Delete them and fetch them again, or set data.{limit}.");
+            throw new DatasetException(
+                $"{spec.Data.Name} holds {found:N0} {split} images where {expected:N0} should be: "
+                + $"its files are not whole. Delete them and fetch them again, or set data.{limit}.");
     }
 
     // Block by block: a large split never lies in memory twice.
@@ -114,7 +122,8 @@ public sealed class TrainingData : IDisposable
             scale = full([channels], 1.0 / 255, ScalarType.Float32);
             shift = zeros([channels], ScalarType.Float32);
         }
-        return (images, labels) => new Split(images.to(device).DetachFromDisposeScope(), Own(scale, device), Own(shift, device), Own(labels, device));
+        return (images, labels) => new Split(
+            images.to(device).DetachFromDisposeScope(), Own(scale, device), Own(shift, device), Own(labels, device));
     }
 
     // Exact sums: pixels are whole numbers, so float64 holds them without rounding.
@@ -136,7 +145,8 @@ public sealed class TrainingData : IDisposable
         return (mean.div(255), variance.sqrt().div(255));
     }
 
-    private static Func<Tensor, Tensor, Split> Whitened(Tensor train, DatasetInfo info, double eps, Device device, string cache, string? keep, Action<string> say, CancellationToken cancel)
+    private static Func<Tensor, Tensor, Split> Whitened(
+        Tensor train, DatasetInfo info, double eps, Device device, string cache, string? keep, Action<string> say, CancellationToken cancel)
     {
         var flat = train.view(-1, info.Dimensions);
         var few = Whitening.IsFew(flat.shape[0], info.Dimensions);
@@ -151,7 +161,8 @@ public sealed class TrainingData : IDisposable
                 var size = few ? flat.shape[0] : info.Dimensions;
                 say($"ZCA whitening: eigenvalues of a {size} × {size} covariance (kept for next time)");
                 var (fitted, fit) = few ? Whitening.FitFew(flat, eps) : Whitening.Fit(flat, eps);
-                SafeTensors.Save(file, [("mean", fitted), (few ? "basis" : "matrix", fit)], new Dictionary<string, string> { ["eps"] = eps.ToString("R") });
+                SafeTensors.Save(file, [("mean", fitted), (few ? "basis" : "matrix", fit)],
+                    new Dictionary<string, string> { ["eps"] = eps.ToString("R") });
             }
         }
         var (tensors, _) = SafeTensors.Load(file);

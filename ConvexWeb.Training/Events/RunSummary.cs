@@ -19,7 +19,11 @@ public sealed record RunSummary(
     /// <summary>
     /// Metrics of the evaluation with the highest test accuracy, and its epoch. Chosen by the test split, so no estimate of anything.
     /// </summary>
-    public IReadOnlyDictionary<string, double> Peak { get; init => field = value ?? new Dictionary<string, double>(); } = new Dictionary<string, double>();
+    public IReadOnlyDictionary<string, double> Peak
+    {
+        get;
+        init => field = value ?? new Dictionary<string, double>();
+    } = new Dictionary<string, double>();
     public int PeakEpoch { get; init; }
 
     /// <summary>SHA-256 of the training labels as they were trained, and which share of them differs from the truth.</summary>

@@ -41,7 +41,8 @@ internal static unsafe class BiasActivationKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Body<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void Body<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
         var sums = w.Sums + thread * w.Channels;

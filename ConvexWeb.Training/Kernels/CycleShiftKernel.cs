@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace ConvexWeb.Training.Kernels;
 
-/// <summary>The channel shifts of CycleMLP as one copy: three channels take turns, from their own place, from the next, from the one before; zeros at the border.</summary>
+/// <summary>
+/// The channel shifts of CycleMLP as one copy: three channels take turns,
+/// from their own place, from the next, from the one before; zeros at the border.
+/// </summary>
 internal static unsafe class CycleShiftKernel
 {
     private struct Work<T> where T : unmanaged
@@ -16,13 +19,24 @@ internal static unsafe class CycleShiftKernel
     }
 
     /// <summary>
-    /// output[n, c, y, x] = input[n, c, y, x + direction · offset(c)] along a row (or, with <paramref name="alongRow"/> false, a column), where
-    /// offset(c) = ((c + 1) mod 3) − 1; direction −1 is the gradient's way.
+    /// output[n, c, y, x] = input[n, c, y, x + direction · offset(c)] along a row (or, with <paramref name="alongRow"/> false, a column),
+    /// where offset(c) = ((c + 1) mod 3) − 1; direction −1 is the gradient's way.
     /// </summary>
     /// <param name="channelsLast">Whether elements lie as [N, H, W, C] in memory, or as [N, C, H, W].</param>
-    public static void Apply<T>(T* input, T* output, long batch, long channels, long height, long width, bool channelsLast, bool alongRow, int direction) where T : unmanaged
+    public static void Apply<T>(
+        T* input, T* output, long batch, long channels, long height, long width, bool channelsLast, bool alongRow, int direction)
+        where T : unmanaged
     {
-        var work = new Work<T> { Input = input, Output = output, Channels = channels, Height = height, Width = width, AlongRow = alongRow, Direction = direction };
+        var work = new Work<T>
+        {
+            Input = input,
+            Output = output,
+            Channels = channels,
+            Height = height,
+            Width = width,
+            AlongRow = alongRow,
+            Direction = direction,
+        };
         if (!channelsLast)
         {
             KernelPool.For(batch * channels, 8, &Planes<T>, &work);

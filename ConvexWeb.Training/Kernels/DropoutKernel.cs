@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// Dropout on all threads. libtorch draws its random numbers one after the other; here one key gives the whole mask: an element is kept or not by a hash of
-/// the key and its place in memory, so forward and backward compute the same mask and none is stored.
+/// Dropout on all threads. libtorch draws its random numbers one after the other; here one key gives the whole mask: an element is kept or
+/// not by a hash of the key and its place in memory, so forward and backward compute the same mask and none is stored.
 /// </summary>
 internal static unsafe class DropoutKernel
 {
@@ -57,12 +57,15 @@ internal static unsafe class DropoutKernel
                 // Sixteen bits of mask for two vectors of eight doubles.
                 var (lower, upper) = Vector512.Widen(kept.AsInt32());
                 Lanes.Store(Lanes.Load(work.Input + i, end - i) * scale & lower.As<long, T>(), work.Output + i, end - i);
-                if (i + 8 < end) Lanes.Store(Lanes.Load(work.Input + i + 8, end - i - 8) * scale & upper.As<long, T>(), work.Output + i + 8, end - i - 8);
+                if (i + 8 < end)
+                    Lanes.Store(
+                        Lanes.Load(work.Input + i + 8, end - i - 8) * scale & upper.As<long, T>(), work.Output + i + 8, end - i - 8);
             }
         }
     }
 
-    // An integer hash: one changed bit of its argument changes every bit of its result with probability near one half (constants: C. Wellons, hash-prospector).
+    // An integer hash: one changed bit of its argument changes every bit of its result with probability near one half
+    // (constants: C. Wellons, hash-prospector).
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<uint> Mixed(Vector512<uint> h)
     {

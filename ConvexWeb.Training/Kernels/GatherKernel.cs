@@ -17,10 +17,22 @@ internal static unsafe class GatherKernel
         public long Plane;
     }
 
-    /// <summary>images uint8 [N, C, plane], index [B] with values in 0 … N − 1, scale and shift [C] → batch [B, C, plane] = images[index]·scale + shift.</summary>
+    /// <summary>
+    /// images uint8 [N, C, plane], index [B] with values in 0 … N − 1, scale and shift [C]
+    /// → batch [B, C, plane] = images[index]·scale + shift.
+    /// </summary>
     public static void Normalize(byte* images, long* index, long count, float* scale, float* shift, float* batch, long channels, long plane)
     {
-        var work = new Work { Images = images, Index = index, Scale = scale, Shift = shift, Batch = batch, Channels = channels, Plane = plane };
+        var work = new Work
+        {
+            Images = images,
+            Index = index,
+            Scale = scale,
+            Shift = shift,
+            Batch = batch,
+            Channels = channels,
+            Plane = plane,
+        };
         KernelPool.For(count, 8, &Body, &work);
     }
 
@@ -38,8 +50,11 @@ internal static unsafe class GatherKernel
                 Vector512<float> scale = Vector512.Create(work.Scale[c]), shift = Vector512.Create(work.Shift[c]);
                 var p = 0L;
                 for (; p + 16 <= work.Plane; p += 16)
-                    (Vector512.ConvertToSingle(Vector512.WidenLower(Vector256.WidenLower(Vector128.Load(source + p).ToVector256Unsafe()).ToVector512Unsafe()).AsInt32()) * scale + shift)
-                        .Store(target + p);
+                {
+                    var words = Vector256.WidenLower(Vector128.Load(source + p).ToVector256Unsafe());
+                    var pixels = Vector512.WidenLower(words.ToVector512Unsafe()).AsInt32();
+                    (Vector512.ConvertToSingle(pixels) * scale + shift).Store(target + p);
+                }
                 for (; p < work.Plane; p++) target[p] = source[p] * work.Scale[c] + work.Shift[c];
             }
         }

@@ -4,21 +4,25 @@ using System.Runtime.Intrinsics;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// Small matrix products on the calling thread, for kernels that split their work themselves. float32 is computed here, in blocks of 8 rows by 48 columns that
-/// stay in registers; float64, which is for checks, by the BLAS inside libtorch.
+/// Small matrix products on the calling thread, for kernels that split their work themselves. float32 is computed here, in blocks of 8 rows
+/// by 48 columns that stay in registers; float64, which is for checks, by the BLAS inside libtorch.
 /// </summary>
 internal static unsafe class Gemm
 {
     private const byte AsIs = (byte)'N', Turned = (byte)'T';
     private const int BlockRows = 8, Lanes16 = 16, BlockColumns = 3 * Lanes16;
 
-    /// <summary>C [m, n] = op(A) · B + beta · C, row by row in memory and dense. op(A) is [m, k], stored as [k, m] where transposed; B is [k, n].</summary>
+    /// <summary>
+    /// C [m, n] = op(A) · B + beta · C, row by row in memory and dense.
+    /// op(A) is [m, k], stored as [k, m] where transposed; B is [k, n].
+    /// </summary>
     /// <param name="beta">0 or 1.</param>
     public static void Multiply<T>(bool transposeA, int m, int n, int k, T* a, T* b, T beta, T* c) where T : unmanaged
     {
         if (typeof(T) == typeof(float))
         {
-            Rows((float*)a, transposeA ? 1 : k, transposeA ? m : 1, (float*)b, n, (float*)c, m, n, k, add: !EqualityComparer<T>.Default.Equals(beta, default));
+            Rows((float*)a, transposeA ? 1 : k, transposeA ? m : 1, (float*)b, n, (float*)c, m, n, k,
+                add: !EqualityComparer<T>.Default.Equals(beta, default));
             return;
         }
         // BLAS counts columns: it is given Cᵀ = Bᵀ · op(A)ᵀ.
@@ -40,16 +44,19 @@ internal static unsafe class Gemm
                 return;
             }
             var row = 0;
-            for (; row + BlockRows <= m; row += BlockRows) Block(a + (long)row * rowStride, rowStride, stepStride, b + column, ldb, c + (long)row * n + column, n, k, add);
+            for (; row + BlockRows <= m; row += BlockRows)
+                Block(a + (long)row * rowStride, rowStride, stepStride, b + column, ldb, c + (long)row * n + column, n, k, add);
             for (; row < m; row++)
                 for (var part = 0; part < BlockColumns; part += Lanes16)
-                    Strip(a + (long)row * rowStride, stepStride, b + column + part, ldb, c + (long)row * n + column + part, Lanes16, k, add);
+                    Strip(
+                        a + (long)row * rowStride, stepStride, b + column + part, ldb, c + (long)row * n + column + part, Lanes16, k, add);
         }
     }
 
     // The last columns, 16 at a time; an incomplete vector of them is copied and filled up with zeros.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Narrow(float* a, int rowStride, int stepStride, float* b, int ldb, float* c, int ldc, int m, int columns, int k, bool add)
+    private static void Narrow(
+        float* a, int rowStride, int stepStride, float* b, int ldb, float* c, int ldc, int m, int columns, int k, bool add)
     {
         const int longest = 512;
         var filled = stackalloc float[Lanes16 * longest];
@@ -67,17 +74,20 @@ internal static unsafe class Gemm
             var row = 0;
             if (count >= Lanes16 || k <= longest)
                 for (; row + BlockRows <= m; row += BlockRows)
-                    NarrowBlock(a + (long)row * rowStride, rowStride, stepStride, from, ldf, c + (long)row * ldc + column, ldc, count, k, add);
+                    NarrowBlock(
+                        a + (long)row * rowStride, rowStride, stepStride, from, ldf, c + (long)row * ldc + column, ldc, count, k, add);
             for (; row < m; row++) Strip(a + (long)row * rowStride, stepStride, from, ldf, c + (long)row * ldc + column, count, k, add);
         }
     }
 
     // 8 rows by 16 columns, of which count are stored.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void NarrowBlock(float* a, int rowStride, int stepStride, float* b, int ldb, float* c, int ldc, int count, int k, bool add)
+    private static void NarrowBlock(
+        float* a, int rowStride, int stepStride, float* b, int ldb, float* c, int ldc, int count, int k, bool add)
     {
         Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
-        float* a1 = a + rowStride, a2 = a1 + rowStride, a3 = a2 + rowStride, a4 = a3 + rowStride, a5 = a4 + rowStride, a6 = a5 + rowStride, a7 = a6 + rowStride;
+        float* a1 = a + rowStride, a2 = a1 + rowStride, a3 = a2 + rowStride, a4 = a3 + rowStride;
+        float* a5 = a4 + rowStride, a6 = a5 + rowStride, a7 = a6 + rowStride;
         long at = 0;
         for (var p = 0; p < k; p++)
         {
@@ -104,14 +114,16 @@ internal static unsafe class Gemm
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write(float* c, Vector512<float> sum, int count, bool add) => Lanes.Store(add ? sum + Lanes.Load(c, count) : sum, c, count);
+    private static void Write(float* c, Vector512<float> sum, int count, bool add)
+        => Lanes.Store(add ? sum + Lanes.Load(c, count) : sum, c, count);
 
     // One row by up to 16 columns.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Strip(float* a, int stepStride, float* b, int ldb, float* c, int count, int k, bool add)
     {
         var sum = add ? Lanes.Load(c, count) : Vector512<float>.Zero;
-        for (var p = 0; p < k; p++) sum = Vector512.FusedMultiplyAdd(Vector512.Create(a[(long)p * stepStride]), Lanes.Load(b + (long)p * ldb, count), sum);
+        for (var p = 0; p < k; p++)
+            sum = Vector512.FusedMultiplyAdd(Vector512.Create(a[(long)p * stepStride]), Lanes.Load(b + (long)p * ldb, count), sum);
         Lanes.Store(sum, c, count);
     }
 
@@ -119,10 +131,12 @@ internal static unsafe class Gemm
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Block(float* a, int rowStride, int stepStride, float* b, int ldb, float* c, int ldc, int k, bool add)
     {
-        Vector512<float> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default, s20 = default, s21 = default, s22 = default;
-        Vector512<float> s30 = default, s31 = default, s32 = default, s40 = default, s41 = default, s42 = default, s50 = default, s51 = default, s52 = default;
+        Vector512<float> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default;
+        Vector512<float> s20 = default, s21 = default, s22 = default, s30 = default, s31 = default, s32 = default;
+        Vector512<float> s40 = default, s41 = default, s42 = default, s50 = default, s51 = default, s52 = default;
         Vector512<float> s60 = default, s61 = default, s62 = default, s70 = default, s71 = default, s72 = default;
-        float* a0 = a, a1 = a0 + rowStride, a2 = a1 + rowStride, a3 = a2 + rowStride, a4 = a3 + rowStride, a5 = a4 + rowStride, a6 = a5 + rowStride, a7 = a6 + rowStride;
+        float* a0 = a, a1 = a0 + rowStride, a2 = a1 + rowStride, a3 = a2 + rowStride;
+        float* a4 = a3 + rowStride, a5 = a4 + rowStride, a6 = a5 + rowStride, a7 = a6 + rowStride;
         long at = 0;
         for (var p = 0; p < k; p++)
         {

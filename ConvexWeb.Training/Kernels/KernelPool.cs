@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// Runs the loops of kernels on libtorch's own OpenMP threads. A second pool of threads would spin against libtorch's for the same cores, which costs
-/// more than most kernels gain.
+/// Runs the loops of kernels on libtorch's own OpenMP threads. A second pool of threads would spin against libtorch's for the same cores,
+/// which costs more than most kernels gain.
 /// </summary>
 internal static unsafe class KernelPool
 {
@@ -18,7 +18,10 @@ internal static unsafe class KernelPool
     /// <summary>Threads that a loop may have: those of libtorch. Bodies see numbers below it.</summary>
     public static int Threads => LibtorchNative.HasTeam ? Math.Max(1, LibtorchNative.MaxThreads()) : 1;
 
-    /// <summary>Splits 0 … count − 1 into one range a thread and calls body(state, from, to, number of the thread). The body must not throw.</summary>
+    /// <summary>
+    /// Splits 0 … count − 1 into one range a thread and calls body(state, from, to, number of the thread).
+    /// The body must not throw.
+    /// </summary>
     /// <param name="grain">Items that are worth a thread of their own.</param>
     public static void For(long count, long grain, delegate*<void*, long, long, int, void> body, void* state)
     {

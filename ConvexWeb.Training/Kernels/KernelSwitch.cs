@@ -27,7 +27,10 @@ internal enum KernelKind
     All = Step | Norm | Gather | Dropout | Shift | Convolution,
 }
 
-/// <summary>Which kernels may run. All do, but for tests and <c>bench kernels</c>, which compare a kernel with plain operators in the same process.</summary>
+/// <summary>
+/// Which kernels may run. All do, but for tests and <c>bench kernels</c>,
+/// which compare a kernel with plain operators in the same process.
+/// </summary>
 internal static class KernelSwitch
 {
     public static KernelKind On { get; set; } = KernelKind.All;

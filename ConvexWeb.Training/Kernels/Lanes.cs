@@ -6,7 +6,8 @@ using System.Runtime.Intrinsics.X86;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// Vectors of 64 bytes and the few functions on them that kernels share. A processor without 512-bit registers runs the same code on halves of 256 bits.
+/// Vectors of 64 bytes and the few functions on them that kernels share.
+/// A processor without 512-bit registers runs the same code on halves of 256 bits.
 /// </summary>
 internal static unsafe class Lanes
 {
@@ -15,7 +16,8 @@ internal static unsafe class Lanes
     public static Vector512<T> Load<T>(T* from, long count) where T : unmanaged
     {
         if (count >= Vector512<T>.Count) return Vector512.Load(from);
-        if (typeof(T) == typeof(float) && Avx512F.IsSupported) return Avx512F.MaskLoad((float*)from, First(count), Vector512<float>.Zero).As<float, T>();
+        if (typeof(T) == typeof(float) && Avx512F.IsSupported)
+            return Avx512F.MaskLoad((float*)from, First(count), Vector512<float>.Zero).As<float, T>();
         var part = Vector512<T>.Zero;
         Unsafe.CopyBlockUnaligned(&part, from, (uint)(count * sizeof(T)));
         return part;
@@ -30,7 +32,8 @@ internal static unsafe class Lanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> First(long count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
+    private static Vector512<float> First(long count)
+        => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
 
     /// <summary>The sum of all lanes, in double precision.</summary>
     public static double Total<T>(Vector512<T> lanes) where T : unmanaged, INumber<T>
@@ -63,7 +66,8 @@ internal static unsafe class Lanes
     }
 
     /// <summary>
-    /// eˣ − 1 for x ≤ 0, to about one unit in the last place: x = n·ln 2 + r with |r| ≤ ln 2 / 2, eʳ − 1 by its series, eˣ − 1 = 2ⁿ(eʳ − 1) + (2ⁿ − 1).
+    /// eˣ − 1 for x ≤ 0, to about one unit in the last place:
+    /// x = n·ln 2 + r with |r| ≤ ln 2 / 2, eʳ − 1 by its series, eˣ − 1 = 2ⁿ(eʳ − 1) + (2ⁿ − 1).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Expm1BelowZero(Vector512<float> x)

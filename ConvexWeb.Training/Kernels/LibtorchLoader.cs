@@ -8,10 +8,10 @@ using System.Text;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// Loads TorchSharp's native library on systems whose C++ library is older than GCC 13's, such as Debian 12. There the dynamic loader refuses
-/// libLibTorchSharp.so because it names the symbol version GLIBCXX_3.4.32. That version is only a link-time marker of GCC 13's iostream header: no
-/// relocation uses it. So the file is read into memory, the version is marked as weak (optional), and the copy is loaded. Nothing is written to a
-/// disk, and where the ordinary load succeeds the runtime never asks.
+/// Loads TorchSharp's native library on systems whose C++ library is older than GCC 13's, such as Debian 12. There the dynamic loader
+/// refuses libLibTorchSharp.so because it names the symbol version GLIBCXX_3.4.32. That version is only a link-time marker of GCC 13's
+/// iostream header: no relocation uses it. So the file is read into memory, the version is marked as weak (optional), and the copy is
+/// loaded. Nothing is written to a disk, and where the ordinary load succeeds the runtime never asks.
 /// </summary>
 internal static partial class LibtorchLoader
 {
@@ -40,11 +40,15 @@ internal static partial class LibtorchLoader
 
     private static string? Find(string file)
     {
-        var folders = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
+        var searched = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
+        var folders = searched.Split(':', StringSplitOptions.RemoveEmptyEntries);
         return folders.Append(AppContext.BaseDirectory).Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
     }
 
-    /// <summary>Marks one needed symbol version of an ELF64 little-endian library as weak; false where the library does not need it.</summary>
+    /// <summary>
+    /// Marks one needed symbol version of an ELF64 little-endian library as weak;
+    /// false where the library does not need it.
+    /// </summary>
     internal static bool MakeOptional(Span<byte> image, string version)
     {
         var (sections, size) = ((int)Long(image, SectionTableAt), Short(image, SectionSizeAt));
@@ -79,7 +83,8 @@ internal static partial class LibtorchLoader
 
     private static ulong Long(ReadOnlySpan<byte> image, int at) => BinaryPrimitives.ReadUInt64LittleEndian(image[at..]);
 
-    private static string TextAt(ReadOnlySpan<byte> image, int at) => Encoding.ASCII.GetString(image[at..(at + image[at..].IndexOf((byte)0))]);
+    private static string TextAt(ReadOnlySpan<byte> image, int at)
+        => Encoding.ASCII.GetString(image[at..(at + image[at..].IndexOf((byte)0))]);
 
     private static nint LoadFromMemory(byte[] image)
     {

@@ -3,12 +3,14 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// Which library multiplies float32 matrices on the CPU: MKL, libtorch's default, or oneDNN. oneDNN is reached by permitting bfloat16 precision; processors
-/// without matrix units for bfloat16 then still compute in float32, and faster than MKL on many. Whether this one does is measured, never assumed.
+/// Which library multiplies float32 matrices on the CPU: MKL, libtorch's default, or oneDNN. oneDNN is reached by permitting bfloat16
+/// precision; processors without matrix units for bfloat16 then still compute in float32,
+/// and faster than MKL on many. Whether this one does is measured, never assumed.
 /// </summary>
 internal static class MatrixProducts
 {
-    // The two round differently, so a run that is resumed or repeated must get the same one: the measured choice is kept, for this version of libtorch.
+    // The two round differently, so a run that is resumed or repeated must get the same one:
+    // the measured choice is kept, for this version of libtorch.
     private const string Libtorch = "2.10.0";
 
     // A product of bfloat16 numbers is wrong by about 0.01 of its largest value; float32 by 0.000001.
@@ -70,7 +72,8 @@ internal static class MatrixProducts
             }
         }
         var (oneDnn, mkl) = (times[0].Order().ElementAt(Rounds / 2), times[1].Order().ElementAt(Rounds / 2));
-        return $"{(oneDnn < Ahead * mkl ? "oneDNN" : "MKL")} ({oneDnn:0.00} ms by oneDNN and {mkl:0.00} ms by MKL when it was measured here)";
+        var faster = oneDnn < Ahead * mkl ? "oneDNN" : "MKL";
+        return $"{faster} ({oneDnn:0.00} ms by oneDNN and {mkl:0.00} ms by MKL when it was measured here)";
     }
 
     // Trainers that start together must agree: the first file stays.
@@ -99,7 +102,8 @@ internal static class MatrixProducts
     {
         string[] fields = ["model name", "cpu family", "model", "stepping"];
         var lines = File.Exists("/proc/cpuinfo") ? File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0).ToList() : [];
-        var values = fields.Select(field => lines.FirstOrDefault(line => line.Split(':')[0].Trim() == field)?.Split(':')[1].Trim() ?? "unknown");
+        var values = fields.Select(
+            field => lines.FirstOrDefault(line => line.Split(':')[0].Trim() == field)?.Split(':')[1].Trim() ?? "unknown");
         return string.Concat(string.Join('-', values).Select(c => char.IsAsciiLetterOrDigit(c) || c == '-' ? c : '_'));
     }
 }

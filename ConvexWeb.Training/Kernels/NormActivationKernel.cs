@@ -29,8 +29,9 @@ internal unsafe struct NormBatch<T> where T : unmanaged
 }
 
 /// <summary>
-/// Batch normalisation with the activation behind it in one pass, which costs libtorch several over memory. Sums are taken in the element's own type over
-/// short stretches and joined in double precision, as in Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
+/// Batch normalisation with the activation behind it in one pass, which costs libtorch several over memory. Sums are taken in the element's
+/// own type over short stretches and joined in double precision,
+/// as in Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
 /// </summary>
 internal static unsafe class NormActivationKernel
 {
@@ -52,7 +53,8 @@ internal static unsafe class NormActivationKernel
     }
 
     /// <summary>output = activation(gamma · (input − mean) · inverse + beta); fills mean and inverse.</summary>
-    public static void Forward<T, TActivation>(in NormBatch<T> batch) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    public static void Forward<T, TActivation>(in NormBatch<T> batch)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         if (batch.Layout == NormLayout.Planes)
         {
@@ -66,8 +68,12 @@ internal static unsafe class NormActivationKernel
         Split(batch, &ApplyToRows<T, TActivation>, &rows);
     }
 
-    /// <summary>From the gradient behind the activation to those of input, gamma and beta; reads input, output, mean and inverse of the forward pass.</summary>
-    public static void Backward<T, TActivation>(in NormBatch<T> batch) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    /// <summary>
+    /// From the gradient behind the activation to those of input, gamma and beta;
+    /// reads input, output, mean and inverse of the forward pass.
+    /// </summary>
+    public static void Backward<T, TActivation>(in NormBatch<T> batch)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         if (batch.Layout == NormLayout.Planes)
         {
@@ -83,7 +89,8 @@ internal static unsafe class NormActivationKernel
     }
 
     /// <summary>Moves running mean and variance [C] towards those of the batch, the variance unbiased, as PyTorch does.</summary>
-    public static void MoveRunning<T>(in NormBatch<T> batch, double momentum, T* mean, T* variance) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void MoveRunning<T>(in NormBatch<T> batch, double momentum, T* mean, T* variance)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         var unbiased = batch.Count / Math.Max(1, batch.Count - 1);
         for (var c = 0L; c < batch.Channels; c++)
@@ -99,12 +106,14 @@ internal static unsafe class NormActivationKernel
         => KernelPool.For((batch.Rows + Stretch - 1) / Stretch, 2, body, state);
 
     // The rows of a share of stretches.
-    private static (long Row, long RowEnd) Part<T>(in NormBatch<T> b, long from, long to) where T : unmanaged => (from * Stretch, Math.Min(b.Rows, to * Stretch));
+    private static (long Row, long RowEnd) Part<T>(in NormBatch<T> b, long from, long to) where T : unmanaged
+        => (from * Stretch, Math.Min(b.Rows, to * Stretch));
 
     // ---- planes: a channel at a time ----------------------------------------------------------------------------------------
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ForwardPlanes<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void ForwardPlanes<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var b = *(NormBatch<T>*)state;
         for (var c = from; c < to; c++)
@@ -121,12 +130,14 @@ internal static unsafe class NormActivationKernel
             var mean = b.Mean[c] = sum / b.Count;
             var inverse = b.Inverse[c] = 1 / Math.Sqrt(squares / b.Count + b.Eps);
             var a = double.CreateTruncating(b.Gamma[c]) * inverse;
-            var (scale, shift) = (Vector512.Create(T.CreateTruncating(a)), Vector512.Create(T.CreateTruncating(double.CreateTruncating(b.Beta[c]) - mean * a)));
+            var scale = Vector512.Create(T.CreateTruncating(a));
+            var shift = Vector512.Create(T.CreateTruncating(double.CreateTruncating(b.Beta[c]) - mean * a));
             for (var n = 0L; n < b.Rows; n++)
             {
                 var at = (n * b.Channels + c) * b.Places;
                 for (var i = 0L; i < b.Places; i += Vector512<T>.Count)
-                    Lanes.Store(TActivation.Value(scale * Lanes.Load(b.Input + at + i, b.Places - i) + shift), b.Output + at + i, b.Places - i);
+                    Lanes.Store(
+                        TActivation.Value(scale * Lanes.Load(b.Input + at + i, b.Places - i) + shift), b.Output + at + i, b.Places - i);
             }
         }
     }
@@ -163,7 +174,8 @@ internal static unsafe class NormActivationKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardPlanes<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void BackwardPlanes<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var b = *(NormBatch<T>*)state;
         for (var c = from; c < to; c++)
@@ -188,14 +200,16 @@ internal static unsafe class NormActivationKernel
             b.ToBeta[c] = T.CreateTruncating(sum);
             b.ToGamma[c] = T.CreateTruncating(product * inverse);
             var a = Vector512.Create(T.CreateTruncating(double.CreateTruncating(b.Gamma[c]) * inverse));
-            var (level, tilt) = (Vector512.Create(T.CreateTruncating(sum / b.Count)), Vector512.Create(T.CreateTruncating(product * inverse * inverse / b.Count)));
+            var level = Vector512.Create(T.CreateTruncating(sum / b.Count));
+            var tilt = Vector512.Create(T.CreateTruncating(product * inverse * inverse / b.Count));
             for (var n = 0L; n < b.Rows; n++)
             {
                 var at = (n * b.Channels + c) * b.Places;
                 for (var i = 0L; i < b.Places; i += Vector512<T>.Count)
                 {
                     var d = Lanes.Load(b.Gradient + at + i, b.Places - i) * TActivation.Slope(Lanes.Load(b.Output + at + i, b.Places - i));
-                    Lanes.Store(a * (d - level - (Lanes.Load(b.Input + at + i, b.Places - i) - mean) * tilt), b.ToInput + at + i, b.Places - i);
+                    Lanes.Store(
+                        a * (d - level - (Lanes.Load(b.Input + at + i, b.Places - i) - mean) * tilt), b.ToInput + at + i, b.Places - i);
                 }
             }
         }
@@ -265,7 +279,8 @@ internal static unsafe class NormActivationKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ApplyToRows<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void ApplyToRows<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
         var (row, rowEnd) = Part(w.Batch, from, to);
@@ -277,7 +292,8 @@ internal static unsafe class NormActivationKernel
             for (var c = 0L; c < stride; c += Vector512<T>.Count)
             {
                 var count = stride - c;
-                Lanes.Store(TActivation.Value(Lanes.Load(scale + c, count) * Lanes.Load(input + c, count) + Lanes.Load(shift + c, count)), output + c, count);
+                Lanes.Store(TActivation.Value(Lanes.Load(scale + c, count) * Lanes.Load(input + c, count) + Lanes.Load(shift + c, count)),
+                    output + c, count);
             }
         }
     }
@@ -288,7 +304,8 @@ internal static unsafe class NormActivationKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GradientSumsOfRows<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void GradientSumsOfRows<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
         var (row, rowEnd) = Part(w.Batch, from, to);
@@ -341,7 +358,8 @@ internal static unsafe class NormActivationKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GradientOfRows<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void GradientOfRows<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
         var (row, rowEnd) = Part(w.Batch, from, to);
@@ -366,7 +384,13 @@ internal static unsafe class NormActivationKernel
         private readonly void* factors = NativeMemory.Alloc((nuint)(4 * channels * sizeof(T)));
 
         public Work<T> Work(in NormBatch<T> batch)
-            => new() { Batch = batch, Parts = (double*)parts, Seen = (long*)parts + KernelPool.Threads * 2 * channels, Factors = (T*)factors };
+            => new()
+            {
+                Batch = batch,
+                Parts = (double*)parts,
+                Seen = (long*)parts + KernelPool.Threads * 2 * channels,
+                Factors = (T*)factors,
+            };
 
         public void Dispose()
         {

@@ -7,8 +7,9 @@ internal static class ProcessMemory
     private const int TrimThreshold = -1, TopPad = -2, MapThreshold = -3;
 
     /// <summary>
-    /// Keeps freed memory in the process: every step asks for the same sizes again, and large blocks would otherwise go back to the system and come again as
-    /// pages to be cleared (a small convolutional network: 46,811 page faults a step become 3). To be called before the first tensor.
+    /// Keeps freed memory in the process: every step asks for the same sizes again, and large blocks would otherwise go back to the system
+    /// and come again as pages to be cleared (a small convolutional network: 46,811 page faults a step become 3).
+    /// To be called before the first tensor.
     /// </summary>
     public static void Keep()
     {

@@ -52,8 +52,9 @@ internal unsafe struct StepItem
 }
 
 /// <summary>
-/// One pass over all parameters for each optimizer step: the rule, then the convexity constraint, while a weight is in a register. The arithmetic and its
-/// order are those of PyTorch's single-tensor optimizers, so the plain operators in the optimizers' files give the same numbers to rounding.
+/// One pass over all parameters for each optimizer step: the rule, then the convexity constraint, while a weight is in a register. The
+/// arithmetic and its order are those of PyTorch's single-tensor optimizers,
+/// so the plain operators in the optimizers' files give the same numbers to rounding.
 /// </summary>
 internal static unsafe class StepKernel
 {

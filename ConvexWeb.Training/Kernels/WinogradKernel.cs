@@ -5,7 +5,10 @@ using System.Runtime.Intrinsics;
 
 namespace ConvexWeb.Training.Kernels;
 
-/// <summary>A batch of images with their channels last in memory, [N, H, W, C], seen as tiles of 2 × 2 pixels; the last of a row or column may be cut.</summary>
+/// <summary>
+/// A batch of images with their channels last in memory, [N, H, W, C],
+/// seen as tiles of 2 × 2 pixels; the last of a row or column may be cut.
+/// </summary>
 internal readonly struct Tiling(long batch, long height, long width)
 {
     /// <summary>Tiles worked on together: what they become stays in the second-level cache between transform and product.</summary>
@@ -30,13 +33,16 @@ internal readonly struct Tiling(long batch, long height, long width)
     /// <summary>A pixel's channels, or <paramref name="outside"/> beyond the border.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe T* Pixel<T>(T* images, long image, long row, long column, long channels, T* outside) where T : unmanaged
-        => (ulong)row >= (ulong)Height || (ulong)column >= (ulong)Width ? outside : images + ((image * Height + row) * Width + column) * channels;
+        => (ulong)row >= (ulong)Height || (ulong)column >= (ulong)Width
+            ? outside
+            : images + ((image * Height + row) * Width + column) * channels;
 }
 
 /// <summary>
-/// 3 × 3 convolutions with stride 1 and padding 1 by Winograd's minimal filtering F(2×2, 3×3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
-/// Networks", CVPR 2016): 16 products for four pixels where the definition has 36, forward and for both gradients. Bias and activation are in the same
-/// pass. The transforms only add and halve, so the rounding is that of an ordinary convolution. Images are [N, H, W, C] in memory.
+/// 3 × 3 convolutions with stride 1 and padding 1 by Winograd's minimal filtering F(2×2, 3×3) (Lavin and Gray, "Fast Algorithms for
+/// Convolutional Neural Networks", CVPR 2016): 16 products for four pixels where the definition has 36, forward and for both gradients.
+/// Bias and activation are in the same pass. The transforms only add and halve,
+/// so the rounding is that of an ordinary convolution. Images are [N, H, W, C] in memory.
 /// </summary>
 internal static unsafe class WinogradKernel
 {
@@ -76,7 +82,8 @@ internal static unsafe class WinogradKernel
     }
 
     /// <summary>The gradient of the taps, [3, 3, C, K], from the input [N, H, W, C] and the gradient of the output [N, H, W, K].</summary>
-    public static void FilterGradient<T>(T* input, T* gradient, T* taps, Tiling tiling, int from, int to) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void FilterGradient<T>(T* input, T* gradient, T* taps, Tiling tiling, int from, int to)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         var work = Prepare(input, taps, tiling, from, to);
         work.Output = gradient;
@@ -97,7 +104,8 @@ internal static unsafe class WinogradKernel
     // ---- loops over tiles -----------------------------------------------------------------------------------------------------
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Convolution<T, TActivation>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void Convolution<T, TActivation>(void* state, long from, long to, int thread)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         var w = *(Work<T>*)state;
         T* inputs = w.Rooms + thread * w.RoomPerThread, outputs = inputs + (long)Planes * Tiling.Chunk * w.From;
@@ -109,7 +117,8 @@ internal static unsafe class WinogradKernel
             var size = w.Tiling.SizeOf(chunk);
             ReadInputs(w, chunk, zeros, inputs);
             for (var p = 0; p < Planes; p++)
-                Gemm.Multiply(false, size, w.To, w.From, inputs + (long)p * Tiling.Chunk * w.From, w.Filter + p * w.Size, T.Zero, outputs + (long)p * Tiling.Chunk * w.To);
+                Gemm.Multiply(false, size, w.To, w.From, inputs + (long)p * Tiling.Chunk * w.From, w.Filter + p * w.Size, T.Zero,
+                    outputs + (long)p * Tiling.Chunk * w.To);
             for (var t = 0; t < size; t++)
             {
                 var (image, row, column) = w.Tiling.At(chunk * Tiling.Chunk + t);
@@ -138,7 +147,8 @@ internal static unsafe class WinogradKernel
                 GradientOf(places, gradients + (long)t * w.To, (long)Tiling.Chunk * w.To, w.To);
             }
             for (var p = 0; p < Planes; p++)
-                Gemm.Multiply(true, w.From, w.To, size, inputs + (long)p * Tiling.Chunk * w.From, gradients + (long)p * Tiling.Chunk * w.To, T.One, own + p * w.Size);
+                Gemm.Multiply(true, w.From, w.To, size, inputs + (long)p * Tiling.Chunk * w.From, gradients + (long)p * Tiling.Chunk * w.To,
+                    T.One, own + p * w.Size);
         }
     }
 
@@ -157,13 +167,15 @@ internal static unsafe class WinogradKernel
     private static void FilterPlanes<T>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var w = *(Work<T>*)state;
-        for (var c = from * Vector512<T>.Count; c < Math.Min(w.Size, to * Vector512<T>.Count); c += Vector512<T>.Count) FilterOf(w.Taps, w.Filter, w.Size, c);
+        for (var c = from * Vector512<T>.Count; c < Math.Min(w.Size, to * Vector512<T>.Count); c += Vector512<T>.Count)
+            FilterOf(w.Taps, w.Filter, w.Size, c);
     }
 
     private static void GradientTaps<T>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var w = *(Work<T>*)state;
-        for (var c = from * Vector512<T>.Count; c < Math.Min(w.Size, to * Vector512<T>.Count); c += Vector512<T>.Count) TapsOf(w.Filter, w.Taps, w.Size, w.Threads, c);
+        for (var c = from * Vector512<T>.Count; c < Math.Min(w.Size, to * Vector512<T>.Count); c += Vector512<T>.Count)
+            TapsOf(w.Filter, w.Taps, w.Size, w.Threads, c);
     }
 
     // ---- transforms of one tile, or of one vector of filters --------------------------------------------------------------------
@@ -188,7 +200,8 @@ internal static unsafe class WinogradKernel
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static (Vector512<T>, Vector512<T>, Vector512<T>, Vector512<T>) Column(T** d, int j, long c, long count)
         {
-            Vector512<T> a = Lanes.Load(d[j] + c, count), b = Lanes.Load(d[4 + j] + c, count), e = Lanes.Load(d[8 + j] + c, count), f = Lanes.Load(d[12 + j] + c, count);
+            Vector512<T> a = Lanes.Load(d[j] + c, count), b = Lanes.Load(d[4 + j] + c, count);
+            Vector512<T> e = Lanes.Load(d[8 + j] + c, count), f = Lanes.Load(d[12 + j] + c, count);
             return (a - e, b + e, e - b, b - f);
         }
 
@@ -204,7 +217,8 @@ internal static unsafe class WinogradKernel
 
     // Aᵀ m A, bias and activation: 16 planes become the tile's 2 × 2 pixels.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void OutputOf<T, TActivation>(T* m, long stride, T** y, T* bias, long channels) where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
+    private static void OutputOf<T, TActivation>(T* m, long stride, T** y, T* bias, long channels)
+        where T : unmanaged, IFloatingPointIeee754<T> where TActivation : IActivation
     {
         for (var c = 0L; c < channels; c += Vector512<T>.Count)
         {
@@ -236,7 +250,8 @@ internal static unsafe class WinogradKernel
         for (var c = 0L; c < channels; c += Vector512<T>.Count)
         {
             var count = channels - c;
-            Vector512<T> a = Lanes.Load(g[0] + c, count), b = Lanes.Load(g[1] + c, count), e = Lanes.Load(g[2] + c, count), f = Lanes.Load(g[3] + c, count);
+            Vector512<T> a = Lanes.Load(g[0] + c, count), b = Lanes.Load(g[1] + c, count);
+            Vector512<T> e = Lanes.Load(g[2] + c, count), f = Lanes.Load(g[3] + c, count);
             Row(a, b, output + c, stride, count);
             Row(a + e, b + f, output + 4 * stride + c, stride, count);
             Row(a - e, b - f, output + 8 * stride + c, stride, count);
@@ -270,7 +285,8 @@ internal static unsafe class WinogradKernel
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static (Vector512<T>, Vector512<T>, Vector512<T>, Vector512<T>) Column(T* w, int j, long n, long c, Vector512<T> half)
         {
-            Vector512<T> a = Lanes.Load(w + j * n + c, n - c), b = Lanes.Load(w + (3 + j) * n + c, n - c), e = Lanes.Load(w + (6 + j) * n + c, n - c);
+            Vector512<T> a = Lanes.Load(w + j * n + c, n - c), b = Lanes.Load(w + (3 + j) * n + c, n - c);
+            Vector512<T> e = Lanes.Load(w + (6 + j) * n + c, n - c);
             return (a, half * (a + b + e), half * (a - b + e), e);
         }
 
@@ -309,7 +325,8 @@ internal static unsafe class WinogradKernel
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static (Vector512<T>, Vector512<T>, Vector512<T>) Column(T* u, int j, long n, int threads, long c, Vector512<T> half)
         {
-            Vector512<T> a = Plane(u, j, n, threads, c), b = Plane(u, 4 + j, n, threads, c), e = Plane(u, 8 + j, n, threads, c), f = Plane(u, 12 + j, n, threads, c);
+            Vector512<T> a = Plane(u, j, n, threads, c), b = Plane(u, 4 + j, n, threads, c);
+            Vector512<T> e = Plane(u, 8 + j, n, threads, c), f = Plane(u, 12 + j, n, threads, c);
             return (a + half * (b + e), half * (b - e), half * (b + e) + f);
         }
 

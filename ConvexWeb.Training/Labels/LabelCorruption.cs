@@ -8,7 +8,10 @@ namespace ConvexWeb.Training.Labels;
 /// <param name="WrongShare">Share of labels that differ from the truth: a redrawn label may come out true.</param>
 public sealed record CorruptedLabels(int[] Labels, string Sha256, double WrongShare);
 
-/// <summary>Corrupts training labels once, keyed by the seed and the image's index in the data set's own order (Zhang et al. 2017 s2.1; science.md C).</summary>
+/// <summary>
+/// Corrupts training labels once,
+/// keyed by the seed and the image's index in the data set's own order (Zhang et al. 2017 s2.1; science.md C).
+/// </summary>
 public static class LabelCorruption
 {
     private const ulong MaskStream = 1, ClassStream = 2, OrderStream = 6;
@@ -16,7 +19,8 @@ public static class LabelCorruption
     public static CorruptedLabels Apply(LabelOptions options, ReadOnlySpan<int> truth, int classes, ulong seed)
     {
         var labels = truth.ToArray();
-        foreach (var i in Hit(options, labels.Length, seed)) labels[i] = (int)(classes * SplitMix.Unit(SplitMix.Mix(seed, ClassStream, (ulong)i)));
+        foreach (var i in Hit(options, labels.Length, seed))
+            labels[i] = (int)(classes * SplitMix.Unit(SplitMix.Mix(seed, ClassStream, (ulong)i)));
         var wrong = 0;
         for (var i = 0; i < labels.Length; i++) wrong += labels[i] == truth[i] ? 0 : 1;
         return new(labels, Hash(labels), labels.Length == 0 ? 0 : (double)wrong / labels.Length);

@@ -6,9 +6,11 @@ using static ConvexWeb.Training.Models.ActivationChoice;
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// AllConv (All-CNN-C) and IOC-AllConv. Source: Springenberg et al., Striving for Simplicity, arXiv 1412.6806; IOC paper s4 (science.md S3).
-/// [B, 3, 32, 32] → conv1–3, 96 filters, the last with stride 2 → conv4–6, 192 filters, the last with stride 2 → conv7 3 × 3, conv8 1 × 1 →
-/// class_conv 1 × 1 [B, K, 8, 8] → activation → mean over places [B, K]. An activation behind every convolution; no BatchNorm.
+/// AllConv (All-CNN-C) and IOC-AllConv.
+/// Source: Springenberg et al., Striving for Simplicity, arXiv 1412.6806; IOC paper s4 (science.md S3).
+/// [B, 3, 32, 32] → conv1–3, 96 filters, the last with stride 2 → conv4–6, 192 filters, the last with stride 2 → conv7 3 × 3,
+/// conv8 1 × 1 → class_conv 1 × 1 [B, K, 8, 8] → activation → mean over places [B, K].
+/// An activation behind every convolution; no BatchNorm.
 /// Exact counts: K = 10 1,369,738; K = 100 1,387,108.
 /// </summary>
 [Choice("allconv")]
@@ -27,7 +29,8 @@ public sealed record AllConvOptions : ModelOptions
     [Parameter("Share of values dropped behind each convolution with stride 2.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; } = 0.5;
 
-    [Parameter("Batch normalisation before each activation but the last. The IOC paper does not say whether its AllConv had it; the public code has none.")]
+    [Parameter("Batch normalisation before each activation but the last. "
+        + "The IOC paper does not say whether its AllConv had it; the public code has none.")]
     public bool BatchNorm { get; init; }
 
     [Parameter("Width of all layers, in percent of the source's.", Min = 5, Max = 400)]
@@ -47,7 +50,10 @@ public sealed record AllConvOptions : ModelOptions
     {
         var activation = Resolve(Activation, plan.Convexity);
         var x = plan.Dropout($"{prefix}drop0", plan.ChannelsLast($"{prefix}layout", plan.Input), InputDropout);
-        (long Channels, long Kernel, long Stride)[] layers = [(96, 3, 1), (96, 3, 1), (96, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1)];
+        (long Channels, long Kernel, long Stride)[] layers =
+        [
+            (96, 3, 1), (96, 3, 1), (96, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1),
+        ];
         for (var i = 1; i <= layers.Length; i++)
         {
             var (channels, kernel, stride) = layers[i - 1];

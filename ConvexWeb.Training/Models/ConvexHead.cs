@@ -6,10 +6,12 @@ using static ConvexWeb.Training.Models.ActivationChoice;
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// A convex head on a free convolutional network: y = IOC-MLP(φ(x)). Source: seed 000 s6 (science.md S7b); no published number, sizes are ours.
-/// [B, C, H, W] → 3 × (Conv 3×3 → BN → ReLU → MaxPool 2; 32, 64, 128 channels) → features [B, d] → the MLP of S2 (3 × 800) → [B, K].
-/// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images. With a convex body (its activation that of
-/// the head, its first convolution free) the same network is convex in the pixels: the third of S7b's comparison.
+/// A convex head on a free convolutional network: y = IOC-MLP(φ(x)).
+/// Source: seed 000 s6 (science.md S7b); no published number, sizes are ours.
+/// [B, C, H, W] → 3 × (Conv 3×3 → BN → ReLU → MaxPool 2; 32, 64, 128 channels)
+/// → features [B, d] → the MLP of S2 (3 × 800) → [B, K].
+/// Convex in the features, not in the pixels: the certificate is made in feature space, and must fail on images. With a convex body (its
+/// activation that of the head, its first convolution free) the same network is convex in the pixels: the third of S7b's comparison.
 /// </summary>
 [Choice("convex_head")]
 public sealed record ConvexHeadOptions : ModelOptions

@@ -7,14 +7,16 @@ namespace ConvexWeb.Training.Models;
 
 /// <summary>
 /// DenseNet and IOC-DenseNet. Source: Huang et al., Densely Connected Convolutional Networks, CVPR 2017; IOC paper s4 (science.md S4).
-/// Each layer joins k new channels to all before: BN → act → Conv1×1 (4k) → BN → act → Conv3×3 (k), or BN → act → Conv3×3 without the bottleneck.
+/// Each layer joins k new channels to all before:
+/// BN → act → Conv1×1 (4k) → BN → act → Conv3×3 (k), or BN → act → Conv3×3 without the bottleneck.
 /// Between blocks BN → act → Conv1×1 → AvgPool 2; at the end BN → act → mean over places → Linear [B, K].
 /// Exact counts: BC-100-12 K = 10 769,162, K = 100 800,032; 40-12 1,019,722; 100-12 6,979,642; 121 (K = 1000) 7,978,856.
 /// </summary>
 [Choice("densenet")]
 public sealed record DenseNetOptions : ModelOptions
 {
-    [Parameter("bc_100_12, 40_12 and 100_12 are the paper's networks for small images; 121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.",
+    [Parameter("bc_100_12, 40_12 and 100_12 are the paper's networks for small images; "
+        + "121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.",
         Allowed = ["bc_100_12", "40_12", "100_12", "121", "bc_40_12"])]
     public string Variant { get; init; } = "bc_100_12";
 
@@ -48,8 +50,9 @@ public sealed record DenseNetOptions : ModelOptions
         var x = Begin(plan, prefix, shape, activation);
         for (var b = 1; b <= shape.Blocks.Length; b++)
         {
+            var block = $"{prefix}features.denseblock{b}";
             for (var l = 1; l <= shape.Blocks[b - 1]; l++)
-                x = plan.Concat($"{prefix}features.denseblock{b}.concat{l}", [x, Layer(plan, $"{prefix}features.denseblock{b}.denselayer{l}", x, shape, activation)]);
+                x = plan.Concat($"{block}.concat{l}", [x, Layer(plan, $"{block}.denselayer{l}", x, shape, activation)]);
             if (b < shape.Blocks.Length) x = Transition(plan, $"{prefix}features.transition{b}", x, shape.Bottleneck, activation);
         }
         // torchvision's name, whatever the number of blocks.
@@ -71,7 +74,8 @@ public sealed record DenseNetOptions : ModelOptions
     {
         if (!shape.Stem) return plan.Conv2d($"{prefix}features.conv0", plan.Input, shape.First, 3, padding: 1, bias: false);
         var x = plan.Conv2d($"{prefix}features.conv0", plan.Input, shape.First, 7, 2, 3, bias: false);
-        return plan.MaxPool($"{prefix}features.pool0", plan.Activation($"{prefix}features.relu0", plan.BatchNorm($"{prefix}features.norm0", x), activation), 3, 2, 1);
+        x = plan.Activation($"{prefix}features.relu0", plan.BatchNorm($"{prefix}features.norm0", x), activation);
+        return plan.MaxPool($"{prefix}features.pool0", x, 3, 2, 1);
     }
 
     private Value Layer(Plan plan, string name, Value x, Shape shape, ActivationFunction activation)

@@ -7,9 +7,11 @@ namespace ConvexWeb.Training.Models;
 
 /// <summary>
 /// EfficientNet-B0 and IOC-EfficientNet-B0. Source: Tan and Le, arXiv 1905.11946; convex variant by science.md S7a, no published number.
-/// [B, 3, H, W] → stem 3×3 stride 2, 32 → inverted residual blocks (16, 24, 40, 80, 112, 192, 320 channels) → 1×1 to 1280 → mean → dropout → Linear [B, K].
+/// [B, 3, H, W] → stem 3×3 stride 2, 32 → inverted residual blocks (16, 24, 40, 80, 112, 192, 320 channels)
+/// → 1×1 to 1280 → mean → dropout → Linear [B, K].
 /// Exact counts with squeeze and excitation: K = 1000 5,288,548; K = 10 4,020,358.
-/// Squeeze and excitation multiplies by a gate of the input and so breaks convexity; a convex network drops it or keeps a learned scale for each channel.
+/// Squeeze and excitation multiplies by a gate of the input and so breaks convexity;
+/// a convex network drops it or keeps a learned scale for each channel.
 /// </summary>
 [Choice("efficientnet_b0")]
 public sealed record EfficientNetOptions : ModelOptions
@@ -38,11 +40,13 @@ public sealed record EfficientNetOptions : ModelOptions
     {
         var plan = new Plan(images.Shape, convexity) { Initialisation = Initialisation.HeFanOut };
         var activation = Resolve(Activation, convexity, ActivationFunction.Silu);
-        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, StemStride ?? (Math.Max(images.Height, images.Width) <= SmallSide ? 1 : 2), 1, activation);
+        var stem = StemStride ?? (Math.Max(images.Height, images.Width) <= SmallSide ? 1 : 2);
+        var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, stem, 1, activation);
         for (var s = 0; s < Stages.Length; s++)
         {
             var (expand, kernel, stride, channels, repeat) = Stages[s];
-            for (var r = 0; r < repeat; r++) x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, activation);
+            for (var r = 0; r < repeat; r++)
+                x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, activation);
         }
         x = plan.GlobalMean("mean", ConvNorm(plan, "features.8", x, 1280, 1, 1, 1, activation));
         plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), images.Classes);

@@ -6,8 +6,9 @@ using static ConvexWeb.Training.Models.ActivationChoice;
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// Boosted convex experts with a gate. Source: IOC paper s3.3, s4 and T6 (science.md S7d): three experts, each trained on images weighted by the errors of
-/// the one before, then frozen, then a gate that learns which of them to trust. The weights follow SAMME (multi-class AdaBoost; the paper only cites Friedman et al. 2000).
+/// Boosted convex experts with a gate. Source: IOC paper s3.3, s4 and T6 (science.md S7d): three experts, each trained on images weighted
+/// by the errors of the one before, then frozen, then a gate that learns which of them to trust.
+/// The weights follow SAMME (multi-class AdaBoost; the paper only cites Friedman et al. 2000).
 /// [B, C, H, W] → experts E × [B, K], gate [B, E] → the logits of the expert with the largest share: [B, K].
 /// The epochs of the run are shared out evenly: one stage for each expert, one for the gate.
 /// </summary>
@@ -17,13 +18,15 @@ public sealed record EnsembleBoostOptions : ModelOptions
     [Parameter("What each expert is: the MLP, AllConv or DenseNet of its own entry.")]
     public PartKind Expert { get; init; } = PartKind.Mlp;
 
-    [Parameter("Experts; the paper has 3. training.epochs must be a multiple of one more: each expert and the gate get an equal share.", Min = 2, Max = 10)]
+    [Parameter("Experts; the paper has 3. training.epochs must be a multiple of one more: each expert and the gate get an equal share.",
+        Min = 2, Max = 10)]
     public int Experts { get; init; } = 3;
 
     [Parameter("mlp: one hidden layer; allconv: four convolutions; densenet: two blocks.")]
     public PartKind Gate { get; init; } = PartKind.Mlp;
 
-    [Parameter("Hidden units of an mlp gate, channels of the first convolution of an allconv gate; empty: 100 or 32. The paper gives no number.", Min = 1, Max = 8192)]
+    [Parameter("Hidden units of an mlp gate, channels of the first convolution of an allconv gate; "
+        + "empty: 100 or 32. The paper gives no number.", Min = 1, Max = 8192)]
     public int? GateWidth { get; init; }
 
     [Parameter("mlp experts: units of each hidden layer.", Min = 1, Max = 16_384)]
@@ -42,7 +45,8 @@ public sealed record EnsembleBoostOptions : ModelOptions
         Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
     public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("Share dropped inside the experts while they train; empty: as the entry of their kind (0, for allconv 0.5 and 0.2 of the input).", Min = 0, Max = 0.95)]
+    [Parameter("Share dropped inside the experts while they train; "
+        + "empty: as the entry of their kind (0, for allconv 0.5 and 0.2 of the input).", Min = 0, Max = 0.95)]
     public double? Dropout { get; init; }
 
     internal override int TrainingStages => Experts + 1;

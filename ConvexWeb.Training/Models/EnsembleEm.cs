@@ -6,7 +6,8 @@ using static ConvexWeb.Training.Models.ActivationChoice;
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// Mixture of binary convex experts, trained by expectation-maximisation. Source: IOC paper s3.3 and s4.1 (science.md S7d), where EM is not written out.
+/// Mixture of binary convex experts, trained by expectation-maximisation.
+/// Source: IOC paper s3.3 and s4.1 (science.md S7d), where EM is not written out.
 /// Each expert: the IOC-MLP of S2 with one output, the logit of class 1; gate: MLP with one hidden layer, softmax over the experts.
 /// [B, C, H, W] → experts E × [B, 1], gate [B, E] → log Σ_e g_e(x)·p_e(y | x): [B, 2].
 /// Exact counts (CIFAR-10, 3 × 800): each expert 3,745,601; the gate 3,073·w + (w + 1)·E for w hidden units.
@@ -38,7 +39,8 @@ public sealed record EnsembleEmOptions : ModelOptions
     {
         var plan = new Plan(images.Shape, convexity);
         var expert = new MlpOptions { Width = Width, Depth = Depth, Activation = Activation };
-        var experts = Enumerable.Range(1, Experts).Select(e => expert.Behind(plan, plan.Flatten($"experts.{e}.flatten", plan.Input), $"experts.{e}.", 1).Output).ToList();
+        Value Expert(int e) => expert.Behind(plan, plan.Flatten($"experts.{e}.flatten", plan.Input), $"experts.{e}.", 1).Output;
+        var experts = Enumerable.Range(1, Experts).Select(Expert).ToList();
         plan.Mixture("mixture", Experts == 1 ? null : EnsembleGate.Write(plan, PartKind.Mlp, Experts, GateWidth), experts);
         return plan;
     }

@@ -3,8 +3,8 @@ using ConvexWeb.Training.Models.Graph;
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// The free networks that look at the image and prefer one expert or another: [B, C, H, W] → [B, E]. Source: IOC paper s3.3, s4 and T6 (science.md S7d),
-/// which names their kinds but not their sizes; sizes are ours. The constraint never covers them.
+/// The free networks that look at the image and prefer one expert or another: [B, C, H, W] → [B, E]. Source: IOC paper s3.3, s4 and T6
+/// (science.md S7d), which names their kinds but not their sizes; sizes are ours. The constraint never covers them.
 /// </summary>
 internal static class EnsembleGate
 {

@@ -6,8 +6,10 @@ namespace ConvexWeb.Training.Models;
 
 /// <summary>
 /// Fully input-convex network (FICNN). Source: Amos et al., arXiv 1609.07152, and its code locuslab/icnn; IOC paper T4 (science.md S7c).
-/// z1 = g(x1·x); z(i+1) = g(z(i+1)·zi + x(i+1)·x), the weights z non-negative, the weights x of any sign; [B, d] → 3 × [B, 800] → [B, K].
-/// Exact count without BatchNorm: CIFAR-10 8,693,930. The source clips at 0 (constraint <c>clip</c>) and starts from absolute weights (init <c>absolute</c>).
+/// z1 = g(x1·x); z(i+1) = g(z(i+1)·zi + x(i+1)·x), the weights z non-negative,
+/// the weights x of any sign; [B, d] → 3 × [B, 800] → [B, K].
+/// Exact count without BatchNorm: CIFAR-10 8,693,930.
+/// The source clips at 0 (constraint <c>clip</c>) and starts from absolute weights (init <c>absolute</c>).
 /// </summary>
 [Choice("ficnn")]
 public sealed record FicnnOptions : ModelOptions

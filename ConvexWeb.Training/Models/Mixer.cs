@@ -7,10 +7,12 @@ namespace ConvexWeb.Training.Models;
 
 /// <summary>
 /// MLP-Mixer and IOC-MLPMixer. Source: Tolstikhin et al., arXiv 2105.01601; seed 000 4.2 and 5.2 (science.md S5).
-/// [B, 3, H, W] → patches: tokens [B, S, C]; blocks x += MLP over tokens(norm(x)), x += MLP over channels(norm(x)); norm → mean over tokens → Linear [B, K].
+/// [B, 3, H, W] → patches: tokens [B, S, C]; blocks x += MLP over tokens(norm(x)),
+/// x += MLP over channels(norm(x)); norm → mean over tokens → Linear [B, K].
 /// Exact counts: the seed's size (72 pixels, patch 9, K = 10) 200,202, with the doubled first token layer of its convex variant 208,458;
 /// S/16 18,528,264 and B/16 59,880,472 (224 pixels, K = 1000).
-/// Mode <c>seed</c> keeps LayerNorm as the seed's code does, so a constrained network is not convex; <c>strict</c> has BatchNorm over the channels instead.
+/// Mode <c>seed</c> keeps LayerNorm as the seed's code does, so a constrained network is not convex;
+/// <c>strict</c> has BatchNorm over the channels instead.
 /// </summary>
 [Choice("mixer")]
 public sealed record MixerOptions : ModelOptions
@@ -18,7 +20,8 @@ public sealed record MixerOptions : ModelOptions
     [Parameter("seed: patch 9, 128 channels, 4 blocks; s16 and b16: the paper's Mixer-S/16 and B/16.", Allowed = ["seed", "s16", "b16"])]
     public string Size { get; init; } = "seed";
 
-    [Parameter("seed: LayerNorm, as in the source's code, and its list of unconstrained tensors: not convex. strict: BatchNorm over the channels and only affine layers free: convex under a constraint.",
+    [Parameter("seed: LayerNorm, as in the source's code, and its list of unconstrained tensors: not convex. "
+        + "strict: BatchNorm over the channels and only affine layers free: convex under a constraint.",
         Allowed = ["seed", "strict"])]
     public string Mode { get; init; } = "strict";
 
@@ -26,7 +29,8 @@ public sealed record MixerOptions : ModelOptions
         Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
     public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("Width of the first block's token layer as a multiple; empty: 2 in mode seed under a constraint, as in the source's code, else 1.", Min = 1, Max = 16)]
+    [Parameter("Width of the first block's token layer as a multiple; "
+        + "empty: 2 in mode seed under a constraint, as in the source's code, else 1.", Min = 1, Max = 16)]
     public int? FirstTokenMult { get; init; }
 
     [Parameter("Side of a patch in pixels; empty: the size's own (9 or 16).", Min = 1, Max = 64)]
@@ -48,7 +52,9 @@ public sealed record MixerOptions : ModelOptions
         };
         patch = Patch ?? patch;
         if (images.Height % patch != 0 || images.Width % patch != 0)
-            throw new ImpossiblePlanException($"images of {images.Height} × {images.Width} cannot be cut into patches of {patch} × {patch}: set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
+            throw new ImpossiblePlanException(
+                $"images of {images.Height} × {images.Width} cannot be cut into patches of {patch} × {patch}: "
+                + "set data.resize to a multiple (the seed uses 72 for patch 9), or model.patch");
 
         var plan = new Plan(images.Shape, convexity)
         {
@@ -59,7 +65,10 @@ public sealed record MixerOptions : ModelOptions
         var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, 1e-6) : plan.BatchNorm(name, x);
         Value MixTokens(string name, Value x, long width)
-            => plan.TokenLinear(name + ".fc2", plan.Activation(name + ".act", plan.TokenLinear(name + ".fc1", x, width), activation), x.Shape[0]);
+        {
+            var hidden = plan.Activation(name + ".act", plan.TokenLinear(name + ".fc1", x, width), activation);
+            return plan.TokenLinear(name + ".fc2", hidden, x.Shape[0]);
+        }
         Value MixChannels(string name, Value x, long width)
             => plan.Linear(name + ".fc2", plan.Activation(name + ".act", plan.Linear(name + ".fc1", x, width), activation), x.Channels);
 
@@ -68,8 +77,10 @@ public sealed record MixerOptions : ModelOptions
         {
             var block = $"blocks.{i}";
             var mult = i > 0 ? 1 : FirstTokenMult ?? (seedMode && plan.IsConstrained ? 2 : 1);
-            x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", MixTokens(block + ".mlp_tokens", Norm(block + ".norm1", x), tokenWidth * mult), DropPath));
-            x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", MixChannels(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth), DropPath));
+            var tokens = MixTokens(block + ".mlp_tokens", Norm(block + ".norm1", x), tokenWidth * mult);
+            x = plan.Add(block + ".add1", x, plan.DropPath(block + ".drop1", tokens, DropPath));
+            var mixed = MixChannels(block + ".mlp_channels", Norm(block + ".norm2", x), channelWidth);
+            x = plan.Add(block + ".add2", x, plan.DropPath(block + ".drop2", mixed, DropPath));
         }
         plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), images.Classes);
         return plan;

@@ -6,7 +6,8 @@ using static ConvexWeb.Training.Models.ActivationChoice;
 namespace ConvexWeb.Training.Models;
 
 /// <summary>
-/// MLP and IOC-MLP. Source: Sivaprasad et al., The Curious Case of Convex Neural Networks, arXiv 2006.05103, s4; seed 000 4.1.1 (science.md S2).
+/// MLP and IOC-MLP. Source: Sivaprasad et al., The Curious Case of Convex Neural Networks,
+/// arXiv 2006.05103, s4; seed 000 4.1.1 (science.md S2).
 /// [B, C, H, W] → [B, d] → 3 × (Linear → BatchNorm → activation: [B, 800]) → Linear: [B, K].
 /// Exact counts (3 × 800, biases and BatchNorm included): MNIST 1,922,410; CIFAR-10 3,752,810; CIFAR-100 3,824,900; STL-10 23,413,610.
 /// </summary>
@@ -19,7 +20,8 @@ public sealed record MlpOptions : ModelOptions
     [Parameter("Hidden layers.", Min = 1, Max = 16)]
     public int Depth { get; init; } = 3;
 
-    [Parameter("First hidden layer is this many times as wide (the paper widens it for convex networks, without a number).", Min = 1, Max = 16)]
+    [Parameter("First hidden layer is this many times as wide (the paper widens it for convex networks, without a number).",
+        Min = 1, Max = 16)]
     public int FirstLayerMult { get; init; } = 1;
 
     [Parameter("auto: ReLU without a constraint, ELU with one, as in the paper. All choices are convex and non-decreasing.",

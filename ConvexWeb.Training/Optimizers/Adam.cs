@@ -67,9 +67,15 @@ internal sealed record AdamRule(double Beta1, double Beta2, double Eps, double W
     public override long StepFused<T>(ReadOnlySpan<StepItem> items, long step, double lr, Constraint constraint, bool covered)
         => Run<T, Update<T>>(items, new()
         {
-            Beta1 = T.CreateTruncating(Beta1), Beta2 = T.CreateTruncating(Beta2), Rest1 = T.CreateTruncating(1 - Beta1), Rest2 = T.CreateTruncating(1 - Beta2),
-            StepSize = T.CreateTruncating(lr / (1 - Math.Pow(Beta1, step))), InverseCorrection = T.CreateTruncating(1 / Math.Sqrt(1 - Math.Pow(Beta2, step))),
-            Eps = T.CreateTruncating(Eps), L2 = T.CreateTruncating(Decoupled ? 0 : WeightDecay), Shrink = T.CreateTruncating(Decoupled ? 1 - lr * WeightDecay : 1),
+            Beta1 = T.CreateTruncating(Beta1),
+            Beta2 = T.CreateTruncating(Beta2),
+            Rest1 = T.CreateTruncating(1 - Beta1),
+            Rest2 = T.CreateTruncating(1 - Beta2),
+            StepSize = T.CreateTruncating(lr / (1 - Math.Pow(Beta1, step))),
+            InverseCorrection = T.CreateTruncating(1 / Math.Sqrt(1 - Math.Pow(Beta2, step))),
+            Eps = T.CreateTruncating(Eps),
+            L2 = T.CreateTruncating(Decoupled ? 0 : WeightDecay),
+            Shrink = T.CreateTruncating(Decoupled ? 1 - lr * WeightDecay : 1),
         }, constraint, covered);
 
     private struct Update<T> : IUpdateRule<T> where T : unmanaged, IFloatingPointIeee754<T>
@@ -79,13 +85,15 @@ internal sealed record AdamRule(double Beta1, double Beta2, double Eps, double W
         public readonly int States => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Vector512<T> Next(Vector512<T> weight, Vector512<T> gradient, ref Vector512<T> first, ref Vector512<T> second, bool started)
+        public readonly Vector512<T> Next(
+            Vector512<T> weight, Vector512<T> gradient, ref Vector512<T> first, ref Vector512<T> second, bool started)
         {
             var w = weight * Vector512.Create(Shrink);
             var d = gradient + Vector512.Create(L2) * w;
             first = Vector512.Create(Beta1) * first + Vector512.Create(Rest1) * d;
             second = Vector512.Create(Beta2) * second + Vector512.Create(Rest2) * d * d;
-            return w - Vector512.Create(StepSize) * first / (Vector512.Sqrt(second) * Vector512.Create(InverseCorrection) + Vector512.Create(Eps));
+            var denominator = Vector512.Sqrt(second) * Vector512.Create(InverseCorrection) + Vector512.Create(Eps);
+            return w - Vector512.Create(StepSize) * first / denominator;
         }
     }
 }

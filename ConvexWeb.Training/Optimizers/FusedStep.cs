@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Optimizers;
 
-/// <summary>An optimizer's step over CPU tensors: checks them, then hands their memory to <see cref="StepKernel"/>, which checks nothing.</summary>
+/// <summary>
+/// An optimizer's step over CPU tensors: checks them,
+/// then hands their memory to <see cref="StepKernel"/>, which checks nothing.
+/// </summary>
 internal static class FusedStep
 {
     /// <summary>Applies rule and constraint in one pass.</summary>
@@ -16,7 +19,11 @@ internal static class FusedStep
     {
         negatives = 0;
         if (!KernelSwitch.Has(KernelKind.Step) || !slots.All(Fits)) return false;
-        foreach (var (covered, type) in new[] { (true, ScalarType.Float32), (false, ScalarType.Float32), (true, ScalarType.Float64), (false, ScalarType.Float64) })
+        (bool Covered, ScalarType Type)[] kinds =
+        [
+            (true, ScalarType.Float32), (false, ScalarType.Float32), (true, ScalarType.Float64), (false, ScalarType.Float64),
+        ];
+        foreach (var (covered, type) in kinds)
         {
             List<Slot> some = [.. slots.Where(s => s.IsCovered == covered && s.Parameter.dtype == type)];
             if (some.Count == 0) continue;
@@ -33,7 +40,8 @@ internal static class FusedStep
     private static bool Fits(Slot slot)
     {
         var parameter = slot.Parameter;
-        return parameter.device_type == DeviceType.CPU && parameter.dtype is ScalarType.Float32 or ScalarType.Float64 && parameter.is_contiguous()
+        return parameter.device_type == DeviceType.CPU
+            && parameter.dtype is ScalarType.Float32 or ScalarType.Float64 && parameter.is_contiguous()
             && slot.State.All(s => s.is_contiguous() && s.dtype == parameter.dtype && s.numel() == parameter.numel())
             && parameter.grad is { } gradient && gradient.dtype == parameter.dtype && gradient.numel() == parameter.numel();
     }

@@ -5,7 +5,8 @@ namespace ConvexWeb.Training.Optimizers;
 
 /// <summary>
 /// Trains the parameters of a network: one pass per step that applies the rule and then the convexity constraint.
-/// On the CPU the pass is one kernel; elsewhere, or with <paramref name="fused"/> false, plain tensor operations that give the same numbers to rounding.
+/// On the CPU the pass is one kernel; elsewhere, or with <paramref name="fused"/> false,
+/// plain tensor operations that give the same numbers to rounding.
 /// </summary>
 public sealed class Optimizer(nn.Module network, OptimizerOptions options, Constraint constraint, bool fused = true) : IDisposable
 {
@@ -38,7 +39,10 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
     public IReadOnlyDictionary<string, long>? FewerSteps
         => slots.Where(s => s.Steps != Steps).ToDictionary(s => s.Name, s => s.Steps) is { Count: > 0 } fewer ? fewer : null;
 
-    /// <summary>One step with the gradients that backward left; they are dropped afterwards. A parameter without a gradient stays as it is, weight decay included.</summary>
+    /// <summary>
+    /// One step with the gradients that backward left; they are dropped afterwards.
+    /// A parameter without a gradient stays as it is, weight decay included.
+    /// </summary>
     public void Step(double lr)
     {
         Steps++;
@@ -46,7 +50,8 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
         using var quiet = no_grad();
         // Parts that do not train yet obey the constraint from the first step on as well.
         if (Steps == 1)
-            foreach (var slot in slots.Where(s => s.Parameter.grad is null)) Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
+            foreach (var slot in slots.Where(s => s.Parameter.grad is null))
+                Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
         // One group, but for parts that began later: Adam corrects its moments by the steps that a parameter itself has taken.
         foreach (var group in slots.Where(s => s.Parameter.grad is not null).GroupBy(s => s.Steps + 1).ToList())
         {
@@ -74,7 +79,10 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
         }
     }
 
-    /// <summary>The state tensors under the names of the checkpoint: <c>optimizer/exp_avg/fc1.weight</c>. The tensors themselves, not copies.</summary>
+    /// <summary>
+    /// The state tensors under the names of the checkpoint:
+    /// <c>optimizer/exp_avg/fc1.weight</c>. The tensors themselves, not copies.
+    /// </summary>
     public IEnumerable<(string Name, Tensor Value)> State()
         => slots.SelectMany(s => s.State.Select((tensor, i) => ($"optimizer/{rule.State[i]}/{s.Name}", tensor)));
 

@@ -61,7 +61,8 @@ internal sealed record SgdRule(double Momentum, double WeightDecay, bool Nestero
         public readonly int States => HasMomentum ? 1 : 0;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Vector512<T> Next(Vector512<T> weight, Vector512<T> gradient, ref Vector512<T> first, ref Vector512<T> second, bool started)
+        public readonly Vector512<T> Next(
+            Vector512<T> weight, Vector512<T> gradient, ref Vector512<T> first, ref Vector512<T> second, bool started)
         {
             var d = gradient + Vector512.Create(WeightDecay) * weight;
             if (!HasMomentum) return weight - Vector512.Create(Lr) * d;

@@ -10,7 +10,10 @@ internal sealed record Slot(string Name, Parameter Parameter, Tensor[] State, Co
     /// <summary>Whether the constraint changes this parameter after a step.</summary>
     public bool IsCovered => Constraint != ConstraintKind.Free;
 
-    /// <summary>Steps that this parameter has taken: fewer than the optimizer's where it was left out of some, as a part of an ensemble is.</summary>
+    /// <summary>
+    /// Steps that this parameter has taken:
+    /// fewer than the optimizer's where it was left out of some, as a part of an ensemble is.
+    /// </summary>
     public long Steps { get; set; }
 
     /// <summary>False until the first step has filled a momentum buffer.</summary>

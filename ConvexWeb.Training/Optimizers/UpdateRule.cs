@@ -3,7 +3,10 @@ using ConvexWeb.Training.Kernels;
 
 namespace ConvexWeb.Training.Optimizers;
 
-/// <summary>An optimizer's rule with its numbers, apart from the learning rate: once in plain tensor operations, once as a kernel.</summary>
+/// <summary>
+/// An optimizer's rule with its numbers, apart from the learning rate:
+/// once in plain tensor operations, once as a kernel.
+/// </summary>
 internal abstract record UpdateRule
 {
     /// <summary>Names of the state tensors that a parameter needs, as PyTorch calls them; at most two.</summary>

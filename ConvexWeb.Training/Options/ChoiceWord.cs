@@ -17,5 +17,6 @@ public static class ChoiceWord
     public static Enum? Find(Type type, string word) => Words(type).FirstOrDefault(pair => pair.Value == word).Key;
 
     private static IReadOnlyDictionary<Enum, string> Words(Type type)
-        => Known.GetOrAdd(type, static t => Enum.GetValues(t).Cast<Enum>().ToDictionary(v => v, v => JsonNamingPolicy.SnakeCaseLower.ConvertName(v.ToString())));
+        => Known.GetOrAdd(type, static t => Enum.GetValues(t).Cast<Enum>()
+            .ToDictionary(v => v, v => JsonNamingPolicy.SnakeCaseLower.ConvertName(v.ToString())));
 }

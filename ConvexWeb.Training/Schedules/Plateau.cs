@@ -10,6 +10,8 @@ public sealed record Plateau(double Factor = 1, double? Lowest = null, int Bad =
     public Plateau After(double loss, PlateauScheduleOptions options)
     {
         if (Lowest is not { } lowest || loss < lowest * (1 - Threshold)) return this with { Lowest = loss, Bad = 0 };
-        return Bad + 1 <= options.Patience ? this with { Bad = Bad + 1 } : this with { Factor = Math.Max(options.MinFactor, Factor * options.Gamma), Bad = 0 };
+        return Bad + 1 <= options.Patience
+            ? this with { Bad = Bad + 1 }
+            : this with { Factor = Math.Max(options.MinFactor, Factor * options.Gamma), Bad = 0 };
     }
 }

@@ -21,7 +21,10 @@ public sealed record Entry(string Name, string Title, string Source, string Summ
         => new(ChoiceAttribute.NameOf(typeof(T)), title, source, summary) { Options = typeof(T) };
 }
 
-/// <summary>One section of the spec. With <see cref="Choices"/>, its <c>name</c> field picks one; without, it has <see cref="Parameters"/> of its own.</summary>
+/// <summary>
+/// One section of the spec. With <see cref="Choices"/>, its <c>name</c> field picks one;
+/// without, it has <see cref="Parameters"/> of its own.
+/// </summary>
 /// <param name="Plural">The word of the command line: <c>list models</c>.</param>
 public sealed record Section(string Key, string Plural, string Title, string Summary, IReadOnlyList<Entry> Choices)
 {
@@ -40,52 +43,78 @@ public static class Catalogue
     [
         Entry.Of<MlpOptions>("MLP", "IOC paper s4; seed 000 4.1.1 (S2)",
             "Three hidden layers of 800 units with batch normalisation; with a convexity constraint it is the IOC-MLP."),
-        Entry.Of<AllConvOptions>("AllConv", "Springenberg et al. 2015; IOC paper s4 (S3)", "Nine convolutions and nothing else: All-CNN-C; with a constraint IOC-AllConv."),
-        Entry.Of<DenseNetOptions>("DenseNet", "Huang et al. 2017; IOC paper s4; seed 000 5.4 (S4)", "Each layer sees all before it. BC-100-12 for small images, 121 for ImageNet."),
-        Entry.Of<MixerOptions>("MLP-Mixer", "Tolstikhin et al. 2021; seed 000 4.2 and 5.2 (S5)", "MLPs over tokens and channels in turn. Convex in mode strict only: LayerNorm breaks it."),
-        Entry.Of<CycleMlpOptions>("CycleMLP-B1", "Chen et al. 2022; seed 000 4.3 and 5.3 (S6)", "MLPs that look at neighbouring pixels, one channel at a time. Convex in mode strict only: LayerNorm and the softmax gate break it."),
-        Entry.Of<EfficientNetOptions>("EfficientNet-B0", "Tan and Le 2019; seed 000 s6 (S7a)", "Inverted residual blocks; convex without squeeze and excitation. No published number."),
-        Entry.Of<ConvexHeadOptions>("Convex head on a CNN", "seed 000 s6 (S7b)", "A free convolutional network with an IOC-MLP on its features: convex in the features, not in the pixels. No published number."),
-        Entry.Of<FicnnOptions>("FICNN", "Amos et al. 2017; IOC paper T4 (S7c)", "Every layer sees the input again; convex with the constraint clip."),
-        Entry.Of<EnsembleEmOptions>("Mixture of convex experts", "IOC paper s3.3, s4.1 (S7d)", "Binary IOC-MLPs with one output each and a gate, trained by expectation-maximisation. For two classes: CIFAR-10's animals against the rest."),
-        Entry.Of<EnsembleBoostOptions>("Boosted convex experts", "IOC paper s4, T6 (S7d)", "Experts trained one after another on re-weighted images, then a gate that chooses between them."),
+        Entry.Of<AllConvOptions>("AllConv", "Springenberg et al. 2015; IOC paper s4 (S3)",
+            "Nine convolutions and nothing else: All-CNN-C; with a constraint IOC-AllConv."),
+        Entry.Of<DenseNetOptions>("DenseNet", "Huang et al. 2017; IOC paper s4; seed 000 5.4 (S4)",
+            "Each layer sees all before it. BC-100-12 for small images, 121 for ImageNet."),
+        Entry.Of<MixerOptions>("MLP-Mixer", "Tolstikhin et al. 2021; seed 000 4.2 and 5.2 (S5)",
+            "MLPs over tokens and channels in turn. Convex in mode strict only: LayerNorm breaks it."),
+        Entry.Of<CycleMlpOptions>("CycleMLP-B1", "Chen et al. 2022; seed 000 4.3 and 5.3 (S6)",
+            "MLPs that look at neighbouring pixels, one channel at a time. "
+            + "Convex in mode strict only: LayerNorm and the softmax gate break it."),
+        Entry.Of<EfficientNetOptions>("EfficientNet-B0", "Tan and Le 2019; seed 000 s6 (S7a)",
+            "Inverted residual blocks; convex without squeeze and excitation. No published number."),
+        Entry.Of<ConvexHeadOptions>("Convex head on a CNN", "seed 000 s6 (S7b)",
+            "A free convolutional network with an IOC-MLP on its features: "
+            + "convex in the features, not in the pixels. No published number."),
+        Entry.Of<FicnnOptions>("FICNN", "Amos et al. 2017; IOC paper T4 (S7c)",
+            "Every layer sees the input again; convex with the constraint clip."),
+        Entry.Of<EnsembleEmOptions>("Mixture of convex experts", "IOC paper s3.3, s4.1 (S7d)",
+            "Binary IOC-MLPs with one output each and a gate, trained by expectation-maximisation. "
+            + "For two classes: CIFAR-10's animals against the rest."),
+        Entry.Of<EnsembleBoostOptions>("Boosted convex experts", "IOC paper s4, T6 (S7d)",
+            "Experts trained one after another on re-weighted images, then a gate that chooses between them."),
     ]);
 
-    public static Section Constraints { get; } = new("convexity", "constraints", "Input convexity", "Whether the logits are kept convex functions of the input.",
+    public static Section Constraints { get; } = new("convexity", "constraints", "Input convexity",
+        "Whether the logits are kept convex functions of the input.",
     [
         Entry.Of<NoConvexityOptions>("Unconstrained", "", "An ordinary network: the twin of a convex one."),
         Entry.Of<ExpEpsOptions>("IOC: exp(w − eps)", "IOC paper Alg. 1 (S1)",
             "After every step, each negative weight beyond the first affine layer becomes exp(w − eps)."),
-        Entry.Of<ClipOptions>("IOC: clip at 0", "IOC paper s4, tried and rejected (S1); FICNN, Amos et al. (S7c)", "After every step, each negative weight beyond the first affine layer becomes 0."),
-        Entry.Of<AbsOptions>("IOC: absolute value", "IOC paper s4, tried and rejected (S1)", "After every step, each negative weight beyond the first affine layer loses its sign."),
-        Entry.Of<ShiftOptions>("IOC: shift", "IOC paper s4, tried and rejected; definition ours (S1)", "After every step, each tensor beyond the first affine layer is shifted up until its smallest weight is 0."),
-        Entry.Of<SoftplusReparamOptions>("IOC: softplus of a free weight", "ours (S1)", "Weights beyond the first affine layer are softplus of what is trained: positive by construction."),
+        Entry.Of<ClipOptions>("IOC: clip at 0", "IOC paper s4, tried and rejected (S1); FICNN, Amos et al. (S7c)",
+            "After every step, each negative weight beyond the first affine layer becomes 0."),
+        Entry.Of<AbsOptions>("IOC: absolute value", "IOC paper s4, tried and rejected (S1)",
+            "After every step, each negative weight beyond the first affine layer loses its sign."),
+        Entry.Of<ShiftOptions>("IOC: shift", "IOC paper s4, tried and rejected; definition ours (S1)",
+            "After every step, each tensor beyond the first affine layer is shifted up until its smallest weight is 0."),
+        Entry.Of<SoftplusReparamOptions>("IOC: softplus of a free weight", "ours (S1)",
+            "Weights beyond the first affine layer are softplus of what is trained: positive by construction."),
     ]);
 
     public static Section Datasets { get; } = new("data", "datasets", "Data", "The images, and how they reach the network.",
     [
-        Entry.Of<GlyphsOptions>("Glyphs", "made on the spot", "28 × 28 digits drawn from strokes with seeded distortions; needs no network."),
+        Entry.Of<GlyphsOptions>("Glyphs", "made on the spot",
+            "28 × 28 digits drawn from strokes with seeded distortions; needs no network."),
         Entry.Of<Cifar10Options>("CIFAR-10", "Krizhevsky 2009", "32 × 32 colour photographs of 10 classes; 50,000 / 10,000."),
         Entry.Of<Cifar100Options>("CIFAR-100", "Krizhevsky 2009", "32 × 32 colour photographs of 100 classes; 50,000 / 10,000."),
-        Entry.Of<Cifair10Options>("ciFAIR-10", "Barz and Denzler 2020, arXiv 1902.00423", "CIFAR-10 with test images that have no near-duplicates; 50,000 / 10,000."),
-        Entry.Of<Cifair100Options>("ciFAIR-100", "Barz and Denzler 2020, arXiv 1902.00423", "CIFAR-100 with test images that have no near-duplicates; 50,000 / 10,000."),
+        Entry.Of<Cifair10Options>("ciFAIR-10", "Barz and Denzler 2020, arXiv 1902.00423",
+            "CIFAR-10 with test images that have no near-duplicates; 50,000 / 10,000."),
+        Entry.Of<Cifair100Options>("ciFAIR-100", "Barz and Denzler 2020, arXiv 1902.00423",
+            "CIFAR-100 with test images that have no near-duplicates; 50,000 / 10,000."),
         Entry.Of<SvhnOptions>("SVHN", "Netzer et al. 2011", "32 × 32 colour photographs of house numbers' digits; 73,257 / 26,032."),
         Entry.Of<Stl10Options>("STL-10", "Coates et al. 2011", "96 × 96 colour photographs of 10 classes; 5,000 / 8,000 labelled ones."),
         Entry.Of<MnistOptions>("MNIST", "LeCun et al. 1998", "28 × 28 handwritten digits; 60,000 / 10,000."),
         Entry.Of<FashionMnistOptions>("Fashion-MNIST", "Xiao et al. 2017", "28 × 28 articles of clothing; 60,000 / 10,000."),
-        Entry.Of<ImageFolderOptions>("Folder of JPEGs", "your own", "Photographs in train/CLASS and val/CLASS of a folder in the data directory, brought to one size."),
-        Entry.Of<ImageNetOptions>("ImageNet", "Russakovsky et al. 2015", "Photographs of 1,000 classes, brought to one size; 1,281,167 / 50,000. Unpack them into the folder imagenet yourself."),
+        Entry.Of<ImageFolderOptions>("Folder of JPEGs", "your own",
+            "Photographs in train/CLASS and val/CLASS of a folder in the data directory, brought to one size."),
+        Entry.Of<ImageNetOptions>("ImageNet", "Russakovsky et al. 2015",
+            "Photographs of 1,000 classes, brought to one size; 1,281,167 / 50,000. Unpack them into the folder imagenet yourself."),
     ]);
 
-    public static Section Corruptions { get; } = new("labels", "corruptions", "Labels", "What is done to the training labels, once for the whole run. Test labels are never touched.",
+    public static Section Corruptions { get; } = new("labels", "corruptions", "Labels",
+        "What is done to the training labels, once for the whole run. Test labels are never touched.",
     [
         Entry.Of<TrueLabelOptions>("True labels", "", "The labels as they are."),
-        Entry.Of<PartialLabelOptions>("Partly random", "Zhang et al. s2.1", "Each label is redrawn uniformly with probability p; it may come out true."),
-        Entry.Of<PartialExactLabelOptions>("Partly random, exact count", "IOC paper T3 (resolved)", "Exactly round(p·n) labels are redrawn uniformly."),
+        Entry.Of<PartialLabelOptions>("Partly random", "Zhang et al. s2.1",
+            "Each label is redrawn uniformly with probability p; it may come out true."),
+        Entry.Of<PartialExactLabelOptions>("Partly random, exact count", "IOC paper T3 (resolved)",
+            "Exactly round(p·n) labels are redrawn uniformly."),
         Entry.Of<RandomLabelOptions>("Random labels", "Zhang et al. s2.1", "Every label is redrawn: only memory can fit them."),
     ]);
 
-    public static Section Augmentation { get; } = new("augmentation", "augmentations", "Augmentation", "What is done to each training batch, anew at every step. Evaluation never sees it.", [])
+    public static Section Augmentation { get; } = new("augmentation", "augmentations", "Augmentation",
+        "What is done to each training batch, anew at every step. Evaluation never sees it.", [])
     {
         Options = typeof(AugmentationOptions),
     };
@@ -102,12 +131,19 @@ public static class Catalogue
         Entry.Of<ConstantScheduleOptions>("Constant", "", "The learning rate stays."),
         Entry.Of<CosineScheduleOptions>("Cosine", "Loshchilov and Hutter 2017", "Falls along half a cosine, after an optional warm-up."),
         Entry.Of<MultiStepScheduleOptions>("Steps", "", "Falls by a factor at given epochs."),
-        Entry.Of<PlateauScheduleOptions>("Plateau", "seed 000's IOC-DenseNet on ImageNet (S4)", "Falls by a factor when the training loss has stopped falling."),
+        Entry.Of<PlateauScheduleOptions>("Plateau", "seed 000's IOC-DenseNet on ImageNet (S4)",
+            "Falls by a factor when the training loss has stopped falling."),
         Entry.Of<ExponentialScheduleOptions>("Exponential", "Zhang et al. App. A (0.95 an epoch)", "Falls by a factor every epoch."),
     ]);
 
-    public static Section Training { get; } = new("training", "training", "Training", "How long to train, and what to report.", []) { Options = typeof(TrainingOptions) };
+    public static Section Training { get; } = new("training", "training", "Training", "How long to train, and what to report.", [])
+    {
+        Options = typeof(TrainingOptions),
+    };
 
     /// <summary>In the order of the form and of stored specs.</summary>
-    public static IReadOnlyList<Section> Sections { get; } = [Models, Constraints, Datasets, Corruptions, Augmentation, Optimizers, Schedules, Training];
+    public static IReadOnlyList<Section> Sections { get; } =
+    [
+        Models, Constraints, Datasets, Corruptions, Augmentation, Optimizers, Schedules, Training,
+    ];
 }

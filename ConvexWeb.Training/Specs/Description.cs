@@ -11,10 +11,12 @@ namespace ConvexWeb.Training.Specs;
 /// <param name="Standing">What comes out as a function of the input: affine, convex or unknown.</param>
 /// <param name="Breaks">Why convexity ends here, if it does.</param>
 public sealed record Layer(
-    string Name, string Kind, string Output, long Parameters, IReadOnlyList<string> Constrained, long MultiplyAdds, string Standing, string? Breaks);
+    string Name, string Kind, string Output, long Parameters, IReadOnlyList<string> Constrained, long MultiplyAdds,
+    string Standing, string? Breaks);
 
 /// <summary>What a spec amounts to, found without building anything native.</summary>
-public sealed record Description(IReadOnlyList<Layer> Layers, long Parameters, int TrainImages, long StepsPerEpoch, long TotalSteps, double FlopPerStep)
+public sealed record Description(
+    IReadOnlyList<Layer> Layers, long Parameters, int TrainImages, long StepsPerEpoch, long TotalSteps, double FlopPerStep)
 {
     public static Description Of(Spec spec)
     {
@@ -30,6 +32,7 @@ public sealed record Description(IReadOnlyList<Layer> Layers, long Parameters, i
     [
         .. plan.Steps.Select(step => new Layer(
             step.Operation.Name, step.Operation.Kind, $"[B, {string.Join(", ", step.Output.Shape)}]", step.Tensors.Sum(t => t.Count),
-            [.. step.Tensors.Where(t => t.Covered).Select(t => t.Name)], step.MultiplyAdds, step.Output.Standing.ToString().ToLowerInvariant(), step.Breaks)),
+            [.. step.Tensors.Where(t => t.Covered).Select(t => t.Name)], step.MultiplyAdds,
+            step.Output.Standing.ToString().ToLowerInvariant(), step.Breaks)),
     ];
 }

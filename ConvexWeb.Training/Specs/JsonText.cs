@@ -44,7 +44,9 @@ public static class JsonText
                 case JsonValueKind.Array:
                     return json.EnumerateArray().Select(item => BrokenText(item, path)).FirstOrDefault(found => found is not null);
                 case JsonValueKind.Object:
-                    return json.EnumerateObject().Select(field => BrokenText(field.Value, path.Length == 0 ? field.Name : $"{path}.{field.Name}")).FirstOrDefault(found => found is not null);
+                    return json.EnumerateObject()
+                        .Select(field => BrokenText(field.Value, path.Length == 0 ? field.Name : $"{path}.{field.Name}"))
+                        .FirstOrDefault(found => found is not null);
                 default:
                     return null;
             }

@@ -62,9 +62,12 @@ internal static class ParameterReader
 
     // A number too large for a double is read as infinite, which no range holds.
     private static object? Number(Parameter parameter, JsonElement json)
-        => json.ValueKind == JsonValueKind.Number && json.TryGetDouble(out var value) && double.IsFinite(value) && InRange(parameter, value) ? value : null;
+        => json.ValueKind == JsonValueKind.Number && json.TryGetDouble(out var value) && double.IsFinite(value) && InRange(parameter, value)
+            ? value
+            : null;
 
-    private static bool InRange(Parameter parameter, double value) => value >= (parameter.Min ?? double.MinValue) && value <= (parameter.Max ?? double.MaxValue);
+    private static bool InRange(Parameter parameter, double value)
+        => value >= (parameter.Min ?? double.MinValue) && value <= (parameter.Max ?? double.MaxValue);
 
     private static object? List(Parameter parameter, JsonElement json, Func<Parameter, JsonElement, object?> element)
     {
@@ -76,5 +79,6 @@ internal static class ParameterReader
             : values.Select(v => (double)v!).ToList();
     }
 
-    private static string Show(double value) => value.ToString(Math.Abs(value) is >= 1e6 or (> 0 and < 1e-4) ? "0.#######E+0" : "0.#######", CultureInfo.InvariantCulture);
+    private static string Show(double value)
+        => value.ToString(Math.Abs(value) is >= 1e6 or (> 0 and < 1e-4) ? "0.#######E+0" : "0.#######", CultureInfo.InvariantCulture);
 }

@@ -14,7 +14,8 @@ public static class Presets
     {
         IReadOnlyList<Preset> published =
         [
-            .. MlpPresets.All, .. AllConvPresets.All, .. DenseNetPresets.All, .. MixerPresets.All, .. CycleMlpPresets.All, .. FurtherPresets.All,
+            .. MlpPresets.All, .. AllConvPresets.All, .. DenseNetPresets.All,
+            .. MixerPresets.All, .. CycleMlpPresets.All, .. FurtherPresets.All,
         ];
         return [.. DemoPresets.All, .. published, .. published.Select(SmallVariant.Of), .. EnsemblePresets.All];
     });

@@ -19,7 +19,8 @@ public enum ParameterType
 /// <summary>One parameter as the form, the API and the command line see it.</summary>
 /// <param name="Default">int, double, bool, string (of an enum, its word), a list of int or double; null where it is unset.</param>
 public sealed record Parameter(
-    string Name, string Title, ParameterType Type, double? Min, double? Max, object? Default, IReadOnlyList<string>? Allowed, string Help, bool Optional)
+    string Name, string Title, ParameterType Type, double? Min, double? Max, object? Default, IReadOnlyList<string>? Allowed,
+    string Help, bool Optional)
 {
     internal PropertyInfo Property { get; init; } = null!;
 }
@@ -89,7 +90,8 @@ internal static class Schema
             _ when type.IsEnum => ParameterType.Choice,
             _ when type == typeof(IReadOnlyList<int>) => ParameterType.IntList,
             _ when type == typeof(IReadOnlyList<double>) => ParameterType.NumberList,
-            _ => throw new NotSupportedException($"{property.DeclaringType!.Name}.{property.Name}: a parameter of type {type.Name} has no schema."),
+            _ => throw new NotSupportedException(
+                $"{property.DeclaringType!.Name}.{property.Name}: a parameter of type {type.Name} has no schema."),
         };
     }
 }

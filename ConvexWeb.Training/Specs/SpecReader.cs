@@ -14,7 +14,10 @@ public sealed record SpecProblem(string Path, string Message)
 /// <summary>A spec, or all of its problems.</summary>
 public sealed record SpecReading(Spec? Spec, IReadOnlyList<SpecProblem> Problems);
 
-/// <summary>The one way from JSON to a valid spec, used by form, API, command line and trainer alike. It finds every problem, not just the first.</summary>
+/// <summary>
+/// The one way from JSON to a valid spec, used by form, API, command line and trainer alike.
+/// It finds every problem, not just the first.
+/// </summary>
 public static class SpecReader
 {
     private const int MaxDepth = 16;
@@ -29,17 +32,22 @@ public static class SpecReader
         }
         catch (JsonException e)
         {
-            return new(null, [new("", $"The spec is not valid JSON (line {e.LineNumber + 1}, position {e.BytePositionInLine + 1}); it must be one JSON object.")]);
+            var place = $"line {e.LineNumber + 1}, position {e.BytePositionInLine + 1}";
+            return new(null, [new("", $"The spec is not valid JSON ({place}); it must be one JSON object.")]);
         }
     }
 
     public static SpecReading Read(JsonElement json)
     {
         if (json.ValueKind != JsonValueKind.Object)
-            return new(null, [new("", $"The spec must be a JSON object with the sections {Words(Catalogue.Sections.Select(s => s.Key))}; got {Show(json)}.")]);
+        {
+            var sections = Words(Catalogue.Sections.Select(s => s.Key));
+            return new(null, [new("", $"The spec must be a JSON object with the sections {sections}; got {Show(json)}.")]);
+        }
 
         if (JsonText.BrokenText(json) is { } broken)
-            return new(null, [new(broken, $"{(broken.Length == 0 ? "A name in the spec" : broken)} holds half of a surrogate pair, which is no text.")]);
+            return new(null,
+                [new(broken, $"{(broken.Length == 0 ? "A name in the spec" : broken)} holds half of a surrogate pair, which is no text.")]);
         if (IsDeeper(json, MaxDepth)) return new(null, [new("", $"The spec is nested too deeply; at most {MaxDepth} levels are allowed.")]);
 
         var problems = new List<SpecProblem>();
@@ -47,7 +55,8 @@ public static class SpecReader
         foreach (var field in Fields(json, "", problems))
         {
             if (Catalogue.Sections.FirstOrDefault(s => s.Key == field.Name) is not { } section)
-                problems.Add(new(field.Name, $"{field.Name} is not a section of a spec; the sections are {Words(Catalogue.Sections.Select(s => s.Key))}."));
+                problems.Add(new(field.Name,
+                    $"{field.Name} is not a section of a spec; the sections are {Words(Catalogue.Sections.Select(s => s.Key))}."));
             else if (ReadSection(section, field.Value, problems) is { } options)
                 PropertyOf(section).SetValue(spec, options);
         }
@@ -83,7 +92,8 @@ public static class SpecReader
         return Fill(entry.Options, section.Key, $"{section.Key} {entry.Name}", entry.Parameters, json, problems);
     }
 
-    private static object? Fill(Type type, string path, string what, IReadOnlyList<Parameter> parameters, JsonElement json, List<SpecProblem> problems)
+    private static object? Fill(
+        Type type, string path, string what, IReadOnlyList<Parameter> parameters, JsonElement json, List<SpecProblem> problems)
     {
         var options = Activator.CreateInstance(type)!;
         var before = problems.Count;
@@ -92,7 +102,9 @@ public static class SpecReader
             if (field.Name == "name" && typeof(ChoiceOptions).IsAssignableFrom(type)) continue;
             var at = $"{path}.{field.Name}";
             if (parameters.FirstOrDefault(p => p.Name == field.Name) is not { } parameter)
-                problems.Add(new(at, $"{at} is not a field of {what}; {(parameters.Count == 0 ? "it has none" : "its fields are " + Words(parameters.Select(p => p.Name)))}."));
+                problems.Add(new(at,
+                    $"{at} is not a field of {what}; "
+                    + $"{(parameters.Count == 0 ? "it has none" : "its fields are " + Words(parameters.Select(p => p.Name)))}."));
             else if (ParameterReader.Read(parameter, at, field.Value, problems) is var (ok, value) && ok)
                 parameter.Property.SetValue(options, value);
         }

@@ -16,21 +16,29 @@ internal static class SpecRules
     {
         var info = DatasetInfo.Of(spec.Data);
         if (spec.Data.TrainLimit > info.TrainImages)
-            yield return new("data.train_limit", $"data.train_limit must be at most {info.TrainImages}, the number of training images of {spec.Data.Name}; got {spec.Data.TrainLimit}.");
+            yield return new("data.train_limit",
+                $"data.train_limit must be at most {info.TrainImages}, the number of training images of {spec.Data.Name}; "
+                + $"got {spec.Data.TrainLimit}.");
         if (spec.Data.TestLimit > info.TestImages)
-            yield return new("data.test_limit", $"data.test_limit must be at most {info.TestImages}, the number of test images of {spec.Data.Name}; got {spec.Data.TestLimit}.");
+            yield return new("data.test_limit",
+                $"data.test_limit must be at most {info.TestImages}, the number of test images of {spec.Data.Name}; "
+                + $"got {spec.Data.TestLimit}.");
 
         if (spec.Data is ImageFolderOptions { Folder: var folder } && !ImageFolderOptions.IsPlainName(folder))
-            yield return new("data.folder", "data.folder must be the plain name of a folder in the data directory, of letters, digits, '_', '.' and '-'.");
+            yield return new("data.folder",
+                "data.folder must be the plain name of a folder in the data directory, of letters, digits, '_', '.' and '-'.");
 
         var size = SplitSize.Of(spec.Data);
         if (size.Train < 2)
-            yield return new("data.validation", "data.validation leaves fewer than 2 images to train on; lower it or raise data.train_limit.");
+            yield return new("data.validation",
+                "data.validation leaves fewer than 2 images to train on; lower it or raise data.train_limit.");
         else if (spec.Training.BatchSize > size.Train)
-            yield return new("training.batch_size", $"training.batch_size must be at most the {size.Train} images that are trained on; got {spec.Training.BatchSize}.");
+            yield return new("training.batch_size",
+                $"training.batch_size must be at most the {size.Train} images that are trained on; got {spec.Training.BatchSize}.");
 
         if (spec.Training.Patience is not null && size.Validation == 0)
-            yield return new("training.patience", "training.patience needs validation images: set data.validation above 0, or patience to null.");
+            yield return new("training.patience",
+                "training.patience needs validation images: set data.validation above 0, or patience to null.");
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })
             yield return new("optimizer.nesterov", "optimizer.nesterov needs optimizer.momentum above 0.");
 
@@ -44,10 +52,13 @@ internal static class SpecRules
                 yield return new("schedule.milestones", "schedule.milestones must increase from each epoch to the next.");
                 break;
             case MultiStepScheduleOptions steps when steps.Milestones[^1] >= epochs:
-                yield return new("schedule.milestones", $"schedule.milestones must all come before {last}, {epochs}; got {steps.Milestones[^1]}.");
+                yield return new("schedule.milestones",
+                    $"schedule.milestones must all come before {last}, {epochs}; got {steps.Milestones[^1]}.");
                 break;
             case CosineScheduleOptions cosine when cosine.WarmupEpochs >= epochs:
-                yield return new("schedule.warmup_epochs", $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {cosine.WarmupEpochs}.");
+                yield return new("schedule.warmup_epochs",
+                    $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; "
+                    + $"got {cosine.WarmupEpochs}.");
                 break;
         }
 
@@ -61,12 +72,15 @@ internal static class SpecRules
     {
         var values = DatasetInfo.Stored(spec.Data).Dimensions;
         if (spec.Data.Preprocessing == PreprocessingKind.Imagenet && DatasetInfo.Stored(spec.Data).Channels != 3)
-            yield return new("data.preprocessing", $"data.preprocessing imagenet is for images of three colours, which those of {spec.Data.Name} are not: set it to standardize.");
+            yield return new("data.preprocessing",
+                "data.preprocessing imagenet is for images of three colours, "
+                + $"which those of {spec.Data.Name} are not: set it to standardize.");
         if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
         if (!Whitening.IsPossible(size.Train, values))
             yield return new(
                 "data.preprocessing",
-                $"data.preprocessing zca (auto means it with a convexity constraint) is too much for {size.Train} images of {values} values: set it to standardize, or lower data.train_limit or the images' size.");
+                $"data.preprocessing zca (auto means it with a convexity constraint) is too much for {size.Train} images "
+                + $"of {values} values: set it to standardize, or lower data.train_limit or the images' size.");
     }
 
     private static IEnumerable<SpecProblem> Augmentation(Spec spec)
@@ -75,13 +89,26 @@ internal static class SpecRules
         var stored = DatasetInfo.Stored(spec.Data);
         var side = Math.Min(stored.Height, stored.Width);
         if (augmentation.PadCrop >= side)
-            yield return new("augmentation.pad_crop", $"augmentation.pad_crop must be less than the images' side, {side}, or a cut could be all padding; got {augmentation.PadCrop}.");
+            yield return new("augmentation.pad_crop",
+                $"augmentation.pad_crop must be less than the images' side, {side}, or a cut could be all padding; "
+                + $"got {augmentation.PadCrop}.");
         if (augmentation.IsOn && !augmentation.AllowWithCorruption && spec.Labels is not TrueLabelOptions)
-            yield return new("augmentation.allow_with_corruption", "Augmentation is off where labels are corrupted: turn it off, or set augmentation.allow_with_corruption to true for an ablation.");
+            yield return new("augmentation.allow_with_corruption",
+                "Augmentation is off where labels are corrupted: "
+                + "turn it off, or set augmentation.allow_with_corruption to true for an ablation.");
         if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
-        foreach (var (name, on) in new[] { ("rand_augment", augmentation.RandAugment > 0), ("colour_jitter", augmentation.ColourJitter > 0), ("random_erasing", augmentation.RandomErasing > 0) })
+        (string, bool)[] recolouring =
+        [
+            ("rand_augment", augmentation.RandAugment > 0),
+            ("colour_jitter", augmentation.ColourJitter > 0),
+            ("random_erasing", augmentation.RandomErasing > 0),
+        ];
+        foreach (var (name, on) in recolouring)
         {
-            if (on) yield return new($"augmentation.{name}", $"augmentation.{name} needs images that are not whitened: set it to 0, or data.preprocessing to standardize (auto means zca with a convexity constraint).");
+            if (on)
+                yield return new($"augmentation.{name}",
+                    $"augmentation.{name} needs images that are not whitened: "
+                    + "set it to 0, or data.preprocessing to standardize (auto means zca with a convexity constraint).");
         }
     }
 
@@ -105,6 +132,8 @@ internal static class SpecRules
         }
         var parameters = plan.Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
         if (parameters > MaxParameters)
-            yield return new($"model.{spec.Model.SizeParameter}", $"This model would have {parameters:N0} parameters; at most {MaxParameters:N0} are allowed: lower model.{spec.Model.SizeParameter}.");
+            yield return new($"model.{spec.Model.SizeParameter}",
+                $"This model would have {parameters:N0} parameters; "
+                + $"at most {MaxParameters:N0} are allowed: lower model.{spec.Model.SizeParameter}.");
     }
 }

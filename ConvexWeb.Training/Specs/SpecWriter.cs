@@ -38,8 +38,8 @@ public static class SpecWriter
     };
 
     /// <summary>
-    /// Same for specs that say the same: runs that differ in nothing but the seed share it. Fields at their default are left out, so that a field that comes
-    /// with a later version leaves the groups of earlier runs as they are.
+    /// Same for specs that say the same: runs that differ in nothing but the seed share it. Fields at their default are left out, so that a
+    /// field that comes with a later version leaves the groups of earlier runs as they are.
     /// </summary>
     public static string GroupKey(Spec spec)
     {
@@ -48,7 +48,8 @@ public static class SpecWriter
         {
             var options = SpecReader.PropertyOf(section).GetValue(spec)!;
             foreach (var parameter in Schema.Of(options.GetType()))
-                if (JsonNode.DeepEquals(json[section.Key]![parameter.Name], ValueToJson(parameter.Default))) json[section.Key]!.AsObject().Remove(parameter.Name);
+                if (JsonNode.DeepEquals(json[section.Key]![parameter.Name], ValueToJson(parameter.Default)))
+                    json[section.Key]!.AsObject().Remove(parameter.Name);
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())))[..16];
     }

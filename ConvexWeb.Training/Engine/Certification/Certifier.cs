@@ -22,7 +22,9 @@ public static class Certifier
     /// <param name="network">In any mode and precision; it is copied.</param>
     /// <param name="images">Test images as the network takes them, [N, C, H, W].</param>
     /// <param name="twin">A trained unconstrained twin as control; null takes a new one with the initial weights of the seed.</param>
-    public static Certificate Certify(Spec spec, PlanNetwork network, Tensor images, ulong seed, int pairs = Pairs, PlanNetwork? twin = null, CancellationToken stop = default)
+    public static Certificate Certify(
+        Spec spec, PlanNetwork network, Tensor images, ulong seed, int pairs = Pairs, PlanNetwork? twin = null,
+        CancellationToken stop = default)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
@@ -36,14 +38,18 @@ public static class Certifier
         var inputs = features ? Features(exact, points) : points;
         var empirical = Test(logits, inputs, exact.Plan, pairs, stop);
         var inPixels = features ? Test(exact.forward, points, exact.Plan, pairs, stop) : null;
-        var (control, controlIs) = spec.Convexity is NoConvexityOptions ? (null, null) : Control(spec, points, seed, pairs, twin, features, stop);
+        var (control, controlIs) = spec.Convexity is NoConvexityOptions
+            ? (null, null)
+            : Control(spec, points, seed, pairs, twin, features, stop);
         var (verdict, sentence) = Judge(structure, empirical, control, features, pairs);
         if (verdict == "convex" && IsAllButConstant(InBatches(logits, inputs, exact.Plan)))
             sentence += " On the test images the logits hardly vary, so the inequalities say little; the proof by structure counts.";
-        return new(spec.Model.Name, spec.Convexity.Name, verdict, sentence, features ? "features" : "pixels", structure, empirical, inPixels, control, controlIs);
+        return new(spec.Model.Name, spec.Convexity.Name, verdict, sentence, features ? "features" : "pixels", structure, empirical,
+            inPixels, control, controlIs);
     }
 
-    private static (EmpiricalTest, string) Control(Spec spec, Tensor points, ulong seed, int pairs, PlanNetwork? twin, bool features, CancellationToken stop)
+    private static (EmpiricalTest, string) Control(
+        Spec spec, Tensor points, ulong seed, int pairs, PlanNetwork? twin, bool features, CancellationToken stop)
     {
         if (twin is null)
         {
@@ -58,21 +64,30 @@ public static class Certifier
         return (On(trained), "the trained unconstrained twin");
 
         EmpiricalTest On(PlanNetwork network)
-            => features ? Test(network.ForwardFeatures, Features(network, points), network.Plan, pairs, stop) : Test(network.forward, points, network.Plan, pairs, stop);
+            => features
+                ? Test(network.ForwardFeatures, Features(network, points), network.Plan, pairs, stop)
+                : Test(network.forward, points, network.Plan, pairs, stop);
     }
 
-    private static (string, string) Judge(StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features, int pairs)
+    private static (string, string) Judge(
+        StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features, int pairs)
     {
         var where = features ? "features (not of the pixels)" : "input";
         if (empirical.Violations > 0)
             return ("not_convex", $"Not convex: {empirical.Violations:N0} of {empirical.Checks:N0} inequalities are violated.");
         if (empirical.NotFinite > 0)
-            return ("inconclusive", $"Inconclusive: {empirical.NotFinite:N0} of {empirical.Checks:N0} inequalities have logits that are no finite numbers.");
+            return ("inconclusive",
+                $"Inconclusive: {empirical.NotFinite:N0} of {empirical.Checks:N0} inequalities have logits that are no finite numbers.");
         if (!structure.Proved)
-            return ("not_proved", $"Not proved: no violation in {empirical.Checks:N0} inequalities, but the structure does not show convexity ({string.Join(", ", structure.Broken.Take(3))}).");
+            return ("not_proved",
+                $"Not proved: no violation in {empirical.Checks:N0} inequalities, "
+                + $"but the structure does not show convexity ({string.Join(", ", structure.Broken.Take(3))}).");
         if (control is { Violations: 0 })
-            return ("inconclusive", "Inconclusive: the structure shows convexity, but the same test finds no violation in the unconstrained twin either.");
-        return ("convex", $"Convex: every logit is a convex function of the {where}, by structure and in {empirical.Checks:N0} inequalities without a violation"
+            return ("inconclusive",
+                "Inconclusive: the structure shows convexity, but the same test finds no violation in the unconstrained twin either.");
+        return ("convex",
+            $"Convex: every logit is a convex function of the {where}, "
+            + $"by structure and in {empirical.Checks:N0} inequalities without a violation"
             + (control is null ? "." : $"; the unconstrained twin violates {control.Violations:N0}.")
             + (pairs < Pairs ? $" Tested on {pairs:N0} pairs of each kind; the standard is {Pairs:N0}." : ""));
     }

@@ -4,8 +4,10 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Engine.Certification;
 
 /// <summary>
-/// The empirical part of a certificate (science.md T.1): f(mean) ≤ mean of f on many pairs and tuples, and second differences along lines, for every logit.
-/// A violation is an excess over 1e-9·(1 + the sizes of the logits), far above float64's rounding and far below what a broken network shows.
+/// The empirical part of a certificate (science.md T.1):
+/// f(mean) ≤ mean of f on many pairs and tuples, and second differences along lines, for every logit.
+/// A violation is an excess over 1e-9·(1 + the sizes of the logits),
+/// far above float64's rounding and far below what a broken network shows.
 /// </summary>
 /// <param name="logits">[B, …] float64 → [B, K] float64, in eval mode.</param>
 /// <param name="points">Real inputs of the network, float64 [N, …].</param>
@@ -114,7 +116,10 @@ internal sealed class Inequalities(Func<Tensor, Tensor> logits, Tensor points, i
     }
 
     private static Segment Shown(int from, int to, Tensor at, Tensor f, long violations)
-        => new(from, to, at.data<double>().ToArray(), [.. Enumerable.Range(0, (int)f.shape[1]).Select(k => (IReadOnlyList<double>)[.. f.select(1, k).contiguous().data<double>().ToArray().Select(Finite)])], violations);
+    {
+        IReadOnlyList<double> Logit(int k) => [.. f.select(1, k).contiguous().data<double>().ToArray().Select(Finite)];
+        return new(from, to, at.data<double>().ToArray(), [.. Enumerable.Range(0, (int)f.shape[1]).Select(Logit)], violations);
+    }
 
     private static double Finite(double value) => double.IsFinite(value) ? value : 0;
 

@@ -23,7 +23,9 @@ internal static class Structure
             double? least = null;
             for (var t = 0; t < tensors.Count; t++)
             {
-                var value = step.Tensors[t].Multiplies || step.Tensors[t].Covered ? tensors[t].min().to(ScalarType.Float64).item<double>() : (double?)null;
+                var value = step.Tensors[t].Multiplies || step.Tensors[t].Covered
+                    ? tensors[t].min().to(ScalarType.Float64).item<double>()
+                    : (double?)null;
                 if (step.Tensors[t].Covered) smallest = Least(smallest, value);
                 if (step.Tensors[t].Multiplies) least = Least(least, value);
             }
@@ -31,7 +33,8 @@ internal static class Structure
             var (standing, because) = ConvexityRules.Judge(step.Operation, inputs, least is null or >= 0);
             standings[i + 1] = standing;
             // A free network before features is not part of the proof; all that follows is.
-            var ends = because is not null && (inputs.Max() != Standing.Unknown || step.Operation is EnsembleOperation) && step.Operation is not FeaturesOperation;
+            var ends = because is not null && step.Operation is not FeaturesOperation
+                && (inputs.Max() != Standing.Unknown || step.Operation is EnsembleOperation);
             if (ends) broken.Add(step.Operation.Name);
             root.Put(step.Operation.Name, new ProofNode
             {

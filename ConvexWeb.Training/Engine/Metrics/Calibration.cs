@@ -21,6 +21,7 @@ public sealed record Calibration(IReadOnlyList<ReliabilityBin> Bins)
     public static Calibration Of(IReadOnlyList<double> counts, IReadOnlyList<double> confidences, IReadOnlyList<double> correct) => new(
     [
         .. Enumerable.Range(0, BinCount).Select(i => new ReliabilityBin(
-            (double)i / BinCount, (i + 1.0) / BinCount, (long)counts[i], counts[i] > 0 ? confidences[i] / counts[i] : 0, counts[i] > 0 ? correct[i] / counts[i] : 0)),
+            (double)i / BinCount, (i + 1.0) / BinCount, (long)counts[i],
+            counts[i] > 0 ? confidences[i] / counts[i] : 0, counts[i] > 0 ? correct[i] / counts[i] : 0)),
     ]);
 }

@@ -32,7 +32,8 @@ public sealed class ConfusionMatrix
     public IReadOnlyList<double> Recall => [.. Enumerable.Range(0, Classes).Select(k => Ratio(Counts[k][k], actual[k]))];
 
     /// <summary>TN/(TN+FP) of each class.</summary>
-    public IReadOnlyList<double> Specificity => [.. Enumerable.Range(0, Classes).Select(k => Ratio(Total - actual[k] - predicted[k] + Counts[k][k], Total - actual[k]))];
+    public IReadOnlyList<double> Specificity
+        => [.. Enumerable.Range(0, Classes).Select(k => Ratio(Total - actual[k] - predicted[k] + Counts[k][k], Total - actual[k]))];
 
     /// <summary>F with weight <paramref name="beta"/> on recall, of each class.</summary>
     public IReadOnlyList<double> F(double beta = 1)

@@ -7,7 +7,8 @@ namespace ConvexWeb.Training.Engine.Metrics;
 /// <param name="Accuracy">Percent, of each expert by itself.</param>
 /// <param name="Oracle">Percent of images that any expert classifies as labelled: no gate can do better.</param>
 /// <param name="Shares">Mean share that the gate gives each expert, together 1; null without a gate.</param>
-/// <param name="Entropy">Mean entropy of the gate's shares, in nats: 0 where it always trusts one expert, ln E where it has no preference.</param>
+/// <param name="Entropy">Mean entropy of the gate's shares, in nats:
+/// 0 where it always trusts one expert, ln E where it has no preference.</param>
 public sealed record ExpertScores(IReadOnlyList<double> Accuracy, double Oracle, IReadOnlyList<double>? Shares, double? Entropy)
 {
     /// <summary>The gate's figures are those of the test split.</summary>
@@ -22,7 +23,10 @@ public sealed record ExpertScores(IReadOnlyList<double> Accuracy, double Oracle,
     }
 }
 
-/// <summary>Sums <see cref="ExpertScores"/> on the device from batch to batch, from the same pass that gives the ensemble's logits.</summary>
+/// <summary>
+/// Sums <see cref="ExpertScores"/> on the device from batch to batch,
+/// from the same pass that gives the ensemble's logits.
+/// </summary>
 internal sealed class ExpertSums(PlanNetwork network, EnsembleOperation parts, Device device)
 {
     private readonly int[] places = [network.Plan.Output.Index, .. parts.Experts, .. parts.Gate is { } gate ? new[] { gate } : []];
@@ -47,8 +51,10 @@ internal sealed class ExpertSums(PlanNetwork network, EnsembleOperation parts, D
 
     public ExpertScores Take(long count) => new(
         [.. right.cpu().data<long>().ToArray().Select(r => 100.0 * r / count)], 100.0 * any.item<long>() / count,
-        parts.Gate is null ? null : [.. shares.cpu().data<double>().ToArray().Select(s => s / count)], parts.Gate is null ? null : entropy.item<double>() / count);
+        parts.Gate is null ? null : [.. shares.cpu().data<double>().ToArray().Select(s => s / count)],
+        parts.Gate is null ? null : entropy.item<double>() / count);
 
     // One logit is that of class 1.
-    private static Tensor Predicted(Tensor logits) => logits.shape[1] == 1 ? logits.squeeze(1).gt(0).to(ScalarType.Int64) : logits.argmax(1);
+    private static Tensor Predicted(Tensor logits)
+        => logits.shape[1] == 1 ? logits.squeeze(1).gt(0).to(ScalarType.Int64) : logits.argmax(1);
 }

@@ -59,7 +59,8 @@ public static class LayerStatistics
     // Power iteration on AᵀA, which is the gradient of |Ax|²/2.
     private static double LargestSingularValue(PlanNetwork network, int step)
     {
-        var x = randn([1, .. network.Plan.ValueAt(network.Plan.Steps[step].Operation.Inputs[0]).Shape]).to(network.TensorsOf(step)[0].device);
+        var input = network.Plan.ValueAt(network.Plan.Steps[step].Operation.Inputs[0]);
+        var x = randn([1, .. input.Shape]).to(network.TensorsOf(step)[0].device);
         var norm = 0.0;
         for (var i = 0; i < PowerIterations; i++)
         {

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Engine.Objectives;
 
 /// <summary>
-/// Boosting, then a gate (science.md S7d). In its stage an expert minimises the cross-entropy weighted image by image; after it, SAMME re-weights the training
-/// images for the next. Experts that do not train are in eval mode: neither weights nor running statistics move. In the last stage the gate minimises
-/// −log Σ_e g_e(x)·p_e(y | x).
+/// Boosting, then a gate (science.md S7d). In its stage an expert minimises the cross-entropy weighted image by image; after it, SAMME
+/// re-weights the training images for the next. Experts that do not train are in eval mode: neither weights nor running statistics move. In
+/// the last stage the gate minimises −log Σ_e g_e(x)·p_e(y | x).
 /// </summary>
 internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int stageEpochs, Action<string, string> say) : Objective
 {
@@ -27,9 +27,12 @@ internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int
         if (Wrong(stage - 1, stop) is not { } wrong) return false;
         var (error, alpha, next) = Samme.After(weights.cpu().data<double>().ToArray(), wrong, (int)network.Plan.Output.Channels);
         if (next is null)
-            say("warning", $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images, no better than chance: the images' weights start anew.");
+            say("warning",
+                $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images, no better than chance: "
+                + "the images' weights start anew.");
         else
-            say("info", $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images; its weight in boosting is {alpha:0.00}.");
+            say("info",
+                $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images; its weight in boosting is {alpha:0.00}.");
         if (next is null) weights.fill_(1);
         else weights.copy_(from_array(next));
         weighedFor.fill_(stage);
@@ -53,7 +56,8 @@ internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int
         return (nn.functional.cross_entropy(mixture, batch.Targets), Mixtures.Selected(gate.detach(), experts));
     }
 
-    public override IEnumerable<(string Name, Tensor Value)> State() => [("boosting/image_weights", weights), ("boosting/weighed_for", weighedFor)];
+    public override IEnumerable<(string Name, Tensor Value)> State()
+        => [("boosting/image_weights", weights), ("boosting/weighed_for", weighedFor)];
 
     private bool[]? Wrong(int expert, CancellationToken stop)
     {

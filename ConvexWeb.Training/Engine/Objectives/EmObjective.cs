@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Engine.Objectives;
 
 /// <summary>
-/// Expectation-maximisation for a mixture of binary experts (science.md S7d). E-step on each batch: r_ne ∝ g_e(x_n)·p_e(y_n | x_n). M-step: the experts minimise
-/// Σ r_ne·BCE_e in the 1st, 3rd, … epoch, the gate minimises the cross-entropy of its shares to r in the 2nd, 4th, …; whichever part does not train is in eval mode.
+/// Expectation-maximisation for a mixture of binary experts (science.md S7d). E-step on each batch: r_ne ∝ g_e(x_n)·p_e(y_n | x_n).
+/// M-step: the experts minimise Σ r_ne·BCE_e in the 1st, 3rd, … epoch,
+/// the gate minimises the cross-entropy of its shares to r in the 2nd, 4th, …; whichever part does not train is in eval mode.
 /// </summary>
 internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Objective
 {
@@ -26,8 +27,9 @@ internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Obje
     }
 
     /// <summary>
-    /// Writes <c>clusters.safetensors</c>: the mean training image of each expert, weighted by its responsibilities (<c>clusters</c>, [E, C, H, W] in 0..1, before any
-    /// preprocessing; IOC paper App. E), and the share of all images that it is responsible for (<c>shares</c>, [E]). The same as small pictures for the summary.
+    /// Writes <c>clusters.safetensors</c>: the mean training image of each expert, weighted by its responsibilities (<c>clusters</c>,
+    /// [E, C, H, W] in 0..1, before any preprocessing; IOC paper App. E), and the share of all images that it is responsible for
+    /// (<c>shares</c>, [E]). The same as small pictures for the summary.
     /// </summary>
     public override IReadOnlyList<ClusterImage> Finish(string? folder)
     {
@@ -41,15 +43,22 @@ internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Obje
             using var inner = NewDisposeScope();
             var length = Math.Min(step, data.Train.Count - at);
             var (images, labels) = data.Train.Slice(at, length);
-            var responsibilities = Mixtures.Responsibilities(Shares(images, false), Mixtures.OfLabels(Experts(images, false), labels)).to(ScalarType.Float64).cpu();
+            var shares = Shares(images, false);
+            var ofLabels = Mixtures.OfLabels(Experts(images, false), labels);
+            var responsibilities = Mixtures.Responsibilities(shares, ofLabels).to(ScalarType.Float64).cpu();
             sums.add_(responsibilities.t().mm(pixels.narrow(0, at, length).flatten(1).to(ScalarType.Float64)));
             weights.add_(responsibilities.sum([0]));
         }
-        var means = (sums / weights.clamp(min: 1e-12).unsqueeze(1) / 255.0).to(ScalarType.Float32).view([parts.Experts.Count, .. pixels.shape[1..]]);
+        var means = (sums / weights.clamp(min: 1e-12).unsqueeze(1) / 255.0).to(ScalarType.Float32)
+            .view([parts.Experts.Count, .. pixels.shape[1..]]);
         var portions = (weights / data.Train.Count).to(ScalarType.Float32); // [E]
-        if (folder is not null) SafeTensors.Save(Path.Combine(folder, "clusters.safetensors"), [("clusters", means), ("shares", portions)], new Dictionary<string, string> { ["format"] = "pt" });
+        if (folder is not null)
+            SafeTensors.Save(Path.Combine(folder, "clusters.safetensors"), [("clusters", means), ("shares", portions)],
+                new Dictionary<string, string> { ["format"] = "pt" });
         var colours = (means.expand([-1, 3, -1, -1]) * 255.0).add(0.5).clamp(0, 255).to(ScalarType.Byte).contiguous();
-        return [.. portions.data<float>().ToArray().Select((share, e) => new ClusterImage(share, Convert.ToBase64String(Bitmap.Of(colours.select(0, e).contiguous().bytes, (int)means.shape[3], (int)means.shape[2]))))];
+        string Picture(int e)
+            => Convert.ToBase64String(Bitmap.Of(colours.select(0, e).contiguous().bytes, (int)means.shape[3], (int)means.shape[2]));
+        return [.. portions.data<float>().ToArray().Select((share, e) => new ClusterImage(share, Picture(e)))];
     }
 
     private Tensor Experts(Tensor images, bool train)
@@ -61,6 +70,7 @@ internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Obje
     private Tensor Shares(Tensor images, bool train)
     {
         using var mode = enable_grad(train);
-        return Mixtures.LogShares(parts.Gate is { } gate ? network.ValuesAt(images, [gate], train)[0] : null, images.shape[0]).to(images.device);
+        var gated = parts.Gate is { } gate ? network.ValuesAt(images, [gate], train)[0] : null;
+        return Mixtures.LogShares(gated, images.shape[0]).to(images.device);
     }
 }

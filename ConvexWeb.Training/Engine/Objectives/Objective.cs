@@ -17,17 +17,26 @@ internal abstract class Objective : IDisposable
         _ => new PlainObjective(network, spec.Training.LabelSmoothing),
     };
 
-    /// <summary>Before the first step of an epoch (0 is the first). False when stopped: then it has changed nothing and is asked again on resuming.</summary>
+    /// <summary>
+    /// Before the first step of an epoch (0 is the first).
+    /// False when stopped: then it has changed nothing and is asked again on resuming.
+    /// </summary>
     public virtual bool Begin(int epoch, CancellationToken stop) => true;
 
-    /// <summary>The loss to minimise, a scalar, and logits [B, K] for the running accuracy. Parameters that the loss does not depend on are not stepped.</summary>
+    /// <summary>
+    /// The loss to minimise, a scalar, and logits [B, K] for the running accuracy.
+    /// Parameters that the loss does not depend on are not stepped.
+    /// </summary>
     /// <param name="index">Places of the batch's images in the training split, int64 [B].</param>
     public abstract (Tensor Loss, Tensor Logits) Of(TrainingBatch batch, Tensor index, int epoch);
 
     /// <summary>What a resumed run needs besides weights and optimizer, under names of its own; the tensors themselves.</summary>
     public virtual IEnumerable<(string Name, Tensor Value)> State() => [];
 
-    /// <summary>At the end: what a mixture's experts came to be responsible for, for the summary and, where there is one, the run's folder.</summary>
+    /// <summary>
+    /// At the end: what a mixture's experts came to be responsible for,
+    /// for the summary and, where there is one, the run's folder.
+    /// </summary>
     public virtual IReadOnlyList<ClusterImage>? Finish(string? folder) => null;
 
     public virtual void Dispose()

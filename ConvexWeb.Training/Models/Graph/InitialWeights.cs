@@ -11,7 +11,8 @@ internal static class InitialWeights
     {
         var weight = step.Tensors.FirstOrDefault(t => t.Role == TensorRole.Weight);
         // CycleMLP starts its Cycle FC as its Linear layers, though the weight has a convolution's shape (science.md S6.3).
-        var linear = step.Operation is LinearOperation or TokenLinearOperation || step.Operation is Conv2dOperation && plan.OperationOf(step.Operation.Inputs[0]) is CycleShiftOperation;
+        var linear = step.Operation is LinearOperation or TokenLinearOperation
+            || step.Operation is Conv2dOperation && plan.OperationOf(step.Operation.Inputs[0]) is CycleShiftOperation;
         foreach (var tensor in step.Tensors)
         {
             var value = empty([.. tensor.Shape]);
@@ -43,7 +44,12 @@ internal static class InitialWeights
 
     private static void Bias(Tensor value, PlannedTensor weight, Initialisation kind, bool linear)
     {
-        var zero = kind switch { Initialisation.TruncatedNormal or Initialisation.HeFanIn => linear, Initialisation.HeFanOut => true, _ => false };
+        var zero = kind switch
+        {
+            Initialisation.TruncatedNormal or Initialisation.HeFanIn => linear,
+            Initialisation.HeFanOut => true,
+            _ => false,
+        };
         if (zero) value.zero_();
         else nn.init.uniform_(value, -1 / Math.Sqrt(weight.FanIn), 1 / Math.Sqrt(weight.FanIn));
     }

@@ -3,7 +3,10 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace ConvexWeb.Training.Models.Graph;
 
-/// <summary>What a gate makes of its experts. Shares g [B, E] sum to 1 over the experts; everything is in logarithms, so that no small probability is lost.</summary>
+/// <summary>
+/// What a gate makes of its experts. Shares g [B, E] sum to 1 over the experts;
+/// everything is in logarithms, so that no small probability is lost.
+/// </summary>
 internal static class Mixtures
 {
     /// <summary>A gate's logits [B, E] → log g; without a gate, the one expert has it all: zeros [B, 1].</summary>
@@ -21,7 +24,8 @@ internal static class Mixtures
         => logProbabilities.gather(2, labels.view(-1, 1, 1).expand(-1, logProbabilities.shape[1], 1)).squeeze(2);
 
     /// <summary>The E-step: r_ne ∝ g_e(x_n)·p_e(y_n | x_n), from both logarithms [B, E].</summary>
-    public static Tensor Responsibilities(Tensor logShares, Tensor logProbabilitiesOfLabels) => (logShares + logProbabilitiesOfLabels).softmax(1);
+    public static Tensor Responsibilities(Tensor logShares, Tensor logProbabilitiesOfLabels)
+        => (logShares + logProbabilitiesOfLabels).softmax(1);
 
     /// <summary>The logits of the expert with the largest share: from [B, E] and [B, E, K], [B, K].</summary>
     public static Tensor Selected(Tensor gate, Tensor logits)

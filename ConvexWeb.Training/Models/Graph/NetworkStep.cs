@@ -32,17 +32,24 @@ internal sealed class NetworkStep
 
     public string[] BufferNames { get; } = [];
 
-    /// <summary>The activation that directly follows a convolution or normalisation and alone reads its result: one kernel can do both.</summary>
+    /// <summary>
+    /// The activation that directly follows a convolution or
+    /// normalisation and alone reads its result: one kernel can do both.
+    /// </summary>
     public ActivationOperation? Then { get; private set; }
 
-    /// <summary>Whether an activation may write over its input: no other step reads it, and the step that made it does not need it for its gradient.</summary>
+    /// <summary>
+    /// Whether an activation may write over its input:
+    /// no other step reads it, and the step that made it does not need it for its gradient.
+    /// </summary>
     public bool MayOverwrite { get; private set; }
 
     /// <summary>Places of the values that no later step reads.</summary>
     public int[] Spent { get; private set; } = [];
 
     /// <summary>The trained tensors as they act: a reparametrised one is softplus of what is stored.</summary>
-    public Tensor[] Weights() => Array.Exists(softplus, s => s) ? [.. Stored.Select((tensor, i) => softplus[i] ? F.softplus(tensor) : tensor)] : Stored;
+    public Tensor[] Weights()
+        => Array.Exists(softplus, s => s) ? [.. Stored.Select((tensor, i) => softplus[i] ? F.softplus(tensor) : tensor)] : Stored;
 
     /// <summary>Takes the tensors of these names in place of its own.</summary>
     public void Rebind(IReadOnlyDictionary<string, Tensor> tensors)
@@ -71,7 +78,8 @@ internal sealed class NetworkStep
         return steps;
     }
 
-    // A convolution, a product and a sum do not need their result for their gradients. Where it is a view, writing over it would cost more than it saves.
+    // A convolution, a product and a sum do not need their result for their gradients.
+    // Where it is a view, writing over it would cost more than it saves.
     private static bool OwnsResult(PlanStep step) => step.Operation switch
     {
         Conv2dOperation c => c.Kernel != c.Stride || c.Padding > 0 || c.Kernel == 1,

@@ -10,7 +10,9 @@ public abstract record Operation(string Name, IReadOnlyList<int> Inputs)
 }
 
 /// <summary>[In, H, W] → [Out, H', W'].</summary>
-public sealed record Conv2dOperation(string Name, int Input, long In, long Out, long Kernel, long Stride, long Padding, long Groups) : Operation(Name, [Input])
+public sealed record Conv2dOperation(
+    string Name, int Input, long In, long Out, long Kernel, long Stride, long Padding, long Groups)
+    : Operation(Name, [Input])
 {
     public override string Kind => Groups == 1 ? "Conv2d" : "Conv2d, grouped";
 }
@@ -106,7 +108,8 @@ public sealed record GateOperation(string Name, int Input, int Factor) : Operati
 }
 
 /// <summary>
-/// Logits [C·N] read as (C, N), softmax over N; then the sum over the N branches [C, H, W] of branch · its share: CycleMLP's re-weighting.
+/// Logits [C·N] read as (C, N), softmax over N;
+/// then the sum over the N branches [C, H, W] of branch · its share: CycleMLP's re-weighting.
 /// </summary>
 public sealed record SoftmaxMixOperation(string Name, int Logits, IReadOnlyList<int> Branches) : Operation(Name, [Logits, .. Branches])
 {
@@ -126,7 +129,8 @@ public sealed record ScaleOperation(string Name, int Input) : Operation(Name, [I
 }
 
 /// <summary>
-/// Moves each channel i of [C, H, W] by ((i + 1) mod 3) − 1 places along a row (or a column): out[i, y, x] = in[i, y, x + offset], zero outside.
+/// Moves each channel i of [C, H, W] by ((i + 1) mod 3) − 1 places along a row (or a column):
+/// out[i, y, x] = in[i, y, x + offset], zero outside.
 /// With the 1 × 1 product behind it, this is CycleMLP's Cycle FC for kernel (1, 3) (or (3, 1)).
 /// </summary>
 public sealed record CycleShiftOperation(string Name, int Input, bool AlongRow) : Operation(Name, [Input])
@@ -134,10 +138,17 @@ public sealed record CycleShiftOperation(string Name, int Input, bool AlongRow) 
     public override string Kind => AlongRow ? "Shift along row" : "Shift along column";
 }
 
-/// <summary>The last operation of an ensemble: what its experts say, by what its gate prefers. The gate's logits [E] come first; a lone expert has none.</summary>
-public abstract record EnsembleOperation(string Name, int? Gate, IReadOnlyList<int> Experts) : Operation(Name, Gate is { } gate ? [gate, .. Experts] : Experts);
+/// <summary>
+/// The last operation of an ensemble: what its experts say, by what its gate prefers.
+/// The gate's logits [E] come first; a lone expert has none.
+/// </summary>
+public abstract record EnsembleOperation(string Name, int? Gate, IReadOnlyList<int> Experts)
+    : Operation(Name, Gate is { } gate ? [gate, .. Experts] : Experts);
 
-/// <summary>Experts' logits of class 1, [1] each → log-probabilities [2] of the mixture Σ g_e(x)·p_e(y | x): its cross-entropy is its negative log-likelihood.</summary>
+/// <summary>
+/// Experts' logits of class 1, [1] each → log-probabilities [2] of the mixture Σ g_e(x)·p_e(y | x):
+/// its cross-entropy is its negative log-likelihood.
+/// </summary>
 public sealed record MixtureOperation(string Name, int? Gate, IReadOnlyList<int> Experts) : EnsembleOperation(Name, Gate, Experts)
 {
     public override string Kind => "Mixture";

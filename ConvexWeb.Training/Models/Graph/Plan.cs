@@ -19,9 +19,10 @@ public enum Initialisation
 }
 
 /// <summary>
-/// A network as a graph of operations, written once by its model's file. Shapes, parameter counts, which tensors a constraint covers and the structural
-/// certificate of input convexity all follow from it without anything native; <see cref="PlanNetwork"/> runs it.
-/// The constraint covers every weight behind a value that is not affine in the input (IOC paper s3), and, unless switched off, BatchNorm's scales.
+/// A network as a graph of operations, written once by its model's file. Shapes, parameter counts, which tensors a constraint covers and
+/// the structural certificate of input convexity all follow from it without anything native; <see cref="PlanNetwork"/> runs it.
+/// The constraint covers every weight behind a value that is not affine in the input (IOC paper s3),
+/// and, unless switched off, BatchNorm's scales.
 /// </summary>
 public sealed class Plan
 {
@@ -42,10 +43,16 @@ public sealed class Plan
     public Value Output { get; private set; }
     public Initialisation Initialisation { get; init; }
 
-    /// <summary>Operations whose tensors a source's own code leaves unconstrained; all others are constrained then. Null: the graph decides.</summary>
+    /// <summary>
+    /// Operations whose tensors a source's own code leaves unconstrained;
+    /// all others are constrained then. Null: the graph decides.
+    /// </summary>
     public IReadOnlySet<string>? Exempt { get; init; }
 
-    /// <summary>BatchNorm scales of affine values stay free as weights do; otherwise they are covered too, as in the source's code.</summary>
+    /// <summary>
+    /// BatchNorm scales of affine values stay free as weights do;
+    /// otherwise they are covered too, as in the source's code.
+    /// </summary>
     public bool FreeAffineNorms { get; init; }
 
     public IReadOnlyList<PlanStep> Steps => steps;
@@ -61,7 +68,8 @@ public sealed class Plan
     public EnsembleOperation? Ensemble => steps[^1].Operation as EnsembleOperation;
 
     /// <summary>What the logits are as functions of the pixels.</summary>
-    public Standing InPixels => Features is null || ValueAt(Features.Operation.Inputs[0]).Standing == Standing.Affine ? Output.Standing : Standing.Unknown;
+    public Standing InPixels
+        => Features is null || ValueAt(Features.Operation.Inputs[0]).Standing == Standing.Affine ? Output.Standing : Standing.Unknown;
 
     /// <summary>Names of the tensors that the constraint covers.</summary>
     public IEnumerable<string> CoveredTensors => steps.SelectMany(s => s.Tensors).Where(t => t.Covered).Select(t => t.Name);
@@ -74,7 +82,8 @@ public sealed class Plan
     /// <summary>What computes a value; null for the input.</summary>
     public Operation? OperationOf(int index) => index == 0 ? null : steps[index - 1].Operation;
 
-    public Value Conv2d(string name, Value x, long channels, long kernel, long stride = 1, long padding = 0, long groups = 1, bool bias = true)
+    public Value Conv2d(
+        string name, Value x, long channels, long kernel, long stride = 1, long padding = 0, long groups = 1, bool bias = true)
     {
         var (height, width) = (Reduced(x.Shape[1], kernel, stride, padding), Reduced(x.Shape[2], kernel, stride, padding));
         var perOutput = x.Shape[0] / groups * kernel * kernel;
@@ -85,12 +94,14 @@ public sealed class Plan
     public Value Linear(string name, Value x, long features, bool bias = true)
     {
         IReadOnlyList<long> shape = x.Shape.Count == 3 ? [features, .. x.Shape.Skip(1)] : [.. x.Shape.SkipLast(1), features];
-        return Weighted(new LinearOperation(name, x.Index, x.Channels, features), x, shape, [features, x.Channels], bias, x.Size * features);
+        var operation = new LinearOperation(name, x.Index, x.Channels, features);
+        return Weighted(operation, x, shape, [features, x.Channels], bias, x.Size * features);
     }
 
     /// <summary>[S, C] → [tokens, C]: one Linear over the tokens, the same for every channel.</summary>
     public Value TokenLinear(string name, Value x, long tokens)
-        => Weighted(new TokenLinearOperation(name, x.Index, x.Shape[0], tokens), x, [tokens, x.Shape[1]], [tokens, x.Shape[0]], true, x.Size * tokens);
+        => Weighted(new TokenLinearOperation(name, x.Index, x.Shape[0], tokens), x,
+            [tokens, x.Shape[1]], [tokens, x.Shape[0]], true, x.Size * tokens);
 
     /// <summary>Cycle FC of CycleMLP: shifts, then a 1 × 1 product whose weight has a convolution's shape [out, in, 1, 1].</summary>
     public Value CycleFc(string name, Value x, long channels, bool alongRow)
@@ -120,7 +131,8 @@ public sealed class Plan
             [x.Shape[0], Reduced(x.Shape[1], kernel, stride, padding), Reduced(x.Shape[2], kernel, stride, padding)], [], x.Size);
 
     public Value AvgPool(string name, Value x, long kernel)
-        => Keep(new AvgPoolOperation(name, x.Index, kernel), x, [x.Shape[0], Reduced(x.Shape[1], kernel, kernel, 0), Reduced(x.Shape[2], kernel, kernel, 0)]);
+        => Keep(new AvgPoolOperation(name, x.Index, kernel), x,
+            [x.Shape[0], Reduced(x.Shape[1], kernel, kernel, 0), Reduced(x.Shape[2], kernel, kernel, 0)]);
 
     public Value GlobalMean(string name, Value x) => Keep(new GlobalMeanOperation(name, x.Index), x, [x.Channels]);
 
@@ -142,9 +154,13 @@ public sealed class Plan
     public Value Gate(string name, Value x, Value factor) => Add(new GateOperation(name, x.Index, factor.Index), x.Shape, [], x.Size);
 
     public Value SoftmaxMix(string name, Value logits, IReadOnlyList<Value> branches)
-        => Add(new SoftmaxMixOperation(name, logits.Index, [.. branches.Select(b => b.Index)]), branches[0].Shape, [], branches.Sum(b => b.Size));
+        => Add(new SoftmaxMixOperation(name, logits.Index, [.. branches.Select(b => b.Index)]),
+            branches[0].Shape, [], branches.Sum(b => b.Size));
 
-    /// <summary>A weighted sum with a learned coefficient for each branch and channel, [N, C] under the given name. Shares: never negative under a constraint.</summary>
+    /// <summary>
+    /// A weighted sum with a learned coefficient for each branch and channel,
+    /// [N, C] under the given name. Shares: never negative under a constraint.
+    /// </summary>
     public Value Mix(string name, IReadOnlyList<Value> branches)
     {
         var worst = branches.MaxBy(b => b.Standing)!;
@@ -168,7 +184,10 @@ public sealed class Plan
     public Value Selection(string name, Value gate, IReadOnlyList<Value> experts)
         => Add(new SelectionOperation(name, gate.Index, [.. experts.Select(e => e.Index)]), experts[0].Shape, [], 0);
 
-    /// <summary>From here on, weights and certificate are about features: a free network made them, and the first affine layer behind may have any sign.</summary>
+    /// <summary>
+    /// From here on, weights and certificate are about features:
+    /// a free network made them, and the first affine layer behind may have any sign.
+    /// </summary>
     public Value BeginFeatures(string name, Value x)
     {
         var value = Add(new FeaturesOperation(name, x.Index), x.Shape, [], 0);
@@ -176,18 +195,24 @@ public sealed class Plan
         return value;
     }
 
-    private Value Weighted(Operation operation, Value x, IReadOnlyList<long> shape, IReadOnlyList<long> weight, bool bias, long multiplyAdds)
+    private Value Weighted(
+        Operation operation, Value x, IReadOnlyList<long> shape, IReadOnlyList<long> weight, bool bias, long multiplyAdds)
     {
         // The first affine layers keep their sign: whatever is affine in the input stays affine behind them.
         var covered = Covers(operation.Name, x.Standing != Standing.Affine);
         var planned = Tensor(operation.Name + ".weight", TensorRole.Weight, weight, covered);
-        IReadOnlyList<PlannedTensor> tensors = bias ? [planned, new(operation.Name + ".bias", TensorRole.Bias, [weight[0]], false)] : [planned];
+        IReadOnlyList<PlannedTensor> tensors = bias
+            ? [planned, new(operation.Name + ".bias", TensorRole.Bias, [weight[0]], false)]
+            : [planned];
         return Add(operation, shape, tensors, multiplyAdds);
     }
 
     private Value Normalised(Operation operation, Value x, bool covered)
         => Add(operation, x.Shape,
-            [Tensor(operation.Name + ".weight", TensorRole.NormScale, [x.Channels], covered), new(operation.Name + ".bias", TensorRole.NormShift, [x.Channels], false)], x.Size);
+            [
+                Tensor(operation.Name + ".weight", TensorRole.NormScale, [x.Channels], covered),
+                new(operation.Name + ".bias", TensorRole.NormShift, [x.Channels], false),
+            ], x.Size);
 
     // A reparametrised tensor is stored as PyTorch's parametrizations store it; softplus of it is the weight.
     private PlannedTensor Tensor(string name, TensorRole role, IReadOnlyList<long> shape, bool covered)
@@ -202,14 +227,18 @@ public sealed class Plan
     private bool ConstrainsScales => constraint is { ConstrainBnGamma: true };
 
     // Before features begin a free network stands, whatever the constraint.
-    private bool Covers(string name, bool byGraph) => constraint is not null && !IsFree && (Exempt is null ? byGraph : !Exempt.Contains(name));
+    private bool Covers(string name, bool byGraph)
+        => constraint is not null && !IsFree && (Exempt is null ? byGraph : !Exempt.Contains(name));
 
     private Value Keep(Operation operation, Value x, IReadOnlyList<long> shape) => Add(operation, shape, [], 0);
 
     private Value Add(Operation operation, IReadOnlyList<long> shape, IReadOnlyList<PlannedTensor> tensors, long multiplyAdds)
     {
-        if (shape.Any(s => s < 1)) throw new ImpossiblePlanException($"{operation.Name} would have the shape [{string.Join(", ", shape)}]: the images are too small for this model");
-        var (standing, breaks) = ConvexityRules.Judge(operation, [.. operation.Inputs.Select(i => ValueAt(i).Standing)], tensors.All(t => t.Covered || !t.Multiplies));
+        if (shape.Any(s => s < 1))
+            throw new ImpossiblePlanException(
+                $"{operation.Name} would have the shape [{string.Join(", ", shape)}]: the images are too small for this model");
+        var (standing, breaks) = ConvexityRules.Judge(
+            operation, [.. operation.Inputs.Select(i => ValueAt(i).Standing)], tensors.All(t => t.Covered || !t.Multiplies));
         Output = new Value(steps.Count + 1, shape, standing);
         steps.Add(new PlanStep(operation, Output, tensors, multiplyAdds, breaks));
         return Output;

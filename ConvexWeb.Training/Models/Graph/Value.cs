@@ -1,6 +1,9 @@
 namespace ConvexWeb.Training.Models.Graph;
 
-/// <summary>What a value is as a function of the network's input, in eval mode. Ordered: an operation's result is no better than its worst input.</summary>
+/// <summary>
+/// What a value is as a function of the network's input, in eval mode.
+/// Ordered: an operation's result is no better than its worst input.
+/// </summary>
 public enum Standing
 {
     /// <summary>Affine in the input: weights behind it may have any sign.</summary>

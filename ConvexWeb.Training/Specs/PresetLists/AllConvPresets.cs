@@ -8,7 +8,10 @@ using ConvexWeb.Training.Schedules;
 
 namespace ConvexWeb.Training.Specs.PresetLists;
 
-/// <summary>AllConv and IOC-AllConv (science.md S3): tables 2, 3 and 5 of the IOC paper; All-CNN as table 2 of the DenseNet paper quotes it.</summary>
+/// <summary>
+/// AllConv and IOC-AllConv (science.md S3): tables 2, 3 and 5 of the IOC paper;
+/// All-CNN as table 2 of the DenseNet paper quotes it.
+/// </summary>
 internal static class AllConvPresets
 {
     private const string Tables = "AllConv (IOC paper)";
@@ -18,7 +21,8 @@ internal static class AllConvPresets
         .. Twins("cifar10", "CIFAR-10", "T2, App. T1", new Cifar10Options(), "; DenseNet paper T2, All-CNN, C10+"),
         .. Twins("cifar100", "CIFAR-100", "T2", new Cifar100Options(), "; DenseNet paper T2, All-CNN, C100+"),
         .. Twins("cifair10", "ciFAIR-10", "T5", new Cifair10Options()),
-        new("allconv-cifar10-plain", "AllConv, CIFAR-10, without augmentation", Tables, "DenseNet paper T2, All-CNN, C10", "All-CNN-C on the images as they are.", Recipe(new Cifar10Options(), false), NeedsGpu: true),
+        new("allconv-cifar10-plain", "AllConv, CIFAR-10, without augmentation", Tables, "DenseNet paper T2, All-CNN, C10",
+            "All-CNN-C on the images as they are.", Recipe(new Cifar10Options(), false), NeedsGpu: true),
         .. new[] { 20, 40, 60, 80, 100 }.SelectMany(Noise),
     ];
 
@@ -36,8 +40,10 @@ internal static class AllConvPresets
     private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data, string quoted = "")
     {
         var augmented = new AugmentationOptions { Flip = true, PadCrop = 4 };
-        yield return new($"allconv-{key}", $"AllConv, {title}", Tables, $"IOC paper {table}, {title}, NN{quoted}", "All-CNN-C with flips and shifts.", Recipe(data, false) with { Augmentation = augmented }, NeedsGpu: true);
-        yield return new($"ioc-allconv-{key}", $"IOC-AllConv, {title}", Tables, $"IOC paper {table}, {title}, IOC-NN", "The convex All-CNN-C.", Recipe(data, true) with { Augmentation = augmented }, NeedsGpu: true);
+        yield return new($"allconv-{key}", $"AllConv, {title}", Tables, $"IOC paper {table}, {title}, NN{quoted}",
+            "All-CNN-C with flips and shifts.", Recipe(data, false) with { Augmentation = augmented }, NeedsGpu: true);
+        yield return new($"ioc-allconv-{key}", $"IOC-AllConv, {title}", Tables, $"IOC paper {table}, {title}, IOC-NN",
+            "The convex All-CNN-C.", Recipe(data, true) with { Augmentation = augmented }, NeedsGpu: true);
     }
 
     // T3 trains until the loss is below 0.001 or for 2,000 epochs, on a share of exactly redrawn labels, without augmentation.
@@ -46,8 +52,10 @@ internal static class AllConvPresets
         foreach (var convex in new[] { false, true })
         {
             var spec = Recipe(new Cifar10Options(), convex);
-            yield return new($"{(convex ? "ioc-" : "")}allconv-noise-{percent}", $"{(convex ? "IOC-" : "")}AllConv, CIFAR-10, {percent} % random labels", Tables,
-                $"IOC paper T3, {percent} %, {(convex ? "IOC-NN" : "NN")}", "Peak and convergence under label noise; ends when the training loss is below 0.001.",
+            yield return new($"{(convex ? "ioc-" : "")}allconv-noise-{percent}",
+                $"{(convex ? "IOC-" : "")}AllConv, CIFAR-10, {percent} % random labels", Tables,
+                $"IOC paper T3, {percent} %, {(convex ? "IOC-NN" : "NN")}",
+                "Peak and convergence under label noise; ends when the training loss is below 0.001.",
                 spec with
                 {
                     Labels = new PartialExactLabelOptions { P = percent / 100.0 },

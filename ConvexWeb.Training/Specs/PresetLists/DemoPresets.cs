@@ -9,10 +9,17 @@ internal static class DemoPresets
 {
     public static IEnumerable<Preset> All { get; } =
     [
-        new("demo-glyphs", "Demo on glyphs", "Demo", "ours", "The MLP of S2 on 5,000 drawn digits, often enough to memorise them; some 15 seconds a run on one core.",
+        new("demo-glyphs", "Demo on glyphs", "Demo", "ours",
+            "The MLP of S2 on 5,000 drawn digits, often enough to memorise them; some 15 seconds a run on one core.",
             new Spec
             {
-                Data = new GlyphsOptions { TrainSize = 5000, TestSize = 1500, Distortion = 0.8, Preprocessing = PreprocessingKind.Standardize },
+                Data = new GlyphsOptions
+                {
+                    TrainSize = 5000,
+                    TestSize = 1500,
+                    Distortion = 0.8,
+                    Preprocessing = PreprocessingKind.Standardize,
+                },
                 Training = new TrainingOptions { Epochs = 12 },
             }),
         Labels("mlp-cifar10-true-small", "MLP, CIFAR-10, true labels, small", new NoConvexityOptions(), new TrueLabelOptions()),

@@ -7,7 +7,10 @@ using ConvexWeb.Training.Schedules;
 
 namespace ConvexWeb.Training.Specs.PresetLists;
 
-/// <summary>DenseNet and IOC-DenseNet (science.md S4): tables 2 and 5 of the IOC paper, table 2 of the DenseNet paper, ImageNet of seed 000 5.4.</summary>
+/// <summary>
+/// DenseNet and IOC-DenseNet (science.md S4):
+/// tables 2 and 5 of the IOC paper, table 2 of the DenseNet paper, ImageNet of seed 000 5.4.
+/// </summary>
 internal static class DenseNetPresets
 {
     private const string IocTables = "DenseNet (IOC paper)";
@@ -38,8 +41,10 @@ internal static class DenseNetPresets
     private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data)
     {
         var spec = Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, "bc_100_12", augmented: false);
-        yield return new($"densenet-{key}", $"DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, NN", "DenseNet-BC-100-12; the paper does not name the depth.", spec, NeedsGpu: true);
-        yield return new($"ioc-densenet-{key}", $"IOC-DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, IOC-NN", "The convex DenseNet-BC-100-12.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        yield return new($"densenet-{key}", $"DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, NN",
+            "DenseNet-BC-100-12; the paper does not name the depth.", spec, NeedsGpu: true);
+        yield return new($"ioc-densenet-{key}", $"IOC-DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, IOC-NN",
+            "The convex DenseNet-BC-100-12.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 
     private static IEnumerable<Preset> Published(string variant)
@@ -47,13 +52,19 @@ internal static class DenseNetPresets
         var (key, name) = (variant.Replace('_', '-'), $"DenseNet-{variant.Replace("bc_", "BC-").Replace('_', '-')}");
         foreach (var plus in new[] { false, true })
         {
-            foreach (var (set, title, data) in new (string, string, DataOptions)[] { ("cifar10", "C10", new Cifar10Options()), ("cifar100", "C100", new Cifar100Options()) })
-                yield return new($"densenet-{key}-{set}{(plus ? "-plus" : "")}", $"{name}, {title}{(plus ? "+" : "")}", DenseNetTables, $"DenseNet paper T2, {name}, {title}{(plus ? "+" : "")}",
-                    plus ? "With flips and shifts." : "Without augmentation, with dropout.", Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, variant, plus), NeedsGpu: true);
+            var sign = plus ? "+" : "";
+            (string, string, DataOptions)[] sets = [("cifar10", "C10", new Cifar10Options()), ("cifar100", "C100", new Cifar100Options())];
+            foreach (var (set, title, data) in sets)
+                yield return new($"densenet-{key}-{set}{(plus ? "-plus" : "")}", $"{name}, {title}{sign}", DenseNetTables,
+                    $"DenseNet paper T2, {name}, {title}{sign}",
+                    plus ? "With flips and shifts." : "Without augmentation, with dropout.",
+                    Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, variant, plus), NeedsGpu: true);
         }
         // SVHN: /255, no augmentation, 6,000 images for validation, 40 epochs.
-        yield return new($"densenet-{key}-svhn", $"{name}, SVHN", DenseNetTables, $"DenseNet paper T2, {name}, SVHN", "Pixels divided by 255, 6,000 validation images; without the extra images of the source.",
-            Recipe(new SvhnOptions { Preprocessing = PreprocessingKind.None, Validation = 6000.0 / 73_257 }, variant, augmented: false, epochs: 40), NeedsGpu: true);
+        var svhn = new SvhnOptions { Preprocessing = PreprocessingKind.None, Validation = 6000.0 / 73_257 };
+        yield return new($"densenet-{key}-svhn", $"{name}, SVHN", DenseNetTables, $"DenseNet paper T2, {name}, SVHN",
+            "Pixels divided by 255, 6,000 validation images; without the extra images of the source.",
+            Recipe(svhn, variant, augmented: false, epochs: 40), NeedsGpu: true);
     }
 
     private static IEnumerable<Preset> ImageNet()
@@ -67,12 +78,21 @@ internal static class DenseNetPresets
             Optimizer = new SgdOptions { Lr = 0.1, WeightDecay = 1e-4 },
             Training = new TrainingOptions { Epochs = 30, BatchSize = 256 },
         };
-        const string Memory = " The whole split lies in memory as uint8: 193 GB at 224 pixels; lower data.image_size where that is not there.";
-        yield return new("densenet-121-imagenet-paper", "DenseNet-121, ImageNet, 90 epochs", ImageNetTables, "DenseNet paper T3 (single crop, 25.02 % error)", "Flips and centre crops only." + Memory,
-            spec with { Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 }, Schedule = new MultiStepScheduleOptions { Milestones = [30, 60] }, Training = spec.Training with { Epochs = 90 } }, NeedsGpu: true);
-        yield return new("densenet-121-imagenet", "DenseNet-121, ImageNet", ImageNetTables, "seed 000 5.4, base", "Flips and centre crops only." + Memory,
+        const string Memory
+            = " The whole split lies in memory as uint8: 193 GB at 224 pixels; lower data.image_size where that is not there.";
+        yield return new("densenet-121-imagenet-paper", "DenseNet-121, ImageNet, 90 epochs", ImageNetTables,
+            "DenseNet paper T3 (single crop, 25.02 % error)", "Flips and centre crops only." + Memory,
+            spec with
+            {
+                Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 },
+                Schedule = new MultiStepScheduleOptions { Milestones = [30, 60] },
+                Training = spec.Training with { Epochs = 90 },
+            }, NeedsGpu: true);
+        yield return new("densenet-121-imagenet", "DenseNet-121, ImageNet", ImageNetTables, "seed 000 5.4, base",
+            "Flips and centre crops only." + Memory,
             spec with { Schedule = new MultiStepScheduleOptions { Milestones = [15, 22] } }, NeedsGpu: true);
-        yield return new("ioc-densenet-121-imagenet", "IOC-DenseNet-121, ImageNet", ImageNetTables, "seed 000 5.4, IOC", "The rate falls on a plateau of the training loss." + Memory,
+        yield return new("ioc-densenet-121-imagenet", "IOC-DenseNet-121, ImageNet", ImageNetTables, "seed 000 5.4, IOC",
+            "The rate falls on a plateau of the training loss." + Memory,
             spec with { Convexity = new ExpEpsOptions(), Schedule = new PlateauScheduleOptions() }, NeedsGpu: true);
     }
 }

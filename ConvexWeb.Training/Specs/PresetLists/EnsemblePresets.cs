@@ -8,8 +8,8 @@ using ConvexWeb.Training.Schedules;
 namespace ConvexWeb.Training.Specs.PresetLists;
 
 /// <summary>
-/// Ensembles of convex experts (science.md S7d): the two-class task of the IOC paper's s4.1 and its table 6. The paper gives no recipes for its gates and names
-/// no sizes; an expert's recipe is that of the network it is (S2, S3, S4).
+/// Ensembles of convex experts (science.md S7d): the two-class task of the IOC paper's s4.1 and its table 6. The paper gives no recipes for
+/// its gates and names no sizes; an expert's recipe is that of the network it is (S2, S3, S4).
 /// </summary>
 internal static class EnsemblePresets
 {
@@ -17,15 +17,19 @@ internal static class EnsemblePresets
     private const string Boosting = "Boosted convex experts (IOC paper, T6)";
     private const int Stages = 4;
 
-    public static IEnumerable<Preset> All { get; } = [.. Reference(), .. new[] { 1, 3, 5 }.SelectMany(Em), .. Boosts().SelectMany(b => new[] { b, Small(b) })];
+    public static IEnumerable<Preset> All { get; } =
+    [
+        .. Reference(), .. new[] { 1, 3, 5 }.SelectMany(Em), .. Boosts().SelectMany(b => new[] { b, Small(b) }),
+    ];
 
     private static IEnumerable<Preset> Reference()
     {
-        var preset = new Preset("mlp-animal", "MLP, CIFAR-10 animals", Mixtures, "IOC paper s4.1, NN (89.63 % test)", "The unconstrained network that the mixtures are held against.", new Spec
-        {
-            Data = new Cifar10Options { Task = Cifar10Task.Animal, Validation = 0.1 },
-            Training = new TrainingOptions { Epochs = 200, BatchSize = 64, Patience = 20 },
-        });
+        var preset = new Preset("mlp-animal", "MLP, CIFAR-10 animals", Mixtures, "IOC paper s4.1, NN (89.63 % test)",
+            "The unconstrained network that the mixtures are held against.", new Spec
+            {
+                Data = new Cifar10Options { Task = Cifar10Task.Animal, Validation = 0.1 },
+                Training = new TrainingOptions { Epochs = 200, BatchSize = 64, Patience = 20 },
+            });
         yield return preset;
         yield return Small(preset);
     }
@@ -43,7 +47,8 @@ internal static class EnsemblePresets
         var title = experts == 1 ? "One binary convex network" : $"Mixture of {experts} binary convex networks";
         var preset = new Preset($"em-animal-{experts}", $"{title}, CIFAR-10 animals", Mixtures,
             $"IOC paper s4.1, {experts} expert{(experts == 1 ? "" : "s")} (plotted, no printed number)",
-            "Animal or not: with one output, a convex network's region of one class is a convex set; a mixture joins several.", spec, NeedsGpu: experts > 1);
+            "Animal or not: with one output, a convex network's region of one class is a convex set; a mixture joins several.",
+            spec, NeedsGpu: experts > 1);
         yield return preset;
         yield return Small(preset);
     }
@@ -109,7 +114,13 @@ internal static class EnsemblePresets
                 },
                 Data = ((Cifar10Options)spec.Data) with { TrainLimit = 5000, TestLimit = 2000, Validation = 0 },
                 Schedule = new ConstantScheduleOptions(),
-                Training = spec.Training with { Epochs = epochs * (spec.Model is EnsembleBoostOptions ? Stages : 2), BatchSize = 64, EvaluateEvery = 1, Patience = null },
+                Training = spec.Training with
+                {
+                    Epochs = epochs * (spec.Model is EnsembleBoostOptions ? Stages : 2),
+                    BatchSize = 64,
+                    EvaluateEvery = 1,
+                    Patience = null,
+                },
             });
     }
 }

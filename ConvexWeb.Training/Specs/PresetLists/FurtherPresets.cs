@@ -26,11 +26,15 @@ internal static class FurtherPresets
             Training = new TrainingOptions { Epochs = 100, BatchSize = 128 },
             Model = new EfficientNetOptions(),
         };
-        yield return new("efficientnet-cifar10", "EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number", "With squeeze and excitation.", spec, NeedsGpu: true);
-        yield return new("ioc-efficientnet-cifar10", "IOC-EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number", "Without squeeze and excitation: convex.",
+        yield return new("efficientnet-cifar10", "EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number",
+            "With squeeze and excitation.", spec, NeedsGpu: true);
+        yield return new("ioc-efficientnet-cifar10", "IOC-EfficientNet-B0, CIFAR-10", Group, "seed 000 s6; no published number",
+            "Without squeeze and excitation: convex.",
             spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
-        yield return new("ioc-efficientnet-scale-cifar10", "IOC-EfficientNet-B0 with channel scales, CIFAR-10", Group, "seed 000 s6; no published number", "A learned scale for each channel instead of the gate: convex.",
-            spec with { Model = new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Scale }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        var scale = new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Scale };
+        yield return new("ioc-efficientnet-scale-cifar10", "IOC-EfficientNet-B0 with channel scales, CIFAR-10", Group,
+            "seed 000 s6; no published number", "A learned scale for each channel instead of the gate: convex.",
+            spec with { Model = scale, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 
     private static IEnumerable<Preset> Heads()
@@ -42,16 +46,22 @@ internal static class FurtherPresets
             Optimizer = new AdamOptions { Lr = 1e-3 },
             Training = new TrainingOptions { Epochs = 100, BatchSize = 128, Patience = 20 },
         };
-        yield return new("convex-head-cifar10", "Convex head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "Convex in the features, not in the pixels.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
-        yield return new("free-head-cifar10", "Free head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number", "The unconstrained twin of the convex head.", spec, NeedsGpu: true);
-        yield return new("convex-body-cifar10", "Convex CNN, head and body, CIFAR-10", Group, "seed 000 s6; no published number", "The same network, convex in the pixels.",
+        yield return new("convex-head-cifar10", "Convex head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number",
+            "Convex in the features, not in the pixels.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        yield return new("free-head-cifar10", "Free head on a CNN, CIFAR-10", Group, "seed 000 s6; no published number",
+            "The unconstrained twin of the convex head.", spec, NeedsGpu: true);
+        yield return new("convex-body-cifar10", "Convex CNN, head and body, CIFAR-10", Group, "seed 000 s6; no published number",
+            "The same network, convex in the pixels.",
             spec with { Model = new ConvexHeadOptions { Body = BodyKind.Convex }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
 
         // Noise robustness of the three (science.md S7b).
         var noisy = spec with { Labels = new PartialExactLabelOptions { P = 0.4 } };
-        yield return new("convex-head-cifar10-noise-40", "Convex head on a CNN, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "Convex in the features.", noisy with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
-        yield return new("free-head-cifar10-noise-40", "Free head on a CNN, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "The unconstrained twin.", noisy, NeedsGpu: true);
-        yield return new("convex-body-cifar10-noise-40", "Convex CNN, head and body, CIFAR-10, 40 % random labels", Group, "seed 000 s6; no published number", "Convex in the pixels.",
+        yield return new("convex-head-cifar10-noise-40", "Convex head on a CNN, CIFAR-10, 40 % random labels", Group,
+            "seed 000 s6; no published number", "Convex in the features.", noisy with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
+        yield return new("free-head-cifar10-noise-40", "Free head on a CNN, CIFAR-10, 40 % random labels", Group,
+            "seed 000 s6; no published number", "The unconstrained twin.", noisy, NeedsGpu: true);
+        yield return new("convex-body-cifar10-noise-40", "Convex CNN, head and body, CIFAR-10, 40 % random labels", Group,
+            "seed 000 s6; no published number", "Convex in the pixels.",
             noisy with { Model = new ConvexHeadOptions { Body = BodyKind.Convex }, Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 }

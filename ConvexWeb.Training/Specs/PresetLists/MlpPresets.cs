@@ -22,12 +22,16 @@ internal static class MlpPresets
         .. Twins("cifar10", "CIFAR-10", "T1, T2, T4, App. T1", new Cifar10Options()),
         .. Twins("cifar100", "CIFAR-100", "T1, T2", new Cifar100Options()),
         .. Twins("cifair10", "ciFAIR-10", "T5", new Cifair10Options()),
-        One("constrained-mlp-cifar10", "Convex MLP with ReLU, CIFAR-10", "IOC paper T4, constrained MLP", "The constraint without the paper's ELU.",
+        One("constrained-mlp-cifar10", "Convex MLP with ReLU, CIFAR-10", "IOC paper T4, constrained MLP",
+            "The constraint without the paper's ELU.",
             new Spec { Model = new MlpOptions { Activation = ActivationChoice.Relu }, Convexity = new ExpEpsOptions() }),
-        One("ficnn-cifar10", "FICNN, CIFAR-10", "IOC paper T4, FICNN", "Every layer sees the input again; clipped at 0, started from absolute weights.",
+        One("ficnn-cifar10", "FICNN, CIFAR-10", "IOC paper T4, FICNN",
+            "Every layer sees the input again; clipped at 0, started from absolute weights.",
             new Spec { Model = new FicnnOptions(), Convexity = new ClipOptions { Init = ConstrainedStart.Absolute } }),
-        new("ficnn-cifar10-5000", "FICNN, 5,000 images of CIFAR-10", Tables, "MathWorks, AI verification library, FICNN: 90.48 % train, 27.46 % test (science.md S7c)",
-            "A fully convex network that does fit a small training set. The convex CNN of the same page is not here: its layers are not given.", new Spec
+        new("ficnn-cifar10-5000", "FICNN, 5,000 images of CIFAR-10", Tables,
+            "MathWorks, AI verification library, FICNN: 90.48 % train, 27.46 % test (science.md S7c)",
+            "A fully convex network that does fit a small training set. "
+            + "The convex CNN of the same page is not here: its layers are not given.", new Spec
             {
                 Model = new FicnnOptions { Widths = [512, 128, 32] },
                 Convexity = new ClipOptions { Init = ConstrainedStart.Absolute },
@@ -35,24 +39,33 @@ internal static class MlpPresets
                 Optimizer = new AdamOptions { Lr = 1e-3 },
                 Training = new TrainingOptions { Epochs = 8000, BatchSize = 64, EvaluateEvery = 10 },
             }, NeedsGpu: true),
-        One("mlp-cifar10-slow", "MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1", "The learning rate that seed 000 names; the paper's is ten times as high.",
+        One("mlp-cifar10-slow", "MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1",
+            "The learning rate that seed 000 names; the paper's is ten times as high.",
             new Spec { Optimizer = new AdamOptions { Lr = 1e-5 } }),
-        One("ioc-mlp-cifar10-slow", "IOC-MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1", "The learning rate that seed 000 names; the paper's is ten times as high.",
+        One("ioc-mlp-cifar10-slow", "IOC-MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1",
+            "The learning rate that seed 000 names; the paper's is ten times as high.",
             new Spec { Optimizer = new AdamOptions { Lr = 1e-5 }, Convexity = new ExpEpsOptions() }),
-        One("ioc-mlp-cifar10-wide", "IOC-MLP, CIFAR-10, first layer twice as wide", "IOC paper s4, without a number", "The paper widens the first layer of convex networks.",
+        One("ioc-mlp-cifar10-wide", "IOC-MLP, CIFAR-10, first layer twice as wide", "IOC paper s4, without a number",
+            "The paper widens the first layer of convex networks.",
             new Spec { Model = new MlpOptions { FirstLayerMult = 2 }, Convexity = new ExpEpsOptions() }),
-        One("ioc-mlp-cifar10-convex-init", "IOC-MLP, CIFAR-10, convex initialisation", "Hoedt and Klambauer 2023; no published number", "Log-normal start instead of half of the weights in the spike.",
+        One("ioc-mlp-cifar10-convex-init", "IOC-MLP, CIFAR-10, convex initialisation", "Hoedt and Klambauer 2023; no published number",
+            "Log-normal start instead of half of the weights in the spike.",
             new Spec { Convexity = new ExpEpsOptions { Init = ConstrainedStart.LogNormal } }),
-        One("ioc-mlp-cifar10-clip", "IOC-MLP, CIFAR-10, clip", "IOC paper s4, rejected there without a number", "Negative weights become 0.", new Spec { Convexity = new ClipOptions() }),
-        One("ioc-mlp-cifar10-abs", "IOC-MLP, CIFAR-10, absolute value", "IOC paper s4, rejected there without a number", "Negative weights lose their sign.", new Spec { Convexity = new AbsOptions() }),
-        One("ioc-mlp-cifar10-shift", "IOC-MLP, CIFAR-10, shift", "IOC paper s4, rejected there without a number", "Each tensor is shifted up to 0.", new Spec { Convexity = new ShiftOptions() }),
-        One("ioc-mlp-cifar10-softplus", "IOC-MLP, CIFAR-10, softplus", "ours", "Weights are softplus of free ones.", new Spec { Convexity = new SoftplusReparamOptions() }),
+        One("ioc-mlp-cifar10-clip", "IOC-MLP, CIFAR-10, clip", "IOC paper s4, rejected there without a number",
+            "Negative weights become 0.", new Spec { Convexity = new ClipOptions() }),
+        One("ioc-mlp-cifar10-abs", "IOC-MLP, CIFAR-10, absolute value", "IOC paper s4, rejected there without a number",
+            "Negative weights lose their sign.", new Spec { Convexity = new AbsOptions() }),
+        One("ioc-mlp-cifar10-shift", "IOC-MLP, CIFAR-10, shift", "IOC paper s4, rejected there without a number",
+            "Each tensor is shifted up to 0.", new Spec { Convexity = new ShiftOptions() }),
+        One("ioc-mlp-cifar10-softplus", "IOC-MLP, CIFAR-10, softplus", "ours", "Weights are softplus of free ones.",
+            new Spec { Convexity = new SoftplusReparamOptions() }),
     ];
 
     private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data)
     {
         data = data with { Validation = 0.1 };
-        yield return new($"mlp-{key}", $"MLP, {title}", Tables, $"IOC paper {table}, {title}, NN", "The unconstrained network.", new Spec { Data = data, Training = Recipe });
+        yield return new($"mlp-{key}", $"MLP, {title}", Tables, $"IOC paper {table}, {title}, NN", "The unconstrained network.",
+            new Spec { Data = data, Training = Recipe });
         yield return new($"ioc-mlp-{key}", $"IOC-MLP, {title}", Tables, $"IOC paper {table}, {title}, IOC-NN", "The convex network.",
             new Spec { Data = data, Convexity = new ExpEpsOptions(), Training = Recipe });
     }

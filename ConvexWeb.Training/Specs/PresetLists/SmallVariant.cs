@@ -5,8 +5,8 @@ using ConvexWeb.Training.Schedules;
 namespace ConvexWeb.Training.Specs.PresetLists;
 
 /// <summary>
-/// The small variant of a preset: the same system, constraint, labels and kind of recipe with fewer images, fewer epochs and, where one step would take
-/// too long, a smaller network. Minutes on two cores; not the source's setting, and it says so.
+/// The small variant of a preset: the same system, constraint, labels and kind of recipe with fewer images, fewer epochs and, where one
+/// step would take too long, a smaller network. Minutes on two cores; not the source's setting, and it says so.
 /// </summary>
 internal static class SmallVariant
 {

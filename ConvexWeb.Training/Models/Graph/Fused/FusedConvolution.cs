@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Models.Graph.Fused;
 
-/// <summary>activation(x ∗ weight + bias) for 3 × 3 convolutions with stride 1 and padding 1, by Winograd's filtering. See <see cref="WinogradKernel"/>.</summary>
+/// <summary>
+/// activation(x ∗ weight + bias) for 3 × 3 convolutions with stride 1 and padding 1,
+/// by Winograd's filtering. See <see cref="WinogradKernel"/>.
+/// </summary>
 internal static class FusedConvolution
 {
     // With fewer channels the products are too thin to be faster than an ordinary convolution.
@@ -16,7 +19,8 @@ internal static class FusedConvolution
     public static Tensor? Apply(Conv2dOperation convolution, string function, Tensor x, Tensor[] w)
     {
         var suits = convolution is { Kernel: 3, Stride: 1, Padding: 1, Groups: 1, In: >= FewestChannels, Out: >= FewestChannels };
-        if (!suits || !LibtorchNative.HasBlas || !FusedLayers.Fits(KernelKind.Convolution, x) || FusedActivations.Of(function) is not { } activation) return null;
+        if (!suits || !LibtorchNative.HasBlas || !FusedLayers.Fits(KernelKind.Convolution, x)) return null;
+        if (FusedActivations.Of(function) is not { } activation) return null;
         if (x.ndim != 4 || x.is_contiguous() || !MemoryLayout.HasChannelsLast(x) || w.Any(tensor => tensor.dtype != x.dtype)) return null;
         var layer = new Layer(activation, x.requires_grad, w.Length > 1);
         if (!is_grad_enabled()) return Function.Convolve(x, Function.Taps(w[0]), w.ElementAtOrDefault(1), activation);
@@ -47,9 +51,11 @@ internal static class FusedConvolution
             return y;
         }
 
-        private static unsafe void Convolve<T>(Tensor x, Tensor taps, Tensor bias, FusedActivation activation, Tensor y) where T : unmanaged, IFloatingPointIeee754<T>
+        private static unsafe void Convolve<T>(Tensor x, Tensor taps, Tensor bias, FusedActivation activation, Tensor y)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
-            T* input = (T*)LibtorchNative.Data(x), filter = (T*)LibtorchNative.Data(taps), start = (T*)LibtorchNative.Data(bias), output = (T*)LibtorchNative.Data(y);
+            T* input = (T*)LibtorchNative.Data(x), filter = (T*)LibtorchNative.Data(taps);
+            T* start = (T*)LibtorchNative.Data(bias), output = (T*)LibtorchNative.Data(y);
             var (tiling, from, to) = (new Tiling(x.shape[0], x.shape[2], x.shape[3]), (int)taps.shape[2], (int)taps.shape[3]);
             switch (activation)
             {
@@ -62,7 +68,8 @@ internal static class FusedConvolution
         protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved)
             => saved[0].dtype == ScalarType.Float32 ? Backward<float>(layer, gradient, saved) : Backward<double>(layer, gradient, saved);
 
-        private static unsafe List<Tensor> Backward<T>(Layer layer, Tensor gradient, List<Tensor> saved) where T : unmanaged, IFloatingPointIeee754<T>
+        private static unsafe List<Tensor> Backward<T>(Layer layer, Tensor gradient, List<Tensor> saved)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
             var (x, weight, y) = (saved[0], saved[1], saved[2]);
             var g = MemoryLayout.ChannelsLast(gradient);
@@ -71,16 +78,19 @@ internal static class FusedConvolution
             if (layer.HasBias || layer.Activation != FusedActivation.Identity)
             {
                 (before, toBias) = (MemoryLayout.EmptyLike(y), empty([outputs], x.dtype));
-                T* sent = (T*)LibtorchNative.Data(g), result = (T*)LibtorchNative.Data(y), own = (T*)LibtorchNative.Data(before), bias = (T*)LibtorchNative.Data(toBias);
+                T* sent = (T*)LibtorchNative.Data(g), result = (T*)LibtorchNative.Data(y);
+                T* own = (T*)LibtorchNative.Data(before), bias = (T*)LibtorchNative.Data(toBias);
+                var pixels = batch * height * width;
                 switch (layer.Activation)
                 {
-                    case FusedActivation.Relu: BiasActivationKernel.Backward<T, Relu>(sent, result, own, bias, batch * height * width, outputs); break;
-                    case FusedActivation.Elu: BiasActivationKernel.Backward<T, Elu>(sent, result, own, bias, batch * height * width, outputs); break;
-                    default: BiasActivationKernel.Backward<T, Identity>(sent, result, own, bias, batch * height * width, outputs); break;
+                    case FusedActivation.Relu: BiasActivationKernel.Backward<T, Relu>(sent, result, own, bias, pixels, outputs); break;
+                    case FusedActivation.Elu: BiasActivationKernel.Backward<T, Elu>(sent, result, own, bias, pixels, outputs); break;
+                    default: BiasActivationKernel.Backward<T, Identity>(sent, result, own, bias, pixels, outputs); break;
                 }
             }
             WinogradKernel.FilterGradient(
-                (T*)LibtorchNative.Data(x), (T*)LibtorchNative.Data(before), (T*)LibtorchNative.Data(taps), new Tiling(batch, height, width), (int)channels, (int)outputs);
+                (T*)LibtorchNative.Data(x), (T*)LibtorchNative.Data(before), (T*)LibtorchNative.Data(taps),
+                new Tiling(batch, height, width), (int)channels, (int)outputs);
             GC.KeepAlive((g, saved, before));
             // The gradient of a convolution's input is the convolution of its output's gradient with the filter turned round.
             var toX = layer.NeedsInputGradient

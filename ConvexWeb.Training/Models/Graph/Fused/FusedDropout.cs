@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Models.Graph.Fused;
 
 /// <summary>
-/// Dropout on all threads: one key from the default generator, and masks that follow from it, so a generator's state from a checkpoint gives the same masks
-/// again. See <see cref="DropoutKernel"/>.
+/// Dropout on all threads: one key from the default generator, and masks that follow from it, so a generator's state from a checkpoint
+/// gives the same masks again. See <see cref="DropoutKernel"/>.
 /// </summary>
 internal static class FusedDropout
 {
@@ -40,12 +40,14 @@ internal static class FusedDropout
         }
 
         // The gradient must lie in memory as the value did.
-        protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved) => [Masked(MemoryLayout.WithStrides(gradient, layer.Strides), layer)];
+        protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved)
+            => [Masked(MemoryLayout.WithStrides(gradient, layer.Strides), layer)];
 
         public static unsafe Tensor Masked(Tensor x, Layer layer)
         {
             var y = MemoryLayout.EmptyLike(x);
-            if (x.dtype == ScalarType.Float32) DropoutKernel.Apply((float*)LibtorchNative.Data(x), (float*)LibtorchNative.Data(y), x.numel(), layer.P, layer.Key);
+            if (x.dtype == ScalarType.Float32)
+                DropoutKernel.Apply((float*)LibtorchNative.Data(x), (float*)LibtorchNative.Data(y), x.numel(), layer.P, layer.Key);
             else DropoutKernel.Apply((double*)LibtorchNative.Data(x), (double*)LibtorchNative.Data(y), x.numel(), layer.P, layer.Key);
             GC.KeepAlive(x);
             return y;

@@ -3,13 +3,19 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Models.Graph.Fused;
 
-/// <summary>What backward passes written in C# share: errors that must not cross native code, and tensors that native code has taken over.</summary>
+/// <summary>
+/// What backward passes written in C# share:
+/// errors that must not cross native code, and tensors that native code has taken over.
+/// </summary>
 internal static class FusedFunctions
 {
     private static readonly List<Tensor> Returned = [];
     private static ExceptionDispatchInfo? failure;
 
-    /// <summary>Backpropagates; errors of fused layers are thrown here, since an exception that crosses libtorch's frames would end the process.</summary>
+    /// <summary>
+    /// Backpropagates; errors of fused layers are thrown here,
+    /// since an exception that crosses libtorch's frames would end the process.
+    /// </summary>
     public static void Backward(Tensor loss)
     {
         loss.backward();
@@ -18,8 +24,8 @@ internal static class FusedFunctions
     }
 
     /// <summary>
-    /// Disposes what the previous backward pass of a layer returned: libtorch has its own references by now. Without this, every gradient of a network
-    /// would live until the step's end.
+    /// Disposes what the previous backward pass of a layer returned: libtorch has its own references by now. Without this, every gradient
+    /// of a network would live until the step's end.
     /// </summary>
     public static void Release()
     {
@@ -44,7 +50,8 @@ internal static class FusedFunctions
 
 /// <summary>A differentiable layer over a kernel. Derived classes compute; this one keeps memory and errors in order.</summary>
 /// <typeparam name="TLayer">What a call is given besides tensors, and what forward leaves for backward that is no tensor.</typeparam>
-internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunction<TSelf> where TSelf : FusedFunction<TSelf, TLayer>, new() where TLayer : class
+internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunction<TSelf>
+    where TSelf : FusedFunction<TSelf, TLayer>, new() where TLayer : class
 {
     private const string LayerKey = "layer", InputsKey = "inputs";
 

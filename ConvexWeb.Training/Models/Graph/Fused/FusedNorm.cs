@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Models.Graph.Fused;
 
-/// <summary>activation(batch_norm(x)) with the batch's statistics, which move the running ones. See <see cref="NormActivationKernel"/>.</summary>
+/// <summary>
+/// activation(batch_norm(x)) with the batch's statistics, which move the running ones.
+/// See <see cref="NormActivationKernel"/>.
+/// </summary>
 internal static class FusedNorm
 {
     // Of a matrix; with fewer rows libtorch is as fast.
@@ -12,10 +15,12 @@ internal static class FusedNorm
     /// <param name="x">[B, S, C] or [B, C, H, W]; also [B, C] with many rows.</param>
     /// <param name="w">Scale and shift, [C] each.</param>
     /// <param name="running">Running mean, variance [C] and count of batches; all three are updated.</param>
-    /// <returns>Null where the kernel does not fit: another device, type or memory layout, a small matrix, or one value a channel.</returns>
+    /// <returns>Null where the kernel does not fit: another device,
+    /// type or memory layout, a small matrix, or one value a channel.</returns>
     public static Tensor? Apply(BatchNormOperation norm, string function, Tensor x, Tensor[] w, Tensor[] running)
     {
-        if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(KernelKind.Norm, x) || LayoutOf(x) is not { } layout) return null;
+        if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(KernelKind.Norm, x) || LayoutOf(x) is not { } layout)
+            return null;
         if (w[0].dtype != x.dtype || w[1].dtype != x.dtype || running[0].dtype != x.dtype) return null;
         var (rows, channels, places) = layout.Size;
         if (rows * places < 2 || w[0].numel() != channels || w[1].numel() != channels || running[0].numel() != channels) return null;
@@ -42,7 +47,8 @@ internal static class FusedNorm
         return MemoryLayout.HasChannelsLast(x) ? (NormLayout.Pixels, (shape[0] * shape[2] * shape[3], shape[1], 1)) : null;
     }
 
-    private sealed record Layer(BatchNormOperation Norm, FusedActivation Activation, Tensor[] Running, NormLayout Layout, long Rows, long Channels, long Places);
+    private sealed record Layer(
+        BatchNormOperation Norm, FusedActivation Activation, Tensor[] Running, NormLayout Layout, long Rows, long Channels, long Places);
 
     private sealed class Function : FusedFunction<Function, Layer>
     {
@@ -73,12 +79,14 @@ internal static class FusedNorm
                 case FusedActivation.Elu: NormActivationKernel.Forward<T, Elu>(batch); break;
                 default: NormActivationKernel.Forward<T, Identity>(batch); break;
             }
-            NormActivationKernel.MoveRunning(batch, layer.Norm.Momentum, (T*)LibtorchNative.Data(layer.Running[0]), (T*)LibtorchNative.Data(layer.Running[1]));
+            NormActivationKernel.MoveRunning(batch, layer.Norm.Momentum, (T*)LibtorchNative.Data(layer.Running[0]),
+                (T*)LibtorchNative.Data(layer.Running[1]));
             ++*(long*)LibtorchNative.Data(layer.Running[2]);
             GC.KeepAlive((x, gamma, beta, output, statistics, layer));
         }
 
-        private static unsafe NormBatch<T> BatchOf<T>(Layer layer, Tensor x, Tensor output, Tensor gamma, Tensor statistics) where T : unmanaged
+        private static unsafe NormBatch<T> BatchOf<T>(Layer layer, Tensor x, Tensor output, Tensor gamma, Tensor statistics)
+            where T : unmanaged
         {
             var mean = (double*)LibtorchNative.Data(statistics);
             return new()
@@ -92,7 +100,8 @@ internal static class FusedNorm
         protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved)
             => saved[0].dtype == ScalarType.Float32 ? Backward<float>(layer, gradient, saved) : Backward<double>(layer, gradient, saved);
 
-        private static unsafe List<Tensor> Backward<T>(Layer layer, Tensor gradient, List<Tensor> saved) where T : unmanaged, System.Numerics.IFloatingPointIeee754<T>
+        private static unsafe List<Tensor> Backward<T>(Layer layer, Tensor gradient, List<Tensor> saved)
+            where T : unmanaged, System.Numerics.IFloatingPointIeee754<T>
         {
             var (x, output, gamma, statistics) = (saved[0], saved[1], saved[2], saved[3]);
             var g = MemoryLayout.WithStrides(gradient, x.stride());

@@ -31,9 +31,11 @@ internal static class FusedShift
             var y = MemoryLayout.EmptyLike(x);
             var s = x.shape;
             if (x.dtype == ScalarType.Float32)
-                CycleShiftKernel.Apply((float*)LibtorchNative.Data(x), (float*)LibtorchNative.Data(y), s[0], s[1], s[2], s[3], pixels, alongRow, direction);
+                CycleShiftKernel.Apply((float*)LibtorchNative.Data(x), (float*)LibtorchNative.Data(y), s[0], s[1], s[2], s[3], pixels,
+                    alongRow, direction);
             else
-                CycleShiftKernel.Apply((double*)LibtorchNative.Data(x), (double*)LibtorchNative.Data(y), s[0], s[1], s[2], s[3], pixels, alongRow, direction);
+                CycleShiftKernel.Apply((double*)LibtorchNative.Data(x), (double*)LibtorchNative.Data(y), s[0], s[1], s[2], s[3], pixels,
+                    alongRow, direction);
             GC.KeepAlive(x);
             return y;
         }

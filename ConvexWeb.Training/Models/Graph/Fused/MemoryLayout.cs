@@ -10,7 +10,8 @@ internal static class MemoryLayout
     {
         if (x.ndim != 4) return false;
         var (shape, strides) = (x.shape, x.stride());
-        return strides[1] == 1 && strides[3] == shape[1] && strides[2] == shape[3] * shape[1] && strides[0] == shape[2] * shape[3] * shape[1];
+        return strides[1] == 1 && strides[3] == shape[1]
+            && strides[2] == shape[3] * shape[1] && strides[0] == shape[2] * shape[3] * shape[1];
     }
 
     /// <summary>The same values with the channels last in memory; <paramref name="x"/> itself where they lie so.</summary>
@@ -24,5 +25,6 @@ internal static class MemoryLayout
     public static Tensor EmptyLike(Tensor x) => empty_strided(x.shape, x.stride(), x.dtype);
 
     /// <summary><paramref name="x"/> in the layout of <paramref name="strides"/>; itself where it has it.</summary>
-    public static Tensor WithStrides(Tensor x, long[] strides) => x.stride().SequenceEqual(strides) ? x : empty_strided(x.shape, strides, x.dtype).copy_(x);
+    public static Tensor WithStrides(Tensor x, long[] strides)
+        => x.stride().SequenceEqual(strides) ? x : empty_strided(x.shape, strides, x.dtype).copy_(x);
 }
