@@ -72,7 +72,7 @@ internal sealed class BenchTraining : IDisposable
         {
             "mixer" => spec with
             {
-                Model = new MixerOptions { Mode = "seed" },
+                Model = new MixerOptions { Mode = Fidelity.Seed },
                 Data = new Cifar10Options { Resize = 72 },
                 Optimizer = new AdamOptions { Lr = 1e-3 },
             },
@@ -84,7 +84,7 @@ internal sealed class BenchTraining : IDisposable
             "densenet" => spec with { Model = new DenseNetOptions(), Optimizer = new SgdOptions { Nesterov = true, WeightDecay = 1e-4 } },
             "cycle_mlp" => spec with
             {
-                Model = new CycleMlpOptions { Mode = "seed" },
+                Model = new CycleMlpOptions { Mode = Fidelity.Seed },
                 Data = new Cifar10Options { Resize = 64 },
                 Optimizer = new AdamWOptions { Lr = 5e-5, WeightDecay = 0.05 },
             },

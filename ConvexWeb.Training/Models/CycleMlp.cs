@@ -22,13 +22,12 @@ public sealed record CycleMlpOptions : ModelOptions
 {
     private static readonly int[] Depths = [2, 2, 4, 2];
 
-    [Parameter("b1: the paper's B1. tiny: a quarter of its channels, ours, for two cores.", Allowed = ["b1", "tiny"])]
-    public string Size { get; init; } = "b1";
+    [Parameter("b1: the paper's B1. tiny: a quarter of its channels, ours, for two cores.")]
+    public CycleMlpSize Size { get; init; } = CycleMlpSize.B1;
 
     [Parameter("seed: LayerNorm and the softmax gate, as in the source's code, and its list of unconstrained tensors: not convex. "
-        + "strict: BatchNorm and learned coefficients: convex under a constraint.",
-        Allowed = ["seed", "strict"])]
-    public string Mode { get; init; } = "strict";
+        + "strict: BatchNorm and learned coefficients: convex under a constraint.")]
+    public Fidelity Mode { get; init; } = Fidelity.Strict;
 
     [Parameter("auto: GELU without a constraint, ELU with one.",
         Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
@@ -42,12 +41,12 @@ public sealed record CycleMlpOptions : ModelOptions
 
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        long[] widths = Size == "tiny" ? [16, 32, 80, 128] : [64, 128, 320, 512];
+        long[] widths = Size == CycleMlpSize.Tiny ? [16, 32, 80, 128] : [64, 128, 320, 512];
         var plan = new Plan(images.Shape, convexity)
         {
             Initialisation = Initialisation.TruncatedNormal,
             FreeAffineNorms = true,
-            Exempt = Mode == "seed" ? SourceExempts() : null,
+            Exempt = Mode == Fidelity.Seed ? SourceExempts() : null,
         };
         var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         var x = plan.ChannelsLast("patch_embed.layout", plan.Conv2d("patch_embed.proj", plan.Input, widths[0], 7, 4, 2));
@@ -86,7 +85,7 @@ public sealed record CycleMlpOptions : ModelOptions
 
     private Value Mixed(Plan plan, string attn, Value[] branches, ActivationFunction activation)
     {
-        if (Mode == "strict") return plan.Mix(attn + ".coefficients", branches);
+        if (Mode == Fidelity.Strict) return plan.Mix(attn + ".coefficients", branches);
         var channels = branches[0].Channels;
         var sum = plan.Add(attn + ".sum2", plan.Add(attn + ".sum1", branches[0], branches[1]), branches[2]);
         var mean = plan.GlobalMean(attn + ".mean", sum);
@@ -94,10 +93,17 @@ public sealed record CycleMlpOptions : ModelOptions
         return plan.SoftmaxMix(attn + ".gate", plan.Linear(attn + ".reweight.fc2", hidden, 3 * channels), branches);
     }
 
-    private Value Norm(Plan plan, string name, Value x) => Mode == "seed" ? plan.LayerNorm(name, x) : plan.BatchNorm(name, x);
+    private Value Norm(Plan plan, string name, Value x) => Mode == Fidelity.Seed ? plan.LayerNorm(name, x) : plan.BatchNorm(name, x);
 
     // What the source's code leaves free. Its fourth name, network.1.0.attn.mlp_c, is a slip:
     // network.1 is a convolution, so it frees nothing.
     private static HashSet<string> SourceExempts()
         => ["patch_embed.proj", "network.0.0.norm1", "network.0.0.attn.sfc_h", "network.0.0.attn.sfc_w", "network.0.0.attn.reweight.fc1"];
+}
+
+/// <summary>Widths of a CycleMLP.</summary>
+public enum CycleMlpSize
+{
+    B1,
+    Tiny,
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
@@ -16,9 +17,8 @@ namespace ConvexWeb.Training.Models;
 public sealed record DenseNetOptions : ModelOptions
 {
     [Parameter("bc_100_12, 40_12 and 100_12 are the paper's networks for small images; "
-        + "121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.",
-        Allowed = ["bc_100_12", "40_12", "100_12", "121", "bc_40_12"])]
-    public string Variant { get; init; } = "bc_100_12";
+        + "121 is its ImageNet network, with the 7 × 7 stem; bc_40_12 is a small one of ours.")]
+    public DenseNetVariant Variant { get; init; } = DenseNetVariant.Bc100_12;
 
     [Parameter("auto: ReLU without a constraint, ELU with one.",
         Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
@@ -63,10 +63,10 @@ public sealed record DenseNetOptions : ModelOptions
 
     private Shape Sizes() => Variant switch
     {
-        "40_12" => new Shape(12, [12, 12, 12], false, false),
-        "100_12" => new Shape(12, [32, 32, 32], false, false),
-        "121" => new Shape(32, [6, 12, 24, 16], true, true),
-        "bc_40_12" => new Shape(12, [6, 6, 6], true, false),
+        DenseNetVariant.D40_12 => new Shape(12, [12, 12, 12], false, false),
+        DenseNetVariant.D100_12 => new Shape(12, [32, 32, 32], false, false),
+        DenseNetVariant.D121 => new Shape(32, [6, 12, 24, 16], true, true),
+        DenseNetVariant.Bc40_12 => new Shape(12, [6, 6, 6], true, false),
         _ => new Shape(12, [16, 16, 16], true, false),
     };
 
@@ -97,4 +97,14 @@ public sealed record DenseNetOptions : ModelOptions
         x = plan.Activation(name + ".relu", plan.BatchNorm(name + ".norm", x), activation);
         return plan.AvgPool(name + ".pool", plan.Conv2d(name + ".conv", x, channels, 1, bias: false), 2);
     }
+}
+
+/// <summary>Depth and growth of a DenseNet; BC has bottlenecks and halves the channels between blocks.</summary>
+public enum DenseNetVariant
+{
+    [JsonStringEnumMemberName("bc_100_12")] Bc100_12,
+    [JsonStringEnumMemberName("40_12")] D40_12,
+    [JsonStringEnumMemberName("100_12")] D100_12,
+    [JsonStringEnumMemberName("121")] D121,
+    [JsonStringEnumMemberName("bc_40_12")] Bc40_12,
 }

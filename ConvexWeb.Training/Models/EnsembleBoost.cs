@@ -38,8 +38,9 @@ public sealed record EnsembleBoostOptions : ModelOptions
     [Parameter("allconv experts: width of all layers, in percent of the source's.", Min = 5, Max = 400)]
     public int WidthPercent { get; init; } = 100;
 
-    [Parameter("densenet experts: which DenseNet.", Allowed = ["bc_100_12", "40_12", "100_12", "bc_40_12"])]
-    public string Variant { get; init; } = "bc_100_12";
+    [Parameter("densenet experts: which DenseNet.",
+        Allowed = [DenseNetVariant.Bc100_12, DenseNetVariant.D40_12, DenseNetVariant.D100_12, DenseNetVariant.Bc40_12])]
+    public DenseNetVariant Variant { get; init; } = DenseNetVariant.Bc100_12;
 
     [Parameter("Of the experts. auto: ReLU without a constraint, ELU with one.",
         Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]

@@ -17,13 +17,12 @@ namespace ConvexWeb.Training.Models;
 [Choice("mixer")]
 public sealed record MixerOptions : ModelOptions
 {
-    [Parameter("seed: patch 9, 128 channels, 4 blocks; s16 and b16: the paper's Mixer-S/16 and B/16.", Allowed = ["seed", "s16", "b16"])]
-    public string Size { get; init; } = "seed";
+    [Parameter("seed: patch 9, 128 channels, 4 blocks; s16 and b16: the paper's Mixer-S/16 and B/16.")]
+    public MixerSize Size { get; init; } = MixerSize.Seed;
 
     [Parameter("seed: LayerNorm, as in the source's code, and its list of unconstrained tensors: not convex. "
-        + "strict: BatchNorm over the channels and only affine layers free: convex under a constraint.",
-        Allowed = ["seed", "strict"])]
-    public string Mode { get; init; } = "strict";
+        + "strict: BatchNorm over the channels and only affine layers free: convex under a constraint.")]
+    public Fidelity Mode { get; init; } = Fidelity.Strict;
 
     [Parameter("auto: GELU without a constraint, ELU with one.",
         Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
@@ -43,11 +42,11 @@ public sealed record MixerOptions : ModelOptions
 
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var seedMode = Mode == "seed";
+        var seedMode = Mode == Fidelity.Seed;
         var (patch, channels, tokenWidth, channelWidth, blocks) = Size switch
         {
-            "s16" => (16, 512, 256, 2048, 8),
-            "b16" => (16, 768, 384, 3072, 12),
+            MixerSize.S16 => (16, 512, 256, 2048, 8),
+            MixerSize.B16 => (16, 768, 384, 3072, 12),
             _ => (9, 128, 64, 128, 4),
         };
         patch = Patch ?? patch;
@@ -85,4 +84,12 @@ public sealed record MixerOptions : ModelOptions
         plan.Linear("head", plan.GlobalMean("mean", Norm("norm", x)), images.Classes);
         return plan;
     }
+}
+
+/// <summary>Patch, channels and depth of a Mixer.</summary>
+public enum MixerSize
+{
+    Seed,
+    S16,
+    B16,
 }

@@ -14,11 +14,11 @@ internal static class Execution
     public static Tensor Run(
         Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, ExecutionMode mode, bool inPlace = false) => operation switch
     {
-        Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, "identity", x[0], w) is { } y => y,
+        Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, ActivationFunction.Identity, x[0], w) is { } y => y,
         Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
         TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
-        BatchNormOperation b when mode is { Fused: true, Training: true } && FusedNorm.Apply(b, "identity", x[0], w, buffers) is { } y => y,
+        BatchNormOperation b when mode is { Fused: true, Training: true } && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], w, buffers) is { } y => y,
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, mode.Training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),
@@ -70,8 +70,8 @@ internal static class Execution
     public static Tensor? WithActivation(
         Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => operation switch
     {
-        Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Kind, x, w),
-        BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Kind, x, w, buffers),
+        Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Function, x, w),
+        BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, w, buffers),
         _ => null,
     };
 

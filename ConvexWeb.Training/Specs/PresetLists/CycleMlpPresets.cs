@@ -36,7 +36,7 @@ internal static class CycleMlpPresets
             "The authors' augmentation. Pad-and-crop stands in for the random resized crop; no repeated augmentation. "
             + "The whole split lies in memory as uint8: 193 GB.", recipe with
             {
-                Model = new CycleMlpOptions { Mode = "seed", DropPath = 0.1 },
+                Model = new CycleMlpOptions { Mode = Fidelity.Seed, DropPath = 0.1 },
                 Data = recipe.Data with { Resize = null },
                 Augmentation = recipe.Augmentation with { ColourJitter = 0, RandAugment = 9, Mixup = 0.8, Cutmix = 1 },
             }, NeedsGpu: true);
@@ -47,8 +47,8 @@ internal static class CycleMlpPresets
         const string Note = " Pad-and-crop stands in for the random resized crop; no repeated augmentation; "
             + "images are augmented at their own size and then enlarged.";
         var recipe = Recipe(data);
-        var seed = new CycleMlpOptions { Mode = "seed", DropPath = 0.1 };
-        var strict = new CycleMlpOptions { Mode = "strict", DropPath = 0.1 };
+        var seed = new CycleMlpOptions { Mode = Fidelity.Seed, DropPath = 0.1 };
+        var strict = new CycleMlpOptions { Mode = Fidelity.Strict, DropPath = 0.1 };
         yield return new($"cycle-mlp-{key}", $"CycleMLP-B1, {title}", Tables, $"seed 000 {table}, CycleMLP",
             "Without mixing, as its training accuracy shows." + Note, recipe with { Model = seed }, NeedsGpu: true);
         yield return new($"ioc-cycle-mlp-{key}-seed", $"IOC-CycleMLP as the seed's code, {title}", Tables,

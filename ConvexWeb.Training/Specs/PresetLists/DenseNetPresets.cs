@@ -22,12 +22,12 @@ internal static class DenseNetPresets
         .. Twins("cifar10", "CIFAR-10", "T2, App. T1", new Cifar10Options()),
         .. Twins("cifar100", "CIFAR-100", "T2", new Cifar100Options()),
         .. Twins("cifair10", "ciFAIR-10", "T5", new Cifair10Options()),
-        .. new[] { "40_12", "100_12", "bc_100_12" }.SelectMany(Published),
+        .. new[] { DenseNetVariant.D40_12, DenseNetVariant.D100_12, DenseNetVariant.Bc100_12 }.SelectMany(Published),
         .. ImageNet(),
     ];
 
     // S4.5: Nesterov 0.9, decay 1e-4, batch 64, a tenth of the rate at half and three quarters; dropout 0.2 where nothing is augmented.
-    private static Spec Recipe(DataOptions data, string variant, bool augmented, int epochs = 300) => new()
+    private static Spec Recipe(DataOptions data, DenseNetVariant variant, bool augmented, int epochs = 300) => new()
     {
         Model = new DenseNetOptions { Variant = variant, Dropout = augmented ? 0 : 0.2 },
         Data = data,
@@ -40,16 +40,17 @@ internal static class DenseNetPresets
     // The IOC paper gives no depth: BC-100-12 without augmentation comes closest to its number for the base.
     private static IEnumerable<Preset> Twins(string key, string title, string table, DataOptions data)
     {
-        var spec = Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, "bc_100_12", augmented: false);
+        var spec = Recipe(data with { Preprocessing = PreprocessingKind.Standardize }, DenseNetVariant.Bc100_12, augmented: false);
         yield return new($"densenet-{key}", $"DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, NN",
             "DenseNet-BC-100-12; the paper does not name the depth.", spec, NeedsGpu: true);
         yield return new($"ioc-densenet-{key}", $"IOC-DenseNet, {title}", IocTables, $"IOC paper {table}, {title}, IOC-NN",
             "The convex DenseNet-BC-100-12.", spec with { Convexity = new ExpEpsOptions() }, NeedsGpu: true);
     }
 
-    private static IEnumerable<Preset> Published(string variant)
+    private static IEnumerable<Preset> Published(DenseNetVariant variant)
     {
-        var (key, name) = (variant.Replace('_', '-'), $"DenseNet-{variant.Replace("bc_", "BC-").Replace('_', '-')}");
+        var word = ChoiceWord.Of(variant);
+        var (key, name) = (word.Replace('_', '-'), $"DenseNet-{word.Replace("bc_", "BC-").Replace('_', '-')}");
         foreach (var plus in new[] { false, true })
         {
             var sign = plus ? "+" : "";
@@ -72,7 +73,7 @@ internal static class DenseNetPresets
         // Without Nesterov, as in the code of the two twins; the paper's own recipe has it.
         var spec = new Spec
         {
-            Model = new DenseNetOptions { Variant = "121" },
+            Model = new DenseNetOptions { Variant = DenseNetVariant.D121 },
             Data = new ImageNetOptions { ImageSize = 224, Preprocessing = PreprocessingKind.Standardize },
             Augmentation = new AugmentationOptions { Flip = true },
             Optimizer = new SgdOptions { Lr = 0.1, WeightDecay = 1e-4 },

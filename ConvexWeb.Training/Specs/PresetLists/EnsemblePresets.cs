@@ -106,7 +106,7 @@ internal static class EnsemblePresets
                     {
                         Width = 400,
                         WidthPercent = 25,
-                        Variant = "bc_40_12",
+                        Variant = DenseNetVariant.Bc40_12,
                         GateWidth = boost.Gate == PartKind.Allconv ? 16 : null,
                     },
                     EnsembleEmOptions em => em with { Width = 400 },

@@ -23,15 +23,15 @@ internal static class MixerPresets
     public static IEnumerable<Preset> All { get; } =
     [
         new("mixer-cifar10", "MLP-Mixer, CIFAR-10", Tables, "seed 000 T1, MLP-Mixer", "LayerNorm and GELU.",
-            Recipe with { Model = new MixerOptions { Mode = "seed" } }, NeedsGpu: true),
+            Recipe with { Model = new MixerOptions { Mode = Fidelity.Seed } }, NeedsGpu: true),
         new("ioc-mixer-cifar10-seed", "IOC-MLPMixer as the seed's code, CIFAR-10", Tables, "seed 000 T1, IOC-MLPMixer",
             "LayerNorm is kept, so it is not convex; the first token layer is doubled.",
-            Recipe with { Model = new MixerOptions { Mode = "seed" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true),
+            Recipe with { Model = new MixerOptions { Mode = Fidelity.Seed }, Convexity = new ExpEpsOptions() }, NeedsGpu: true),
         new("ioc-mixer-cifar10", "IOC-MLPMixer, convex, CIFAR-10", Tables, "no published number (science.md S5, strict)",
             "BatchNorm instead of LayerNorm: convex.",
-            Recipe with { Model = new MixerOptions { Mode = "strict" }, Convexity = new ExpEpsOptions() }, NeedsGpu: true),
+            Recipe with { Model = new MixerOptions { Mode = Fidelity.Strict }, Convexity = new ExpEpsOptions() }, NeedsGpu: true),
         new("mixer-cifar10-strict", "MLP-Mixer with BatchNorm, CIFAR-10", Tables, "no published number (science.md S5, strict)",
             "The unconstrained twin of the convex Mixer.",
-            Recipe with { Model = new MixerOptions { Mode = "strict" } }, NeedsGpu: true),
+            Recipe with { Model = new MixerOptions { Mode = Fidelity.Strict } }, NeedsGpu: true),
     ];
 }

@@ -41,8 +41,8 @@ internal static class SmallVariant
     private static ModelOptions Network(ModelOptions model) => model switch
     {
         AllConvOptions m => m with { WidthPercent = 25 },
-        DenseNetOptions m => m with { Variant = "bc_40_12" },
-        CycleMlpOptions m => m with { Size = "tiny" },
+        DenseNetOptions m => m with { Variant = DenseNetVariant.Bc40_12 },
+        CycleMlpOptions m => m with { Size = CycleMlpSize.Tiny },
         ConvexHeadOptions m => m with { Channels = 16 },
         _ => model,
     };

@@ -11,11 +11,11 @@ internal enum FusedActivation
 internal static class FusedActivations
 {
     /// <summary>Null where kernels do not have the function.</summary>
-    public static FusedActivation? Of(string function) => function switch
+    public static FusedActivation? Of(ActivationFunction function) => function switch
     {
-        "identity" => FusedActivation.Identity,
-        "relu" => FusedActivation.Relu,
-        "elu" => FusedActivation.Elu,
+        ActivationFunction.Identity => FusedActivation.Identity,
+        ActivationFunction.Relu => FusedActivation.Relu,
+        ActivationFunction.Elu => FusedActivation.Elu,
         _ => null,
     };
 }

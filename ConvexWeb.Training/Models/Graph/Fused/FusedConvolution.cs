@@ -16,7 +16,7 @@ internal static class FusedConvolution
     /// <param name="x">[B, C, H, W] with the channels last in memory.</param>
     /// <param name="w">Weight [K, C, 3, 3] and, where there is one, bias [K].</param>
     /// <returns>[B, K, H, W], channels last; null where the kernel does not fit.</returns>
-    public static Tensor? Apply(Conv2dOperation convolution, string function, Tensor x, Tensor[] w)
+    public static Tensor? Apply(Conv2dOperation convolution, ActivationFunction function, Tensor x, Tensor[] w)
     {
         var suits = convolution is { Kernel: 3, Stride: 1, Padding: 1, Groups: 1, In: >= FewestChannels, Out: >= FewestChannels };
         if (!suits || !LibtorchNative.HasBlas || !FusedLayers.Fits(KernelKind.Convolution, x)) return null;

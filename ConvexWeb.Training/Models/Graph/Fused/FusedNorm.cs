@@ -17,7 +17,7 @@ internal static class FusedNorm
     /// <param name="running">Running mean, variance [C] and count of batches; all three are updated.</param>
     /// <returns>Null where the kernel does not fit: another device,
     /// type or memory layout, a small matrix, or one value a channel.</returns>
-    public static Tensor? Apply(BatchNormOperation norm, string function, Tensor x, Tensor[] w, Tensor[] running)
+    public static Tensor? Apply(BatchNormOperation norm, ActivationFunction function, Tensor x, Tensor[] w, Tensor[] running)
     {
         if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(KernelKind.Norm, x) || LayoutOf(x) is not { } layout)
             return null;
