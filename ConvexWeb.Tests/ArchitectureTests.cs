@@ -11,8 +11,17 @@ public sealed class ArchitectureTests
 
     private static IEnumerable<(string Path, string Text)> Sources(string folder)
         => Directory.EnumerateFiles(Path.Combine(Root(), folder), "*.*", SearchOption.AllDirectories)
-            .Where(f => Path.GetExtension(f) is ".cs" or ".razor" && !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal))
+            .Where(f => Path.GetExtension(f) is ".cs" or ".razor" && !f.Split('/').Intersect(["obj", "bin", "node_modules"]).Any())
             .Select(f => (Path.GetRelativePath(Path.Combine(Root(), folder), f), File.ReadAllText(f)));
+
+    [Fact]
+    public void Lines_have_at_most_140_columns()
+        => Assert.Empty(
+            from project in (string[])["ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "ConvexWeb.Tests"]
+            from source in Sources(project)
+            from line in source.Text.Split('\n').Select((text, i) => (Text: text, Number: i + 1))
+            where line.Text.Length > 140
+            select $"{project}/{source.Path}:{line.Number}");
 
     [Theory]
     [InlineData("ConvexWeb.Training", "")]

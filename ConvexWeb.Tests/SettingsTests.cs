@@ -11,7 +11,14 @@ public sealed class SettingsTests
     [Fact]
     public void Validate_ManyProblems_AllAreListed()
     {
-        var result = Check(new Settings { Data = " ", Url = "five thousand", PublicUrl = "ftp://lab", TrustedProxies = { "10.0.0.0/33" }, Limits = { SignInsPerMinute = 0 } });
+        var result = Check(new Settings
+        {
+            Data = " ",
+            Url = "five thousand",
+            PublicUrl = "ftp://lab",
+            TrustedProxies = { "10.0.0.0/33" },
+            Limits = { SignInsPerMinute = 0 },
+        });
 
         Assert.Equal(5, result.Failures!.Count());
     }
@@ -30,15 +37,18 @@ public sealed class SettingsTests
     [Fact]
     public void Validate_HttpsWithNobodyToSpeakIt_IsRefused()
     {
-        Assert.Contains("TrustedProxies", Check(new Settings { PublicUrl = "https://lab.example" }).FailureMessage, StringComparison.Ordinal);
+        Assert.Contains(
+            "TrustedProxies", Check(new Settings { PublicUrl = "https://lab.example" }).FailureMessage, StringComparison.Ordinal);
         Assert.True(Check(new Settings { PublicUrl = "https://lab.example", TrustedProxies = { "127.0.0.1" } }).Succeeded);
         Assert.True(Check(new Settings { PublicUrl = "https://lab.example", Url = "https://127.0.0.1:5443" }).Succeeded);
         Assert.True(Check(new Settings { PublicUrl = "https://lab.example", Role = Role.Worker }).Succeeded);
     }
 
     [Fact]
-    public void Validate_WorkerOnTheNetwork_IsRefused() => Assert.True(Check(new Settings { Role = Role.Worker, Url = "http://0.0.0.0:5081" }).Failed);
+    public void Validate_WorkerOnTheNetwork_IsRefused()
+        => Assert.True(Check(new Settings { Role = Role.Worker, Url = "http://0.0.0.0:5081" }).Failed);
 
-    private static Microsoft.Extensions.Options.ValidateOptionsResult Check(Settings settings, string hosts = "localhost;127.0.0.1;[::1]") =>
+    private static Microsoft.Extensions.Options.ValidateOptionsResult Check(
+        Settings settings, string hosts = "localhost;127.0.0.1;[::1]") =>
         new SettingsCheck(new ConfigurationBuilder().AddInMemoryCollection([new("AllowedHosts", hosts)]).Build()).Validate(null, settings);
 }

@@ -17,15 +17,23 @@ public sealed class StartProblemTests(PostgresCluster cluster) : IAsyncLifetime
 
     [Fact]
     public async Task A_connection_string_that_is_none() =>
-        Assert.Contains("ConnectionStrings:Convex cannot be read", await StartAsync(("ConnectionStrings:Convex", "Hst=db;Database=convex")), StringComparison.Ordinal);
+        Assert.Contains(
+            "ConnectionStrings:Convex cannot be read",
+            await StartAsync(("ConnectionStrings:Convex", "Hst=db;Database=convex")), StringComparison.Ordinal);
 
     [Fact]
     public async Task A_user_whom_the_database_does_not_let_in() =>
-        Assert.Contains("mallory", await StartAsync(("ConnectionStrings:Convex", PrivateCluster.ConnectionString(cluster.Folder, "convex", "mallory"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "mallory",
+            await StartAsync(("ConnectionStrings:Convex", PrivateCluster.ConnectionString(cluster.Folder, "convex", "mallory"))),
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task A_database_that_is_not_there() =>
-        Assert.Contains("\"elsewhere\" does not exist", await StartAsync(("ConnectionStrings:Convex", PrivateCluster.ConnectionString(cluster.Folder, "elsewhere"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"elsewhere\" does not exist",
+            await StartAsync(("ConnectionStrings:Convex", PrivateCluster.ConnectionString(cluster.Folder, "elsewhere"))),
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task An_address_that_is_taken()
@@ -44,7 +52,9 @@ public sealed class StartProblemTests(PostgresCluster cluster) : IAsyncLifetime
         var file = Path.Combine(folder.Path, "file");
         await File.WriteAllTextAsync(file, "");
 
-        Assert.Contains("Convex:Data", await StartAsync(("Convex:Data", Path.Combine(file, "data")), ("ConnectionStrings:Convex", privateDatabase ? "" : connectionString)), StringComparison.Ordinal);
+        var said = await StartAsync(
+            ("Convex:Data", Path.Combine(file, "data")), ("ConnectionStrings:Convex", privateDatabase ? "" : connectionString));
+        Assert.Contains("Convex:Data", said, StringComparison.Ordinal);
     }
 
     public async ValueTask DisposeAsync()
@@ -61,7 +71,11 @@ public sealed class StartProblemTests(PostgresCluster cluster) : IAsyncLifetime
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        (string, string)[] usual = [("ConnectionStrings:Convex", connectionString), ("Convex:Data", folder.Path), ("Convex:Url", "http://127.0.0.1:0"), ("Convex:Demo", "false")];
+        (string, string)[] usual =
+        [
+            ("ConnectionStrings:Convex", connectionString), ("Convex:Data", folder.Path),
+            ("Convex:Url", "http://127.0.0.1:0"), ("Convex:Demo", "false"),
+        ];
         foreach (var (key, value) in usual.Concat(settings)) start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
 
         using var process = Process.Start(start)!;

@@ -6,10 +6,12 @@ steps --model mixer|allconv|densenet|cycle_mlp [--ioc] --batch N --steps N --thr
 mixer      the seed's size at 72 pixels, Adam 1e-3
 allconv    32 pixels, dropout 0.2 and 0.5, SGD with Nesterov momentum 0.9, weight decay 1e-3 (ioc: 0)
 densenet   torchvision's, as BC-100-12 at 32 pixels, SGD with Nesterov momentum 0.9, weight decay 1e-4
-cycle_mlp  B1 at 64 pixels with deform_conv2d as its official code has it, AdamW with weight decay 0.05; no DropPath, which would only cost it time
+cycle_mlp  B1 at 64 pixels with deform_conv2d as its official code has it, AdamW with weight decay 0.05; no DropPath, which would only
+           cost it time
 
---ioc: ELU for the activation, and after each step the constraint tensor by tensor; mixer and cycle_mlp as in the seed's code (LayerNorm kept).
-Tuned PyTorch is the better of two runs, with and without --channels-last. The networks are those of ConvexWeb.Tests/Training/Golden/torch_models.py.
+--ioc: ELU for the activation, and after each step the constraint tensor by tensor; mixer and cycle_mlp as in the seed's code
+(LayerNorm kept). Tuned PyTorch is the better of two runs, with and without --channels-last. The networks are those of
+ConvexWeb.Tests/Training/Golden/torch_models.py.
 """
 import argparse
 import sys
@@ -46,7 +48,7 @@ def warm(count, last, elapsed):
 
 
 def to_channels_last(network):
-    """All but CycleFC's tensors: torchvision's backward of deform_conv2d refuses them so. A [C, C, 1, 1] weight lies alike in both layouts anyway."""
+    """All but CycleFC's tensors: torchvision's backward of deform_conv2d refuses them so. A [C, C, 1, 1] weight lies alike in both anyway."""
     network.to(memory_format=torch.channels_last)
     for module in network.modules():
         if isinstance(module, CycleFC):

@@ -5,7 +5,8 @@ Peers: eager TorchSharp on the same libtorch with its own optimizer (plain opera
 PyTorch 1.13 tuned (OpenBLAS with OpenMP, and glibc told to keep big blocks; the larger networks in the better of its two memory formats).
 Ours is divided by the better of the two in each round; the median of these ratios is the figure. For the MLP, PyTorch as Debian installs
 it (OpenBLAS with pthreads) is shown too. Every measurement is a process of its own; the order rotates from round to round, so that a change
-of the machine's speed hits all alike. The 2048 x 2048 product beside the figures, by PyTorch, says how fast the machine was. The bf16 rows compare our own steps in both precisions.
+of the machine's speed hits all alike. The 2048 x 2048 product beside the figures, by PyTorch, says how fast the machine was. The bf16
+rows compare our own steps in both precisions.
 """
 import argparse
 import glob

@@ -6,7 +6,8 @@ namespace ConvexWeb.Tests.Accounts;
 
 public sealed class ProxiedHost(PostgresCluster cluster) : ServerHost(cluster)
 {
-    protected override IEnumerable<KeyValuePair<string, string>> Settings => [new("Convex:PublicUrl", "https://lab.example"), new("Convex:TrustedProxies:0", "127.0.0.1")];
+    protected override IEnumerable<KeyValuePair<string, string>> Settings
+        => [new("Convex:PublicUrl", "https://lab.example"), new("Convex:TrustedProxies:0", "127.0.0.1")];
 }
 
 /// <summary>The server behind a proxy that takes TLS off, as in compose.yaml.</summary>
@@ -19,11 +20,13 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         var user = await host.AddUserAsync();
         using var client = Client("lab.example");
         using var page = await client.GetAsync("/signin");
-        var cookie = page.Headers.GetValues("Set-Cookie").Single(one => one.StartsWith("__Host-convex-form=", StringComparison.Ordinal)).Split(';')[0];
+        var cookie = page.Headers.GetValues("Set-Cookie")
+            .Single(one => one.StartsWith("__Host-convex-form=", StringComparison.Ordinal)).Split(';')[0];
+        var token = Token().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value;
         using var form = new HttpRequestMessage(HttpMethod.Post, "/account/signin")
         {
             Content = new FormUrlEncodedContent([
-                new("name", user.UserName!), new("password", ServerHost.Password), new("__RequestVerificationToken", Token().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value)]),
+                new("name", user.UserName!), new("password", ServerHost.Password), new("__RequestVerificationToken", token)]),
         };
         form.Headers.Add("Cookie", cookie);
         form.Headers.Add("Origin", "https://lab.example");
@@ -31,7 +34,9 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         using var signedIn = await client.SendAsync(form);
 
         Assert.Equal(HttpStatusCode.Redirect, signedIn.StatusCode);
-        Assert.Contains(signedIn.Headers.GetValues("Set-Cookie"), one => one.StartsWith("__Host-convex=", StringComparison.Ordinal) && one.Contains("secure", StringComparison.Ordinal));
+        Assert.Contains(
+            signedIn.Headers.GetValues("Set-Cookie"),
+            one => one.StartsWith("__Host-convex=", StringComparison.Ordinal) && one.Contains("secure", StringComparison.Ordinal));
     }
 
     [Theory]

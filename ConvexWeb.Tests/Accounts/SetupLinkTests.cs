@@ -9,5 +9,6 @@ public sealed class SetupLinkTests
     [InlineData("http://0.0.0.0:5080", "localhost;127.0.0.1", "http://localhost:5080/")]
     [InlineData("http://[::]:5080", "*", "http://localhost:5080/")]
     [InlineData("http://0.0.0.0:5080", "localhost;*.lab.example;convex.lab.example", "http://convex.lab.example:5080/")]
-    public void Openable_IsAnAddressThatABrowserOpens(string listening, string allowed, string expected) => Assert.Equal(expected, SetupLink.Openable(listening, allowed));
+    public void Openable_IsAnAddressThatABrowserOpens(string listening, string allowed, string expected)
+        => Assert.Equal(expected, SetupLink.Openable(listening, allowed));
 }

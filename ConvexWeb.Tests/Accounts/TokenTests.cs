@@ -15,11 +15,13 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
         using var browser = new Forms(host);
         await browser.SignInAsync(user.UserName!);
 
-        var made = await (await browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"laptop","daysValid":30}""")).ReadAsync<NewToken>(HttpStatusCode.Created);
+        var answer = await browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"laptop","daysValid":30}""");
+        var made = await answer.ReadAsync<NewToken>(HttpStatusCode.Created);
         using var client = host.WithToken(made.Secret);
         Assert.StartsWith("cvx_", made.Secret, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/api/v1/runs")).StatusCode);
-        Assert.True((await browser.Client.GetAsync<List<TokenView>>("/api/v1/tokens")).Single() is { Name: "laptop", LastUsedAt: not null, ExpiresAt: not null });
+        var listed = (await browser.Client.GetAsync<List<TokenView>>("/api/v1/tokens")).Single();
+        Assert.True(listed is { Name: "laptop", LastUsedAt: not null, ExpiresAt: not null });
 
         Assert.Equal(HttpStatusCode.NoContent, (await browser.Client.DeleteAsync($"/api/v1/tokens/{made.Token.Id}")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/v1/runs")).StatusCode);
@@ -32,7 +34,8 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
         var secret = await host.TokenAsync(await host.AddUserAsync());
         await using var connection = await host.Database.OpenConnectionAsync();
 
-        Assert.Equal(0, await connection.ExecuteScalarAsync<int>("select count(*) from api_tokens t where t::text like '%' || @secret || '%'", new { secret }));
+        Assert.Equal(0, await connection.ExecuteScalarAsync<int>(
+            "select count(*) from api_tokens t where t::text like '%' || @secret || '%'", new { secret }));
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task The_set_up_link_makes_one_administrator_once_and_voids_all_other_such_links()
     {
-        await using (var connection = await host.Database.OpenConnectionAsync()) await connection.ExecuteAsync("update users set is_admin = false");
+        await using (var connection = await host.Database.OpenConnectionAsync())
+            await connection.ExecuteAsync("update users set is_admin = false");
         var links = host.Services.GetServices<IHostedService>().OfType<SetupLink>().Single();
         var (first, second) = (await links.IssueAsync(), await links.IssueAsync());
         using var browser = new Forms(host);
@@ -59,7 +60,8 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task A_name_that_no_text_may_hold_is_refused()
     {
-        using var response = await new Forms(host).PostPartsAsync("/account/welcome", ("token", await InviteAsync()), ("name", "a\0b"), ("password", ServerHost.Password));
+        using var response = await new Forms(host).PostPartsAsync(
+            "/account/welcome", ("token", await InviteAsync()), ("name", "a\0b"), ("password", ServerHost.Password));
 
         Assert.EndsWith("error=name", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
     }
@@ -78,7 +80,9 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
     {
         var token = await InviteAsync();
         await using (var connection = await host.Database.OpenConnectionAsync())
-            await connection.ExecuteAsync("update invites set expires_at = now() - interval '1 second' where secret_hash = @hash", new { hash = Secret.Hash(token) });
+            await connection.ExecuteAsync(
+                "update invites set expires_at = now() - interval '1 second' where secret_hash = @hash",
+                new { hash = Secret.Hash(token) });
         using var response = await WelcomeAsync(new Forms(host), token, "late");
 
         Assert.Contains("error=link", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
@@ -129,7 +133,8 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/runs")).StatusCode);
         using var fresh = new Forms(host);
         Assert.Equal("/", (await fresh.SignInAsync(user.UserName!, "a new silent meadow")).Headers.Location!.OriginalString);
-        Assert.Contains("error=wrong", (await new Forms(host).SignInAsync(user.UserName!)).Headers.Location!.OriginalString, StringComparison.Ordinal);
+        var byOldPassword = await new Forms(host).SignInAsync(user.UserName!);
+        Assert.Contains("error=wrong", byOldPassword.Headers.Location!.OriginalString, StringComparison.Ordinal);
 
         using var stranger = await host.UserAsync();
         Assert.Equal(HttpStatusCode.Forbidden, (await stranger.PostAsync($"/api/v1/users/{user.Id}/password-link", null)).StatusCode);
@@ -142,7 +147,8 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
         var user = await host.AddUserAsync(isAdmin: true);
         using var admin = new Forms(host);
         await admin.SignInAsync(user.UserName!);
-        return Token((string)(await (await admin.Client.PostAsync(link ?? "/api/v1/invites" + query, null)).ReadAsync<JsonObject>())["link"]!);
+        var answer = await admin.Client.PostAsync(link ?? "/api/v1/invites" + query, null);
+        return Token((string)(await answer.ReadAsync<JsonObject>())["link"]!);
     }
 
     private static string Token(string link)
@@ -151,6 +157,7 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
         return System.Web.HttpUtility.ParseQueryString(new Uri(link).Query)["token"]!;
     }
 
-    private static Task<HttpResponseMessage> WelcomeAsync(Forms browser, string token, string name, string password = ServerHost.Password) =>
+    private static Task<HttpResponseMessage> WelcomeAsync(
+        Forms browser, string token, string name, string password = ServerHost.Password) =>
         browser.PostAsync("/account/welcome", ("token", token), ("name", name), ("password", password));
 }

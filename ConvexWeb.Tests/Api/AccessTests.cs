@@ -10,13 +10,15 @@ namespace ConvexWeb.Tests.Api;
 [Trait("kind", "database")]
 public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
 {
-    private static readonly string[] Open = ["/account/signin", "/account/welcome", "/health", "/signin", "/welcome", "/Error", "/not-found"];
+    private static readonly string[] Open =
+        ["/account/signin", "/account/welcome", "/health", "/signin", "/welcome", "/Error", "/not-found"];
 
     [Fact]
     public async Task Nothing_but_the_sign_in_and_files_answers_a_stranger()
     {
         using var client = host.Anonymous();
-        var endpoints = host.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>().ToList();
+        var endpoints = host.Services.GetServices<EndpointDataSource>()
+            .SelectMany(source => source.Endpoints).OfType<RouteEndpoint>().ToList();
         Assert.Contains(endpoints, endpoint => endpoint.RoutePattern.RawText?.StartsWith("/hubs/live", StringComparison.Ordinal) == true);
 
         foreach (var endpoint in endpoints.DistinctBy(endpoint => (endpoint.RoutePattern.RawText, Method(endpoint))))
@@ -27,10 +29,14 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
                 Assert.True(Open.Contains(pattern) || IsFile(endpoint, pattern), $"{pattern} is open to everybody");
                 continue;
             }
-            var path = pattern.Replace("{id:long}", "1", StringComparison.Ordinal).Replace("{id:guid}", Guid.Empty.ToString(), StringComparison.Ordinal);
+            var path = pattern
+                .Replace("{id:long}", "1", StringComparison.Ordinal)
+                .Replace("{id:guid}", Guid.Empty.ToString(), StringComparison.Ordinal);
             using var request = new HttpRequestMessage(new HttpMethod(Method(endpoint)), path.Split('{')[0]);
             using var response = await client.SendAsync(request);
-            Assert.True(response.StatusCode is HttpStatusCode.Unauthorized, $"{request.Method} {path} answers a stranger with {response.StatusCode}");
+            Assert.True(
+                response.StatusCode is HttpStatusCode.Unauthorized,
+                $"{request.Method} {path} answers a stranger with {response.StatusCode}");
         }
     }
 
@@ -64,7 +70,9 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
 
         Assert.Equal((HttpStatusCode.NotFound, "text/html"), (page.StatusCode, page.Content.Headers.ContentType?.MediaType));
         Assert.Contains("There is no such page", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Equal((HttpStatusCode.NotFound, "application/problem+json"), (program.StatusCode, program.Content.Headers.ContentType?.MediaType));
+        Assert.Equal(
+            (HttpStatusCode.NotFound, "application/problem+json"),
+            (program.StatusCode, program.Content.Headers.ContentType?.MediaType));
     }
 
     [Fact]
@@ -99,7 +107,8 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal("Healthy", await client.GetStringAsync("/health"));
     }
 
-    private static string Method(Endpoint endpoint) => endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is { HttpMethods: [var method, ..] } ? method : "GET";
+    private static string Method(Endpoint endpoint)
+        => endpoint.Metadata.GetMetadata<IHttpMethodMetadata>() is { HttpMethods: [var method, ..] } ? method : "GET";
 
     private static bool IsFile(RouteEndpoint endpoint, string pattern) =>
         Path.HasExtension(pattern) && Method(endpoint) is "GET" or "HEAD" && !pattern.StartsWith("/api", StringComparison.Ordinal);

@@ -32,11 +32,17 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
         var more = await RequestAsync(client, run, "{}");
 
         Assert.Single(all.Select(certificate => certificate.Id).Distinct());
-        Assert.Equal((CertificateState.Queued, "last", 50, 10L, "sha-last"), (all[0].State, all[0].Checkpoint, all[0].Pairs, all[0].Step, all[0].Sha256));
+        Assert.Equal(
+            (CertificateState.Queued, "last", 50, 10L, "sha-last"),
+            (all[0].State, all[0].Checkpoint, all[0].Pairs, all[0].Step, all[0].Sha256));
         Assert.Equal(3, new[] { all[0].Id, other.Id, more.Id }.Distinct().Count());
         Assert.Equal(2000, more.Pairs);
         Assert.Equal([all[0].Id, other.Id, more.Id], await host.Database.RowsAsync<Guid>(
-            "select c.id from certificates c join quartz.qrtz_triggers t on t.trigger_name = c.id::text and t.trigger_group = 'certificates' where c.run_id = @run order by c.requested_at", new { run }));
+            """
+            select c.id from certificates c
+            join quartz.qrtz_triggers t on t.trigger_name = c.id::text and t.trigger_group = 'certificates'
+            where c.run_id = @run order by c.requested_at
+            """, new { run }));
         Assert.Equal(more.Id, (await client.GetAsync<CertificateView>($"/api/v1/runs/{run}/certificate")).Id);
 
         // Asked for again, it is the one that is shown.
@@ -82,14 +88,18 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
         using var client = await host.UserAsync();
         var run = await RunAsync(client, "last");
         var first = await RequestAsync(client, run, """{"pairs":50}""");
-        await host.Database.ScalarAsync<int>("update certificates set state = 'failed', error = 'no' where id = @Id returning 1", new { first.Id });
+        await host.Database.ScalarAsync<int>(
+            "update certificates set state = 'failed', error = 'no' where id = @Id returning 1", new { first.Id });
 
         var second = await RequestAsync(client, run, """{"pairs":50}""");
-        await host.Database.ScalarAsync<int>("update certificates set state = 'done', result = '{}' where id = @Id returning 1", new { second.Id });
+        await host.Database.ScalarAsync<int>(
+            "update certificates set state = 'done', result = '{}' where id = @Id returning 1", new { second.Id });
 
         Assert.NotEqual(first.Id, second.Id);
         Assert.Equal(second.Id, (await RequestAsync(client, run, """{"pairs":50}""")).Id);
-        Assert.Equal(new CertificateMark(CertificateState.Done, null), (await client.GetAsync<RunDetail>($"/api/v1/runs/{run}")).Certificate);
+        Assert.Equal(
+            new CertificateMark(CertificateState.Done, null),
+            (await client.GetAsync<RunDetail>($"/api/v1/runs/{run}")).Certificate);
     }
 
     [Theory]
@@ -156,7 +166,11 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
     {
         var run = await client.SubmitAsync();
         foreach (var kind in checkpoints)
-            await host.Database.ScalarAsync<int>("insert into checkpoints (run_id, attempt, kind, step, bytes, sha256) values (@run, 1, @kind, 10, 1, 'sha-' || @kind) returning 1", new { run, kind });
+            await host.Database.ScalarAsync<int>(
+                """
+                insert into checkpoints (run_id, attempt, kind, step, bytes, sha256)
+                values (@run, 1, @kind, 10, 1, 'sha-' || @kind) returning 1
+                """, new { run, kind });
         return run;
     }
 }

@@ -82,11 +82,15 @@ public sealed class CheckpointTests(ServerHost host) : IClassFixture<ServerHost>
         var run = await client.SubmitAsync();
         if (content is not null)
         {
-            var folder = Directory.CreateDirectory(Path.Combine(host.DataFolder, "runs", $"{await host.Database.ScalarAsync<Guid>("select id from this_database")}", $"{run}", "1"));
+            var database = await host.Database.ScalarAsync<Guid>("select id from this_database");
+            var folder = Directory.CreateDirectory(Path.Combine(host.DataFolder, "runs", $"{database}", $"{run}", "1"));
             await File.WriteAllTextAsync(Path.Combine(folder.FullName, "best.safetensors"), content);
         }
         await using var connection = await host.Database.OpenConnectionAsync();
         return (run, await connection.ExecuteScalarAsync<Guid>(
-            "insert into checkpoints (run_id, attempt, kind, step, bytes, sha256) values (@run, 1, 'best', 79, 10, 'abc') returning id", new { run }));
+            """
+            insert into checkpoints (run_id, attempt, kind, step, bytes, sha256)
+            values (@run, 1, 'best', 79, 10, 'abc') returning id
+            """, new { run }));
     }
 }

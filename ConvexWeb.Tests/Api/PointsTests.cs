@@ -91,9 +91,12 @@ public sealed class PointsTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
         var id = await StartedAsync(client);
-        await host.Database.AddPointsAsync(id, 1, "train/loss", (1, double.NaN), (2, double.PositiveInfinity), (3, double.NegativeInfinity));
+        await host.Database.AddPointsAsync(
+            id, 1, "train/loss", (1, double.NaN), (2, double.PositiveInfinity), (3, double.NegativeInfinity));
 
-        Assert.Contains("\"values\":[\"NaN\",\"Infinity\",\"-Infinity\"]", await client.GetStringAsync($"/api/v1/runs/{id}/points"), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"values\":[\"NaN\",\"Infinity\",\"-Infinity\"]",
+            await client.GetStringAsync($"/api/v1/runs/{id}/points"), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -14,14 +14,17 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task Pages_hold_every_run_once_newest_first_whatever_is_added_meanwhile()
     {
         using var client = await host.UserAsync();
-        var answer = await (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1,2,3,4,5,6]}""")).ReadAsync<JsonObject>(HttpStatusCode.Created);
+        using var submitted = await client.PostJsonAsync(
+            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1,2,3,4,5,6]}""");
+        var answer = await submitted.ReadAsync<JsonObject>(HttpStatusCode.Created);
         var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
 
         var seen = new List<long>();
         string? after = null;
         do
         {
-            var page = await client.GetAsync<Page<RunRow>>($"/api/v1/runs?studyId={answer["studyId"]}&limit=3" + (after is null ? "" : $"&after={after}"));
+            var page = await client.GetAsync<Page<RunRow>>(
+                $"/api/v1/runs?studyId={answer["studyId"]}&limit=3" + (after is null ? "" : $"&after={after}"));
             Assert.Equal(7, page.Total);
             seen.AddRange(page.Items.Select(run => run.Id));
             await client.SubmitAsync();
@@ -43,7 +46,8 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
         if ((await client.GetAsync<Page<RunRow>>("/api/v1/runs?search=elephant")).Total == 0)
-            await client.PostJsonAsync("/api/v1/runs", $$$"""{"name":"Elephant memory","spec":{{{StoredRun.Spec}}},"grid":{"convexity.name":["none","exp_eps"]}}""");
+            await client.PostJsonAsync("/api/v1/runs",
+                $$$"""{"name":"Elephant memory","spec":{{{StoredRun.Spec}}},"grid":{"convexity.name":["none","exp_eps"]}}""");
 
         Assert.Equal(expected, (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?search={search}")).Total);
     }
@@ -52,14 +56,21 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task A_run_that_waits_says_for_what()
     {
         using var client = await host.UserAsync();
-        var answer = await (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"priority":9}""")).ReadAsync<JsonObject>(HttpStatusCode.Created);
+        using var submitted = await client.PostJsonAsync(
+            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"priority":9}""");
+        var answer = await submitted.ReadAsync<JsonObject>(HttpStatusCode.Created);
         var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
         async Task<string?> ReasonAsync(long id) => (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row.Reason;
 
         Assert.Contains("no worker that serves the group \"cpu\" is alive", await ReasonAsync(ids[0]), StringComparison.Ordinal);
-        Assert.Contains("no worker", (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0].Reason, StringComparison.Ordinal);
+        var listed = (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0];
+        Assert.Contains("no worker", listed.Reason, StringComparison.Ordinal);
 
-        await host.Database.ScalarAsync<int>("insert into workers (name, host, slots, groups, started_at, last_seen) values ('busy', 'h', 1, 'gpu, cpu', now(), now()) returning 1");
+        await host.Database.ScalarAsync<int>(
+            """
+            insert into workers (name, host, slots, groups, started_at, last_seen)
+            values ('busy', 'h', 1, 'gpu, cpu', now(), now()) returning 1
+            """);
         try
         {
             Assert.Equal("It is next, and waits for a free slot of a worker.", await ReasonAsync(ids[0]));
@@ -79,9 +90,13 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         var (first, second) = (await client.SubmitAsync(), await client.SubmitAsync());
         await host.Database.StartAttemptAsync(second);
 
-        Assert.Contains((await client.GetAsync<Page<RunRow>>("/api/v1/runs?state=Running")).Items, run => run.Id == second && run.Worker == "worker-1");
+        Assert.Contains(
+            (await client.GetAsync<Page<RunRow>>("/api/v1/runs?state=Running")).Items,
+            run => run.Id == second && run.Worker == "worker-1");
         Assert.DoesNotContain((await client.GetAsync<Page<RunRow>>("/api/v1/runs?state=Running")).Items, run => run.Id == first);
-        Assert.Equal([second, first], (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={first}&ids={second}")).Items.Select(run => run.Id));
+        Assert.Equal(
+            [second, first],
+            (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={first}&ids={second}")).Items.Select(run => run.Id));
     }
 
     [Theory]
@@ -143,7 +158,8 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Contains(id, host.Queue.Withdrawn);
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
         Assert.True(run.Row is { State: RunState.Cancelled, FinishedAt: not null, CancelRequested: true });
-        Assert.Contains("Cancelled", (string)(await second.ReadAsync<JsonObject>(HttpStatusCode.Conflict))["detail"]!, StringComparison.Ordinal);
+        var problem = await second.ReadAsync<JsonObject>(HttpStatusCode.Conflict);
+        Assert.Contains("Cancelled", (string)problem["detail"]!, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -169,7 +185,8 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
 
         var answer = await (await client.PostAsync($"/api/v1/runs/{id}/rerun", null)).ReadAsync<ActionResult>(HttpStatusCode.Created);
 
-        var (old, copy) = (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}"), await client.GetAsync<RunDetail>($"/api/v1/runs/{answer.NewRunId}"));
+        var old = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
+        var copy = await client.GetAsync<RunDetail>($"/api/v1/runs/{answer.NewRunId}");
         Assert.Equal((old.Row.GroupKey, 17, RunState.Queued, (long?)id), (copy.Row.GroupKey, copy.Row.Seed, copy.Row.State, copy.RerunOf));
         Assert.Equal(old.Spec.GetRawText(), copy.Spec.GetRawText());
         Assert.Contains(host.Queue.Enqueued, run => run.RunId == copy.Row.Id && run.Priority == 8);
@@ -184,7 +201,10 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         await using (var connection = await host.Database.OpenConnectionAsync())
         {
             await connection.ExecuteAsync(
-                "insert into log_lines (run_id, attempt, n, at, level, text) select @id, 1, n, now(), 'info', 'line ' || n from generate_series(1, 5) n", new { id });
+                """
+                insert into log_lines (run_id, attempt, n, at, level, text)
+                select @id, 1, n, now(), 'info', 'line ' || n from generate_series(1, 5) n
+                """, new { id });
         }
 
         var first = await client.GetAsync<List<LogLine>>($"/api/v1/runs/{id}/log?limit=3");
@@ -202,7 +222,12 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         await using (var connection = await host.Database.OpenConnectionAsync())
         {
             await connection.ExecuteAsync(
-                """update runs set latest = '{"train/accuracy": 99.5, "test/accuracy": 61, "gap": 38.5, "train/loss": "NaN"}', spark = '[[1, 50, 40], [2, 99.5, 61]]' where id = @id""", new { id });
+                """
+                update runs
+                set latest = '{"train/accuracy": 99.5, "test/accuracy": 61, "gap": 38.5, "train/loss": "NaN"}',
+                    spark = '[[1, 50, 40], [2, 99.5, 61]]'
+                where id = @id
+                """, new { id });
         }
 
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
@@ -221,7 +246,8 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.NotNull(document["paths"]!["/api/v1/runs/{id}/points"]);
         var models = document["components"]!["schemas"]!["Spec"]!["properties"]!["model"]!["oneOf"]!.AsArray();
         Assert.Equal("mlp", (string)models[0]!["properties"]!["name"]!["enum"]![0]!);
-        Assert.Equal("#/components/schemas/Submission", (string)document["paths"]!["/api/v1/runs"]!["post"]!["requestBody"]!["content"]!["application/json"]!["schema"]!["$ref"]!);
+        var body = document["paths"]!["/api/v1/runs"]!["post"]!["requestBody"]!["content"]!["application/json"]!["schema"]!;
+        Assert.Equal("#/components/schemas/Submission", (string)body["$ref"]!);
         Assert.Contains("swagger-ui-bundle.js", await client.GetStringAsync("/api/reference"), StringComparison.Ordinal);
         Assert.Contains("/api/openapi.json", await client.GetStringAsync("/api/reference.js"), StringComparison.Ordinal);
     }

@@ -16,19 +16,27 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
         using var response = await client.PostJsonAsync("/api/v1/runs",
-            $$"""{"name":"who memorises?","spec":{{StoredRun.Spec}},"grid":{"convexity.name":["none","exp_eps"],"labels.name":["true","random"]},"seeds":[0,1],"priority":7}""");
+            $$"""
+            {
+              "name":"who memorises?","spec":{{StoredRun.Spec}},
+              "grid":{"convexity.name":["none","exp_eps"],"labels.name":["true","random"]},"seeds":[0,1],"priority":7
+            }
+            """);
         var answer = await response.ReadAsync<JsonObject>(HttpStatusCode.Created);
         var ids = answer["runIds"].Deserialize<long[]>()!;
 
         var page = await client.GetAsync<Page<RunRow>>($"/api/v1/runs?studyId={answer["studyId"]}");
         Assert.Equal(8, page.Total);
         Assert.Equal(ids.OrderDescending(), page.Items.Select(run => run.Id));
-        Assert.All(page.Items, run => Assert.Equal((RunState.Queued, "who memorises?", "mlp", "glyphs"), (run.State, run.Study, run.Model, run.Dataset)));
+        Assert.All(page.Items, run => Assert.Equal(
+            (RunState.Queued, "who memorises?", "mlp", "glyphs"), (run.State, run.Study, run.Model, run.Dataset)));
         Assert.Equal(4, page.Items.Select(run => run.GroupKey).Distinct().Count());
         Assert.Equal(4, page.Items.Select(run => (run.Convexity, run.Labels)).Distinct().Count());
         Assert.Equal(4, page.Items.Select(run => run.Name).Distinct().Count());
         Assert.Equal(8, page.Items.Select(run => (run.Name, run.Seed)).Distinct().Count());
-        Assert.Equal(ids, host.Queue.Enqueued.Where(run => ids.Contains(run.RunId) && run is { Priority: 7, ExecutionGroup: "cpu" }).Select(run => run.RunId));
+        var enqueued = host.Queue.Enqueued
+            .Where(run => ids.Contains(run.RunId) && run is { Priority: 7, ExecutionGroup: "cpu" });
+        Assert.Equal(ids, enqueued.Select(run => run.RunId));
     }
 
     [Fact]
@@ -37,7 +45,9 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         using var client = await host.UserAsync();
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{await client.SubmitAsync()}");
 
-        Assert.Equal(["model", "convexity", "data", "labels", "augmentation", "optimizer", "schedule", "training"], run.Spec.EnumerateObject().Select(field => field.Name));
+        Assert.Equal(
+            ["model", "convexity", "data", "labels", "augmentation", "optimizer", "schedule", "training"],
+            run.Spec.EnumerateObject().Select(field => field.Name));
         Assert.Equal(32, run.Spec.GetProperty("model").GetProperty("width").GetInt32());
         Assert.True(run.Parameters > 0 && run.Row.TotalSteps == 2 * run.StepsPerEpoch);
     }
@@ -147,7 +157,8 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task Another_content_type_is_refused(string type)
     {
         using var client = await host.UserAsync();
-        using var response = await client.PostAsync("/api/v1/runs", new StringContent($$"""{"spec":{{StoredRun.Spec}}}""", Encoding.UTF8, type));
+        using var response = await client.PostAsync(
+            "/api/v1/runs", new StringContent($$"""{"spec":{{StoredRun.Spec}}}""", Encoding.UTF8, type));
 
         Assert.Contains("application/json", (await response.ProblemsAsync())[""].Single(), StringComparison.Ordinal);
     }
@@ -158,7 +169,10 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task A_huge_body_is_refused(bool lengthIsTold)
     {
         using var client = await host.UserAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs") { Content = new StringContent("{\"name\":\"" + new string('x', 2_000_000) + "\"}", Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs")
+        {
+            Content = new StringContent("{\"name\":\"" + new string('x', 2_000_000) + "\"}", Encoding.UTF8, "application/json"),
+        };
         request.Headers.TransferEncodingChunked = !lengthIsTold;
         using var response = await client.SendAsync(request);
 
@@ -169,7 +183,8 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task All_problems_are_told_at_once()
     {
         using var client = await host.UserAsync();
-        using var response = await client.PostJsonAsync("/api/v1/runs", """{"spec":{"model":{"name":"mlp","width":0},"optimizer":{"name":"adam","lr":-1},"training":{"epochs":0}}}""");
+        using var response = await client.PostJsonAsync("/api/v1/runs",
+            """{"spec":{"model":{"name":"mlp","width":0},"optimizer":{"name":"adam","lr":-1},"training":{"epochs":0}}}""");
 
         Assert.Equal(["model.width", "optimizer.lr", "training.epochs"], (await response.ProblemsAsync()).Keys.Order());
     }
@@ -179,7 +194,8 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
         var seeds = string.Join(',', Enumerable.Range(0, 300));
-        using var response = await client.PostJsonAsync("/api/v1/runs", $$$"""{"spec":{},"seeds":[{{{seeds}}}],"grid":{"labels.name":["true","random"]}}""");
+        using var response = await client.PostJsonAsync("/api/v1/runs",
+            $$$"""{"spec":{},"seeds":[{{{seeds}}}],"grid":{"labels.name":["true","random"]}}""");
 
         Assert.Contains("600", (await response.ProblemsAsync())["grid"].Single(), StringComparison.Ordinal);
     }
@@ -188,8 +204,10 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task Varying_a_name_drops_the_fields_of_the_other_choice_but_not_mistakes()
     {
         using var client = await host.UserAsync();
-        using var good = await client.PostJsonAsync("/api/v1/runs", """{"spec":{"convexity":{"name":"exp_eps","eps":4}},"grid":{"convexity.name":["none","exp_eps"]}}""");
-        using var bad = await client.PostJsonAsync("/api/v1/runs", """{"spec":{"convexity":{"name":"exp_eps","epps":4}},"grid":{"convexity.name":["none","exp_eps"]}}""");
+        using var good = await client.PostJsonAsync("/api/v1/runs",
+            """{"spec":{"convexity":{"name":"exp_eps","eps":4}},"grid":{"convexity.name":["none","exp_eps"]}}""");
+        using var bad = await client.PostJsonAsync("/api/v1/runs",
+            """{"spec":{"convexity":{"name":"exp_eps","epps":4}},"grid":{"convexity.name":["none","exp_eps"]}}""");
 
         Assert.Equal(HttpStatusCode.Created, good.StatusCode);
         Assert.Contains("convexity.epps", (await bad.ProblemsAsync()).Keys);
@@ -201,7 +219,8 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         using var client = await host.UserAsync();
 
         var good = await (await client.PostJsonAsync("/api/v1/specs/check", StoredRun.Spec)).ReadAsync<SpecCheck>();
-        var bad = await (await client.PostJsonAsync("/api/v1/specs/check", """{"model":{"name":"mlp","width":0}}""")).ReadAsync<SpecCheck>();
+        using var refused = await client.PostJsonAsync("/api/v1/specs/check", """{"model":{"name":"mlp","width":0}}""");
+        var bad = await refused.ReadAsync<SpecCheck>();
 
         Assert.True(good is { Problems.Count: 0, Estimate.Parameters: > 0 });
         Assert.True(bad is { Problems: [{ Path: "model.width" }], Estimate: null });

@@ -38,7 +38,9 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
 
         var summary = await client.GetAsync<RunSummary>($"/api/v1/runs/{run}/summary");
 
-        Assert.Equal((2, 40L, "all epochs done", 1, 12.5), (summary.Epochs, summary.Steps, summary.EndedBecause, summary.BestEpoch, summary.TrainSeconds));
+        Assert.Equal(
+            (2, 40L, "all epochs done", 1, 12.5),
+            (summary.Epochs, summary.Steps, summary.EndedBecause, summary.BestEpoch, summary.TrainSeconds));
         Assert.Equal((2, 40L), (summary.FittedEpoch, summary.FittedStep));
         Assert.Equal((100.0, 97.5), (summary.Final["train/accuracy"], summary.Best["train/accuracy"]));
         Assert.True(double.IsNaN(summary.Final["test/loss"]));
@@ -46,7 +48,8 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal([[8L, 2], [1, 9]], test.Confusion);
         Assert.Equal(new ReliabilityBin(0.9, 1, 20, 0.95, 0.85), Assert.Single(test.Reliability));
         Assert.Equal((0.1, 0.2, 0.86, 0.85, 0.84, 0.83, 0.7, 0.6),
-            (test.CalibrationError, test.CalibrationPlainSum, test.MacroPrecision, test.MacroRecall, test.MacroF1, test.WeightedF1, test.Matthews, test.Youden));
+            (test.CalibrationError, test.CalibrationPlainSum, test.MacroPrecision, test.MacroRecall,
+                test.MacroF1, test.WeightedF1, test.Matthews, test.Youden));
         Assert.Equal([1], test.UndefinedClasses);
         Assert.Equal([new LayerSummary("fc1.weight", 4, 3, 1.5, 0.9, -0.5, 0.75, 0.3) { SpikeShare = 0.25 }], summary.Layers);
     }
@@ -58,7 +61,8 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
         var run = await FinishedAsync(client);
 
         await host.Database.StartAttemptAsync(run, attempt: 2, resumedStep: 40);
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync($"/api/v1/runs/{run}/summary")).StatusCode); // found finished: nothing is trained again
+        // Found finished: nothing is trained again.
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync($"/api/v1/runs/{run}/summary")).StatusCode);
 
         await host.Database.StartAttemptAsync(run, attempt: 3, resumedStep: 20);
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync($"/api/v1/runs/{run}/summary")).StatusCode);
@@ -78,7 +82,8 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
 
-        var answers = (await client.GetAsync<JsonObject>("/api/openapi.json"))["paths"]!["/api/v1/runs/{id}/summary"]!["get"]!["responses"]!.AsObject();
+        var paths = (await client.GetAsync<JsonObject>("/api/openapi.json"))["paths"]!;
+        var answers = paths["/api/v1/runs/{id}/summary"]!["get"]!["responses"]!.AsObject();
 
         Assert.Equal(["200", "401", "404", "429"], answers.Select(answer => answer.Key).Order());
     }
@@ -87,16 +92,22 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
     {
         var run = await client.SubmitAsync();
         await host.Database.StartAttemptAsync(run);
-        await host.Database.ScalarAsync<int>("insert into run_summaries (run_id, attempt, step, summary) values (@run, 1, 40, @summary::json) returning 1", new { run, summary });
+        await host.Database.ScalarAsync<int>(
+            "insert into run_summaries (run_id, attempt, step, summary) values (@run, 1, 40, @summary::json) returning 1",
+            new { run, summary });
         return run;
     }
 
     private const string Whole =
         """
-        {"state":"Succeeded","epochs":2,"steps":40,"ended_because":"all epochs done","final":{"train/accuracy":100,"test/loss":"NaN"},"best":{"train/accuracy":97.5},
+        {"state":"Succeeded","epochs":2,"steps":40,"ended_because":"all epochs done",
+         "final":{"train/accuracy":100,"test/loss":"NaN"},"best":{"train/accuracy":97.5},
          "best_epoch":1,"train_seconds":12.5,"weights_sha256":"abc","fitted_epoch":2,"fitted_step":40,
-         "splits":{"test":{"confusion":[[8,2],[1,9]],"reliability":[{"low":0.9,"high":1,"count":20,"confidence":0.95,"accuracy":0.85}],"calibration_error":0.1,
-         "calibration_plain_sum":0.2,"macro_precision":0.86,"macro_recall":0.85,"macro_f1":0.84,"weighted_f1":0.83,"matthews":0.7,"youden":0.6,"undefined_classes":[1]}},
-         "layers":[{"name":"fc1.weight","count":4,"non_zeros":3,"l1":1.5,"frobenius":0.9,"min":-0.5,"max":0.75,"spike_share":0.25,"from_init":0.3}],"something_new":{}}
+         "splits":{"test":{"confusion":[[8,2],[1,9]],
+           "reliability":[{"low":0.9,"high":1,"count":20,"confidence":0.95,"accuracy":0.85}],
+           "calibration_error":0.1,"calibration_plain_sum":0.2,"macro_precision":0.86,"macro_recall":0.85,"macro_f1":0.84,
+           "weighted_f1":0.83,"matthews":0.7,"youden":0.6,"undefined_classes":[1]}},
+         "layers":[{"name":"fc1.weight","count":4,"non_zeros":3,"l1":1.5,"frobenius":0.9,"min":-0.5,"max":0.75,
+           "spike_share":0.25,"from_init":0.3}],"something_new":{}}
         """;
 }

@@ -76,7 +76,11 @@ public sealed class CertificatePageTests : PageContext
     public void One_that_is_made_is_shown_when_the_hub_tells_of_it()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Running) with { Worker = "gpu-2", StartedAt = DateTimeOffset.UtcNow.AddSeconds(-70) };
+        Certificates.Latest = FakeCertificates.View(1, CertificateState.Running) with
+        {
+            Worker = "gpu-2",
+            StartedAt = DateTimeOffset.UtcNow.AddSeconds(-70),
+        };
         var page = Open();
         Assert.Contains("It is being made on gpu-2, for 1 min 1", page.Find(".notice[role=status]").TextContent);
 
@@ -105,7 +109,11 @@ public sealed class CertificatePageTests : PageContext
     public void One_that_failed_says_why_and_can_be_asked_for_again()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Failed) with { Error = "It was not done after 30 minutes.", Pairs = 5000 };
+        Certificates.Latest = FakeCertificates.View(1, CertificateState.Failed) with
+        {
+            Error = "It was not done after 30 minutes.",
+            Pairs = 5000,
+        };
         var page = Open();
 
         Assert.Contains("It was not done after 30 minutes.", page.Find("[role=alert]").TextContent);
@@ -123,7 +131,9 @@ public sealed class CertificatePageTests : PageContext
 
         Assert.Contains("good", page.Find(".verdict").ClassList);
         Assert.Contains("not about the loss", page.Find(".verdict").TextContent);
-        Assert.Equal(["2,000", "20,000", "0", "-0.5", "4,567", "0.25"], page.FindAll(".inequalities tbody tr:first-child td").Select(cell => cell.TextContent));
+        Assert.Equal(
+            ["2,000", "20,000", "0", "-0.5", "4,567", "0.25"],
+            page.FindAll(".inequalities tbody tr:first-child td").Select(cell => cell.TextContent));
         Assert.All(page.FindAll(".proof details"), part => Assert.False(part.HasAttribute("open")));
         Assert.Equal(["This network", "The control"], page.FindComponent<SegmentCurves>().Instance.Sources.Select(source => source.Name));
         Assert.Contains(JSInterop.Invocations, call => call.Identifier == "mountCurves");
@@ -172,7 +182,11 @@ public sealed class CertificatePageTests : PageContext
     {
         AddRun(("last", 790));
         var broken = FakeCertificates.Result(Verdict.NotConvex, inPixels: FakeCertificates.Test(99));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, broken with { Verdict = Verdict.Convex, Structure = broken.Structure with { Proved = true, Broken = [] } });
+        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, broken with
+        {
+            Verdict = Verdict.Convex,
+            Structure = broken.Structure with { Proved = true, Broken = [] },
+        });
         var page = Open();
 
         Assert.Empty(page.FindAll(".proof .chip.bad"));
@@ -200,7 +214,8 @@ public sealed class CertificatePageTests : PageContext
 
         var link = Open<RunPage>("runs/1", p => p.Add(r => r.Id, 1)).Find("a[href='runs/1/certificate']");
         Assert.Equal(word, link.QuerySelector(".chip")!.TextContent);
-        Assert.Equal([word, "not tested"], Open<ComparePage>("compare?runs=1,2").FindAll(".differences .convexity td").Select(cell => cell.TextContent));
+        var compared = Open<ComparePage>("compare?runs=1,2").FindAll(".differences .convexity td");
+        Assert.Equal([word, "not tested"], compared.Select(cell => cell.TextContent));
     }
 
     private void AddRun(params (string Kind, long Step)[] checkpoints) => AddRun(r => r with { Convexity = "exp_eps" }, checkpoints);
@@ -208,7 +223,9 @@ public sealed class CertificatePageTests : PageContext
     private void AddRun(Func<RunRow, RunRow> change, params (string Kind, long Step)[] checkpoints)
     {
         Runs.Add(1, change);
-        Runs.All[0] = Runs.All[0] with { Checkpoints = [.. checkpoints.Select(c => new CheckpointView(Guid.NewGuid(), c.Kind, c.Step, 1000, "9f86d081884c7d65", DateTimeOffset.UnixEpoch))] };
+        var stored = checkpoints.Select(c =>
+            new CheckpointView(Guid.NewGuid(), c.Kind, c.Step, 1000, "9f86d081884c7d65", DateTimeOffset.UnixEpoch));
+        Runs.All[0] = Runs.All[0] with { Checkpoints = [.. stored] };
     }
 
     private IRenderedComponent<CertificatePage> Open() => Open<CertificatePage>("runs/1/certificate", p => p.Add(r => r.Id, 1));

@@ -43,7 +43,8 @@ public sealed class ComparePageTests : PageContext
     [InlineData(11, 2.2010)]
     [InlineData(30, 2.0423)]
     [InlineData(1000, 1.9623)]
-    public void Intervals_take_Students_t(int degreesOfFreedom, double quantile) => Assert.Equal(quantile, StudentT.Quantile975(degreesOfFreedom), 3e-4);
+    public void Intervals_take_Students_t(int degreesOfFreedom, double quantile)
+        => Assert.Equal(quantile, StudentT.Quantile975(degreesOfFreedom), 3e-4);
 
     [Fact]
     public void A_seed_that_was_trained_twice_is_one_seed_and_its_newest_run_counts()

@@ -35,7 +35,9 @@ public sealed class FakeRuns : IRuns
         await AnswerAsync();
         Submitted = submission;
         Submissions++;
-        return Refusal.Count > 0 ? new(null, [], Refusal) : new(7, submission.Seeds.Count == 1 && submission.Grid is null ? [41] : [41, 42], []);
+        return Refusal.Count > 0
+            ? new(null, [], Refusal)
+            : new(7, submission.Seeds.Count == 1 && submission.Grid is null ? [41] : [41, 42], []);
     }
 
     public async Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default)
@@ -61,7 +63,9 @@ public sealed class FakeRuns : IRuns
     }
 
     public Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default) =>
-        Task.FromResult(Points is { } points && query.Metrics?.Contains(points.Metric) == true ? new PointBatch(id, 1, 0, points.Steps.Count, null, false, [points]) : null);
+        Task.FromResult(Points is { } points && query.Metrics?.Contains(points.Metric) == true
+            ? new PointBatch(id, 1, 0, points.Steps.Count, null, false, [points])
+            : null);
 
     public async Task<RunSummary?> SummaryAsync(long id, CancellationToken cancel = default)
     {
@@ -82,7 +86,8 @@ public sealed class FakeRuns : IRuns
         return Task.FromResult(new ActionResult(true, true, null));
     }
 
-    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default) => Task.FromResult(new ActionResult(true, true, null, 99));
+    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default)
+        => Task.FromResult(new ActionResult(true, true, null, 99));
 
     /// <summary>Puts a run in, with the row changed as wanted.</summary>
     public RunDetail Add(long id, Func<RunRow, RunRow>? change = null, string? spec = null)
@@ -134,7 +139,8 @@ public sealed class FakeRuns : IRuns
 public sealed class FakeCatalog : ICatalog
 {
     public const string Default = """
-        {"model":{"name":"mlp","width":800,"layers":[800,800],"bias":true},"convexity":{"name":"none"},"labels":{"name":"true"},"optimizer":{"name":"adam","lr":0.001},"training":{"epochs":20}}
+        {"model":{"name":"mlp","width":800,"layers":[800,800],"bias":true},"convexity":{"name":"none"},"labels":{"name":"true"},
+        "optimizer":{"name":"adam","lr":0.001},"training":{"epochs":20}}
         """;
 
     public CatalogView Get() => new(
@@ -148,12 +154,14 @@ public sealed class FakeCatalog : ICatalog
                 Parameter("bias", "bool", "true", help: "Whether layers have a bias."),
                 Parameter("activation", "choice", "\"relu\"", allowed: ["relu", "celu"], help: "Convex and non-decreasing, or not."),
             ]),
-            new("allconv", "All convolutional", "S2, table 2", "Nine convolutions.", [Parameter("width", "int", "96", min: 1, help: "Channels of the first stage.")]),
+            new("allconv", "All convolutional", "S2, table 2", "Nine convolutions.",
+                [Parameter("width", "int", "96", min: 1, help: "Channels of the first stage.")]),
         ], []),
         new("convexity", "Convexity", "Whether the network is kept convex in its input.",
         [
             new("none", "None", "", "An ordinary network.", []),
-            new("exp_eps", "Exponentiated", "S2, eq. 5", "Weights below zero are replaced by exp(w − ε).", [Parameter("eps", "number", "5", min: 0, help: "The shift ε.")]),
+            new("exp_eps", "Exponentiated", "S2, eq. 5", "Weights below zero are replaced by exp(w − ε).",
+                [Parameter("eps", "number", "5", min: 0, help: "The shift ε.")]),
         ], []),
         new("labels", "Labels", "What is done to the training labels.",
         [
@@ -168,17 +176,23 @@ public sealed class FakeCatalog : ICatalog
                 Parameter("weight_decay", "number", null, min: 0, help: "Decay of the weights.", optional: true),
             ]),
         ], []),
-        new("training", "Training", "For how long.", [], [Parameter("epochs", "int", "20", min: 1, max: 10_000, help: "Passes over the data.")]),
+        new("training", "Training", "For how long.", [],
+            [Parameter("epochs", "int", "20", min: 1, max: 10_000, help: "Passes over the data.")]),
     ],
-    [new("demo-glyphs", "MLP on glyphs", "Demo", "ours", "A small net that learns in a minute.", JsonDocument.Parse(Default).RootElement, NeedsGpu: false)],
+    [
+        new("demo-glyphs", "MLP on glyphs", "Demo", "ours", "A small net that learns in a minute.",
+            JsonDocument.Parse(Default).RootElement, NeedsGpu: false),
+    ],
     JsonDocument.Parse(Default).RootElement);
 
     public SpecCheck Check(JsonElement spec)
     {
         if (!SpecText.IsPlain(spec)) return new([new("", "This cannot be read.")], null);
         var width = spec.TryGetProperty("model", out var model) && model.TryGetProperty("width", out var value) ? value : default;
-        if (width.ValueKind == JsonValueKind.String) return new([new("model.width", $"model.width must be a whole number from 1 to 4096; got \"{width.GetString()}\".")], null);
-        if (width.ValueKind == JsonValueKind.Number && width.GetDouble() < 1) return new([new("model.width", "model.width must be at least 1.")], null);
+        if (width.ValueKind == JsonValueKind.String)
+            return new([new("model.width", $"model.width must be a whole number from 1 to 4096; got \"{width.GetString()}\".")], null);
+        if (width.ValueKind == JsonValueKind.Number && width.GetDouble() < 1)
+            return new([new("model.width", "model.width must be at least 1.")], null);
         return new([], new(1_922_410, 10_000, 79, 1_580, 1.477,
         [
             new("fc1", "Linear", "[B, 800]", 2_458_400, []),
@@ -188,8 +202,10 @@ public sealed class FakeCatalog : ICatalog
     }
 
     private static CatalogParameter Parameter(
-        string name, string type, string? value, double? min = null, double? max = null, string help = "", IReadOnlyList<string>? allowed = null, bool optional = false) =>
-        new(name, char.ToUpperInvariant(name[0]) + name[1..].Replace('_', ' '), type, min, max, value is null ? null : JsonDocument.Parse(value).RootElement, allowed, help, optional);
+        string name, string type, string? value, double? min = null, double? max = null, string help = "",
+        IReadOnlyList<string>? allowed = null, bool optional = false) =>
+        new(name, char.ToUpperInvariant(name[0]) + name[1..].Replace('_', ' '), type, min, max,
+            value is null ? null : JsonDocument.Parse(value).RootElement, allowed, help, optional);
 }
 
 /// <summary>Certificates in memory, for pages.</summary>
@@ -204,7 +220,13 @@ public sealed class FakeCertificates : ICertificates
     {
         Requested = request;
         if (Refusal.Count > 0) throw new InvalidInputException(Refusal);
-        return Task.FromResult<CertificateView?>(Latest = View(runId, CertificateState.Queued) with { Checkpoint = request.Checkpoint, Pairs = request.Pairs ?? Choices.Pairs, Twin = request.Twin });
+        Latest = View(runId, CertificateState.Queued) with
+        {
+            Checkpoint = request.Checkpoint,
+            Pairs = request.Pairs ?? Choices.Pairs,
+            Twin = request.Twin,
+        };
+        return Task.FromResult<CertificateView?>(Latest);
     }
 
     public Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default) => Task.FromResult(Latest);
@@ -215,7 +237,8 @@ public sealed class FakeCertificates : ICertificates
         return Task.FromResult(new ActionResult(true, true, null));
     }
 
-    public Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default) => Task.FromResult<CertificateChoices?>(Choices);
+    public Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default)
+        => Task.FromResult<CertificateChoices?>(Choices);
 
     public static CertificateView View(long runId, CertificateState state, CertificateResult? result = null) => new()
     {
@@ -233,7 +256,8 @@ public sealed class FakeCertificates : ICertificates
     };
 
     /// <summary>A network of a block and an end, where convexity ends in the block unless the verdict is Convex.</summary>
-    public static CertificateResult Result(Verdict verdict = Verdict.Convex, string constraint = "exp_eps", InequalitiesView? inPixels = null) => new(
+    public static CertificateResult Result(
+        Verdict verdict = Verdict.Convex, string constraint = "exp_eps", InequalitiesView? inPixels = null) => new(
         "mlp", constraint, verdict, $"The sentence of {verdict}.", inPixels is null ? "pixels" : "features",
         new ProofView(
             verdict == Verdict.Convex, verdict == Verdict.Convex ? [] : ["block.fc2"],
@@ -245,9 +269,11 @@ public sealed class FakeCertificates : ICertificates
                 ]),
                 new("end", Standing.Convex, false, [], "relu", "keeps convexity"),
             ], 2.5e-5),
-        Test(verdict == Verdict.Convex ? 0 : 12), inPixels, constraint == "none" ? null : Test(4567), constraint == "none" ? null : "the unconstrained twin with its initial weights");
+        Test(verdict == Verdict.Convex ? 0 : 12), inPixels, constraint == "none" ? null : Test(4567),
+        constraint == "none" ? null : "the unconstrained twin with its initial weights");
 
     public static InequalitiesView Test(long violations) => new(
         [new("test, test", 2000, 20_000, violations, 0, violations > 0 ? 0.25 : -0.5)], new("mixtures of 4", 2000, 20_000, 0, 0, -0.4),
-        new("second differences on lines", 24, 7440, 0, 0, -0.001), [new(0, 1, [0, 0.5, 1], [[1, 0, 1], [2, 1.5, 1]], 0)], violations, 47_440, 0);
+        new("second differences on lines", 24, 7440, 0, 0, -0.001),
+        [new(0, 1, [0, 0.5, 1], [[1, 0, 1], [2, 1.5, 1]], 0)], violations, 47_440, 0);
 }

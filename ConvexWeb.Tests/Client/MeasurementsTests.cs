@@ -71,7 +71,8 @@ public sealed class MeasurementsTests : PageContext
     public void Best_and_last_stand_side_by_side_with_both_training_accuracies()
     {
         Add(Summary());
-        // 10 steps an epoch. Of epoch 2, steps 11 to 15 lie in the first window and 16 to 20 in the second; of epoch 3, 21 to 25 and 26 to 30.
+        // 10 steps an epoch. Of epoch 2, steps 11 to 15 lie in the first window and 16 to 20 in the second;
+        // of epoch 3, 21 to 25 and 26 to 30.
         Runs.Points = new(RunningAverage.Metric, [5, 15, 25, 30], [0.5, 1.5, 2.5, 3], [10, 50, 70, 90]);
 
         var rows = Rows(Open(), "epochs-title");
@@ -121,8 +122,10 @@ public sealed class MeasurementsTests : PageContext
 
         var table = Open().QuerySelector(".confusion")!;
 
-        Assert.Equal(["True", "predicted 0", "predicted 1", "predicted 2", "Recall"], table.QuerySelectorAll("thead th").Select(th => th.GetAttribute("aria-label") ?? th.TextContent));
-        Assert.Equal(["true 0", "true 1", "true 2"], table.QuerySelectorAll("tbody th[scope=row]").Select(th => th.GetAttribute("aria-label")));
+        Assert.Equal(["True", "predicted 0", "predicted 1", "predicted 2", "Recall"], Heads(table));
+        Assert.Equal(
+            ["true 0", "true 1", "true 2"],
+            table.QuerySelectorAll("tbody th[scope=row]").Select(th => th.GetAttribute("aria-label")));
         Assert.Contains(["0", "30", "10", "·", "75.00 %"], Rows(table));
         Assert.Equal("--share: 20%", table.QuerySelector("tbody .wrong")!.GetAttribute("style")); // 40 % · √(10/40)
         Assert.Contains(["2", "·", "·", "·", "–"], Rows(table)); // a class without an image
@@ -135,7 +138,7 @@ public sealed class MeasurementsTests : PageContext
 
         var table = Open().QuerySelector(".confusion")!;
 
-        Assert.Equal(["True", "predicted cat", "predicted dog", "predicted caterpillar", "Recall"], table.QuerySelectorAll("thead th").Select(th => th.GetAttribute("aria-label") ?? th.TextContent));
+        Assert.Equal(["True", "predicted cat", "predicted dog", "predicted caterpillar", "Recall"], Heads(table));
         Assert.Equal(["cat", "dog", "caterpillar"], table.QuerySelectorAll("tbody th[scope=row]").Select(th => th.TextContent));
         Assert.Equal("cater…", table.QuerySelectorAll("thead th")[3].TextContent);
     }
@@ -159,14 +162,18 @@ public sealed class MeasurementsTests : PageContext
         Assert.Contains("chosen by the test split", section.TextContent);
         Assert.Contains("36.00 %", section.QuerySelector("[aria-labelledby=splits-title]")!.TextContent);
         Assert.Contains("abc123", section.TextContent);
-        Assert.Equal(["Expert 1: 25.00 % of the images", "Expert 2: 75.00 % of the images"], section.QuerySelectorAll(".clusters figcaption").Select(c => c.TextContent));
+        Assert.Equal(
+            ["Expert 1: 25.00 % of the images", "Expert 2: 75.00 % of the images"],
+            section.QuerySelectorAll(".clusters figcaption").Select(c => c.TextContent));
         Assert.StartsWith("data:image/bmp;base64,", section.QuerySelector(".clusters img")!.GetAttribute("src"));
     }
 
     [Fact]
     public void Of_many_classes_the_ten_worst_confusions_are_told_in_words()
     {
-        var matrix = Enumerable.Range(0, 21).Select(k => (IReadOnlyList<long>)[.. Enumerable.Range(0, 21).Select(j => j == k ? 100L : j == 0 ? k : 0)]).ToList();
+        var matrix = Enumerable.Range(0, 21)
+            .Select(k => (IReadOnlyList<long>)[.. Enumerable.Range(0, 21).Select(j => j == k ? 100L : j == 0 ? k : 0)])
+            .ToList();
         Add(Summary(matrix));
 
         var section = Open();
@@ -225,27 +232,50 @@ public sealed class MeasurementsTests : PageContext
 
     private IElement Open() => OpenPage().Find(".measurements");
 
-    private static List<string[]> Rows(IElement section, string labelledBy) => Rows(section.QuerySelector($"[aria-labelledby={labelledBy}]")!);
+    /// <summary>What the columns of a table are called when they are read out.</summary>
+    private static IEnumerable<string> Heads(IElement table)
+        => table.QuerySelectorAll("thead th").Select(th => th.GetAttribute("aria-label") ?? th.TextContent);
 
-    private static List<string[]> Rows(IElement table) => [.. table.QuerySelectorAll("tr").Select(tr => tr.Children.Select(cell => cell.TextContent.Trim()).ToArray())];
+    private static List<string[]> Rows(IElement section, string labelledBy)
+        => Rows(section.QuerySelector($"[aria-labelledby={labelledBy}]")!);
+
+    private static List<string[]> Rows(IElement table)
+        => [.. table.QuerySelectorAll("tr").Select(tr => tr.Children.Select(cell => cell.TextContent.Trim()).ToArray())];
 
     private static RunSummary Summary(IReadOnlyList<IReadOnlyList<long>>? matrix = null)
     {
         var test = new SplitSummary(matrix ?? [[30, 10, 0], [0, 40, 0], [0, 0, 0]],
-            [new(0, 1 / 3.0, 0, 0, 0), new(1 / 3.0, 2 / 3.0, 40, 0.5, 0.25), new(2 / 3.0, 1, 60, 0.9, 0.8)], 0.18, 0.35, 0.8, 0.875, 0.85, 0.86, -0.1, 0.7, [2]);
+            [new(0, 1 / 3.0, 0, 0, 0), new(1 / 3.0, 2 / 3.0, 40, 0.5, 0.25), new(2 / 3.0, 1, 60, 0.9, 0.8)],
+            0.18, 0.35, 0.8, 0.875, 0.85, 0.86, -0.1, 0.7, [2]);
         return new()
         {
             Epochs = 3,
             Steps = 30,
             EndedBecause = "all epochs done",
-            Final = new Dictionary<string, double> { ["train/accuracy"] = 100, ["test/accuracy"] = 88, ["gap"] = 12, ["validation/accuracy"] = 90 },
-            Best = new Dictionary<string, double> { ["train/accuracy"] = 99, ["test/accuracy"] = 90, ["gap"] = 9, ["validation/accuracy"] = 91 },
+            Final = new Dictionary<string, double>
+            {
+                ["train/accuracy"] = 100,
+                ["test/accuracy"] = 88,
+                ["gap"] = 12,
+                ["validation/accuracy"] = 90,
+            },
+            Best = new Dictionary<string, double>
+            {
+                ["train/accuracy"] = 99,
+                ["test/accuracy"] = 90,
+                ["gap"] = 9,
+                ["validation/accuracy"] = 91,
+            },
             BestEpoch = 2,
             TrainSeconds = 17,
             WeightsSha256 = "1104d0c5",
             FittedEpoch = 3,
             FittedStep = 30,
-            Splits = new Dictionary<string, SplitSummary> { ["test"] = test, ["train"] = test with { MacroRecall = 0.98, Matthews = 0.9, UndefinedClasses = [] } },
+            Splits = new Dictionary<string, SplitSummary>
+            {
+                ["test"] = test,
+                ["train"] = test with { MacroRecall = 0.98, Matthews = 0.9, UndefinedClasses = [] },
+            },
             Layers = [new("fc1.weight", 627_200, 313_600, 11_228.4, 16.4517, -0.04818, 1.2e-5, 2.7833)],
         };
     }

@@ -6,7 +6,9 @@ using Radzen;
 
 namespace ConvexWeb.Tests.Client;
 
-/// <summary>What every page test needs: the services of the contracts as fakes, an interactive renderer, a browser that answers nothing.</summary>
+/// <summary>
+/// What every page test needs: the services of the contracts as fakes, an interactive renderer, a browser that answers nothing.
+/// </summary>
 public abstract class PageContext : BunitContext
 {
     protected PageContext()
@@ -36,7 +38,10 @@ public abstract class PageContext : BunitContext
         return Render(parameters ?? (_ => { }));
     }
 
-    /// <summary>Finds and acts in one breath: a page that renders in between, when a timer of its own ends, would have other handlers than those that were found.</summary>
+    /// <summary>
+    /// Finds and acts in one breath: a page that renders in between, when a timer of its own ends, would have other handlers
+    /// than those that were found.
+    /// </summary>
     protected static void Do<TPage>(IRenderedComponent<TPage> page, Action act)
         where TPage : IComponent => page.InvokeAsync(act).GetAwaiter().GetResult();
 

@@ -20,7 +20,8 @@ test('train and test of one measure share a chart, train solid and test dashed',
 });
 
 test('groups are titled in words and stand in one order, whichever metric comes first', () => {
-  const metrics = ['lr', 'weights/l2', 'constraint/spike_share', 'constraint/min_weight', 'ema/test_loss', 'ema/test_accuracy', 'train/fit_rate',
+  const metrics = ['lr', 'weights/l2', 'constraint/spike_share', 'constraint/min_weight',
+    'ema/test_loss', 'ema/test_accuracy', 'train/fit_rate',
     'test/top5', 'test/macro_f1', 'grad_norm', 'train/objective_running', 'train/objective'];
   const expected = [
     ['Train and test', 'Macro F1', 'Top-5 accuracy', 'Loss with label smoothing'],

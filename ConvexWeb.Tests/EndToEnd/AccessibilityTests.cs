@@ -17,7 +17,8 @@ public sealed class AccessibilityTests(Product product)
         var found = new List<string>();
         foreach (var (path, there) in new[]
                  {
-                     ("/", "table.runs"), ("/new", "#f-model-width"), ($"/runs/{run}", "[data-chart] canvas"), ($"/runs/{run}?tab=attempts", "a[download]"),
+                     ("/", "table.runs"), ("/new", "#f-model-width"),
+                     ($"/runs/{run}", "[data-chart] canvas"), ($"/runs/{run}?tab=attempts", "a[download]"),
                      ($"/compare?runs={run}", "[data-chart] canvas"), ($"/runs/{run}/certificate", ".certificate-form"),
                      ($"/runs/{certified}/certificate", ".curves canvas"), ("/workers", ".worker"), ("/account", "#users-title"),
                  })
@@ -44,7 +45,8 @@ public sealed class AccessibilityTests(Product product)
         var result = await page.RunAxe(new AxeRunOptions { ResultTypes = [ResultType.Violations] });
         Assert.NotEmpty(result.Passes);
         var problems = result.Violations
-            .Select(violation => $"{where}: {violation.Id} ({violation.Help}): {string.Join(" | ", violation.Nodes.Take(3).Select(node => node.Html))}").ToList();
+            .Select(violation => $"{where}: {violation.Id} ({violation.Help}): "
+                + string.Join(" | ", violation.Nodes.Take(3).Select(node => node.Html))).ToList();
         var over = await page.EvaluateAsync<int>("() => document.scrollingElement.scrollWidth - document.documentElement.clientWidth");
         if (over > 0) problems.Add($"{where}: the page is {over} px wider than the window");
         return problems;

@@ -12,7 +12,8 @@ public sealed class ChaosBench(Browser browser)
     private const int Rounds = 20;
 
     private const string Spec = """
-        {"model":{"name":"mlp","width":128},"data":{"name":"glyphs","train_size":2000,"test_size":500},"training":{"epochs":40,"batch_size":50,"points_every":5}}
+        {"model":{"name":"mlp","width":128},"data":{"name":"glyphs","train_size":2000,"test_size":500},
+         "training":{"epochs":40,"batch_size":50,"points_every":5}}
         """;
 
     private static readonly int[] Seeds = [1, 2];
@@ -48,8 +49,12 @@ public sealed class ChaosBench(Browser browser)
             }
             await AssertSettledAsync(installation, runs);
             var attempts = await installation.Database.RowsAsync<string>(
-                "select string_agg(resumed_step::text, ' ' order by number) from attempts where run_id = any(@runs) group by run_id order by run_id", new { runs });
-            Say($"round {round,2} ({(round % 2 == 1 ? "web and worker apart" : "one node")}): killed {killed}; attempts from steps {string.Join(" and ", attempts)}; "
+                """
+                select string_agg(resumed_step::text, ' ' order by number) from attempts
+                where run_id = any(@runs) group by run_id order by run_id
+                """, new { runs });
+            Say($"round {round,2} ({(round % 2 == 1 ? "web and worker apart" : "one node")}): "
+                + $"killed {killed}; attempts from steps {string.Join(" and ", attempts)}; "
                 + $"each point once, same values, same weights; {TimeProvider.System.GetElapsedTime(began).TotalSeconds:0.0} s");
         }
     }
@@ -57,18 +62,25 @@ public sealed class ChaosBench(Browser browser)
     // No run, attempt or trigger is left over, and the sequence numbers have no hole.
     private static async Task AssertSettledAsync(Installation installation, long[] runs)
     {
-        await installation.Database.UntilAsync("select (select count(*) from quartz.qrtz_triggers) + (select count(*) from quartz.qrtz_fired_triggers) = 0");
+        await installation.Database.UntilAsync(
+            "select (select count(*) from quartz.qrtz_triggers) + (select count(*) from quartz.qrtz_fired_triggers) = 0");
         Assert.Equal(["Succeeded"], await installation.Database.RowsAsync<string>("select distinct state from runs"));
-        Assert.Equal(0, await installation.Database.ScalarAsync<long>("select count(*) from attempts where ended_at is null or outcome is null"));
+        Assert.Equal(0, await installation.Database.ScalarAsync<long>(
+            "select count(*) from attempts where ended_at is null or outcome is null"));
         foreach (var run in runs)
         {
             Assert.True(await installation.Database.ScalarAsync<bool>(
-                "select count(*) = max(seq) and count(distinct seq) = max(seq) and max(seq) = (select last_seq from runs where id = @run) from points where run_id = @run", new { run }));
+                """
+                select count(*) = max(seq) and count(distinct seq) = max(seq)
+                    and max(seq) = (select last_seq from runs where id = @run)
+                from points where run_id = @run
+                """, new { run }));
         }
     }
 
     private static async Task<double> TookAsync(Installation installation, long run) =>
-        await installation.Database.ScalarAsync<double>("select extract(epoch from finished_at - started_at)::float8 from runs where id = @run", new { run });
+        await installation.Database.ScalarAsync<double>(
+            "select extract(epoch from finished_at - started_at)::float8 from runs where id = @run", new { run });
 
     private enum Role
     {
@@ -80,7 +92,8 @@ public sealed class ChaosBench(Browser browser)
     // As delivered, but for the lease: half of it, so that twenty rounds take minutes.
     private static IEnumerable<(string, string)> Settings(Role role) =>
     [
-        ("Convex:Role", $"{role}"), ("Convex:Worker:Name", role == Role.Both ? "both" : "apart"), ("Convex:Worker:Slots", "2"), ("Convex:Worker:Threads", "1"),
+        ("Convex:Role", $"{role}"), ("Convex:Worker:Name", role == Role.Both ? "both" : "apart"),
+        ("Convex:Worker:Slots", "2"), ("Convex:Worker:Threads", "1"),
         ("Convex:Worker:Lease", "00:00:04"), ("Convex:Worker:CheckIn", "00:00:01"),
     ];
 
@@ -102,7 +115,9 @@ public sealed class ChaosBench(Browser browser)
             if (apart) worker = StartWorker();
         }
 
-        /// <summary>A trainer, the worker and the web node (or the node that is both), beginning with another each round; each in mid-run.</summary>
+        /// <summary>
+        /// A trainer, the worker and the web node (or the node that is both), beginning with another each round; each in mid-run.
+        /// </summary>
         public async Task<string> KillInTurnAsync(long[] runs, int round)
         {
             var random = new Random(round);
@@ -114,7 +129,8 @@ public sealed class ChaosBench(Browser browser)
             {
                 await TrainAsync(runs, least, runs[victim], random);
                 var target = targets[(round / 2 + turn) % targets.Length];
-                var step = await installation.Database.ScalarAsync<long>("select step from runs where id = @run", new { run = runs[victim] });
+                var step = await installation.Database.ScalarAsync<long>(
+                    "select step from runs where id = @run", new { run = runs[victim] });
                 kills.Add(string.Create(CultureInfo.InvariantCulture, $"{target} at step {step}"));
                 await KillAsync(target, runs[victim]);
                 if (target == "a trainer") least[victim]++;
@@ -149,12 +165,14 @@ public sealed class ChaosBench(Browser browser)
             worker = null;
         }
 
-        // Until each is trained by at least this attempt and has come on in it by some points. Whoever was spared may be at its end meanwhile.
+        // Until each is trained by at least this attempt and has come on in it by some points.
+        // Whoever was spared may be at its end meanwhile.
         private async Task TrainAsync(long[] runs, long[] least, long victim, Random random)
         {
             await installation.Database.UntilAsync(
                 """
-                select count(*) = 2 from runs r where id = any(@runs) and (state = 'Succeeded' or r.attempt >= (@least)[array_position(@runs, r.id)]
+                select count(*) = 2 from runs r
+                where id = any(@runs) and (state = 'Succeeded' or r.attempt >= (@least)[array_position(@runs, r.id)]
                     and (select max(step) from points p where p.run_id = r.id and p.attempt = r.attempt)
                         >= 40 + (select resumed_step from attempts a where a.run_id = r.id and a.number = r.attempt))
                 """, new { runs, least });
@@ -165,6 +183,8 @@ public sealed class ChaosBench(Browser browser)
         private Task StartWebAsync() => installation.StartServerAsync(Settings(apart ? Role.Web : Role.Both));
 
         private ServerProcess StartWorker() =>
-            ServerProcess.Start(installation.Folder, ServerProcess.FreeAddress(), [.. Settings(Role.Worker), ("ConnectionStrings:Convex", installation.DatabaseAddress)]);
+            ServerProcess.Start(
+                installation.Folder, ServerProcess.FreeAddress(),
+                [.. Settings(Role.Worker), ("ConnectionStrings:Convex", installation.DatabaseAddress)]);
     }
 }

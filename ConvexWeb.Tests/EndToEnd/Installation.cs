@@ -5,7 +5,9 @@ using Npgsql;
 
 namespace ConvexWeb.Tests.EndToEnd;
 
-/// <summary>The whole product with a private database in a folder of its own, and its administrator, who came in by the one-time link.</summary>
+/// <summary>
+/// The whole product with a private database in a folder of its own, and its administrator, who came in by the one-time link.
+/// </summary>
 public sealed class Installation : IAsyncDisposable
 {
     public const string Password = "a quiet violet hill";
@@ -45,7 +47,8 @@ public sealed class Installation : IAsyncDisposable
         }
     }
 
-    public async Task StartServerAsync(params IEnumerable<(string Key, string Value)> settings) => Server = await ServerProcess.Start(Folder, Address, settings).ReadyAsync();
+    public async Task StartServerAsync(params IEnumerable<(string Key, string Value)> settings)
+        => Server = await ServerProcess.Start(Folder, Address, settings).ReadyAsync();
 
     /// <summary>A page of the signed-in administrator, and where its errors are collected.</summary>
     public async Task<(IPage Page, IReadOnlyList<string> Errors)> OpenAsync(string path)
@@ -88,7 +91,8 @@ public sealed class Installation : IAsyncDisposable
     private async Task<string> MakeTokenAsync()
     {
         var (page, errors) = await OpenAsync("/account");
-        await page.UntilAsync(() => page.Locator("#token-name").FillAsync("end to end"), page.GetByRole(AriaRole.Button, new() { Name = "Create a token", Disabled = false }));
+        var create = page.GetByRole(AriaRole.Button, new() { Name = "Create a token", Disabled = false });
+        await page.UntilAsync(() => page.Locator("#token-name").FillAsync("end to end"), create);
         await page.GetByRole(AriaRole.Button, new() { Name = "Create a token" }).ClickAsync();
         var secret = await page.Locator("#token-secret").InnerTextAsync();
         Assert.StartsWith("cvx_", secret, StringComparison.Ordinal);

@@ -13,7 +13,8 @@ public sealed class LatencyBench(Browser browser)
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(40);
 
     private const string Spec = """
-        {"model":{"name":"mlp","width":128},"data":{"name":"glyphs","train_size":2000,"test_size":500},"training":{"epochs":100000,"batch_size":50,"points_every":5}}
+        {"model":{"name":"mlp","width":128},"data":{"name":"glyphs","train_size":2000,"test_size":500},
+         "training":{"epochs":100000,"batch_size":50,"points_every":5}}
         """;
 
     /// <summary>The newest step of a run that was reported, or drawn, and when, in milliseconds.</summary>
@@ -37,10 +38,14 @@ public sealed class LatencyBench(Browser browser)
         await Task.Delay(TimeSpan.FromSeconds(1));
 
         var points = await installation.Database.RowsAsync<Mark>(
-            "select run_id as RunId, step, (extract(epoch from min(at)) * 1000)::float8 as At from points where at between @from and @until group by run_id, step",
-            new { from, until });
-        Say($"{points.Count / Length.TotalSeconds:0} reports a second of 4 trainers, {Environment.ProcessorCount} cores, {Length.TotalSeconds:0} s");
-        foreach (var (name, page) in new[] { ("compare page, 4 runs", compare), ("run page", single) }) Assert.True(await ReportAsync(name, page, points) < Limit, $"{name}: p95 is not below {Limit} ms");
+            """
+            select run_id as RunId, step, (extract(epoch from min(at)) * 1000)::float8 as At
+            from points where at between @from and @until group by run_id, step
+            """, new { from, until });
+        Say($"{points.Count / Length.TotalSeconds:0} reports a second of 4 trainers, "
+            + $"{Environment.ProcessorCount} cores, {Length.TotalSeconds:0} s");
+        foreach (var (name, page) in new[] { ("compare page, 4 runs", compare), ("run page", single) })
+            Assert.True(await ReportAsync(name, page, points) < Limit, $"{name}: p95 is not below {Limit} ms");
         foreach (var run in runs)
         {
             var asked = TimeProvider.System.GetTimestamp();
@@ -60,10 +65,13 @@ public sealed class LatencyBench(Browser browser)
     // Every point counts, not only the newest of its batch: it is drawn with the first batch that reaches its step.
     private static async Task<double> ReportAsync(string name, IPage page, IReadOnlyList<Mark> points)
     {
-        var entries = await page.EvaluateAsync<double[][]>("() => window.convexLatency.map(({ runId, step, drawn }) => [runId, step, drawn])");
+        var entries = await page.EvaluateAsync<double[][]>(
+            "() => window.convexLatency.map(({ runId, step, drawn }) => [runId, step, drawn])");
         var drawn = entries.Select(entry => new Mark((long)entry[0], (long)entry[1], entry[2])).ToLookup(mark => mark.RunId);
         var waits = points.Where(point => drawn.Contains(point.RunId))
-            .Select(point => drawn[point.RunId].FirstOrDefault(entry => entry.Step >= point.Step) is { } entry ? entry.At - point.At : double.PositiveInfinity)
+            .Select(point => drawn[point.RunId].FirstOrDefault(entry => entry.Step >= point.Step) is { } entry
+                ? entry.At - point.At
+                : double.PositiveInfinity)
             .Order().ToList();
         Assert.True(waits.Count > 500, $"{name}: only {waits.Count} points");
         Say($"{name}: {waits.Count} points, trainer to drawn chart p50 {At(0.5):0} ms, p95 {At(0.95):0} ms, max {waits[^1]:0} ms");

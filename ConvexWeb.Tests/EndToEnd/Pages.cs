@@ -27,13 +27,15 @@ public static class Pages
     }
 
     /// <summary>Waits until the page of new experiments takes what is typed.</summary>
-    public static Task ListensAsync(this IPage page) => Assertions.Expect(page.Locator(".composer:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });
+    public static Task ListensAsync(this IPage page)
+        => Assertions.Expect(page.Locator(".composer:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });
 
     public static ILocator Field(this IPage page, string path) => page.Locator("#f-" + path.Replace('.', '-'));
 
     public static ILocator State(this IPage page) => page.Locator(".run-head .chip");
 
-    public static Task ShowsAsync(this ILocator place, string text, float seconds = 30) => Assertions.Expect(place).ToContainTextAsync(text, new() { Timeout = seconds * 1000 });
+    public static Task ShowsAsync(this ILocator place, string text, float seconds = 30)
+        => Assertions.Expect(place).ToContainTextAsync(text, new() { Timeout = seconds * 1000 });
 
     /// <summary>How many batches of points the charts have drawn since the page was loaded.</summary>
     public static Task<int> DrawnAsync(this IPage page) => page.EvaluateAsync<int>("() => (window.convexLatency ?? []).length");

@@ -16,7 +16,8 @@ public sealed class ProductCollection : ICollectionFixture<Product>
 public sealed class Product(Browser browser) : IAsyncLifetime
 {
     private const string Spec = """
-        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},"training":{"epochs":3,"batch_size":50,"points_every":2}}
+        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},
+         "training":{"epochs":3,"batch_size":50,"points_every":2}}
         """;
 
     private Task<long>? finished;
@@ -60,11 +61,17 @@ public sealed class Product(Browser browser) : IAsyncLifetime
     {
         using var client = await Installation.ClientAsync();
         // Its name is as long as the name of a run of a grid is.
-        const string Grid = """{"optimizer.name":["adam"],"optimizer.lr":[0.001],"convexity.eps":[5],"model.activation":["elu"],"training.label_smoothing":[0.05]}""";
-        var run = (await client.SubmitAsync(Spec.Replace("\"data\"", "\"convexity\":{\"name\":\"exp_eps\"},\"data\"", StringComparison.Ordinal), [0], Grid))[0];
+        const string Grid = """
+            {"optimizer.name":["adam"],"optimizer.lr":[0.001],"convexity.eps":[5],
+             "model.activation":["elu"],"training.label_smoothing":[0.05]}
+            """;
+        var spec = Spec.Replace("\"data\"", "\"convexity\":{\"name\":\"exp_eps\"},\"data\"", StringComparison.Ordinal);
+        var run = (await client.SubmitAsync(spec, [0], Grid))[0];
         await Installation.Database.UntilAsync(run, RunState.Succeeded);
-        await (await client.PostJsonAsync($"/api/v1/runs/{run}/certificate", """{"pairs":50}""")).ReadAsync<CertificateView>(HttpStatusCode.Accepted);
-        await Installation.Database.UntilAsync("select count(*) = 1 from certificates where run_id = @run and pairs = 50 and state = 'done'", new { run });
+        using var requested = await client.PostJsonAsync($"/api/v1/runs/{run}/certificate", """{"pairs":50}""");
+        await requested.ReadAsync<CertificateView>(HttpStatusCode.Accepted);
+        await Installation.Database.UntilAsync(
+            "select count(*) = 1 from certificates where run_id = @run and pairs = 50 and state = 'done'", new { run });
         return run;
     }
 }

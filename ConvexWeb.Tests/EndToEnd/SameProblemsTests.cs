@@ -14,7 +14,11 @@ namespace ConvexWeb.Tests.EndToEnd;
 public sealed class SameProblemsTests(Product product)
 {
     // Text that is none (half of a character) is refused by the API before it knows that there is a spec.
-    private static readonly List<string> Malformed = [.. SpecTests.Malformed().Select(row => row.Data.Item1).Where(json => IsObject(json) && !json.Contains("\\ud", StringComparison.OrdinalIgnoreCase))];
+    private static readonly List<string> Malformed =
+    [
+        .. SpecTests.Malformed().Select(row => row.Data.Item1)
+            .Where(json => IsObject(json) && !json.Contains("\\ud", StringComparison.OrdinalIgnoreCase)),
+    ];
 
     [Fact]
     public async Task Check_submission_and_command_line_say_the_same_and_nothing_is_stored()
@@ -29,8 +33,9 @@ public sealed class SameProblemsTests(Product product)
             var check = await (await client.PostJsonAsync("/api/v1/specs/check", json)).ReadAsync<SpecCheck>();
             var refused = await (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{json}}}""")).ProblemsAsync();
             var (code, lines) = await CommandLineAsync(json);
-            Compare("check", expected.Select(problem => $"{problem.Path}: {problem.Message}"), check.Problems.Select(problem => $"{problem.Path}: {problem.Message}"));
-            Compare("runs", expected.Select(problem => $"{problem.Path}: {problem.Message}"), refused.SelectMany(field => field.Value.Select(message => $"{field.Key}: {message}")));
+            var messages = expected.Select(problem => $"{problem.Path}: {problem.Message}").ToList();
+            Compare("check", messages, check.Problems.Select(problem => $"{problem.Path}: {problem.Message}"));
+            Compare("runs", messages, refused.SelectMany(field => field.Value.Select(message => $"{field.Key}: {message}")));
             Compare("command line", expected.Select(problem => problem.Sentence).Prepend("2"), lines.Prepend($"{code}"));
 
             void Compare(string where, IEnumerable<string> wanted, IEnumerable<string> got)
@@ -67,8 +72,10 @@ public sealed class SameProblemsTests(Product product)
         await page.GetByRole(AriaRole.Button, new() { Name = "JSON", Exact = true }).ClickAsync();
         foreach (var json in new[]
                  {
-                     """{"model": {"name": "mlp", "width": 800.5}}""", """{"model": {"name": "mlp", "width": 1, "width": 2}}""", """{"modell": {"name": "mlp"}}""",
-                     """{"model": {"name": "mlp", "width": 16384, "depth": 16}}""", """{"labels": {"name": "partial", "p": 1.5}}""", """{"optimizer": {"name": "adam", "lr": 1e999}}""",
+                     """{"model": {"name": "mlp", "width": 800.5}}""", """{"model": {"name": "mlp", "width": 1, "width": 2}}""",
+                     """{"modell": {"name": "mlp"}}""",
+                     """{"model": {"name": "mlp", "width": 16384, "depth": 16}}""",
+                     """{"labels": {"name": "partial", "p": 1.5}}""", """{"optimizer": {"name": "adam", "lr": 1e999}}""",
                      """{"schedule": {"name": "multi_step", "milestones": [5, 3]}}""",
                  })
         {
@@ -85,7 +92,9 @@ public sealed class SameProblemsTests(Product product)
         await page.Context.CloseAsync();
     }
 
-    private Task<string> CountAsync() => product.Installation.Database.ScalarAsync<string>("select (select count(*) from studies) || ' ' || (select count(*) from runs)");
+    private Task<string> CountAsync()
+        => product.Installation.Database.ScalarAsync<string>(
+            "select (select count(*) from studies) || ' ' || (select count(*) from runs)");
 
     private static async Task<(int Code, IReadOnlyList<string> Lines)> CommandLineAsync(string json)
     {

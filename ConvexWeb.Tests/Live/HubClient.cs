@@ -38,7 +38,8 @@ internal sealed class HubClient : IAsyncDisposable
     public void Read() => reading = ReadAsync();
 
     /// <summary>Calls the hub and waits for no answer.</summary>
-    public Task SendAsync(string method, params object[] arguments) => SendAsync(JsonSerializer.Serialize(new { type = 1, target = method, arguments }));
+    public Task SendAsync(string method, params object[] arguments)
+        => SendAsync(JsonSerializer.Serialize(new { type = 1, target = method, arguments }));
 
     /// <summary>Ends when the server closes the connection.</summary>
     public Task Closed => reading.WaitAsync(Patience);
@@ -52,7 +53,9 @@ internal sealed class HubClient : IAsyncDisposable
         return (await source.Task.WaitAsync(Patience)).Deserialize<T>(Answers.Json)!;
     }
 
-    /// <summary>The next call of the server to <paramref name="target"/> that <paramref name="wanted"/> takes; others are passed over.</summary>
+    /// <summary>
+    /// The next call of the server to <paramref name="target"/> that <paramref name="wanted"/> takes; others are passed over.
+    /// </summary>
     public async Task<T> NextAsync<T>(string target, Func<T, bool>? wanted = null)
     {
         using var limit = new CancellationTokenSource(Patience);
@@ -72,7 +75,8 @@ internal sealed class HubClient : IAsyncDisposable
         socket.Dispose();
     }
 
-    private Task SendAsync(string json) => socket.SendAsync(Encoding.UTF8.GetBytes(json + '\u001e'), WebSocketMessageType.Text, true, CancellationToken.None);
+    private Task SendAsync(string json)
+        => socket.SendAsync(Encoding.UTF8.GetBytes(json + '\u001e'), WebSocketMessageType.Text, true, CancellationToken.None);
 
     private async Task ReadAsync()
     {
@@ -85,7 +89,8 @@ internal sealed class HubClient : IAsyncDisposable
                 if (received.MessageType == WebSocketMessageType.Close) break;
                 text.Append(Encoding.UTF8.GetString(buffer, 0, received.Count));
                 if (!received.EndOfMessage || text[^1] != '\u001e') continue;
-                foreach (var message in text.ToString().Split('\u001e', StringSplitOptions.RemoveEmptyEntries)) Take(JsonNode.Parse(message)!.AsObject());
+                foreach (var message in text.ToString().Split('\u001e', StringSplitOptions.RemoveEmptyEntries))
+                    Take(JsonNode.Parse(message)!.AsObject());
                 text.Clear();
             }
         }

@@ -94,7 +94,8 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         await host.Database.StartAttemptAsync(other);
         await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { other });
         var secret = client.DefaultRequestHeaders.Authorization!.Parameter;
-        await using var deaf = await HubClient.ConnectDeafAsync(host, options => options.SetRequestHeader("Authorization", "Bearer " + secret));
+        await using var deaf = await HubClient.ConnectDeafAsync(
+            host, options => options.SetRequestHeader("Authorization", "Bearer " + secret));
         await deaf.SendAsync("watch", new[] { flooded });
         while (!host.Services.GetRequiredService<WatchList>().IsWatched(flooded)) await Task.Delay(10);
 
@@ -108,7 +109,8 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
                 await connection.ExecuteAsync(
                     """
                     insert into points (run_id, metric_id, step, attempt, epoch, value, seq, at)
-                    select @flooded, m.id, r.last_seq + i, 1, 0.123456789, 0.123456789, r.last_seq + i, now() from metrics m, runs r, generate_series(1, 40000) i where m.name = 'flood' and r.id = @flooded;
+                    select @flooded, m.id, r.last_seq + i, 1, 0.123456789, 0.123456789, r.last_seq + i, now()
+                    from metrics m, runs r, generate_series(1, 40000) i where m.name = 'flood' and r.id = @flooded;
                     update runs set last_seq = last_seq + 40000 where id = @flooded;
                     select pg_notify('convex_points', @flooded::text);
                     """, new { flooded });
@@ -118,7 +120,8 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
             await hub.NextAsync<PointBatch>("points", batch => batch.Seq == i + 1);
             waits.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
         }
-        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"Waited for the other run's points: {string.Join(", ", waits.Select(wait => $"{wait:0}"))} ms");
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine(
+            $"Waited for the other run's points: {string.Join(", ", waits.Select(wait => $"{wait:0}"))} ms");
         Assert.True(waits.Order().ElementAt(6) < 1500, string.Join(", ", waits.Select(wait => $"{wait:0}")));
 
         await Task.Delay(TimeSpan.FromSeconds(5.5));
@@ -155,7 +158,10 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         await using (var connection = await host.Database.OpenConnectionAsync())
         {
             await connection.ExecuteAsync(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query ilike 'listen%' and pid <> pg_backend_pid()");
+                """
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and query ilike 'listen%' and pid <> pg_backend_pid()
+                """);
         }
 
         await host.Database.AddPointsAsync(id, 1, "gap", (1, 1));
@@ -202,7 +208,8 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         using var ___ = client;
         await using var __ = hub;
 
-        var problem = await Assert.ThrowsAsync<InvalidOperationException>(() => hub.InvokeAsync<JsonNode>("watch", Enumerable.Range(1, 201).ToArray()));
+        var problem = await Assert.ThrowsAsync<InvalidOperationException>(
+            () => hub.InvokeAsync<JsonNode>("watch", Enumerable.Range(1, 201).ToArray()));
         Assert.Contains("200", problem.Message, StringComparison.Ordinal);
     }
 

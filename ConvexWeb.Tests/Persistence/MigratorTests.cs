@@ -47,7 +47,8 @@ public sealed class MigratorTests(PostgresCluster cluster) : IAsyncLifetime
     {
         await new Migrator(database, [First]).ApplyAsync();
 
-        await Assert.ThrowsAsync<ClusterException>(() => new Migrator(database, [First with { Sql = "create table other (x int)" }]).ApplyAsync());
+        await Assert.ThrowsAsync<ClusterException>(
+            () => new Migrator(database, [First with { Sql = "create table other (x int)" }]).ApplyAsync());
     }
 
     [Fact]

@@ -57,7 +57,8 @@ public sealed class PrivateClusterTests : IDisposable
         await ExecuteAsync("create table kept (x int)");
         Assert.False(await cluster.ReviveAsync(default));
 
-        using var postmaster = System.Diagnostics.Process.GetProcessById(int.Parse(File.ReadLines(Path.Combine(Folder, "cluster", "postmaster.pid")).First()));
+        var pid = int.Parse(File.ReadLines(Path.Combine(Folder, "cluster", "postmaster.pid")).First());
+        using var postmaster = System.Diagnostics.Process.GetProcessById(pid);
         postmaster.Kill();
         await postmaster.WaitForExitAsync();
         var revived = false;

@@ -8,7 +8,8 @@ public sealed class SteadyTests
 {
     private static readonly Exception[] Troubles =
     [
-        new NpgsqlException("away"), new IOException("the pipe broke"), new TimeoutException(), new InvalidOperationException("the connection is not open"), new ObjectDisposedException("it"),
+        new NpgsqlException("away"), new IOException("the pipe broke"), new TimeoutException(),
+        new InvalidOperationException("the connection is not open"), new ObjectDisposedException("it"),
     ];
 
     [Fact]
@@ -26,7 +27,8 @@ public sealed class SteadyTests
     public async Task It_ends_when_it_is_asked_to()
     {
         using var stop = new CancellationTokenSource();
-        var running = new Steady(TimeProvider.System, NullLogger<Steady>.Instance).RunAsync("The test", token => Task.Delay(Timeout.Infinite, token), stop.Token);
+        var running = new Steady(TimeProvider.System, NullLogger<Steady>.Instance)
+            .RunAsync("The test", token => Task.Delay(Timeout.Infinite, token), stop.Token);
 
         await stop.CancelAsync();
 
@@ -36,6 +38,7 @@ public sealed class SteadyTests
     /// <summary>Every wait is over at once.</summary>
     private sealed class Impatient : TimeProvider
     {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(callback, state, TimeSpan.Zero, period);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+            => base.CreateTimer(callback, state, TimeSpan.Zero, period);
     }
 }

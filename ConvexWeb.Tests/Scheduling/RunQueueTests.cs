@@ -21,7 +21,10 @@ public sealed class RunQueueTests(PostgresCluster cluster) : DatabaseTest(cluste
             await transaction.RollbackAsync();
         }
         Assert.Equal((0L, 0L, 0L), (await Database.RowsAsync<(long, long, long)>(
-            "select (select count(*) from runs), (select count(*) from quartz.qrtz_job_details), (select count(*) from quartz.qrtz_triggers)")).Single());
+            """
+            select (select count(*) from runs), (select count(*) from quartz.qrtz_job_details),
+                (select count(*) from quartz.qrtz_triggers)
+            """)).Single());
     }
 
     [Fact]

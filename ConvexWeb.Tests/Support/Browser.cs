@@ -21,12 +21,15 @@ public sealed class Browser : IAsyncDisposable
 
     public static void SkipWhenMissing() => Assert.SkipWhen(IsMissing, "There is no Chromium here (CHROMIUM may name one).");
 
-    /// <summary>A fresh context (own cookies and storage) whose relative addresses belong to <paramref name="host"/>; nobody is signed in.</summary>
+    /// <summary>
+    /// A fresh context (own cookies and storage) whose relative addresses belong to <paramref name="host"/>; nobody is signed in.
+    /// </summary>
     public Task<IBrowserContext> ContextAsync(ServerHost host) => ContextAsync(host.Address);
 
     /// <summary>A fresh context for the server at <paramref name="address"/>, with the cookies of <paramref name="state"/>.</summary>
     public async Task<IBrowserContext> ContextAsync(Uri address, string? state = null) =>
-        await (await started.Value).Chromium.NewContextAsync(new() { BaseURL = address.ToString(), StorageState = state, AcceptDownloads = true });
+        await (await started.Value).Chromium.NewContextAsync(
+            new() { BaseURL = address.ToString(), StorageState = state, AcceptDownloads = true });
 
     /// <summary>A page in a fresh context in which <paramref name="user"/> is signed in; by default somebody new.</summary>
     public async Task<IPage> OpenAsync(ServerHost host, string path = "/", User? user = null)
@@ -34,7 +37,8 @@ public sealed class Browser : IAsyncDisposable
         using var forms = new Forms(host);
         (await forms.SignInAsync((user ?? await host.AddUserAsync()).UserName!)).Dispose();
         var context = await ContextAsync(host);
-        await context.AddCookiesAsync([new() { Name = forms.Session!.Name, Value = forms.Session.Value, Url = host.Address.ToString(), HttpOnly = true }]);
+        await context.AddCookiesAsync(
+            [new() { Name = forms.Session!.Name, Value = forms.Session.Value, Url = host.Address.ToString(), HttpOnly = true }]);
         var page = await context.NewPageAsync();
         await page.GotoAsync(path);
         return page;

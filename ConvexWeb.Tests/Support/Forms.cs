@@ -25,7 +25,8 @@ public sealed class Forms : IDisposable
     /// <summary>The header that carries this browser's session in a request of another client.</summary>
     public string CookieHeader => cookies.GetCookieHeader(host.Address);
 
-    public Task<HttpResponseMessage> PostAsync(string path, params (string Name, string? Value)[] fields) => PostAsync(path, userId: null, fields);
+    public Task<HttpResponseMessage> PostAsync(string path, params (string Name, string? Value)[] fields)
+        => PostAsync(path, userId: null, fields);
 
     /// <param name="userId">Who was signed in when the form was made; it is good for nobody else.</param>
     public async Task<HttpResponseMessage> PostAsync(string path, Guid? userId, params (string Name, string? Value)[] fields) =>
@@ -43,10 +44,12 @@ public sealed class Forms : IDisposable
     {
         await using var scope = host.Services.CreateAsyncScope();
         var context = new DefaultHttpContext { RequestServices = scope.ServiceProvider };
-        if (userId is { } id) context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, id.ToString())], "test"));
+        if (userId is { } id)
+            context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, id.ToString())], "test"));
         var tokens = scope.ServiceProvider.GetRequiredService<IAntiforgery>().GetTokens(context);
         cookies.Add(host.Address, new Cookie("convex-form", tokens.CookieToken));
-        return fields.Select(field => KeyValuePair.Create(field.Name, field.Value ?? "")).Append(KeyValuePair.Create(tokens.FormFieldName, tokens.RequestToken!));
+        return fields.Select(field => KeyValuePair.Create(field.Name, field.Value ?? ""))
+            .Append(KeyValuePair.Create(tokens.FormFieldName, tokens.RequestToken!));
     }
 
     public Task<HttpResponseMessage> SignInAsync(string name, string password = ServerHost.Password, string? returnUrl = null) =>

@@ -5,7 +5,10 @@ using Npgsql;
 
 namespace ConvexWeb.Tests.Support;
 
-/// <summary>One private PostgreSQL for the whole test run, made with the server's own code, and one database per test class, cloned from a migrated template.</summary>
+/// <summary>
+/// One private PostgreSQL for the whole test run, made with the server's own code, and one database per test class, cloned from
+/// a migrated template.
+/// </summary>
 public sealed class PostgresCluster : IAsyncDisposable
 {
     // What makes a database safe against power cuts only slows tests down.

@@ -13,7 +13,8 @@ public sealed class RecordingQueue : IRunQueue
     /// <summary>When set, taking runs in fails with it.</summary>
     public Exception? Broken { get; set; }
 
-    public Task EnqueueAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<QueuedRun> runs, CancellationToken cancel = default)
+    public Task EnqueueAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<QueuedRun> runs, CancellationToken cancel = default)
     {
         Assert.Same(connection, transaction.Connection);
         if (Broken is { } problem) throw problem;

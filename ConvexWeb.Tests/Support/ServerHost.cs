@@ -14,8 +14,8 @@ using Npgsql;
 namespace ConvexWeb.Tests.Support;
 
 /// <summary>
-/// The server in this process on a free loopback port (real Kestrel, so that a browser reaches it as well as a client does), with a database
-/// and a data folder of its own. It takes the part of a web node, and its queue only writes down what it is told.
+/// The server in this process on a free loopback port (real Kestrel, so that a browser reaches it as well as a client does),
+/// with a database and a data folder of its own. It takes the part of a web node, and its queue only writes down what it is told.
 /// </summary>
 public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server::Program>, IAsyncLifetime
 {
@@ -43,7 +43,8 @@ public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server:
     }
 
     /// <summary>A client that sends no credentials and follows no redirect.</summary>
-    public HttpClient Anonymous() => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Address };
+    public HttpClient Anonymous()
+        => new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Address };
 
     /// <summary>A client with an API token.</summary>
     public HttpClient WithToken(string secret)
@@ -70,7 +71,15 @@ public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server:
         await using var scope = Services.CreateAsyncScope();
         var database = scope.ServiceProvider.GetRequiredService<ConvexDb>();
         var secret = Secret.New(ApiToken.Prefix);
-        database.ApiTokens.Add(new ApiToken { Id = Guid.NewGuid(), UserId = user.Id, Name = "test", SecretHash = Secret.Hash(secret), CreatedAt = DateTimeOffset.UtcNow, ExpiresAt = expires });
+        database.ApiTokens.Add(new ApiToken
+        {
+            Id = Guid.NewGuid(),
+            UserId = user.Id,
+            Name = "test",
+            SecretHash = Secret.Hash(secret),
+            CreatedAt = DateTimeOffset.UtcNow,
+            ExpiresAt = expires,
+        });
         await database.SaveChangesAsync();
         return secret;
     }

@@ -11,7 +11,8 @@ public static class StoredRun
 
     public static async Task<long> SubmitAsync(this HttpClient client, string? more = null)
     {
-        var answer = await (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{Spec}}{{more}}}""")).ReadAsync<JsonObject>(System.Net.HttpStatusCode.Created);
+        using var response = await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{Spec}}{{more}}}""");
+        var answer = await response.ReadAsync<JsonObject>(System.Net.HttpStatusCode.Created);
         return (long)answer["runIds"]![0]!;
     }
 
@@ -20,14 +21,16 @@ public static class StoredRun
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            insert into attempts (run_id, number, worker, lease_until, resumed_step) values (@run, @attempt, 'worker-1', now() + interval '1 minute', @resumedStep);
+            insert into attempts (run_id, number, worker, lease_until, resumed_step)
+            values (@run, @attempt, 'worker-1', now() + interval '1 minute', @resumedStep);
             update runs set state = 'Running', attempt = @attempt, started_at = now() where id = @run;
             select pg_notify('convex_runs', @run::text);
             """, new { run, attempt, resumedStep });
     }
 
     /// <summary>Stores points with the run's next sequence numbers, in the order given, and says so to the web nodes.</summary>
-    public static async Task AddPointsAsync(this NpgsqlDataSource database, long run, int attempt, string metric, params (long Step, double Value)[] points)
+    public static async Task AddPointsAsync(
+        this NpgsqlDataSource database, long run, int attempt, string metric, params (long Step, double Value)[] points)
     {
         await using var connection = await database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();

@@ -15,7 +15,8 @@ namespace ConvexWeb.Tests.Training;
 public sealed class AugmentationTests : IDisposable
 {
     private readonly DisposeScope scope = NewDisposeScope();
-    private readonly Dictionary<string, Tensor> golden = SafeTensors.Load(Path.Combine(AppContext.BaseDirectory, "Training/Golden/augmentations.safetensors")).Tensors;
+    private readonly Dictionary<string, Tensor> golden =
+        SafeTensors.Load(Path.Combine(AppContext.BaseDirectory, "Training/Golden/augmentations.safetensors")).Tensors;
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-augment-").FullName;
 
     public void Dispose()
@@ -52,7 +53,8 @@ public sealed class AugmentationTests : IDisposable
             foreach (var key in keys)
             {
                 var levels = images.clone();
-                RandAugment.Apply(levels, [.. Enumerable.Repeat<Treatment?>(new(operation, double.Parse(key.Split('/')[2])), 4)], kind == "rgb" ? Fill : Fill[..1]);
+                var treatment = new Treatment(operation, double.Parse(key.Split('/')[2]));
+                RandAugment.Apply(levels, [.. Enumerable.Repeat<Treatment?>(treatment, 4)], kind == "rgb" ? Fill : Fill[..1]);
                 var difference = (levels - golden[key].to(ScalarType.Float32)).abs();
                 // Between pixels Pillow and libtorch round their weights differently; everywhere else the levels are the same.
                 Assert.True(difference.max().item<float>() <= (moves ? 1 : 0), $"{key}: {difference.max().item<float>()}");
@@ -75,8 +77,10 @@ public sealed class AugmentationTests : IDisposable
     {
         Treatment?[] treatments =
         [
-            new(Operation.Rotate, 20), null, new(Operation.Equalize, 0), new(Operation.Sharpness, 1.8), new(Operation.TranslateY, -0.3), new(Operation.Contrast, 0.2),
-            new(Operation.AutoContrast, 0), new(Operation.Posterize, 1), new(Operation.Color, 1.7), new(Operation.ShearX, 0.2), new(Operation.Sharpness, 0.3), new(Operation.Equalize, 0),
+            new(Operation.Rotate, 20), null, new(Operation.Equalize, 0), new(Operation.Sharpness, 1.8),
+            new(Operation.TranslateY, -0.3), new(Operation.Contrast, 0.2),
+            new(Operation.AutoContrast, 0), new(Operation.Posterize, 1), new(Operation.Color, 1.7),
+            new(Operation.ShearX, 0.2), new(Operation.Sharpness, 0.3), new(Operation.Equalize, 0),
         ];
         var images = Levels(treatments.Length, 3, 20, 24).mul(0.7).add(30).floor();
         var together = images.clone();
@@ -107,7 +111,8 @@ public sealed class AugmentationTests : IDisposable
     [Fact]
     public void RandAugment_draws_each_operation_alike_applies_half_and_spreads_its_magnitude()
     {
-        var drawn = Enumerable.Range(0, 15_000).SelectMany(i => RandAugment.Draw(Draws.Stream(1, Draws.RandAugment, 0, i), 9, 0.5)).ToList();
+        var drawn = Enumerable.Range(0, 15_000)
+            .SelectMany(i => RandAugment.Draw(Draws.Stream(1, Draws.RandAugment, 0, i), 9, 0.5)).ToList();
         Assert.Equal(30_000, drawn.Count);
         Assert.InRange(drawn.Count(t => t is not null), 14_600, 15_400);
         var byKind = drawn.OfType<Treatment>().ToLookup(t => t.Operation);
@@ -139,7 +144,8 @@ public sealed class AugmentationTests : IDisposable
         for (var i = 0; i < 8; i++)
         {
             var alone = images.narrow(0, i, 1);
-            foreach (var treatment in ColourJitter.Draw(Draws.Stream(5, Draws.ColourJitter, 3, i), 0.4)) alone = Enhancements.Apply(alone, [treatment]);
+            foreach (var treatment in ColourJitter.Draw(Draws.Stream(5, Draws.ColourJitter, 3, i), 0.4))
+                alone = Enhancements.Apply(alone, [treatment]);
             Assert.Equal(0, Distance(alone / 255, jittered.narrow(0, i, 1)), 6);
         }
     }
@@ -198,7 +204,8 @@ public sealed class AugmentationTests : IDisposable
     public void Noise_on_the_device_is_the_stream_of_its_key()
     {
         ulong[] keys = [0, 1, ulong.MaxValue, 0x8123456789abcdef];
-        var numbers = DeviceNoise.Numbers(from_array(keys.Select(k => unchecked((long)k)).ToArray()).unsqueeze(1), 50).data<long>().ToArray();
+        var seeds = from_array(keys.Select(k => unchecked((long)k)).ToArray()).unsqueeze(1);
+        var numbers = DeviceNoise.Numbers(seeds, 50).data<long>().ToArray();
         for (var k = 0; k < keys.Length; k++)
         {
             var stream = new SplitMixStream(keys[k]);
@@ -279,7 +286,8 @@ public sealed class AugmentationTests : IDisposable
         const double smoothing = 0.1;
         var logits = Random(6, 4) * 5;
         var labels = from_array(new long[] { 0, 1, 2, 3, 1, 0 });
-        var (_, targets, _) = new BatchMixing(new AugmentationOptions { Cutmix = 1 }, 1, 4).Apply(zeros([6, 1, 4, 4]), labels, new Mix(0.7, new Box(0, 0, 1, 1)));
+        var mixing = new BatchMixing(new AugmentationOptions { Cutmix = 1 }, 1, 4);
+        var (_, targets, _) = mixing.Apply(zeros([6, 1, 4, 4]), labels, new Mix(0.7, new Box(0, 0, 1, 1)));
         // On and off values, mixed, then the mean of −Σ target · log softmax.
         var smoothed = nn.functional.one_hot(labels, 4).to(ScalarType.Float32) * (1 - smoothing) + smoothing / 4;
         var theirs = -((smoothed * 0.7 + smoothed.flip(0) * 0.3) * nn.functional.log_softmax(logits, 1)).sum(1).mean();
@@ -356,9 +364,11 @@ public sealed class AugmentationTests : IDisposable
 
     private static readonly Spec Augmented = Small with { Augmentation = Everything };
 
-    private ImageSet Glyphs(Spec spec) => new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default).Result;
+    private ImageSet Glyphs(Spec spec)
+        => new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default).Result;
 
-    private (bool Ended, List<TrainingEvent> Events, string Weights) Train(Spec spec, string name, bool resume = false, Func<TrainingEvent, bool>? stopAfter = null)
+    private (bool Ended, List<TrainingEvent> Events, string Weights) Train(
+        Spec spec, string name, bool resume = false, Func<TrainingEvent, bool>? stopAfter = null)
     {
         var folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
         var events = new List<TrainingEvent>();
@@ -409,7 +419,8 @@ public sealed class AugmentationTests : IDisposable
         using var data = TrainingData.Prepare(Augmented, Glyphs(Augmented), 1, CPU, root, null, _ => { });
         var index = arange(32, ScalarType.Int64);
         var own = new TrainingBatches(Augmented, data.Train, 1).At(index, 6);
-        var twins = new TrainingBatches(Augmented with { Convexity = new ExpEpsOptions(), Model = new MlpOptions { Width = 64 } }, data.Train, 1).At(index, 6);
+        var twin = Augmented with { Convexity = new ExpEpsOptions(), Model = new MlpOptions { Width = 64 } };
+        var twins = new TrainingBatches(twin, data.Train, 1).At(index, 6);
         Assert.Equal(0, Distance(own.Images, twins.Images));
         Assert.Equal(0, Distance(own.Targets, twins.Targets));
         Assert.Equal([32L, 10L], own.Targets.shape);
@@ -428,10 +439,12 @@ public sealed class AugmentationTests : IDisposable
         var options = new AugmentationOptions { Flip = true };
         var flips = Enumerable.Range(0, 3).Select(i => Cut.Draw(options, 1, 0, i).Mirrored).ToList();
         var flipped = new TrainingBatches(Small with { Augmentation = options }, data.Train, 1).At(index, 0).Images;
-        for (var i = 0; i < 3; i++) Assert.Equal(0, Distance(flips[i] ? plain.select(0, i).flip(2) : plain.select(0, i), flipped.select(0, i)), 5);
+        for (var i = 0; i < 3; i++)
+            Assert.Equal(0, Distance(flips[i] ? plain.select(0, i).flip(2) : plain.select(0, i), flipped.select(0, i)), 5);
 
         // What comes in from outside is black, not the mean.
-        var shifted = new TrainingBatches(Small with { Augmentation = new AugmentationOptions { PadCrop = 8 } }, data.Train, 1).At(arange(64, ScalarType.Int64), 0).Images;
+        var cropped = Small with { Augmentation = new AugmentationOptions { PadCrop = 8 } };
+        var shifted = new TrainingBatches(cropped, data.Train, 1).At(arange(64, ScalarType.Int64), 0).Images;
         Assert.Equal(plain.min().item<float>(), shifted.min().item<float>(), 5);
     }
 
@@ -446,7 +459,10 @@ public sealed class AugmentationTests : IDisposable
         var flipped = new TrainingBatches(spec, data.Train, 1).At(index, 0).Images;
         Assert.Equal([6L, 1L, 40L, 40L], flipped.shape);
         for (var i = 0; i < 6; i++)
-            Assert.Equal(0, Distance(Cut.Draw(spec.Augmentation, 1, 0, i).Mirrored ? plain.select(0, i).flip(2) : plain.select(0, i), flipped.select(0, i)), 4);
+        {
+            var mirrored = Cut.Draw(spec.Augmentation, 1, 0, i).Mirrored;
+            Assert.Equal(0, Distance(mirrored ? plain.select(0, i).flip(2) : plain.select(0, i), flipped.select(0, i)), 4);
+        }
     }
 
     [Fact]
@@ -461,7 +477,8 @@ public sealed class AugmentationTests : IDisposable
         Assert.True(Train(spec, "white").Ended);
         using var data = TrainingData.Prepare(spec, Glyphs(spec), 1, CPU, root, null, _ => { });
         var index = arange(8, ScalarType.Int64);
-        var moved = new TrainingBatches(spec with { Augmentation = new AugmentationOptions { Flip = true } }, data.Train, 1).At(index, 0).Images;
+        var flips = spec with { Augmentation = new AugmentationOptions { Flip = true } };
+        var moved = new TrainingBatches(flips, data.Train, 1).At(index, 0).Images;
         var (white, _) = data.Train.Batch(index);
         for (var i = 0; i < 8; i++)
         {
@@ -493,8 +510,10 @@ public sealed class AugmentationTests : IDisposable
     [InlineData("""{"augmentation": {"pad_crop": 28}}""", "augmentation.pad_crop")]
     [InlineData("""{"augmentation": {"zoom": 2}}""", "augmentation.zoom")]
     [InlineData("""{"augmentation": {"colour_jitter": 0.4}, "convexity": {"name": "exp_eps"}}""", "augmentation.colour_jitter")]
-    [InlineData("""{"augmentation": {"rand_augment": 9}, "data": {"name": "cifar10", "preprocessing": "zca"}}""", "augmentation.rand_augment")]
-    [InlineData("""{"augmentation": {"random_erasing": 0.25}, "data": {"name": "cifar10", "preprocessing": "zca"}}""", "augmentation.random_erasing")]
+    [InlineData("""{"augmentation": {"rand_augment": 9}, "data": {"name": "cifar10", "preprocessing": "zca"}}""",
+        "augmentation.rand_augment")]
+    [InlineData("""{"augmentation": {"random_erasing": 0.25}, "data": {"name": "cifar10", "preprocessing": "zca"}}""",
+        "augmentation.random_erasing")]
     [InlineData("""{"augmentation": {"flip": true}, "labels": {"name": "random"}}""", "augmentation.allow_with_corruption")]
     [InlineData("""{"augmentation": {"mixup": 0.2}, "labels": {"name": "partial", "p": 0.1}}""", "augmentation.allow_with_corruption")]
     public void What_does_not_go_together_is_refused_in_one_sentence(string json, string path)
@@ -507,7 +526,8 @@ public sealed class AugmentationTests : IDisposable
 
     [Theory]
     [InlineData("""{"augmentation": {"flip": true, "pad_crop": 4, "mixup": 0.8}, "convexity": {"name": "exp_eps"}}""")]
-    [InlineData("""{"augmentation": {"rand_augment": 9, "colour_jitter": 0.4}, "convexity": {"name": "exp_eps"}, "data": {"name": "cifar10", "preprocessing": "standardize"}}""")]
+    [InlineData("""{"augmentation": {"rand_augment": 9, "colour_jitter": 0.4}, "convexity": {"name": "exp_eps"}, "data": """
+        + """{"name": "cifar10", "preprocessing": "standardize"}}""")]
     [InlineData("""{"augmentation": {"flip": true, "allow_with_corruption": true}, "labels": {"name": "random"}}""")]
     [InlineData("""{"augmentation": {"mixup": 0.8, "mix_probability": 0}, "labels": {"name": "random"}}""")]
     public void What_goes_together_is_taken(string json) => Assert.Empty(SpecReader.Read(json).Problems);

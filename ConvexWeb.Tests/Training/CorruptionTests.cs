@@ -52,7 +52,9 @@ public sealed class CorruptionTests
     {
         Assert.Equal(Truth, LabelCorruption.Apply(new PartialLabelOptions { P = 0 }, Truth, 10, 1).Labels);
         Assert.Equal(Truth, LabelCorruption.Apply(new TrueLabelOptions(), Truth, 10, 1).Labels);
-        Assert.Equal(LabelCorruption.Apply(new RandomLabelOptions(), Truth, 10, 1).Sha256, LabelCorruption.Apply(new PartialLabelOptions { P = 1 }, Truth, 10, 1).Sha256);
+        Assert.Equal(
+            LabelCorruption.Apply(new RandomLabelOptions(), Truth, 10, 1).Sha256,
+            LabelCorruption.Apply(new PartialLabelOptions { P = 1 }, Truth, 10, 1).Sha256);
     }
 
     [Fact]

@@ -31,7 +31,8 @@ public sealed class DatasetTests : IDisposable
     private void WriteCifar10(string folder)
     {
         Directory.CreateDirectory(folder);
-        for (var b = 1; b <= 5; b++) File.WriteAllBytes(Path.Combine(folder, $"data_batch_{b}.bin"), CifarRecords(4, 1, i => (byte)((b + i) % 10)));
+        for (var b = 1; b <= 5; b++)
+            File.WriteAllBytes(Path.Combine(folder, $"data_batch_{b}.bin"), CifarRecords(4, 1, i => (byte)((b + i) % 10)));
         File.WriteAllBytes(Path.Combine(folder, "test_batch.bin"), CifarRecords(3, 1, i => (byte)(9 - i)));
     }
 
@@ -56,7 +57,8 @@ public sealed class DatasetTests : IDisposable
         var folder = Path.Combine(root, "plain", "cifar-10-batches-bin");
         WriteCifar10(folder);
         Directory.CreateDirectory(Path.Combine(root, "cifar10"));
-        await using (var packed = new GZipStream(File.Create(Path.Combine(root, "cifar10", "cifar-10-binary.tar.gz")), CompressionLevel.Fastest))
+        var archive = Path.Combine(root, "cifar10", "cifar-10-binary.tar.gz");
+        await using (var packed = new GZipStream(File.Create(archive), CompressionLevel.Fastest))
             await TarFile.CreateFromDirectoryAsync(folder, packed, includeBaseDirectory: true);
         Assert.Equal(20, (await Store.LoadAsync(new Cifar10Options(), null, _ => { }, default)).Train.Count);
     }
@@ -99,7 +101,9 @@ public sealed class DatasetTests : IDisposable
         data[3] = (byte)sizes.Length;
         for (var i = 0; i < sizes.Length; i++) BinaryPrimitives.WriteInt32BigEndian(data.AsSpan(4 + 4 * i), sizes[i]);
         for (var i = 4 + 4 * sizes.Length; i < data.Length; i++) data[i] = (byte)((i - 4 - 4 * sizes.Length) % 10);
-        using Stream file = packed ? new GZipStream(File.Create(Path.Combine(folder, name + ".gz")), CompressionLevel.Fastest) : File.Create(Path.Combine(folder, name));
+        using Stream file = packed
+            ? new GZipStream(File.Create(Path.Combine(folder, name + ".gz")), CompressionLevel.Fastest)
+            : File.Create(Path.Combine(folder, name));
         file.Write(data);
     }
 
@@ -123,7 +127,8 @@ public sealed class DatasetTests : IDisposable
         var plain = Path.Combine(root, "plain", "cifar-10-batches-bin");
         WriteCifar10(plain);
         var cifar = Path.Combine(Directory.CreateDirectory(Path.Combine(root, "cifar10")).FullName, "cifar-10-binary.tar.gz");
-        await using (var packed = new GZipStream(File.Create(cifar), CompressionLevel.Fastest)) await TarFile.CreateFromDirectoryAsync(plain, packed, includeBaseDirectory: true);
+        await using (var packed = new GZipStream(File.Create(cifar), CompressionLevel.Fastest))
+            await TarFile.CreateFromDirectoryAsync(plain, packed, includeBaseDirectory: true);
         foreach (var prefix in new[] { "train", "t10k" })
         {
             WriteIdx($"{prefix}-images-idx3-ubyte", [6, 28, 28], packed: true);
@@ -156,7 +161,9 @@ public sealed class DatasetTests : IDisposable
     {
         WriteCifar10(Path.Combine(root, "cifar10"));
         var set = await Store.LoadAsync(new Cifar10Options(), null, _ => { }, default);
-        var error = Assert.Throws<DatasetException>(() => TrainingData.Prepare(new Spec { Data = new Cifar10Options() }, set, 1, TorchSharp.torch.CPU, root, null, _ => { }));
+        var spec = new Spec { Data = new Cifar10Options() };
+        var error = Assert.Throws<DatasetException>(
+            () => TrainingData.Prepare(spec, set, 1, TorchSharp.torch.CPU, root, null, _ => { }));
         Assert.Contains("20 training images where 50,000 should be", error.Message);
     }
 
@@ -164,7 +171,8 @@ public sealed class DatasetTests : IDisposable
     public async Task A_lock_that_cannot_be_made_is_an_error_and_one_that_is_taken_is_waited_for()
     {
         // A name that is too long stands for a full disk and a read-only folder: all of them are an IOException.
-        await Assert.ThrowsAnyAsync<IOException>(() => FileLock.TakeAsync(Path.Combine(root, new string('x', 300)), null, default).WaitAsync(TimeSpan.FromSeconds(30)));
+        await Assert.ThrowsAnyAsync<IOException>(() =>
+            FileLock.TakeAsync(Path.Combine(root, new string('x', 300)), null, default).WaitAsync(TimeSpan.FromSeconds(30)));
         var said = new List<string>();
         var first = await FileLock.TakeAsync(Path.Combine(root, "a.lock"), said.Add, default);
         Assert.Empty(said);
@@ -181,7 +189,9 @@ public sealed class DatasetTests : IDisposable
         var folder = Path.Combine(root, "cifar10", "cifar-10-batches-bin");
         WriteCifar10(folder);
         File.WriteAllBytes(Path.Combine(folder, "test_batch.bin"), CifarRecords(3, 1, _ => 10));
-        Assert.Contains("label 10", (await Assert.ThrowsAsync<DatasetException>(() => Store.LoadAsync(new Cifar10Options(), null, _ => { }, default))).Message);
+        var error = await Assert.ThrowsAsync<DatasetException>(
+            () => Store.LoadAsync(new Cifar10Options(), null, _ => { }, default));
+        Assert.Contains("label 10", error.Message);
     }
 
     [Fact]

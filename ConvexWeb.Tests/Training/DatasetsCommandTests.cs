@@ -40,7 +40,8 @@ public sealed class DatasetsCommandTests : IDisposable
         var (code, output, _) = await RunAsync("datasets", "list");
         Assert.Equal(0, code);
         Assert.Contains("here: photos", output);
-        var missing = output.Split('\n').Where(line => line.Contains("not here", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]).ToList();
+        var missing = output.Split('\n')
+            .Where(line => line.Contains("not here", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]).ToList();
         foreach (var name in new[] { "svhn", "stl10", "cifair10", "cifair100", "imagenet" }) Assert.Contains(name, missing);
     }
 
@@ -71,7 +72,8 @@ public sealed class DatasetsCommandTests : IDisposable
     [Fact]
     public async Task Bench_decode_prints_images_per_second()
     {
-        var (code, output, error) = await RunAsync("bench", "decode", "--folder", "photos", "--size", "32", "--threads", "2", "--images", "50");
+        var (code, output, error) = await RunAsync(
+            "bench", "decode", "--folder", "photos", "--size", "32", "--threads", "2", "--images", "50");
         Assert.True(code == 0, error);
         Assert.True(double.Parse(output, CultureInfo.InvariantCulture) > 1);
     }

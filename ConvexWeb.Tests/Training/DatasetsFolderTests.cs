@@ -12,7 +12,14 @@ public sealed class DatasetsFolderTests : IDisposable
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-folder-").FullName;
     private readonly List<string> said = [];
 
-    private static readonly ImageFolderOptions Options = new() { Folder = "photos", Classes = 2, TrainImages = 3, TestImages = 2, ImageSize = 32 };
+    private static readonly ImageFolderOptions Options = new()
+    {
+        Folder = "photos",
+        Classes = 2,
+        TrainImages = 3,
+        TestImages = 2,
+        ImageSize = 32,
+    };
 
     public DatasetsFolderTests()
     {
@@ -30,7 +37,8 @@ public sealed class DatasetsFolderTests : IDisposable
     private void Put(string picture, params string[] path) => DatasetsGolden.Write($"picture_{picture}", [root, "photos", .. path]);
 
     private Task<ImageSet> Load(DataOptions? options = null)
-        => new DatasetStore(root, new Fetcher(new HttpClient(), "http://127.0.0.1:9")).LoadAsync(options ?? Options, null, said.Add, default);
+        => new DatasetStore(root, new Fetcher(new HttpClient(), "http://127.0.0.1:9"))
+            .LoadAsync(options ?? Options, null, said.Add, default);
 
     private async Task<string> Refused(DataOptions? options = null)
     {
@@ -51,7 +59,8 @@ public sealed class DatasetsFolderTests : IDisposable
         Assert.InRange(differences.Max(), 0, largest);
     }
 
-    // Chroma at half size is brought up before the reduction by Pillow and with it by the decoder, so edges of colour differ more than brightness does.
+    // Chroma at half size is brought up before the reduction by Pillow and with it by the decoder, so edges of colour differ
+    // more than brightness does.
     [Theory]
     [InlineData("wide", 32, 2, 12)]
     [InlineData("wide", 64, 2, 12)]
@@ -122,7 +131,9 @@ public sealed class DatasetsFolderTests : IDisposable
     [Fact]
     public async Task Those_who_come_together_decode_once()
     {
-        var sets = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(Options, null, Say, default))));
+        Task<ImageSet> LoadAsync()
+            => new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(Options, null, Say, default);
+        var sets = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(LoadAsync)));
         Assert.Single(said, line => line.StartsWith("decoding", StringComparison.Ordinal));
         Assert.All(sets, set => Assert.Equal(sets[0].Train.Images, set.Train.Images));
         Assert.Empty(Directory.GetFiles(Path.Combine(root, "cache"), "*.tmp"));
@@ -200,7 +211,8 @@ public sealed class DatasetsFolderTests : IDisposable
         broken.AsSpan(broken.Length * 3 / 4, 8).Fill(0xFF);
         File.WriteAllBytes(Path.Combine(root, "photos", "val", "cat", "e.jpg"), broken);
         Assert.Equal(2, (await Load()).Test.Count);
-        Assert.Contains(said, line => line.Contains("1 files are not quite right", StringComparison.Ordinal) && line.Contains("e.jpg", StringComparison.Ordinal));
+        Assert.Contains(said, line => line.Contains("1 files are not quite right", StringComparison.Ordinal)
+            && line.Contains("e.jpg", StringComparison.Ordinal));
     }
 
     private string? Decode(byte[] file, byte[] square, int side = 32)
@@ -286,7 +298,8 @@ public sealed class DatasetsFolderTests : IDisposable
     public async Task A_folder_name_never_leaves_the_data_directory(string name)
     {
         var spec = new Spec { Data = Options with { Folder = name } };
-        Assert.Equal("data.folder", SpecReader.Read(SpecWriter.ToJson(spec).ToJsonString()).Problems.Single(p => p.Path == "data.folder").Path);
+        var problems = SpecReader.Read(SpecWriter.ToJson(spec).ToJsonString()).Problems;
+        Assert.Equal("data.folder", problems.Single(p => p.Path == "data.folder").Path);
         Assert.Contains("plain folder name", await Refused(Options with { Folder = name }));
     }
 

@@ -5,7 +5,10 @@ using ConvexWeb.Training.Data;
 
 namespace ConvexWeb.Tests.Training;
 
-/// <summary>STL-10, SVHN and ciFAIR on small files in the exact official formats; those of SVHN and ciFAIR were written by scipy, numpy and Python.</summary>
+/// <summary>
+/// STL-10, SVHN and ciFAIR on small files in the exact official formats; those of SVHN and ciFAIR were written by scipy, numpy
+/// and Python.
+/// </summary>
 [Collection(TorchCollection.Name)]
 public sealed class DatasetsFormatTests : IDisposable
 {
@@ -13,7 +16,8 @@ public sealed class DatasetsFormatTests : IDisposable
 
     public void Dispose() => Directory.Delete(root, recursive: true);
 
-    private Task<ImageSet> Load(DataOptions options) => new DatasetStore(root, new Fetcher(new HttpClient(), "http://127.0.0.1:9")).LoadAsync(options, null, _ => { }, default);
+    private Task<ImageSet> Load(DataOptions options)
+        => new DatasetStore(root, new Fetcher(new HttpClient(), "http://127.0.0.1:9")).LoadAsync(options, null, _ => { }, default);
 
     private async Task<string> Refused(DataOptions options)
     {
@@ -164,7 +168,10 @@ public sealed class DatasetsFormatTests : IDisposable
     public async Task SVHN_says_which_kind_of_file_it_found(string text, int version, string order, string reason)
     {
         WriteSvhn("svhn_packed", "svhn_packed");
-        byte[] header = [.. Encoding.ASCII.GetBytes(text.PadRight(124)), (byte)version, (byte)(version >> 8), (byte)order[0], (byte)order[1]];
+        byte[] header =
+        [
+            .. Encoding.ASCII.GetBytes(text.PadRight(124)), (byte)version, (byte)(version >> 8), (byte)order[0], (byte)order[1],
+        ];
         File.WriteAllBytes(Path.Combine(root, "svhn", "train_32x32.mat"), [.. header, .. new byte[64]]);
         Assert.Contains(reason, await Refused(new SvhnOptions()));
     }

@@ -9,7 +9,8 @@ internal static class DatasetsGolden
     private static readonly Lazy<Dictionary<string, byte[]>> All = new(() =>
     {
         using var scope = NewDisposeScope();
-        return SafeTensors.Load(Path.Combine(AppContext.BaseDirectory, "Training", "Golden", "datasets.safetensors")).Tensors.ToDictionary(t => t.Key, t => t.Value.bytes.ToArray());
+        return SafeTensors.Load(Path.Combine(AppContext.BaseDirectory, "Training", "Golden", "datasets.safetensors"))
+            .Tensors.ToDictionary(t => t.Key, t => t.Value.bytes.ToArray());
     });
 
     public static byte[] Bytes(string name) => All.Value[name];

@@ -43,7 +43,8 @@ public sealed class DatasetsPickleTests
     [InlineData("pickle_big_endian", "little-endian")]
     [InlineData("pickle_set", "EMPTY_SET")]
     [InlineData("pickle_object", "BytesIO")]
-    public void Refuses_by_name_what_the_files_do_not_have(string golden, string name) => Assert.Contains(name, Refused(DatasetsGolden.Bytes(golden)));
+    public void Refuses_by_name_what_the_files_do_not_have(string golden, string name)
+        => Assert.Contains(name, Refused(DatasetsGolden.Bytes(golden)));
 
     [Theory]
     [InlineData("cos\nsystem\n(X\u0004\0\0\0truetR.", "os.system")]
@@ -82,7 +83,10 @@ public sealed class DatasetsPickleTests
     {
         var whole = DatasetsGolden.Bytes("pickle_2");
         for (var length = 0; length < whole.Length; length += length < 400 ? 1 : 97)
-            Assert.True(Record.Exception(() => new PickleReader(whole.AsMemory(0, length)).Read()) is InvalidDataException or EndOfStreamException, $"{length} bytes");
+        {
+            var error = Record.Exception(() => new PickleReader(whole.AsMemory(0, length)).Read());
+            Assert.True(error is InvalidDataException or EndOfStreamException, $"{length} bytes");
+        }
         // A text that claims more than there is.
         Assert.Throws<EndOfStreamException>(() => new PickleReader(Code("X\u00ff\u00ff\u00ff\u00ff.")).Read());
     }

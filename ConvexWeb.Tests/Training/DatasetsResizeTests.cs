@@ -25,7 +25,8 @@ public sealed class DatasetsResizeTests : IDisposable
         var input = from_array(DatasetsGolden.Bytes("resize_input")).view(1, 3, 24, 24).to(ScalarType.Float32);
         var expected = from_array(DatasetsGolden.Bytes($"resize_{kind}_{side}")).view(1, 3, side, side).to(ScalarType.Float32);
         // Pillow rounds after each direction; once ours is rounded too, they differ by one grey level of 255 at most, and seldom.
-        var differences = (Resizing.Apply(input, side, kind == "bicubic") - expected).abs().data<float>().ToArray().Select(d => MathF.Round(d)).ToArray();
+        var differences = (Resizing.Apply(input, side, kind == "bicubic") - expected).abs()
+            .data<float>().ToArray().Select(d => MathF.Round(d)).ToArray();
         Assert.InRange(differences.Max(), 0, 1);
         Assert.InRange(differences.Average(), 0, 0.3);
     }
@@ -35,7 +36,17 @@ public sealed class DatasetsResizeTests : IDisposable
     [InlineData(PreprocessingKind.Zca)]
     public async Task A_split_gives_batches_and_slices_at_the_wanted_size_after_the_preprocessing(PreprocessingKind preprocessing)
     {
-        var spec = new Spec { Data = new GlyphsOptions { TrainSize = 50, TestSize = 10, Preprocessing = preprocessing, Resize = 20, Interpolation = Interpolation.Bicubic } };
+        var spec = new Spec
+        {
+            Data = new GlyphsOptions
+            {
+                TrainSize = 50,
+                TestSize = 10,
+                Preprocessing = preprocessing,
+                Resize = 20,
+                Interpolation = Interpolation.Bicubic,
+            },
+        };
         var set = await new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default);
         Check(spec, set);
     }
@@ -80,9 +91,13 @@ public sealed class DatasetsResizeTests : IDisposable
         var (fewMean, basis) = Whitening.FitFew(images, 0.1);
         Assert.Equal([30, 90], basis.shape);
         foreach (var some in new[] { images, others })
-            Assert.InRange((Whitening.Apply(some, mean, matrix) - Whitening.ApplyFew(some, fewMean, basis, 0.1)).abs().max().item<float>(), 0, 2e-5);
+        {
+            var difference = Whitening.Apply(some, mean, matrix) - Whitening.ApplyFew(some, fewMean, basis, 0.1);
+            Assert.InRange(difference.abs().max().item<float>(), 0, 2e-5);
+        }
         // The test can fail: the identity over √eps alone is far off.
-        Assert.True((Whitening.Apply(images, mean, matrix) - (images.to(ScalarType.Float32) / 255 - mean) / Math.Sqrt(0.1)).abs().max().item<float>() > 0.1);
+        var scaled = (images.to(ScalarType.Float32) / 255 - mean) / Math.Sqrt(0.1);
+        Assert.True((Whitening.Apply(images, mean, matrix) - scaled).abs().max().item<float>() > 0.1);
     }
 
     [Fact]
@@ -90,7 +105,8 @@ public sealed class DatasetsResizeTests : IDisposable
     {
         // 72 × 72 × 3 values, above which the matrix is left out.
         foreach (var (split, name) in new[] { ("train", "wide"), ("val", "tall") })
-            foreach (var (kind, picture) in new[] { ("a", name), ("b", "progressive") }) DatasetsGolden.Write($"picture_{picture}", root, "photos", split, kind, $"{picture}.jpg");
+            foreach (var (kind, picture) in new[] { ("a", name), ("b", "progressive") })
+                DatasetsGolden.Write($"picture_{picture}", root, "photos", split, kind, $"{picture}.jpg");
         var spec = new Spec
         {
             Convexity = new ExpEpsOptions(),

@@ -43,7 +43,8 @@ public sealed class EnsembleTests : IDisposable
     {
         public IEnumerable<IReadOnlyDictionary<string, double>> Evaluations => Events.OfType<EpochEvent>().Select(e => e.Values);
 
-        public Dictionary<string, float[]> Part(string prefix) => Tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary();
+        public Dictionary<string, float[]> Part(string prefix)
+            => Tensors.Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary();
     }
 
     private TrainingData Prepare(Spec spec, string? keep = null)
@@ -63,7 +64,8 @@ public sealed class EnsembleTests : IDisposable
             events.Add(happened);
             if (happened is PointsEvent point && point.Step >= stopAfter) stop.Cancel();
         }, TimeProvider.System);
-        using var trainer = new Trainer(spec, new TrainerSettings(1, CPU, folder, resume, TimeProvider.System) { VerifyConstraint = true }, data, writer);
+        var settings = new TrainerSettings(1, CPU, folder, resume, TimeProvider.System) { VerifyConstraint = true };
+        using var trainer = new Trainer(spec, settings, data, writer);
         var ended = trainer.Run(stop.Token);
         writer.Dispose();
         using var scope = NewDisposeScope();
@@ -90,7 +92,9 @@ public sealed class EnsembleTests : IDisposable
         var expected = (shares * animal).sum(1).data<float>().ToArray();
         var output = network.forward(images).exp();
         Assert.All(output.sum(1).data<float>().ToArray(), sum => Assert.Equal(1, sum, 1e-5));
-        Assert.All(expected.Zip(output.select(1, 1).contiguous().data<float>().ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+        Assert.All(
+            expected.Zip(output.select(1, 1).contiguous().data<float>().ToArray()),
+            pair => Assert.Equal(pair.First, pair.Second, 1e-5));
     }
 
     [Fact]
@@ -124,7 +128,9 @@ public sealed class EnsembleTests : IDisposable
         (error, alpha, weights) = Samme.After(weights!, [true, false, true, false], 10);
         Assert.Equal(2.0 / 30, error, 1e-12);
         Assert.Equal(Math.Log(126), alpha, 1e-12);
-        Assert.All(weights!.Zip([4 * 126.0 / 280, 4 * 27.0 / 280, 4 * 126.0 / 280, 4 / 280.0]), w => Assert.Equal(w.Second, w.First, 1e-12));
+        Assert.All(
+            weights!.Zip([4 * 126.0 / 280, 4 * 27.0 / 280, 4 * 126.0 / 280, 4 / 280.0]),
+            w => Assert.Equal(w.Second, w.First, 1e-12));
 
         Assert.Null(Samme.After([1, 1], [true, false], 2).Weights);
         Assert.Null(Samme.After([1, 1, 1], [true, true, false], 3).Weights);
@@ -166,17 +172,23 @@ public sealed class EnsembleTests : IDisposable
         }));
         Assert.All(whole.Evaluations, v => Assert.Equal(1, v["gate/share_1"] + v["gate/share_2"] + v["gate/share_3"], 1e-6));
         var last = whole.Evaluations.Last();
-        Assert.True(last["test/oracle_accuracy"] > last["test/accuracy"] + 1 && last["test/oracle_accuracy"] > last["test/single_accuracy"] + 1, JsonSerializer.Serialize(last));
-        Assert.True(last["test/single_accuracy"] > 25 && last["train/expert_2_accuracy"] > 25 && last["train/expert_3_accuracy"] > 20, "every expert has learned something");
+        Assert.True(
+            last["test/oracle_accuracy"] > last["test/accuracy"] + 1 && last["test/oracle_accuracy"] > last["test/single_accuracy"] + 1,
+            JsonSerializer.Serialize(last));
+        Assert.True(
+            last["test/single_accuracy"] > 25 && last["train/expert_2_accuracy"] > 25 && last["train/expert_3_accuracy"] > 20,
+            "every expert has learned something");
         Assert.True(whole.Evaluations.First()["test/expert_3_accuracy"] < 25, "the third has not begun in the first epoch");
 
         // The best checkpoint is one of the whole ensemble.
         Assert.InRange(whole.Events.OfType<FinishedEvent>().Single().Summary!.BestEpoch, 10, 12);
-        Assert.Equal(3, whole.Events.OfType<MessageEvent>().Count(m => m.Text.Contains("weighted training images", StringComparison.Ordinal)));
+        Assert.Equal(3, whole.Events.OfType<MessageEvent>()
+            .Count(m => m.Text.Contains("weighted training images", StringComparison.Ordinal)));
 
         // The constraint held after every step (the trainer fails otherwise), and only where it should.
         Assert.All(Constraint.Of(Boost).Covered, name => Assert.StartsWith("experts.", name));
-        Assert.True(whole.Tensors["gate.fc1.weight"].Min() < 0 && whole.Tensors["gate.fc2.weight"].Min() < 0 && whole.Tensors["experts.2.fc1.weight"].Min() < 0);
+        Assert.True(whole.Tensors["gate.fc1.weight"].Min() < 0 && whole.Tensors["gate.fc2.weight"].Min() < 0
+            && whole.Tensors["experts.2.fc1.weight"].Min() < 0);
         Assert.True(whole.Tensors["experts.2.fc2.weight"].Min() >= 0);
     }
 
@@ -184,10 +196,17 @@ public sealed class EnsembleTests : IDisposable
     public void The_first_boosted_expert_is_the_single_network()
     {
         // All weights are 1 in its stage, and it starts from the same random numbers: the losses differ by rounding alone.
-        var single = Train(Boost with { Model = new MlpOptions { Width = 12, Depth = 2 }, Training = Boost.Training with { Epochs = 3 } }, "single");
+        var first = Boost with
+        {
+            Model = new MlpOptions { Width = 12, Depth = 2 },
+            Training = Boost.Training with { Epochs = 3 },
+        };
+        var single = Train(first, "single");
         var boosted = Train(Boost, "boosted", stopAfter: 95);
         foreach (var (one, expert) in single.Evaluations.Zip(boosted.Evaluations))
-            Assert.All(new[] { "train", "test" }, split => Assert.Equal(one[split + "/accuracy"], expert[split + "/expert_1_accuracy"], 1.5));
+            Assert.All(
+                new[] { "train", "test" },
+                split => Assert.Equal(one[split + "/accuracy"], expert[split + "/expert_1_accuracy"], 1.5));
         Assert.True(single.Evaluations.Last()["train/accuracy"] > 40);
     }
 
@@ -200,7 +219,8 @@ public sealed class EnsembleTests : IDisposable
         Assert.True(losses[0] < 0.75 && losses[^1] < 0.85 * losses[0], string.Join(' ', losses));
         // The gate's epochs alone raise it, too.
         Assert.True(Enumerable.Range(0, 5).Count(i => losses[2 * i + 1] < losses[2 * i]) >= 4, string.Join(' ', losses));
-        Assert.All(whole.Evaluations, v => Assert.True(v["test/oracle_accuracy"] >= Math.Max(v["test/single_accuracy"], v["test/accuracy"])));
+        Assert.All(whole.Evaluations, v =>
+            Assert.True(v["test/oracle_accuracy"] >= Math.Max(v["test/single_accuracy"], v["test/accuracy"])));
         Assert.InRange(whole.Evaluations.Last()["gate/entropy"], 0, Math.Log(3) - 1e-3);
         Assert.True(whole.Tensors["gate.fc2.weight"].Min() < 0);
 
@@ -222,7 +242,8 @@ public sealed class EnsembleTests : IDisposable
         using var data = Prepare(spec);
         var mean = data.Pixels!.to(ScalarType.Float32).mean([0]) / 255.0;
         Assert.True(((clusters * shares.view(3, 1, 1, 1)).sum([0]) - mean).abs().max().item<float>() < 1e-5);
-        Assert.True((clusters.select(0, 0) - clusters.select(0, 1)).abs().max().item<float>() > 0.01, "experts look after different images");
+        var apart = (clusters.select(0, 0) - clusters.select(0, 1)).abs().max().item<float>();
+        Assert.True(apart > 0.01, "experts look after different images");
     }
 
     [Fact]
@@ -239,7 +260,8 @@ public sealed class EnsembleTests : IDisposable
             var (loss, _) = objective.Of(new TrainingBatch(images, labels, labels), arange(32, ScalarType.Int64), epoch);
             loss.backward();
             var trained = epoch % 2 == 0 ? "experts." : "gate.";
-            Assert.All(network.named_parameters(), p => Assert.Equal(p.name.StartsWith(trained, StringComparison.Ordinal), p.parameter.grad is not null));
+            Assert.All(network.named_parameters(), p =>
+                Assert.Equal(p.name.StartsWith(trained, StringComparison.Ordinal), p.parameter.grad is not null));
             Assert.Equal(epoch % 2 == 0, (network.state_dict()["experts.1.bn1.running_mean"] - before).abs().max().item<float>() > 0);
             foreach (var (_, parameter) in network.named_parameters()) parameter.grad = null;
         }
@@ -252,7 +274,9 @@ public sealed class EnsembleTests : IDisposable
         using var network = ModelFactory.Build(Em);
         foreach (var fused in new[] { true, false })
         {
-            using var optimizer = new Optimizer(network, new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 }, new Constraint(ConstraintKind.Free, 0, new HashSet<string>()), fused);
+            var adam = new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 };
+            var free = new Constraint(ConstraintKind.Free, 0, new HashSet<string>());
+            using var optimizer = new Optimizer(network, adam, free, fused);
             var (early, late) = (network.get_weight("experts.1.fc1.bias"), network.get_weight("gate.fc1.bias"));
             for (var step = 0; step < 20; step++)
             {
@@ -264,7 +288,9 @@ public sealed class EnsembleTests : IDisposable
             optimizer.Step(1e-3);
             // Both moments corrected: gradient over its own size is 1.
             Assert.Equal(1e-3, (before - late).max().item<float>(), 1e-6);
-            Assert.Equal((21, 20, 1), (optimizer.Steps, optimizer.FewerSteps!["experts.1.fc1.bias"], optimizer.FewerSteps!["gate.fc1.bias"]));
+            Assert.Equal(
+                (21, 20, 1),
+                (optimizer.Steps, optimizer.FewerSteps!["experts.1.fc1.bias"], optimizer.FewerSteps!["gate.fc1.bias"]));
         }
     }
 
@@ -279,20 +305,30 @@ public sealed class EnsembleTests : IDisposable
         var classes = DatasetInfo.Of(new Cifar10Options()).Input;
         Assert.Equal(3 * 3_752_810 + 3073 * 100 + 101 * 3, Count(new EnsembleBoostOptions(), classes));
         var allConvGate = (27 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 65 * 3;
-        Assert.Equal(3 * 1_369_738 + allConvGate, Count(new EnsembleBoostOptions { Expert = PartKind.Allconv, Gate = PartKind.Allconv }, classes));
+        Assert.Equal(
+            3 * 1_369_738 + allConvGate,
+            Count(new EnsembleBoostOptions { Expert = PartKind.Allconv, Gate = PartKind.Allconv }, classes));
         // Gate: 3×3 to 16; 6 layers of 12 with BatchNorm, twice; a transition at 88; BatchNorm and Linear at 160.
         long Block(long from) => Enumerable.Range(0, 6).Sum(l => 2 * (from + 12 * l) + 9 * 12 * (from + 12 * l));
         var gate = 27 * 16 + Block(16) + 2 * 88 + 88 * 88 + Block(88) + 2 * 160 + 160 * 3 + 3;
         Assert.Equal(3 * 769_162 + gate, Count(new EnsembleBoostOptions { Expert = PartKind.Densenet, Gate = PartKind.Densenet }, classes));
 
-        static long Count(ModelOptions model, ImageInput data) => model.Plan(new ExpEpsOptions(), data).Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
+        static long Count(ModelOptions model, ImageInput data)
+            => model.Plan(new ExpEpsOptions(), data).Steps.SelectMany(s => s.Tensors).Sum(t => t.Count);
     }
 
     [Fact]
     public void Every_expert_is_convex_and_the_whole_says_why_it_is_not()
     {
         using var scope = NewDisposeScope();
-        foreach (var spec in new[] { Em, Boost, Boost with { Model = new EnsembleBoostOptions { Expert = PartKind.Densenet, Variant = "bc_40_12", Gate = PartKind.Allconv, GateWidth = 8 } } })
+        var large = new EnsembleBoostOptions
+        {
+            Expert = PartKind.Densenet,
+            Variant = DenseNetVariant.Bc40_12,
+            Gate = PartKind.Allconv,
+            GateWidth = 8,
+        };
+        foreach (var spec in new[] { Em, Boost, Boost with { Model = large } })
         {
             var plan = ModelFactory.PlanOf(spec);
             Assert.All(plan.Ensemble!.Experts, place => Assert.Equal(Standing.Convex, plan.ValueAt(place).Standing));
@@ -303,7 +339,8 @@ public sealed class EnsembleTests : IDisposable
         using var network = ModelFactory.Build(Boost);
         var constraint = Constraint.Of(Boost);
         using (no_grad())
-            foreach (var (name, parameter) in network.named_parameters()) Constraint.Apply(parameter, constraint.OperatorOf(name), constraint.Eps);
+            foreach (var (name, parameter) in network.named_parameters())
+                Constraint.Apply(parameter, constraint.OperatorOf(name), constraint.Eps);
         var certificate = Certifier.Certify(Boost, network, randn([30, 1, 28, 28]), 1, 40);
         Assert.Contains(certificate.Verdict, new[] { "not_convex", "not_proved" });
         Assert.Contains("selection", certificate.Structure.Broken);
@@ -353,6 +390,7 @@ public sealed class EnsembleTests : IDisposable
         using var scope = NewDisposeScope();
         Generator.Default.manual_seed(RandomStreams.Init(1));
         using var network = ModelFactory.Build(spec);
-        return network.state_dict().Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Key, t => t.Value.data<float>().ToArray());
+        return network.state_dict().Where(t => t.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .ToDictionary(t => t.Key, t => t.Value.data<float>().ToArray());
     }
 }

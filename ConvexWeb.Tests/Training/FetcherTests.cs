@@ -65,14 +65,16 @@ public sealed class FetcherTests : IDisposable
         }
         var from = range is null ? 0 : int.Parse(range["bytes=".Length..].TrimEnd('-'));
         var status = from > 0 ? "206 Partial Content" : "200 OK";
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {content.Length - from}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"HTTP/1.1 {status}\r\nContent-Length: {content.Length - from}\r\nConnection: close\r\n\r\n"));
         await stream.WriteAsync(content.AsMemory(from, Math.Min(content.Length - from, breakAfter)));
     }
 
     private string Md5 => Convert.ToHexStringLower(MD5.HashData(content));
 
     private Task Fetch(string md5, IProgress<FetchProgress>? progress = null)
-        => new Fetcher(new HttpClient(), address).FetchAsync("toy", new RemoteFile("https://example.invalid/toy.bin", md5), root, progress, default);
+        => new Fetcher(new HttpClient(), address)
+            .FetchAsync("toy", new RemoteFile("https://example.invalid/toy.bin", md5), root, progress, default);
 
     private string Target => Path.Combine(root, "toy.bin");
 
@@ -120,7 +122,8 @@ public sealed class FetcherTests : IDisposable
     public async Task A_missing_file_says_what_to_do()
     {
         var error = await Assert.ThrowsAsync<DatasetException>(() =>
-            new Fetcher(new HttpClient(), address).FetchAsync("toy", new RemoteFile("https://example.invalid/other.bin", Md5), root, null, default));
+            new Fetcher(new HttpClient(), address)
+                .FetchAsync("toy", new RemoteFile("https://example.invalid/other.bin", Md5), root, null, default));
         Assert.Contains("404", error.Message);
         Assert.Contains("mirror", error.Message);
     }
@@ -131,7 +134,8 @@ public sealed class FetcherTests : IDisposable
         var path = Path.Combine(root, "x.gz");
         await using (var packed = new GZipStream(File.Create(path), CompressionLevel.SmallestSize)) await packed.WriteAsync(content);
         Assert.True(await Fetcher.IsGenuineAsync(path, new RemoteFile("https://example.invalid/x.gz", new string('0', 32), Md5), default));
-        Assert.False(await Fetcher.IsGenuineAsync(path, new RemoteFile("https://example.invalid/x.gz", new string('0', 32), new string('1', 32)), default));
+        var other = new RemoteFile("https://example.invalid/x.gz", new string('0', 32), new string('1', 32));
+        Assert.False(await Fetcher.IsGenuineAsync(path, other, default));
     }
 
     private sealed class Collect(List<FetchProgress> seen) : IProgress<FetchProgress>

@@ -73,8 +73,10 @@ public sealed class KernelTests
         using var scope = NewDisposeScope();
         var parameter = nn.Parameter(from_array(new[] { -1f, 2f, float.NaN, -3f }));
         using var network = new OneWeight(parameter);
-        var constraint = new ConvexWeb.Training.Convexity.Constraint(ConvexWeb.Training.Convexity.ConstraintKind.Clip, 0, new HashSet<string> { "w" });
-        using var optimizer = new ConvexWeb.Training.Optimizers.Optimizer(network, new ConvexWeb.Training.Optimizers.SgdOptions { Momentum = 0 }, constraint);
+        var constraint = new ConvexWeb.Training.Convexity.Constraint(
+            ConvexWeb.Training.Convexity.ConstraintKind.Clip, 0, new HashSet<string> { "w" });
+        using var optimizer = new ConvexWeb.Training.Optimizers.Optimizer(
+            network, new ConvexWeb.Training.Optimizers.SgdOptions { Momentum = 0 }, constraint);
         parameter.grad = zeros([4]);
         optimizer.Step(0.1);
         Assert.Equal([0f, 2f, float.NaN, 0f], parameter.data<float>().ToArray());
@@ -99,7 +101,8 @@ public sealed class KernelTests
         var c = new Conv2dOperation("conv", 0, 24, 40, 3, 1, 1, 1);
         Assert.True(ConvolutionCheck.Compare(c, 8, 8, (x, w) => Convolution.Products(c, x, w, null)) is null);
         // The negative control: one output channel is off.
-        var wrong = ConvolutionCheck.Compare(c, 8, 8, (x, w) => Convolution.Products(c, x, w, null) * (arange(40).eq(7).to(ScalarType.Float32) * 0.01 + 1).view(-1, 1, 1));
+        var wrong = ConvolutionCheck.Compare(c, 8, 8, (x, w) =>
+            Convolution.Products(c, x, w, null) * (arange(40).eq(7).to(ScalarType.Float32) * 0.01 + 1).view(-1, 1, 1));
         Assert.Contains("24 to 40 channels", wrong);
     }
 
@@ -124,7 +127,8 @@ public sealed class KernelTests
     public void A_generators_state_of_a_wrong_form_is_refused_before_libtorch_sees_it()
     {
         using var scope = NewDisposeScope();
-        Assert.Contains("uint8", Assert.Throws<SafeTensorsException>(() => GeneratorState.Restore(zeros([5056]), "last.safetensors")).Message);
+        var error = Assert.Throws<SafeTensorsException>(() => GeneratorState.Restore(zeros([5056]), "last.safetensors"));
+        Assert.Contains("uint8", error.Message);
         Assert.Throws<SafeTensorsException>(() => GeneratorState.Restore(zeros([12], ScalarType.Byte), "last.safetensors"));
     }
 
@@ -170,6 +174,7 @@ public sealed class KernelTests
 
         protected override (Tensor Output, List<Tensor> Saved) Forward(Layer layer, Tensor[] inputs) => (inputs[0] * 2, []);
 
-        protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved) => throw new InvalidOperationException("on purpose");
+        protected override List<Tensor> Backward(Layer layer, Tensor gradient, List<Tensor> saved)
+            => throw new InvalidOperationException("on purpose");
     }
 }

@@ -92,7 +92,8 @@ public sealed class MetricsTests
         var options = new PlateauScheduleOptions { Gamma = 0.1, Patience = 2, MinFactor = 0.05 };
         var state = new Plateau();
         var factors = new List<double>();
-        foreach (var loss in new[] { 1.0, 0.8, 0.8, 0.79995, 0.9, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7 }) factors.Add((state = state.After(loss, options)).Factor);
+        foreach (var loss in new[] { 1.0, 0.8, 0.8, 0.79995, 0.9, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7 })
+            factors.Add((state = state.After(loss, options)).Factor);
         Assert.Equal([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05], factors);
     }
 
@@ -136,7 +137,11 @@ public sealed class MetricsTests
     public void Averaged_weights_of_a_constrained_network_are_non_negative_from_its_very_start(string constraint)
     {
         using var scope = NewDisposeScope();
-        var spec = new Spec { Model = new MlpOptions { Width = 16 }, Convexity = constraint == "clip" ? new ClipOptions() : new ExpEpsOptions() };
+        var spec = new Spec
+        {
+            Model = new MlpOptions { Width = 16 },
+            Convexity = constraint == "clip" ? new ClipOptions() : new ExpEpsOptions(),
+        };
         manual_seed(2);
         using var network = ModelFactory.Build(spec);
         Assert.True(network.get_weight("fc2.weight").min().item<float>() < 0, "the default start has both signs");

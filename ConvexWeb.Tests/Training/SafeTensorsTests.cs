@@ -18,7 +18,10 @@ public sealed class SafeTensorsTests : IDisposable
     {
         using var scope = NewDisposeScope();
         var (a, b, c) = (rand([2, 3]), rand([4], ScalarType.Float64), from_array(new long[] { 1, -2 }));
-        SafeTensors.Save(path, [("a", a.t()), ("b", b), ("c", c), ("none", zeros([0, 3]))], new Dictionary<string, string> { ["note"] = "ü" });
+        SafeTensors.Save(
+            path,
+            [("a", a.t()), ("b", b), ("c", c), ("none", zeros([0, 3]))],
+            new Dictionary<string, string> { ["note"] = "ü" });
         var (tensors, metadata) = SafeTensors.Load(path);
         Assert.Equal("ü", metadata["note"]);
         Assert.True(tensors["a"].eq(a.t()).all().item<bool>());

@@ -61,7 +61,10 @@ public sealed class SpecTests
         { """{"training": {"name": "x"}}""", "training.name" },
         { """{"training": {"batch_size": 5000}}""", "training.batch_size" },
         { """{"training": {"patience": 5}}""", "training.patience" },
-        { """{"training": {"epochs": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": {"j": {"k": {"l": {"m": {"n": {"o": {"p": 1}}}}}}}}}}}}}}}}}}""", "" },
+        {
+            """{"training": {"epochs": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": {"j": """
+            + """{"k": {"l": {"m": {"n": {"o": {"p": 1}}}}}}}}}}}}}}}}}}""", ""
+        },
     };
 
     [Theory]
@@ -80,13 +83,16 @@ public sealed class SpecTests
     [Fact]
     public void All_problems_are_found_at_once()
     {
-        var reading = SpecReader.Read("""{"model": {"name": "mlp", "width": 0, "depth": 99}, "optimizer": {"name": "adam", "lr": "fast"}, "x": 1}""");
+        var reading = SpecReader.Read(
+            """{"model": {"name": "mlp", "width": 0, "depth": 99}, "optimizer": {"name": "adam", "lr": "fast"}, "x": 1}""");
         Assert.Equal(["model.depth", "model.width", "optimizer.lr", "x"], reading.Problems.Select(p => p.Path).Order());
     }
 
     [Fact]
     public void A_message_says_value_and_range()
-        => Assert.Equal("model.width must be a whole number from 1 to 16384; got 0.", SpecReader.Read("""{"model": {"name": "mlp", "width": 0}}""").Problems.Single().Message);
+        => Assert.Equal(
+            "model.width must be a whole number from 1 to 16384; got 0.",
+            SpecReader.Read("""{"model": {"name": "mlp", "width": 0}}""").Problems.Single().Message);
 
     [Fact]
     public void An_empty_object_is_the_default_spec() => Assert.Equal(new Spec(), SpecReader.Read("{}").Spec);
@@ -102,7 +108,8 @@ public sealed class SpecTests
             Assert.Equal("not the source's setting", small.Source);
             Assert.False(small.NeedsGpu);
             Assert.Equal(preset.Spec.Convexity.Name, small.Spec.Convexity.Name);
-            Assert.True(Description.Of(small.Spec).FlopPerStep * Description.Of(small.Spec).TotalSteps < 1e14, $"{small.Name} would take too long on two cores");
+            var flop = Description.Of(small.Spec).FlopPerStep * Description.Of(small.Spec).TotalSteps;
+            Assert.True(flop < 1e14, $"{small.Name} would take too long on two cores");
         });
         Assert.Equal(Presets.All.Count, Presets.All.Select(p => p.Name).Distinct().Count());
     }
@@ -124,7 +131,10 @@ public sealed class SpecTests
     {
         foreach (var section in Catalogue.Sections)
         {
-            foreach (var (entry, parameters) in section.Choices.Count > 0 ? section.Choices.Select(c => (c.Name, c.Parameters)) : [(null!, section.Parameters)])
+            var entries = section.Choices.Count > 0
+                ? section.Choices.Select(c => (c.Name, c.Parameters))
+                : [(null!, section.Parameters)];
+            foreach (var (entry, parameters) in entries)
             {
                 foreach (var parameter in parameters)
                 {
@@ -144,7 +154,8 @@ public sealed class SpecTests
         if (entry is not null) fields["name"] = entry;
         var path = $"{section.Key}.{parameter.Name}";
         // Rules between fields may speak up as well (a number of milestones against the epochs): only the field's own range counts here.
-        return SpecReader.Read(new JsonObject { [section.Key] = fields }.ToJsonString()).Problems.Where(p => p.Path == path && p.Message.StartsWith($"{path} must be", StringComparison.Ordinal));
+        return SpecReader.Read(new JsonObject { [section.Key] = fields }.ToJsonString()).Problems
+            .Where(p => p.Path == path && p.Message.StartsWith($"{path} must be", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -32,7 +32,9 @@ public sealed class TrainerTests : IDisposable
 
     private sealed record Outcome(bool Ended, List<TrainingEvent> Events, string Weights);
 
-    private Outcome Train(Spec spec, string name, ulong seed = 1, bool resume = false, Func<TrainingEvent, bool>? stopAfter = null, Action<nn.Module, Constraint>? inspect = null)
+    private Outcome Train(
+        Spec spec, string name, ulong seed = 1, bool resume = false, Func<TrainingEvent, bool>? stopAfter = null,
+        Action<nn.Module, Constraint>? inspect = null)
     {
         var folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
         var set = new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default).Result;
@@ -69,14 +71,22 @@ public sealed class TrainerTests : IDisposable
             {
                 Model = PlanTests.Model(name),
                 Convexity = convexity,
-                Data = new GlyphsOptions { TrainSize = 48, TestSize = 20, Validation = 0.2, Resize = 32, Preprocessing = PreprocessingKind.Standardize },
+                Data = new GlyphsOptions
+                {
+                    TrainSize = 48,
+                    TestSize = 20,
+                    Validation = 0.2,
+                    Resize = 32,
+                    Preprocessing = PreprocessingKind.Standardize,
+                },
                 Optimizer = new AdamOptions { Lr = 1e-3 },
                 Training = new TrainingOptions { Epochs = 1, BatchSize = 20 },
             };
             var outcome = Train(spec, $"{name}-{convexity.GetType().Name}");
             Assert.True(outcome.Ended);
             var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary!;
-            var weights = spec.Model.Plan(convexity, new ImageInput(1, 32, 32, 10)).Steps.SelectMany(s => s.Tensors).Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
+            var weights = spec.Model.Plan(convexity, new ImageInput(1, 32, 32, 10)).Steps.SelectMany(s => s.Tensors)
+                .Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
             Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));
             Assert.All(outcome.Events.OfType<EpochEvent>(), e => Assert.True(double.IsFinite(e.Values["train/loss"])));
         }
@@ -132,16 +142,22 @@ public sealed class TrainerTests : IDisposable
         var info = new DatasetInfo(3, 32, 32, 10, 2, 2);
         var set = new ImageSet(info, new ImageSplit(pixels, [0, 1]), new ImageSplit(pixels, [0, 1]));
         using var scope = NewDisposeScope();
-        using var data = TrainingData.Prepare(new Spec { Data = new Cifar10Options { Preprocessing = PreprocessingKind.Imagenet, TrainLimit = 2, TestLimit = 2 } }, set, 1, CPU, root, null, _ => { });
+        var options = new Cifar10Options { Preprocessing = PreprocessingKind.Imagenet, TrainLimit = 2, TestLimit = 2 };
+        using var data = TrainingData.Prepare(new Spec { Data = options }, set, 1, CPU, root, null, _ => { });
         var (images, _) = data.Train.Slice(0, 2);
-        Assert.Equal((pixels[1024 * 4 + 7] / 255.0 - 0.456) / 0.224, images.select(0, 1).select(0, 1).flatten().data<float>().ToArray()[7], 5);
+        var green = images.select(0, 1).select(0, 1).flatten().data<float>().ToArray();
+        Assert.Equal((pixels[1024 * 4 + 7] / 255.0 - 0.456) / 0.224, green[7], 5);
         Assert.NotEmpty(SpecReader.Read("""{"data": {"name": "mnist", "preprocessing": "imagenet"}}""").Problems);
     }
 
     [Fact]
     public void A_training_that_diverges_comes_to_its_end_and_says_so_once()
     {
-        var spec = Small with { Optimizer = new SgdOptions { Lr = 1e20 }, Model = new MlpOptions { Width = 16, Depth = 2, BatchNorm = false } };
+        var spec = Small with
+        {
+            Optimizer = new SgdOptions { Lr = 1e20 },
+            Model = new MlpOptions { Width = 16, Depth = 2, BatchNorm = false },
+        };
         var outcome = Train(spec, "diverged");
         Assert.True(outcome.Ended);
         var warning = Assert.Single(outcome.Events.OfType<MessageEvent>(), m => m.Level == "warning");
@@ -188,7 +204,8 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(whole.Weights, rest.Weights);
 
         // The points of both parts are those of the whole, values included; only speed differs.
-        static IEnumerable<(long, double)> Losses(IEnumerable<TrainingEvent> events) => events.OfType<PointsEvent>().Select(p => (p.Step, p.Values["train/loss_running"]));
+        static IEnumerable<(long, double)> Losses(IEnumerable<TrainingEvent> events)
+            => events.OfType<PointsEvent>().Select(p => (p.Step, p.Values["train/loss_running"]));
         Assert.Equal(Losses(whole.Events), Losses(first.Events).Concat(Losses(rest.Events)));
         Assert.Equal(stopped.Step, rest.Events.OfType<StartedEvent>().Single().Step);
         Assert.Equal(
@@ -200,7 +217,11 @@ public sealed class TrainerTests : IDisposable
     public void A_stop_during_an_evaluation_repeats_the_evaluation()
     {
         // The evaluation is long against the way of the last point of an epoch (step 9 of 9), which asks for the stop.
-        var spec = Small with { Data = new GlyphsOptions { TrainSize = 310, TestSize = 60_000, Validation = 0.1 }, Training = Small.Training with { Epochs = 2, PointsEvery = 9 } };
+        var spec = Small with
+        {
+            Data = new GlyphsOptions { TrainSize = 310, TestSize = 60_000, Validation = 0.1 },
+            Training = Small.Training with { Epochs = 2, PointsEvery = 9 },
+        };
         var whole = Train(spec, "whole");
         var first = Train(spec, "parts", stopAfter: e => e is PointsEvent);
         Assert.Equal(9, Assert.IsType<StoppedEvent>(first.Events[^1]).Step);
@@ -249,7 +270,17 @@ public sealed class TrainerTests : IDisposable
     [InlineData("shift")]
     public void Constrained_weights_are_never_negative_after_any_step_and_the_first_layers_may_be(string kind)
     {
-        var spec = Small with { Convexity = kind switch { "clip" => new ClipOptions(), "abs" => new AbsOptions(), "shift" => new ShiftOptions(), _ => new ExpEpsOptions() }, Optimizer = new SgdOptions { Lr = 0.05 } };
+        var spec = Small with
+        {
+            Convexity = kind switch
+            {
+                "clip" => new ClipOptions(),
+                "abs" => new AbsOptions(),
+                "shift" => new ShiftOptions(),
+                _ => new ExpEpsOptions(),
+            },
+            Optimizer = new SgdOptions { Lr = 0.05 },
+        };
         manual_seed(0);
         using var network = ModelFactory.Build(spec);
         var constraint = Constraint.Of(spec);
@@ -286,7 +317,8 @@ public sealed class TrainerTests : IDisposable
             Assert.InRange(share, 0.45, 0.55);
         }
         var first = network.get_weight("fc1.weight");
-        Assert.InRange((first.ge(low).sum().item<long>() - first.gt((float)Math.Exp(-5)).sum().item<long>()) / (double)first.numel(), 0, 0.02);
+        var between = first.ge(low).sum().item<long>() - first.gt((float)Math.Exp(-5)).sum().item<long>();
+        Assert.InRange(between / (double)first.numel(), 0, 0.02);
     }
 
     [Fact]
@@ -349,7 +381,8 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void A_longer_training_keeps_no_more_tensors_than_a_short_one()
     {
-        // TorchSharp counts a parameter twice when it is made, and leaves some wrappers to the finalizer; what is alive after that must not grow with the steps.
+        // TorchSharp counts a parameter twice when it is made, and leaves some wrappers to the finalizer; what is alive after that
+        // must not grow with the steps.
         long Kept(int epochs)
         {
             var before = Alive();
@@ -387,12 +420,14 @@ public sealed class TrainerTests : IDisposable
         var images = (rand([30, 3, 8, 8]) * 255).to(ScalarType.Byte);
         var index = from_array(new long[] { 3, 29, 0, 3 });
         var (scale, shift) = (rand([3]), rand([3]));
-        Assert.True((Gather.Normalized(images, index, scale, shift) - Gather.Plain(images, index, scale, shift)).abs().max().item<float>() < 1e-4);
+        var difference = Gather.Normalized(images, index, scale, shift) - Gather.Plain(images, index, scale, shift);
+        Assert.True(difference.abs().max().item<float>() < 1e-4);
         Assert.Throws<ArgumentOutOfRangeException>(() => Gather.Normalized(images, from_array(new long[] { 30 }), scale, shift));
     }
 }
 
 internal static class NetworkExtensions
 {
-    public static Tensor get_weight(this nn.Module network, string name) => network.named_parameters().Single(p => p.name == name).parameter;
+    public static Tensor get_weight(this nn.Module network, string name)
+        => network.named_parameters().Single(p => p.name == name).parameter;
 }

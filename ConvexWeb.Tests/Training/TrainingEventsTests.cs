@@ -26,7 +26,8 @@ public sealed class TrainingEventsTests
         Assert.Equal(lines, events.Select(happened => TrainingEvents.Line(happened!)));
         Assert.Equal(
             ["Checkpoint", "Epoch", "Failed", "Finished", "Message", "Points", "Started", "Stopped"],
-            events.Select(happened => happened!.GetType().Name.Replace("Event", "", StringComparison.Ordinal)).Distinct().Order(StringComparer.Ordinal));
+            events.Select(happened => happened!.GetType().Name.Replace("Event", "", StringComparison.Ordinal))
+                .Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -23,7 +23,9 @@ public sealed class AttemptFolderTests : IDisposable
         var prepared = AttemptFolder.Prepare(folders, Attempt(3));
 
         Assert.True(prepared.Resumes);
-        Assert.Equal(["b1", "l1"], new[] { "best", "last" }.Select(kind => File.ReadAllText(System.IO.Path.Combine(prepared.Path, $"{kind}.safetensors"))));
+        var kept = new[] { "best", "last" }
+            .Select(kind => File.ReadAllText(System.IO.Path.Combine(prepared.Path, $"{kind}.safetensors")));
+        Assert.Equal(["b1", "l1"], kept);
     }
 
     // The next attempt looks for the last checkpoint, so from the moment that one is there the best one must be there too.
@@ -58,7 +60,9 @@ public sealed class AttemptFolderTests : IDisposable
         AttemptFolder.Prepare(folders, Attempt(1));
 
         if (!OperatingSystem.IsWindows())
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(System.IO.Path.Combine(folder.Path, "runs")));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(System.IO.Path.Combine(folder.Path, "runs")));
     }
 
     public void Dispose() => folder.Dispose();

@@ -56,6 +56,7 @@ public sealed class ChaosTests
             await postgres.Database.RowsAsync<string>("select coalesce(outcome, '-') || ' ' || count(*) from attempts group by outcome")));
         foreach (var worker in workers) await worker.DisposeAsync();
 
-        WorkerProcess Start() => WorkerProcess.Start(postgres.ConnectionString, folder.Path, $"worker-{++names}", settings: ("Convex:Worker:Slots", "2"));
+        WorkerProcess Start() => WorkerProcess.Start(
+            postgres.ConnectionString, folder.Path, $"worker-{++names}", settings: ("Convex:Worker:Slots", "2"));
     }
 }

@@ -26,5 +26,6 @@ public abstract class DatabaseTest(PostgresCluster cluster) : IAsyncLifetime
         folder.Dispose();
     }
 
-    protected async Task<TrainingNode> StartNodeAsync(params (string Key, string Value)[] settings) => await TrainingNode.StartAsync(ConnectionString, Folder, settings);
+    protected async Task<TrainingNode> StartNodeAsync(params (string Key, string Value)[] settings)
+        => await TrainingNode.StartAsync(ConnectionString, Folder, settings);
 }

@@ -1,8 +1,9 @@
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>
-/// A trainer that trains nothing but keeps the protocol: journal, stdout, checkpoints, stop on the end of stdin. Its "spec" says what happens:
-/// steps, every (steps of an epoch), pause (seconds a step), and at which step what goes wrong, in the first <c>times</c> attempts.
+/// A trainer that trains nothing but keeps the protocol: journal, stdout, checkpoints, stop on the end of stdin.
+/// Its "spec" says what happens: steps, every (steps of an epoch), pause (seconds a step), and at which step what goes wrong,
+/// in the first <c>times</c> attempts.
 /// Its certificates are made of what a checkpoint's file says: refuse, die, chatter, wait for a file of that name, or anything else.
 /// </summary>
 public static class FakeTrainer
@@ -21,7 +22,11 @@ public static class FakeTrainer
             wait*) while [ ! -e "${word#wait }" ]; do sleep 0.05; done;;
           esac
           test='{"name":"test, test","tested":10,"checks":100,"violations":0,"not_finite":0,"worst":-0.5}'
-          echo "{\"model\":\"mlp\",\"constraint\":\"exp_eps\",\"verdict\":\"convex\",\"sentence\":\"Convex: $*\",\"space\":\"pixels\",\"structure\":{\"proved\":true,\"broken\":[],\"tree\":[]},\"empirical\":{\"midpoint\":[$test],\"jensen\":$test,\"lines\":$test,\"segments\":[],\"violations\":0,\"checks\":300,\"not_finite\":0}}"
+          head="\"model\":\"mlp\",\"constraint\":\"exp_eps\",\"verdict\":\"convex\",\"sentence\":\"Convex: $*\",\"space\":\"pixels\""
+          structure='{"proved":true,"broken":[],"tree":[]}'
+          inequalities="\"midpoint\":[$test],\"jensen\":$test,\"lines\":$test,\"segments\":[]"
+          counts='"violations":0,"checks":300,"not_finite":0'
+          echo "{$head,\"structure\":$structure,\"empirical\":{$inequalities,$counts}}"
           exit 0
         fi
         resume=0
@@ -58,22 +63,28 @@ public static class FakeTrainer
         sizes="\"device\":\"cpu\",\"threads\":1,\"parameters\":1,\"steps_per_epoch\":$every,\"total_steps\":$steps"
         emit "\"type\":\"started\",\"step\":$step,\"resumed\":$([ $resume = 1 ] && echo true || echo false),$sizes"
         for ((step = step + 1; step <= steps; step++)); do
-          emit "\"type\":\"points\",\"step\":$step,\"epoch\":$((step / every)).5,\"values\":{\"train/loss_running\":$step.25,\"attempt\":$attempt}"
+          values="\"train/loss_running\":$step.25,\"attempt\":$attempt"
+          emit "\"type\":\"points\",\"step\":$step,\"epoch\":$((step / every)).5,\"values\":{$values}"
           if ((step % every == 0)); then
-            emit "\"type\":\"epoch\",\"epoch\":$((step / every)),\"step\":$step,\"values\":{\"train/accuracy\":90,\"test/accuracy\":70.5,\"gap\":19.5,\"odd\":\"NaN\",\"big\":\"Infinity\"}"
+            values='"train/accuracy":90,"test/accuracy":70.5,"gap":19.5,"odd":"NaN","big":"Infinity"'
+            emit "\"type\":\"epoch\",\"epoch\":$((step / every)),\"step\":$step,\"values\":{$values}"
             checkpoint $step
           fi
           if ((attempt <= times)); then
             if ((step == die_at)); then kill -9 $$; fi
             if ((step == fail_at)); then emit "\"type\":\"failed\",\"step\":$step,\"error\":\"the loss is not finite\""; exit 1; fi
             if ((step == exit_at)); then echo "no such layer" >&2; exit $code; fi
-            if ((step == hang_at)); then emit "\"type\":\"message\",\"level\":\"info\",\"text\":\"hangs\""; while true; do sleep 60; done; fi
+            if ((step == hang_at)); then
+              emit "\"type\":\"message\",\"level\":\"info\",\"text\":\"hangs\""
+              while true; do sleep 60; done
+            fi
           fi
           if ((deaf)); then sleep "$pause"; continue; fi
           read -r -t "$pause" line
           if [ $? = 1 ]; then checkpoint $step; emit "\"type\":\"stopped\",\"step\":$step"; exit 3; fi
         done
-        summary="\"state\":\"Succeeded\",\"epochs\":4,\"steps\":$steps,\"ended_because\":\"all epochs done\",\"final\":{},\"best\":{},\"best_epoch\":1"
+        summary="\"state\":\"Succeeded\",\"epochs\":4,\"steps\":$steps,\"ended_because\":\"all epochs done\""
+        summary="$summary,\"final\":{},\"best\":{},\"best_epoch\":1"
         emit "\"type\":\"finished\",\"step\":$steps,\"summary\":{$summary,\"train_seconds\":1,\"weights_sha256\":\"0\"}"
         """;
 

@@ -43,7 +43,9 @@ public sealed class JournalTests : IDisposable
     [Fact]
     public void Read_NumbersThatJsonDoesNotHave_AreNumbers()
     {
-        Append($$$"""{"n":1,{{{At}}},"type":"points","step":1,"epoch":0.5,"values":{"a":"NaN","b":"Infinity","c":"-Infinity","d":1.5}}""" + "\n");
+        Append(
+            $$$"""{"n":1,{{{At}}},"type":"points","step":1,"epoch":0.5,"values":{"a":"NaN","b":"Infinity","c":"-Infinity","d":1.5}}"""
+            + "\n");
 
         var points = Assert.IsType<PointsEvent>(Assert.Single(new Journal(File).Read().Events));
 
@@ -54,7 +56,8 @@ public sealed class JournalTests : IDisposable
     public void Read_LinesLongerThanItsBuffer_AreReadWhole()
     {
         var text = new string('x', 700_000);
-        Append($$"""{"n":1,{{At}},"type":"message","level":"info","text":"{{text}}"}""" + "\n" + $$"""{"n":2,{{At}},"type":"finished","step":1}""" + "\n");
+        Append($$"""{"n":1,{{At}},"type":"message","level":"info","text":"{{text}}"}""" + "\n"
+            + $$"""{"n":2,{{At}},"type":"finished","step":1}""" + "\n");
         var journal = new Journal(File);
         var events = new List<TrainingEvent>();
         JournalBatch batch;

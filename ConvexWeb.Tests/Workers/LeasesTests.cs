@@ -6,7 +6,8 @@ namespace ConvexWeb.Tests.Workers;
 
 public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
-    private Leases Leases(double seconds = 60, string name = "a") => new(Database, new WorkerSettings { Name = name, Lease = TimeSpan.FromSeconds(seconds) });
+    private Leases Leases(double seconds = 60, string name = "a")
+        => new(Database, new WorkerSettings { Name = name, Lease = TimeSpan.FromSeconds(seconds) });
 
     [Fact]
     public async Task Of_many_that_reach_for_a_run_one_gets_it()
@@ -16,7 +17,9 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var claims = await Task.WhenAll(Enumerable.Range(0, 16).Select(place => Leases(name: $"w{place}").ClaimAsync(run)));
 
         Assert.Equal(1, Assert.Single(claims, claim => claim.Assignment is not null).Assignment!.Attempt);
-        Assert.All(claims.Where(claim => claim.Assignment is null), claim => Assert.InRange(claim.Wait!.Value, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)));
+        Assert.All(
+            claims.Where(claim => claim.Assignment is null),
+            claim => Assert.InRange(claim.Wait!.Value, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)));
         Assert.Equal(1, await Database.ScalarAsync<long>("select count(*) from attempts"));
     }
 
@@ -78,6 +81,8 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         Assert.Equal(5, owner!.Attempt);
         Assert.Null(await Leases().RetryAsync(owner, "Signal 9."));
         Assert.Equal("Failed", await Database.StateAsync(run));
-        Assert.Equal("The trainer died 5 times without a new checkpoint. Signal 9.", await Database.ScalarAsync<string>("select reason from runs"));
+        Assert.Equal(
+            "The trainer died 5 times without a new checkpoint. Signal 9.",
+            await Database.ScalarAsync<string>("select reason from runs"));
     }
 }

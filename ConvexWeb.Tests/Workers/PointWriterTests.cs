@@ -24,8 +24,11 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.True(await WriteAsync(owner, Batch(PointsAt(4, 2, 9.9), PointsAt(5, 3, 0.3)))); // step 2 again: the first report holds
 
         Assert.Equal([(1L, 1L, 0.5), (2L, 2L, 0.4), (3L, 3L, 0.3)], await PointsAsync(owner.RunId));
-        Assert.Equal((3L, 3L, 5L), (await Database.RowsAsync<(long, long, long)>("select last_seq, step, journal_n from runs join attempts on run_id = id")).Single());
-        Assert.Equal([(-1L, "stderr"), (3L, "info")], await Database.RowsAsync<(long, string)>("select n, level from log_lines order by n"));
+        Assert.Equal((3L, 3L, 5L), (await Database.RowsAsync<(long, long, long)>(
+            "select last_seq, step, journal_n from runs join attempts on run_id = id")).Single());
+        Assert.Equal(
+            [(-1L, "stderr"), (3L, "info")],
+            await Database.RowsAsync<(long, string)>("select n, level from log_lines order by n"));
     }
 
     [Fact]
@@ -43,7 +46,8 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task Batches_of_a_run_that_meet_are_numbered_without_a_hole()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
-        await Task.WhenAll(Enumerable.Range(1, 20).Select(place => WriteAsync(owner, new JournalBatch([PointsAt(1000 + place, place, place)], 0, false))));
+        await Task.WhenAll(Enumerable.Range(1, 20)
+            .Select(place => WriteAsync(owner, new JournalBatch([PointsAt(1000 + place, place, place)], 0, false))));
         Assert.Equal(Enumerable.Range(1, 20).Select(seq => (long)seq), (await PointsAsync(owner.RunId)).Select(point => point.Seq));
     }
 
@@ -101,9 +105,12 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task Numbers_that_are_none_are_kept()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
-        await WriteAsync(owner, Batch(PointsAt(1, 1, double.NaN), PointsAt(2, 2, double.PositiveInfinity), PointsAt(3, 3, double.NegativeInfinity)));
+        await WriteAsync(owner, Batch(
+            PointsAt(1, 1, double.NaN), PointsAt(2, 2, double.PositiveInfinity), PointsAt(3, 3, double.NegativeInfinity)));
 
-        Assert.Equal([double.NaN, double.PositiveInfinity, double.NegativeInfinity], (await PointsAsync(owner.RunId)).Select(point => point.Value));
+        Assert.Equal(
+            [double.NaN, double.PositiveInfinity, double.NegativeInfinity],
+            (await PointsAsync(owner.RunId)).Select(point => point.Value));
         Assert.Equal("{\"train/loss\": \"-Infinity\"}", await Database.ScalarAsync<string>("select latest::text from runs"));
     }
 
@@ -143,7 +150,9 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         Writer.WriteAsync(owner, attempt ?? owner.Attempt, batch, errors ?? [], announce: true);
 
     private Task<IReadOnlyList<(long Seq, long Step, double Value)>> PointsAsync(long run) =>
-        Database.RowsAsync<(long Seq, long Step, double Value)>("select seq, step, value from points where run_id = @run order by seq", new { run });
+        Database.RowsAsync<(long Seq, long Step, double Value)>(
+            "select seq, step, value from points where run_id = @run order by seq", new { run });
 
-    private async Task<IEnumerable<long>> StepsAsync(long run) => (await new PointReader(Database).ReadAsync(run, new PointQuery()))!.Series.Single().Steps;
+    private async Task<IEnumerable<long>> StepsAsync(long run)
+        => (await new PointReader(Database).ReadAsync(run, new PointQuery()))!.Series.Single().Steps;
 }

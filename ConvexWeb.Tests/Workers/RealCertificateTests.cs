@@ -8,21 +8,25 @@ namespace ConvexWeb.Tests.Workers;
 public sealed class RealCertificateTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
     private const string Spec = """
-        {"model":{"name":"mlp","width":32},"convexity":{"name":"CONVEXITY"},"data":{"name":"glyphs","train_size":300,"test_size":100},"training":{"epochs":3,"batch_size":50}}
+        {"model":{"name":"mlp","width":32},"convexity":{"name":"CONVEXITY"},
+         "data":{"name":"glyphs","train_size":300,"test_size":100},"training":{"epochs":3,"batch_size":50}}
         """;
 
     [Fact]
     public async Task A_convex_network_is_proved_where_its_control_is_violated_and_the_twin_is_not_convex()
     {
         await using var node = await StartNodeAsync(
-            ("Convex:Worker:Trainer:0", TrainerProgram.Host), ("Convex:Worker:Trainer:1", TrainerProgram.File), ("Convex:Worker:Threads", "1"));
+            ("Convex:Worker:Trainer:0", TrainerProgram.Host), ("Convex:Worker:Trainer:1", TrainerProgram.File),
+            ("Convex:Worker:Threads", "1"));
         var convex = await node.SubmitAsync(Spec.Replace("CONVEXITY", "exp_eps", StringComparison.Ordinal));
         var free = await node.SubmitAsync(Spec.Replace("CONVEXITY", "none", StringComparison.Ordinal));
         await Database.UntilAsync(convex, RunState.Succeeded);
         await Database.UntilAsync(free, RunState.Succeeded);
 
         var proved = (await CertifyAsync(node, convex, twin: free)).Result!;
-        Assert.Equal((Verdict.Convex, "exp_eps", "pixels", true), (proved.Verdict, proved.Constraint, proved.Space, proved.Structure.Proved));
+        Assert.Equal(
+            (Verdict.Convex, "exp_eps", "pixels", true),
+            (proved.Verdict, proved.Constraint, proved.Space, proved.Structure.Proved));
         Assert.Equal((0L, 0L), (proved.Empirical.Violations, proved.Empirical.NotFinite));
         Assert.True(proved.Control!.Violations > 0);
         Assert.Equal("the trained unconstrained twin", proved.ControlIs);

@@ -6,5 +6,7 @@ public sealed class ReasonsTests
 {
     [Fact]
     public void OfExit_NoSpaceLeft_NamesTheDisk() =>
-        Assert.StartsWith("The disk of", Reasons.OfExit(1, "System.IO.IOException: No space left on device", Path.GetTempPath()), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "The disk of",
+            Reasons.OfExit(1, "System.IO.IOException: No space left on device", Path.GetTempPath()), StringComparison.Ordinal);
 }

@@ -13,13 +13,17 @@ public static class TrainingDatabase
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
-    public static async Task<long> AddRunAsync(this NpgsqlConnection connection, string spec = "{}", int priority = 5, string group = "cpu", int epochs = 4)
+    public static async Task<long> AddRunAsync(
+        this NpgsqlConnection connection, string spec = "{}", int priority = 5, string group = "cpu", int epochs = 4)
     {
         var study = await connection.ExecuteScalarAsync<long>("insert into studies (name, created_by) values ('s', 'tester') returning id");
         return await connection.ExecuteScalarAsync<long>(
             """
-            insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch, total_steps, created_by)
-            values (@study, 'r', 0, @spec::json, 'k', @priority, @group, 'mlp', 'none', 'glyphs', 'true', 1, @epochs, 5, 20, 'tester') returning id
+            insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
+                parameters, epochs, steps_per_epoch, total_steps, created_by)
+            values (@study, 'r', 0, @spec::json, 'k', @priority, @group, 'mlp', 'none', 'glyphs', 'true',
+                1, @epochs, 5, 20, 'tester')
+            returning id
             """, new { study, spec, priority, group, epochs });
     }
 
@@ -41,10 +45,14 @@ public static class TrainingDatabase
         return [.. await connection.QueryAsync<T>(sql, parameters)];
     }
 
-    public static Task<string> StateAsync(this NpgsqlDataSource database, long run) => database.ScalarAsync<string>("select state from runs where id = @run", new { run });
+    public static Task<string> StateAsync(this NpgsqlDataSource database, long run)
+        => database.ScalarAsync<string>("select state from runs where id = @run", new { run });
 
     public static Task<string> OutcomesAsync(this NpgsqlDataSource database, long run) =>
-        database.ScalarAsync<string>("select coalesce(string_agg(coalesce(outcome, '-'), ',' order by number), '') from attempts where run_id = @run", new { run });
+        database.ScalarAsync<string>(
+            """
+            select coalesce(string_agg(coalesce(outcome, '-'), ',' order by number), '') from attempts where run_id = @run
+            """, new { run });
 
     /// <summary>Waits until a condition holds; the database may be away meanwhile.</summary>
     public static async Task UntilAsync(this NpgsqlDataSource database, string condition, object? parameters = null)
@@ -68,7 +76,9 @@ public static class TrainingDatabase
     public static async Task UntilAsync(this NpgsqlDataSource database, long run, RunState state) =>
         await database.UntilAsync("select state = @state from runs where id = @run", new { run, state = state.ToString() });
 
-    /// <summary>Every step from 1 to <paramref name="steps"/> is there exactly once for a reader, and the numbers of the points have no hole.</summary>
+    /// <summary>
+    /// Every step from 1 to <paramref name="steps"/> is there exactly once for a reader, and the numbers of the points have no hole.
+    /// </summary>
     public static async Task AssertWholeAsync(this NpgsqlDataSource database, long run, int steps = 20)
     {
         var batch = await new PointReader(database).ReadAsync(run, new PointQuery());
@@ -84,7 +94,10 @@ public static class TrainingDatabase
             group by metric_id, step having count(*) > 1) doubled
             """, new { run }));
         Assert.True(await database.ScalarAsync<bool>(
-            "select count(*) = max(seq) and min(seq) = 1 and max(seq) = (select last_seq from runs where id = @run) from points where run_id = @run", new { run }));
+            """
+            select count(*) = max(seq) and min(seq) = 1 and max(seq) = (select last_seq from runs where id = @run)
+            from points where run_id = @run
+            """, new { run }));
     }
 
     public static JournalBatch Batch(params TrainingEvent[] events) =>
@@ -102,7 +115,9 @@ public static class TrainingDatabase
 
     private static async Task<string> DescribeAsync(NpgsqlDataSource database)
     {
-        var rows = await database.RowsAsync<(long Id, string State, int Attempt, long Step, string? Reason)>("select id, state, attempt, step, reason from runs order by id limit 10");
-        return string.Join("; ", rows.Select(row => string.Create(CultureInfo.InvariantCulture, $"{row.Id} {row.State} attempt {row.Attempt} step {row.Step} {row.Reason}")));
+        var rows = await database.RowsAsync<(long Id, string State, int Attempt, long Step, string? Reason)>(
+            "select id, state, attempt, step, reason from runs order by id limit 10");
+        return string.Join("; ", rows.Select(row => string.Create(
+            CultureInfo.InvariantCulture, $"{row.Id} {row.State} attempt {row.Attempt} step {row.Step} {row.Reason}")));
     }
 }

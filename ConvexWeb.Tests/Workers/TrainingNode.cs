@@ -49,7 +49,8 @@ public sealed class TrainingNode : IAsyncDisposable
         var builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(Quick(connectionString, folder)!);
         var trainer = FakeTrainer.Install(folder);
-        builder.Configuration.AddInMemoryCollection(trainer.Select((part, place) => KeyValuePair.Create($"Convex:Worker:Trainer:{place}", (string?)part)));
+        builder.Configuration.AddInMemoryCollection(
+            trainer.Select((part, place) => KeyValuePair.Create($"Convex:Worker:Trainer:{place}", (string?)part)));
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));

@@ -12,15 +12,17 @@ namespace ConvexWeb.Tests.Workers;
 public static class TrueTraining
 {
     /// <summary>
-    /// Every point that a reader gets, as <c>metric step value</c>, in order; without those that tell how fast it went. An evaluation that is
-    /// repeated after a stop in the middle of it is stored by both attempts, and read once.
+    /// Every point that a reader gets, as <c>metric step value</c>, in order; without those that tell how fast it went.
+    /// An evaluation that is repeated after a stop in the middle of it is stored by both attempts, and read once.
     /// </summary>
     public static async Task<IReadOnlyList<string>> PointsAsync(this NpgsqlDataSource database, long run)
     {
         var batch = await new PointReader(database).ReadAsync(run, new PointQuery());
         Assert.False(batch!.More);
-        return [.. batch.Series.Where(series => series.Metric != "samples_per_second" && !series.Metric.Contains("seconds", StringComparison.Ordinal))
-            .SelectMany(series => series.Steps.Zip(series.Values, (step, value) => string.Create(CultureInfo.InvariantCulture, $"{series.Metric} {step} {value:R}")))];
+        var told = batch.Series.Where(series =>
+            series.Metric != "samples_per_second" && !series.Metric.Contains("seconds", StringComparison.Ordinal));
+        return [.. told.SelectMany(series => series.Steps.Zip(series.Values, (step, value) =>
+            string.Create(CultureInfo.InvariantCulture, $"{series.Metric} {step} {value:R}")))];
     }
 
     /// <summary>The hash of the final weights, as the last line of the journal has it.</summary>

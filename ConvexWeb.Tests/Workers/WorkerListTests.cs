@@ -14,7 +14,11 @@ public sealed class WorkerListTests(PostgresCluster cluster) : DatabaseTest(clus
         var caller = new Caller();
         caller.Use(new ClaimsPrincipal(new ClaimsIdentity("test")));
         var list = new StoredWorkers(Database, caller);
-        await Database.ScalarAsync<int>("insert into workers (name, host, slots, groups, started_at, last_seen) values ('silent', 'h', 1, 'gpu', now(), now() - interval '1 minute') returning 1");
+        await Database.ScalarAsync<int>(
+            """
+            insert into workers (name, host, slots, groups, started_at, last_seen)
+            values ('silent', 'h', 1, 'gpu', now(), now() - interval '1 minute') returning 1
+            """);
         await using (var node = await StartNodeAsync())
         {
             var run = await node.SubmitAsync("""{"steps":100000}""");

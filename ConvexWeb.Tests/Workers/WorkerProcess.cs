@@ -10,7 +10,9 @@ public sealed class WorkerProcess : IAsyncDisposable
 
     private WorkerProcess(Process process) => this.process = process;
 
-    public static WorkerProcess Start(string connectionString, string folder, string name, IReadOnlyList<string>? trainer = null, params (string Key, string Value)[] settings)
+    public static WorkerProcess Start(
+        string connectionString, string folder, string name, IReadOnlyList<string>? trainer = null,
+        params (string Key, string Value)[] settings)
     {
         var start = new ProcessStartInfo("dotnet", Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Server.dll"))
         {

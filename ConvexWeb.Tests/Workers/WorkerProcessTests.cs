@@ -4,7 +4,9 @@ using Dapper;
 
 namespace ConvexWeb.Tests.Workers;
 
-/// <summary>What becomes of a run when its worker is killed, put to sleep or shut down; with worker processes and a scripted trainer.</summary>
+/// <summary>
+/// What becomes of a run when its worker is killed, put to sleep or shut down; with worker processes and a scripted trainer.
+/// </summary>
 public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
     private const string Slow = """{"steps":150,"every":25,"pause":0.03}""";
@@ -22,10 +24,13 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
 
         await Database.UntilAsync("select attempt = 2 from runs");
-        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"Killed, and taken over after {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:0.0} s");
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine(
+            $"Killed, and taken over after {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:0.0} s");
         await Database.UntilAsync(run, RunState.Succeeded);
         await Database.AssertWholeAsync(run, 150);
-        Assert.Equal([("first", "lost"), ("second", "succeeded")], await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
+        Assert.Equal(
+            [("first", "lost"), ("second", "succeeded")],
+            await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
         Assert.True(await Database.ScalarAsync<long>("select resumed_step from attempts where number = 2") >= 30);
     }
 
@@ -44,7 +49,9 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
 
         await Database.UntilAsync(run, RunState.Succeeded);
         await Database.AssertWholeAsync(run, 150);
-        Assert.Equal([("sleeper", "lost"), ("second", "succeeded")], await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
+        Assert.Equal(
+            [("sleeper", "lost"), ("second", "succeeded")],
+            await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
     }
 
     [Fact]
@@ -100,11 +107,18 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync("select step >= 5 from runs");
         var waiting = await web.SubmitAsync(2, """{"steps":1}""");
         await first.KillAsync();
-        await Database.UntilAsync("select count(*) = 1 from quartz.qrtz_triggers r where trigger_group = 'RECOVERING_JOBS' and start_time < (select min(start_time) from quartz.qrtz_triggers where trigger_group = 'runs')");
+        await Database.UntilAsync(
+            """
+            select count(*) = 1 from quartz.qrtz_triggers r
+            where trigger_group = 'RECOVERING_JOBS'
+                and start_time < (select min(start_time) from quartz.qrtz_triggers where trigger_group = 'runs')
+            """);
 
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
         await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");
-        Assert.Equal([run, .. waiting], await Database.RowsAsync<long>("select run_id from attempts where worker = 'second' order by started_at"));
+        Assert.Equal(
+            [run, .. waiting],
+            await Database.RowsAsync<long>("select run_id from attempts where worker = 'second' order by started_at"));
     }
 
     [Fact]

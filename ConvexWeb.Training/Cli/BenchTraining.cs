@@ -10,7 +10,9 @@ using Parameter = TorchSharp.Modules.Parameter;
 
 namespace ConvexWeb.Training.Cli;
 
-/// <summary>A network with one random batch and the optimizer of its recipe, for benchmarks: steps as the product takes them, or in eager TorchSharp.</summary>
+/// <summary>
+/// A network with one random batch and the optimizer of its recipe, for benchmarks: steps as the product takes them, or in eager TorchSharp.
+/// </summary>
 internal sealed class BenchTraining : IDisposable
 {
     public static readonly string[] Models = ["mlp", "mixer", "allconv", "densenet", "cycle_mlp"];
@@ -24,7 +26,9 @@ internal sealed class BenchTraining : IDisposable
     private readonly Tensor images;
     private readonly Tensor labels;
 
-    /// <param name="eager">Plain operators and TorchSharp's own optimizer, as users of TorchSharp write it; else the product's own step.</param>
+    /// <param name="eager">
+    /// Plain operators and TorchSharp's own optimizer, as users of TorchSharp write it; else the product's own step.
+    /// </param>
     /// <param name="precision">In which the steps multiply.</param>
     public BenchTraining(string model, bool ioc, int batch, bool eager, Precision precision = Precision.Float32)
     {

@@ -6,14 +6,17 @@ using TorchSharp;
 
 namespace ConvexWeb.Training.Cli;
 
-/// <summary><c>bench steps</c>: whole training steps on one random batch, with the optimizer of the model's recipe; prints the median in milliseconds.</summary>
+/// <summary>
+/// <c>bench steps</c>: whole training steps on one random batch, with the optimizer of the model's recipe; prints the median in milliseconds.
+/// </summary>
 internal static class StepBench
 {
     public static Command Create()
     {
         var model = new Option<string>("--model")
         {
-            DefaultValueFactory = _ => "mlp", Description = "mlp, mixer (72 pixels), allconv, densenet (BC-100-12) or cycle_mlp (B1, 64 pixels)",
+            DefaultValueFactory = _ => "mlp",
+            Description = "mlp, mixer (72 pixels), allconv, densenet (BC-100-12) or cycle_mlp (B1, 64 pixels)",
         };
         model.AcceptOnlyFromAmong(BenchTraining.Models);
         var ioc = new Option<bool>("--ioc") { Description = "With the convexity constraint; mixer and cycle_mlp then in mode seed" };
@@ -29,7 +32,8 @@ internal static class StepBench
         command.SetAction(p =>
         {
             var precision = p.GetValue(bf16) ? Precision.Bf16 : Precision.Float32;
-            if (precision == Precision.Bf16 && Autocast.Missing(DeviceType.CPU) is { } missing) throw new BadInputException($"--bf16: {missing}.");
+            if (precision == Precision.Bf16 && Autocast.Missing(DeviceType.CPU) is { } missing)
+                throw new BadInputException($"--bf16: {missing}.");
             if (p.GetValue(eager))
             {
                 // Freed memory stays with the process here too: that is a setting of the C library, which users of TorchSharp can make.
@@ -52,7 +56,8 @@ internal static class StepBench
         var last = 0.0;
         while (times.Count < steps)
         {
-            // The first seconds belong to the compiler, which takes a core from the products; a training lasts minutes. Both sides warm up alike.
+            // The first seconds belong to the compiler, which takes a core from the products; a training lasts minutes.
+            // Both sides warm up alike.
             var warm = last > 1000 ? warmUp >= 2 : warmUp >= 5 && TimeProvider.System.GetElapsedTime(begun).TotalSeconds > 2;
             var start = TimeProvider.System.GetTimestamp();
             training.Step();

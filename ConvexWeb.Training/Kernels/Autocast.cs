@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// While it is open, libtorch computes products and convolutions of this thread in bfloat16 (PyTorch's autocast): their operands are converted, each weight
-/// once, and what numerically needs float32 gets it. The backward pass follows the types of the forward pass and needs no open region.
+/// While it is open, libtorch computes products and convolutions of this thread in bfloat16 (PyTorch's autocast): their operands are
+/// converted, each weight once, and what numerically needs float32 gets it. The backward pass follows the types of the forward pass and needs
+/// no open region.
 /// </summary>
 internal sealed unsafe class Autocast : IDisposable
 {
@@ -19,7 +20,9 @@ internal sealed unsafe class Autocast : IDisposable
         LibtorchNative.SetAutocast((sbyte)device, 1);
     }
 
-    /// <summary>Why a device cannot multiply in bfloat16, in words; null where it can. A processor without it would take many times as long.</summary>
+    /// <summary>
+    /// Why a device cannot multiply in bfloat16, in words; null where it can. A processor without it would take many times as long.
+    /// </summary>
     public static string? Missing(DeviceType device)
     {
         if (!LibtorchNative.HasAutocast) return "this libtorch has no autocast";

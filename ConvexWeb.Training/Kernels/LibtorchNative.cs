@@ -4,8 +4,8 @@ using TorchSharp;
 namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
-/// What TorchSharp 0.107 does not offer: every foreign function of the tensor engine stands here. Symbols of libtorch 2.10 are looked up by name; where a
-/// library lacks one, its caller falls back to plain operators.
+/// What TorchSharp 0.107 does not offer: every foreign function of the tensor engine stands here. Symbols of libtorch 2.10 are looked up by
+/// name; where a library lacks one, its caller falls back to plain operators.
 /// </summary>
 internal static unsafe partial class LibtorchNative
 {
@@ -17,22 +17,28 @@ internal static unsafe partial class LibtorchNative
         (delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void>)Find("GOMP_parallel");
 
     /// <summary>The number of the calling thread in its team, and the size of that team.</summary>
-    public static readonly delegate* unmanaged[SuppressGCTransition]<int> ThreadNumber = (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_thread_num");
-    public static readonly delegate* unmanaged[SuppressGCTransition]<int> TeamSize = (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_num_threads");
+    public static readonly delegate* unmanaged[SuppressGCTransition]<int> ThreadNumber =
+        (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_thread_num");
+    public static readonly delegate* unmanaged[SuppressGCTransition]<int> TeamSize =
+        (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_num_threads");
 
     /// <summary>How many threads the next team may have; <c>torch.set_num_threads</c> sets it.</summary>
-    public static readonly delegate* unmanaged[SuppressGCTransition]<int> MaxThreads = (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_max_threads");
+    public static readonly delegate* unmanaged[SuppressGCTransition]<int> MaxThreads =
+        (delegate* unmanaged[SuppressGCTransition]<int>)Find("omp_get_max_threads");
 
     /// <summary>BLAS: C = alpha · op(A) · op(B) + beta · C, column by column in memory.</summary>
-    public static readonly delegate* unmanaged<byte*, byte*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*, void> Dgemm =
-        (delegate* unmanaged<byte*, byte*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*, void>)Find("dgemm_");
+    public static readonly delegate* unmanaged<
+        byte*, byte*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*, void> Dgemm =
+        (delegate* unmanaged<
+            byte*, byte*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*, void>)Find("dgemm_");
 
     /// <summary>at::globalContext().</summary>
     private static readonly delegate* unmanaged<void*> GlobalContext = (delegate* unmanaged<void*>)Find("_ZN2at13globalContextEv");
 
     /// <summary>at::Context::setFloat32Precision(backend, operator, precision).</summary>
-    private static readonly delegate* unmanaged<void*, int, int, int, void> SetFloat32Precision = (delegate* unmanaged<void*, int, int, int, void>)Find(
-        "_ZN2at7Context19setFloat32PrecisionENS_14Float32BackendENS_9Float32OpENS_16Float32PrecisionE");
+    private static readonly delegate* unmanaged<void*, int, int, int, void> SetFloat32Precision =
+        (delegate* unmanaged<void*, int, int, int, void>)Find(
+            "_ZN2at7Context19setFloat32PrecisionENS_14Float32BackendENS_9Float32OpENS_16Float32PrecisionE");
 
     /// <summary>at::autocast::set_autocast_enabled(device, on), set_autocast_dtype(device, type) and clear_cache(), for the calling thread.</summary>
     public static readonly delegate* unmanaged<sbyte, byte, void> SetAutocast =
@@ -50,7 +56,9 @@ internal static unsafe partial class LibtorchNative
 
     public static bool HasPrecisionSwitch => GlobalContext != null && SetFloat32Precision != null;
 
-    /// <summary>Where a tensor's elements start. The caller keeps the tensor alive and has checked type, size and layout: a pointer checks nothing.</summary>
+    /// <summary>
+    /// Where a tensor's elements start. The caller keeps the tensor alive and has checked type, size and layout: a pointer checks nothing.
+    /// </summary>
     public static void* Data(torch.Tensor tensor) => (void*)THSTensor_data(tensor.Handle);
 
     /// <summary>Lets float32 products on the CPU be computed at bfloat16 precision by oneDNN, or as usual.</summary>

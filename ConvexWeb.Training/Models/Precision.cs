@@ -1,6 +1,8 @@
 namespace ConvexWeb.Training.Models;
 
-/// <summary>The numbers in which a training step multiplies. Weights, optimizer, normalisation statistics and every evaluation stay in float32.</summary>
+/// <summary>
+/// The numbers in which a training step multiplies. Weights, optimizer, normalisation statistics and every evaluation stay in float32.
+/// </summary>
 public enum Precision
 {
     /// <summary>IEEE single precision: 24 bits of significand.</summary>

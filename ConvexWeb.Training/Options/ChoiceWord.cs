@@ -6,8 +6,8 @@ using System.Text.Json.Serialization;
 namespace ConvexWeb.Training.Options;
 
 /// <summary>
-/// The words by which specs name the members of an enum: <c>LeakyRelu</c> is <c>leaky_relu</c>. A word that no member can have for a name, such as
-/// <c>40_12</c>, stands in <see cref="JsonStringEnumMemberNameAttribute"/>.
+/// The words by which specs name the members of an enum: <c>LeakyRelu</c> is <c>leaky_relu</c>. A word that no member can have for a name,
+/// such as <c>40_12</c>, stands in <see cref="JsonStringEnumMemberNameAttribute"/>.
 /// </summary>
 public static class ChoiceWord
 {

@@ -48,5 +48,6 @@ internal static class Filling
     private static uint Crc32(byte[] data) => ~data.Aggregate(~0u, (crc, value) => CrcTable[(crc ^ value) & 0xff] ^ (crc >> 8));
 
     private static uint[] MakeTable()
-        => [.. Enumerable.Range(0, 256).Select(i => Enumerable.Range(0, 8).Aggregate((uint)i, (crc, _) => (crc & 1) != 0 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1))];
+        => [.. Enumerable.Range(0, 256).Select(i => Enumerable.Range(0, 8)
+            .Aggregate((uint)i, (crc, _) => (crc & 1) != 0 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1))];
 }

@@ -6,12 +6,19 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Golden;
 
-/// <summary>Every model gives the logits, losses and gradients of independent PyTorch code (<c>torch_models.py</c>) for the same weights, under the same names.</summary>
+/// <summary>
+/// Every model gives the logits, losses and gradients of independent PyTorch code (<c>torch_models.py</c>) for the same weights,
+/// under the same names.
+/// </summary>
 [Collection(TorchCollection.Name)]
 [Trait("kind", "slow")]
 public sealed class ModelGoldenTests
 {
-    private static readonly JsonElement[] Cases = [.. JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Training/Golden/models.json"))).RootElement.GetProperty("cases").EnumerateArray()];
+    private static readonly JsonElement[] Cases =
+    [
+        .. JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Training/Golden/models.json")))
+            .RootElement.GetProperty("cases").EnumerateArray(),
+    ];
 
     private static JsonElement Case(string name) => Cases.Single(c => Name(c) == name);
 
@@ -42,7 +49,9 @@ public sealed class ModelGoldenTests
         var plan = PlanOf(entry);
         var planned = plan.Steps.SelectMany(s => s.Tensors).ToList();
         Assert.Equal(entry.GetProperty("count").GetInt64(), planned.Sum(t => t.Count));
-        Assert.Equal(entry.GetProperty("parameters").EnumerateArray().Select(p => (p[0].GetString()!, string.Join(',', p[1].EnumerateArray()))).Order(), planned.Select(t => (t.Name, string.Join(',', t.Shape))).Order());
+        var stored = entry.GetProperty("parameters").EnumerateArray()
+            .Select(p => (p[0].GetString()!, string.Join(',', p[1].EnumerateArray())));
+        Assert.Equal(stored.Order(), planned.Select(t => (t.Name, string.Join(',', t.Shape))).Order());
         if (!plan.IsConstrained) return;
         // Scales of norms are a choice of the spec; weights and coefficients are the source's, or the graph's.
         var free = entry.GetProperty("free").EnumerateArray().Select(f => f.GetString()!).ToHashSet();
@@ -81,10 +90,13 @@ public sealed class ModelGoldenTests
         // A gradient that batch normalisation cancels is rounding on both sides.
         var floor = expected.Max() * 1e-12;
         foreach (var (parameter, norm) in names.Zip(expected))
-            Assert.True(Math.Abs(parameters[parameter].grad!.norm().item<double>() - norm) <= floor + 1e-8 * norm, $"{name}: gradient of {parameter}");
+            Assert.True(
+                Math.Abs(parameters[parameter].grad!.norm().item<double>() - norm) <= floor + 1e-8 * norm,
+                $"{name}: gradient of {parameter}");
 
         var buffers = network.named_buffers().ToDictionary(b => b.name, b => b.buffer);
-        foreach (var (buffer, norm) in entry.GetProperty("buffers").EnumerateArray().Select(b => b[0].GetString()!).Zip(Numbers(entry.GetProperty("statistics"))))
+        var stored = entry.GetProperty("buffers").EnumerateArray().Select(b => b[0].GetString()!);
+        foreach (var (buffer, norm) in stored.Zip(Numbers(entry.GetProperty("statistics"))))
             Assert.Equal(norm, buffers[buffer].norm().item<double>(), 1e-9 * Math.Max(1, norm));
     }
 
@@ -94,16 +106,21 @@ public sealed class ModelGoldenTests
         => stack([.. entry.GetProperty("logits").EnumerateArray().Select(row => from_array(Numbers(row)))]);
 
     private static Tensor Input(JsonElement entry, bool exact)
-        => Filling.Images([.. entry.GetProperty("input").EnumerateArray().Select(v => v.GetInt64())]).to(exact ? ScalarType.Float64 : ScalarType.Float32);
+        => Filling.Images([.. entry.GetProperty("input").EnumerateArray().Select(v => v.GetInt64())])
+            .to(exact ? ScalarType.Float64 : ScalarType.Float32);
 
     private static PlanNetwork Filled(JsonElement entry, bool exact)
     {
         var plan = PlanOf(entry);
         var network = new PlanNetwork(plan);
         var free = entry.GetProperty("free").EnumerateArray().Select(f => f.GetString()!).ToHashSet();
+        var factor = entry.TryGetProperty("gain", out var gain) ? gain.GetDouble() : 1;
         using (no_grad())
             foreach (var (name, tensor) in network.state_dict())
-                if (!name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) tensor.copy_(Filling.Value(name, tensor.shape, plan.IsConstrained, free, entry.TryGetProperty("gain", out var gain) ? gain.GetDouble() : 1));
+            {
+                if (name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
+                tensor.copy_(Filling.Value(name, tensor.shape, plan.IsConstrained, free, factor));
+            }
         if (exact) TorchSharp.ModuleExtensionMethods.to(network, ScalarType.Float64);
         return network;
     }
@@ -112,7 +129,8 @@ public sealed class ModelGoldenTests
     {
         var shape = entry.GetProperty("input").EnumerateArray().Select(v => v.GetInt32()).ToArray();
         var options = entry.GetProperty("options");
-        string Text(string key, string otherwise) => options.TryGetProperty(key, out var value) ? value.GetString()! : otherwise;
+        T Choice<T>(string key, string otherwise) where T : Enum
+            => (T)ChoiceWord.Find(typeof(T), options.TryGetProperty(key, out var value) ? value.GetString()! : otherwise)!;
         int? Number(string key) => options.TryGetProperty(key, out var value) ? value.GetInt32() : null;
         // Dropout is off in the cases that train.
         var drop = Trains(entry) ? 0 : (double?)null;
@@ -120,10 +138,20 @@ public sealed class ModelGoldenTests
         {
             "mlp" => new MlpOptions(),
             "allconv" => new AllConvOptions { InputDropout = drop ?? 0.2, Dropout = drop ?? 0.5 },
-            "densenet" => new DenseNetOptions { Variant = Text("size", "bc_100_12") },
-            "mixer" => new MixerOptions { Size = Text("size", "seed"), Mode = Text("mode", "seed"), FirstTokenMult = Number("first_token_mult") },
-            "cycle_mlp" => new CycleMlpOptions { Size = Text("size", "b1"), Mode = Text("mode", "seed") },
-            "efficientnet_b0" => new EfficientNetOptions { SqueezeExcitation = Enum.Parse<SqueezeChoice>(Text("squeeze", "gate"), ignoreCase: true), StemStride = Number("stem_stride") ?? 2, Dropout = drop ?? 0.2 },
+            "densenet" => new DenseNetOptions { Variant = Choice<DenseNetVariant>("size", "bc_100_12") },
+            "mixer" => new MixerOptions
+            {
+                Size = Choice<MixerSize>("size", "seed"),
+                Mode = Choice<Fidelity>("mode", "seed"),
+                FirstTokenMult = Number("first_token_mult"),
+            },
+            "cycle_mlp" => new CycleMlpOptions { Size = Choice<CycleMlpSize>("size", "b1"), Mode = Choice<Fidelity>("mode", "seed") },
+            "efficientnet_b0" => new EfficientNetOptions
+            {
+                SqueezeExcitation = Choice<SqueezeChoice>("squeeze", "gate"),
+                StemStride = Number("stem_stride") ?? 2,
+                Dropout = drop ?? 0.2,
+            },
             "ficnn" => new FicnnOptions(),
             "convex_head" => new ConvexHeadOptions(),
             var other => throw new NotSupportedException(other),

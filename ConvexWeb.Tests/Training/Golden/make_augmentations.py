@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Makes augmentations.safetensors: what Pillow, which timm's RandAugment calls, makes of some images by each operation, and torchvision of colour jitter's three.
+"""Makes augmentations.safetensors: what Pillow, which timm's RandAugment calls, makes of some images by each operation,
+and torchvision of colour jitter's three.
 
 Run with Debian's python3-torchvision:  /usr/bin/python3 make_augmentations.py
-Tensors, all uint8: rgb [4, 3, 16, 24] and grey [4, 1, 20, 20], the images; rgb/Rotate/13.5 and so on, every one of them by that operation and argument.
+Tensors, all uint8: rgb [4, 3, 16, 24] and grey [4, 1, 20, 20], the images; rgb/Rotate/13.5 and so on, every one of them
+by that operation and argument.
 """
 import sys
 from pathlib import Path

@@ -53,7 +53,8 @@ def element(kind, data):
 
 
 def matrix(name, kind, shape, stored_as, data):
-    return element(14, element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack(f"<{len(shape)}i", *shape)) + element(1, name) + element(stored_as, data))
+    flags, sizes = struct.pack("<II", kind, 0), struct.pack(f"<{len(shape)}i", *shape)
+    return element(14, element(6, flags) + element(5, sizes) + element(1, name) + element(stored_as, data))
 
 
 def packed(part):
@@ -88,12 +89,17 @@ def python2(data, labels):
         return b"q" + bytes([n])
 
     body = data.tobytes()
-    array = b"cnumpy.core.multiarray\n_reconstruct\n" + memo() + b"cnumpy\nndarray\n" + memo() + b"K\0\x85" + memo() + text(b"b") + memo() + b"\x87" + memo() + b"R" + memo()
-    kind = b"cnumpy\ndtype\n" + memo() + text(b"u1") + memo() + b"K\0K\1\x87" + memo() + b"R" + memo() + b"(K\3" + text(b"|") + memo() + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
-    state = b"(K\1" + b"K" + bytes([len(data)]) + b"M\0\x0c\x86" + memo() + kind + b"\x89T" + struct.pack("<I", len(body)) + body + memo() + b"tb"
+    array = (b"cnumpy.core.multiarray\n_reconstruct\n" + memo() + b"cnumpy\nndarray\n" + memo()
+             + b"K\0\x85" + memo() + text(b"b") + memo() + b"\x87" + memo() + b"R" + memo())
+    kind = (b"cnumpy\ndtype\n" + memo() + text(b"u1") + memo() + b"K\0K\1\x87" + memo() + b"R" + memo()
+            + b"(K\3" + text(b"|") + memo() + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb")
+    state = (b"(K\1" + b"K" + bytes([len(data)]) + b"M\0\x0c\x86" + memo() + kind
+             + b"\x89T" + struct.pack("<I", len(body)) + body + memo() + b"tb")
     half = len(labels) // 2
-    numbers = b"]" + memo() + b"(" + b"".join(b"K" + bytes([v]) for v in labels[:half]) + b"e" + b"(" + b"".join(b"M" + struct.pack("<H", v) for v in labels[half:]) + b"e"
-    return (b"\x80\2}" + memo() + b"(" + text(b"batch_label") + memo() + text(b"training batch 1 of 5") + memo() + text(b"labels") + memo() + numbers
+    numbers = (b"]" + memo() + b"(" + b"".join(b"K" + bytes([v]) for v in labels[:half]) + b"e"
+               + b"(" + b"".join(b"M" + struct.pack("<H", v) for v in labels[half:]) + b"e")
+    return (b"\x80\2}" + memo() + b"(" + text(b"batch_label") + memo() + text(b"training batch 1 of 5") + memo()
+            + text(b"labels") + memo() + numbers
             + text(b"data") + memo() + array + state + text(b"filenames") + memo() + b"]" + memo() + text(b"a.png") + memo() + b"au.")
 
 
@@ -123,8 +129,15 @@ def archive(files):
     return file.getvalue()
 
 
-put("cifair10_zip", archive({"ciFAIR-10/": b"", **{f"ciFAIR-10/data_batch_{b}": python2(flat(2), [b, b + 3]) for b in range(1, 6)}, "ciFAIR-10/test_batch": python3(2, flat(3), [9, 8, 0])}))
-put("cifair100_zip", archive({"ciFAIR-100/train": python3(2, flat(3), [99, 0, 50], b"fine_labels"), "ciFAIR-100/test": python3(4, flat(2), [98, 1], "fine_labels")}))
+put("cifair10_zip", archive({
+    "ciFAIR-10/": b"",
+    **{f"ciFAIR-10/data_batch_{b}": python2(flat(2), [b, b + 3]) for b in range(1, 6)},
+    "ciFAIR-10/test_batch": python3(2, flat(3), [9, 8, 0]),
+}))
+put("cifair100_zip", archive({
+    "ciFAIR-100/train": python3(2, flat(3), [99, 0, 50], b"fine_labels"),
+    "ciFAIR-100/test": python3(4, flat(2), [98, 1], "fine_labels"),
+}))
 
 
 # ---- pictures -----------------------------------------------------------------------------------------------------------------

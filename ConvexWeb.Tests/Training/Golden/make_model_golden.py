@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
-"""Makes models.json: for each network of torch_models.py its parameters' names and shapes, its count, and PyTorch's logits for weights that a rule gives.
+"""Makes models.json: for each network of torch_models.py its parameters' names and shapes, its count, and PyTorch's logits
+for weights that a rule gives.
 
 Run with Debian's python3-torch and python3-torchvision:  /usr/bin/python3 make_model_golden.py
 The rule, which the tests repeat: for a tensor named n, value i in row-major order,
     h = (crc32(n) + (i + 1) * 2654435761) mod 2^32;  h ^= h >> 16;  h = h * 2246822519 mod 2^32;  h ^= h >> 13;  u = h / 2^32 * 2 - 1
 all in float64, and then, rounded to float32 at the end,
-    weight with two or more axes: u * gain / sqrt(fan_in), fan_in = product of all axes but the first; under a constraint |u| * 2 / fan_in, unless named in "free"
-    weight with one axis, a norm's: 1 + 0.2 u       bias, running_mean: 0.1 u       running_var: 1 + 0.5 u       coefficients, scale: 0.5 + 0.3 u
+    weight with two or more axes: u * gain / sqrt(fan_in), fan_in = product of all axes but the first;
+        under a constraint |u| * 2 / fan_in, unless named in "free"
+    weight with one axis, a norm's: 1 + 0.2 u       bias, running_mean: 0.1 u
+    running_var: 1 + 0.5 u                          coefficients, scale: 0.5 + 0.3 u
     the images, named "input": (u + 1) / 2
-Logits, losses and gradients are computed in float64 from those float32 values. Cases with "train" use batch statistics and no dropout; for them stand the
-loss (cross-entropy against "targets"), the gradients' l2 norms in the parameters' order, and the running statistics' l2 norms after that one pass in the
-buffers' order. A bias in front of batch statistics has no gradient but rounding's, so compare with a tolerance that is absolute.
-"gain" is 1 but for deep networks, whose logits would hardly depend on the images otherwise. "free" are the weights that may be negative under
-the constraint. A case without logits is there for its count and its shapes.
+Logits, losses and gradients are computed in float64 from those float32 values. Cases with "train" use batch statistics and no
+dropout; for them stand the loss (cross-entropy against "targets"), the gradients' l2 norms in the parameters' order, and the
+running statistics' l2 norms after that one pass in the buffers' order. A bias in front of batch statistics has no gradient but
+rounding's, so compare with a tolerance that is absolute.
+"gain" is 1 but for deep networks, whose logits would hardly depend on the images otherwise. "free" are the weights that may be
+negative under the constraint. A case without logits is there for its count and its shapes.
 """
 import json
 import sys
@@ -58,7 +62,8 @@ def fill(model, constrained, kept, gain):
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if not name.endswith("num_batches_tracked"):
-                tensor.copy_(torch.from_numpy(numpy.asarray(value(name, tuple(tensor.shape), constrained, kept, gain), dtype=numpy.float32)))
+                filled = value(name, tuple(tensor.shape), constrained, kept, gain)
+                tensor.copy_(torch.from_numpy(numpy.asarray(filled, dtype=numpy.float32)))
 
 
 def images(shape):
@@ -72,7 +77,8 @@ def case(name, model, ioc=False, classes=10, image=32, count=None, logits=True, 
     depth = {"stochastic_depth": 0} if train and model == "efficientnet_b0" else {}
     network = build(model, ioc, classes, **options, **depth)
     options.pop("inputs", None)
-    assert count is None or count == sum(p.numel() for p in network.parameters()), f"{name}: {sum(p.numel() for p in network.parameters())} parameters, not {count}"
+    held = sum(p.numel() for p in network.parameters())
+    assert count is None or count == held, f"{name}: {held} parameters, not {count}"
     parameters = dict(network.named_parameters())
     kept = free(model, options.get("mode", "seed")) if ioc else []
     assert set(kept) <= set(parameters), name
@@ -81,7 +87,8 @@ def case(name, model, ioc=False, classes=10, image=32, count=None, logits=True, 
         "count": sum(p.numel() for p in parameters.values()),
         "free": kept,
         "parameters": [[n, list(t.shape)] for n, t in network.state_dict().items() if n in parameters],
-        "buffers": [[n, list(t.shape)] for n, t in network.state_dict().items() if n not in parameters and not n.endswith("num_batches_tracked")],
+        "buffers": [[n, list(t.shape)] for n, t in network.state_dict().items()
+                    if n not in parameters and not n.endswith("num_batches_tracked")],
     }
     if logits:
         fill(network, ioc, kept, gain)
@@ -191,5 +198,6 @@ if __name__ == "__main__":
     target = Path(__file__).with_name("models.json")
     lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in made)
     target.write_text(f'{{"torch":"{torch.__version__}","torchvision":"{torchvision.__version__}","cases":[\n{lines}\n]}}\n')
-    print(f"{len(made)} cases with PyTorch {torch.__version__}, torchvision {torchvision.__version__} -> {target.name}, {target.stat().st_size // 1024} KB", file=sys.stderr)
+    print(f"{len(made)} cases with PyTorch {torch.__version__}, torchvision {torchvision.__version__} "
+          f"-> {target.name}, {target.stat().st_size // 1024} KB", file=sys.stderr)
     assert target.stat().st_size < 2 << 20

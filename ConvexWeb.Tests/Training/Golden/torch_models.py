@@ -1,6 +1,8 @@
-"""The project's networks in plain PyTorch (torchvision where it has them), written apart from the C# ones so that equal outputs mean something.
+"""The project's networks in plain PyTorch (torchvision where it has them), written apart from the C# ones
+so that equal outputs mean something.
 
-build(model, ioc, classes, ...) gives a network whose parameters carry the names of torchvision, timm, CycleMLP's official code or science.md;
+build(model, ioc, classes, ...) gives a network whose parameters carry the names of torchvision, timm, CycleMLP's official code
+or science.md;
 free(model, ioc, mode) gives the weights that a constraint leaves alone. All images are [B, 3, H, W], all outputs logits [B, K].
 """
 from collections import OrderedDict
@@ -39,7 +41,8 @@ class AllConv(nn.Module):
     def __init__(self, classes, act, input_dropout=0.2, dropout=0.5):
         super().__init__()
         self.act, self.drop0, self.drop = act(), nn.Dropout(input_dropout), nn.Dropout(dropout)
-        layers = [(3, 96, 3, 1), (96, 96, 3, 1), (96, 96, 3, 2), (96, 192, 3, 1), (192, 192, 3, 1), (192, 192, 3, 2), (192, 192, 3, 1), (192, 192, 1, 1)]
+        layers = [(3, 96, 3, 1), (96, 96, 3, 1), (96, 96, 3, 2), (96, 192, 3, 1),
+                  (192, 192, 3, 1), (192, 192, 3, 2), (192, 192, 3, 1), (192, 192, 1, 1)]
         for i, (before, after, kernel, stride) in enumerate(layers, 1):
             self.add_module(f"conv{i}", nn.Conv2d(before, after, kernel, stride, kernel // 2))
         self.class_conv = nn.Conv2d(192, classes, 1)
@@ -160,7 +163,8 @@ class Mixer(nn.Module):
         tokens = (image // patch) ** 2
         self.stem = nn.Sequential(OrderedDict(proj=nn.Conv2d(3, channels, patch, patch)))
         self.blocks = nn.Sequential(*[
-            MixerBlock(tokens, channels, token_width * (first_token_mult if i == 0 else 1), channel_width, act, norm) for i in range(blocks)])
+            MixerBlock(tokens, channels, token_width * (first_token_mult if i == 0 else 1), channel_width, act, norm)
+            for i in range(blocks)])
         self.norm, self.head = norm(channels), nn.Linear(channels, classes)
 
     def forward(self, x):
@@ -169,7 +173,8 @@ class Mixer(nn.Module):
 
 
 class CycleFC(nn.Module):
-    """A 1 × 1 deformable convolution whose channel i looks (i + 1) % 3 - 1 pixels aside: along the row for "row", along the column for "column"."""
+    """A 1 × 1 deformable convolution whose channel i looks (i + 1) % 3 - 1 pixels aside: along the row for "row",
+    along the column for "column"."""
 
     def __init__(self, channels, along):
         super().__init__()
@@ -185,7 +190,8 @@ class CycleFC(nn.Module):
 
 
 class CycleAttention(nn.Module):
-    """The official kernel (1, 3) is sfc_h and shifts along the row; (3, 1) is sfc_w. The gate's output is read as [B, C, 3]: h gets 0, w 1, c 2."""
+    """The official kernel (1, 3) is sfc_h and shifts along the row; (3, 1) is sfc_w. The gate's output is read as [B, C, 3]:
+    h gets 0, w 1, c 2."""
 
     def __init__(self, channels, act, gate):
         super().__init__()
@@ -258,7 +264,8 @@ class Scale(nn.Module):
 
 
 def efficientnet(classes, ioc, squeeze, stem_stride=2, dropout=0.2, stochastic_depth=0.2):
-    """S7a. squeeze: gate, none or scale. What replaces squeeze and excitation keeps its index, so the projection behind it keeps its name."""
+    """S7a. squeeze: gate, none or scale. What replaces squeeze and excitation keeps its index, so the projection behind it
+    keeps its name."""
     stages, last = tv_efficientnet._efficientnet_conf("efficientnet_b0", width_mult=1.0, depth_mult=1.0)
     model = tv_efficientnet.EfficientNet(stages, dropout, stochastic_depth, classes, last_channel=last)
     if squeeze != "gate":
@@ -317,7 +324,8 @@ CYCLES = {"b1": (64, 128, 320, 512), "tiny": (16, 32, 80, 128)}
 
 
 def build(model, ioc, classes, size=None, mode="seed", inputs=3072, **more):
-    """mode, for mixer and cycle_mlp: seed keeps LayerNorm (and the gate), strict has BatchNorm over the channels (and learned coefficients)."""
+    """mode, for mixer and cycle_mlp: seed keeps LayerNorm (and the gate), strict has BatchNorm over the channels
+    (and learned coefficients)."""
     relu, gelu, strict = nn.ELU if ioc else nn.ReLU, nn.ELU if ioc else nn.GELU, mode == "strict"
     if model == "mlp":
         return Mlp(inputs, classes, relu)
@@ -339,15 +347,18 @@ def build(model, ioc, classes, size=None, mode="seed", inputs=3072, **more):
     raise ValueError(f"There is no model {model}.")
 
 
-# What the sources' code leaves alone; in mode strict all that is affine in the images, but for the coefficients, which S6 wants non-negative everywhere.
+# What the sources' code leaves alone; in mode strict all that is affine in the images, but for the coefficients, which S6 wants
+# non-negative everywhere.
 FREE = {
     "mlp": ["fc1"],
     "allconv": ["conv1"],
     "densenet": ["features.conv0"],
     "mixer": ["stem.proj", "blocks.0.norm1"],
     "mixer strict": ["stem.proj", "blocks.0.norm1", "blocks.0.mlp_tokens.fc1"],
-    "cycle_mlp": ["patch_embed.proj", "network.0.0.norm1", "network.0.0.attn.sfc_h", "network.0.0.attn.sfc_w", "network.0.0.attn.reweight.fc1"],
-    "cycle_mlp strict": ["patch_embed.proj", "network.0.0.norm1", "network.0.0.attn.sfc_h", "network.0.0.attn.sfc_w", "network.0.0.attn.mlp_c",
+    "cycle_mlp": ["patch_embed.proj", "network.0.0.norm1", "network.0.0.attn.sfc_h", "network.0.0.attn.sfc_w",
+                  "network.0.0.attn.reweight.fc1"],
+    "cycle_mlp strict": ["patch_embed.proj", "network.0.0.norm1", "network.0.0.attn.sfc_h", "network.0.0.attn.sfc_w",
+                         "network.0.0.attn.mlp_c",
                          "network.0.0.attn.proj", "network.0.0.norm2", "network.0.0.mlp.fc1"],
     "efficientnet_b0": ["features.0.0"],
     "ficnn": ["x1", "x2", "x3", "x4"],

@@ -64,7 +64,9 @@ public sealed class CertificateTests
     [InlineData("cycle_mlp")]
     public void Seed_modes_are_reported_as_not_convex(string name)
     {
-        ModelOptions model = name == "mixer" ? new MixerOptions { Mode = "seed", Patch = 8 } : new CycleMlpOptions { Mode = "seed", Size = "tiny" };
+        ModelOptions model = name == "mixer"
+            ? new MixerOptions { Mode = Fidelity.Seed, Patch = 8 }
+            : new CycleMlpOptions { Mode = Fidelity.Seed, Size = CycleMlpSize.Tiny };
         var certificate = Certify(SpecOf(model, new ExpEpsOptions()));
         Assert.Equal("not_convex", certificate.Verdict);
         Assert.False(certificate.Structure.Proved);
@@ -75,12 +77,15 @@ public sealed class CertificateTests
     public void Squeeze_and_excitation_left_in_breaks_a_constrained_EfficientNet()
     {
         // After three steps the gates hardly react, so they are made to; their weights stay non-negative.
-        var certificate = Certify(SpecOf(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, new ExpEpsOptions()), network =>
+        var gated = SpecOf(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, new ExpEpsOptions());
+        var certificate = Certify(gated, network =>
         {
-            foreach (var (_, weight) in network.named_parameters().Where(p => p.name.EndsWith(".fc2.weight", StringComparison.Ordinal))) weight.mul_(30);
+            foreach (var (name, weight) in network.named_parameters())
+                if (name.EndsWith(".fc2.weight", StringComparison.Ordinal)) weight.mul_(30);
         });
         Assert.False(certificate.Structure.Proved);
-        Assert.Contains(certificate.Structure.Broken, name => name.EndsWith(".gate", StringComparison.Ordinal) || name.EndsWith(".sigmoid", StringComparison.Ordinal));
+        Assert.Contains(certificate.Structure.Broken, name =>
+            name.EndsWith(".gate", StringComparison.Ordinal) || name.EndsWith(".sigmoid", StringComparison.Ordinal));
         // T.1 itself fails, and not only the proof.
         Assert.Equal("not_convex", certificate.Verdict);
         Assert.True(certificate.Empirical.Violations > 0);
@@ -100,7 +105,9 @@ public sealed class CertificateTests
     [Fact]
     public void Logits_that_hardly_vary_are_said_to_since_no_inequality_can_show_much_then()
     {
-        var certificate = Certify(SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions()), network => network.get_weight("fc4.weight").mul_(1e-12));
+        var certificate = Certify(
+            SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions()),
+            network => network.get_weight("fc4.weight").mul_(1e-12));
         Assert.Equal("convex", certificate.Verdict);
         Assert.Contains("hardly vary", certificate.Sentence, StringComparison.Ordinal);
     }

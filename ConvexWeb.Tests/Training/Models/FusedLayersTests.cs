@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Models;
 
-/// <summary>The layers over kernels give what plain operators give: values, gradients and running statistics. (Both are compared with PyTorch in the golden tests.)</summary>
+/// <summary>
+/// The layers over kernels give what plain operators give: values, gradients and running statistics. (Both are compared with PyTorch in the
+/// golden tests.)
+/// </summary>
 [Collection(TorchCollection.Name)]
 public sealed class FusedLayersTests
 {
@@ -25,7 +28,12 @@ public sealed class FusedLayersTests
     {
         using var scope = NewDisposeScope();
         ConvexityOptions constraint = convexity == "none" ? new NoConvexityOptions() : new ExpEpsOptions();
-        var model = name == "allconv" ? new AllConvOptions { WidthPercent = 20, InputDropout = 0, Dropout = 0 } : name == "efficientnet_b0" ? new EfficientNetOptions { Dropout = 0 } : PlanTests.Model(name);
+        var model = name switch
+        {
+            "allconv" => new AllConvOptions { WidthPercent = 20, InputDropout = 0, Dropout = 0 },
+            "efficientnet_b0" => new EfficientNetOptions { Dropout = 0 },
+            _ => PlanTests.Model(name),
+        };
         var plan = model.Plan(constraint, new ImageInput(3, 32, 32, 10));
         var (fused, plain) = (Run(plan, true), Run(plan, false));
         Assert.Equal(plain.Keys.Order(), fused.Keys.Order());
@@ -46,7 +54,7 @@ public sealed class FusedLayersTests
         foreach (var last in new[] { false, true })
         {
             var values = randn([2, 7, 5, 6], ScalarType.Float64);
-            Tensor Input() => (last ? values.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) : values.clone()).detach().requires_grad_(true);
+            Tensor Input() => (last ? ChannelsLast(values) : values.clone()).detach().requires_grad_(true);
             var (a, b) = (Input(), Input());
             var weight = randn([2, 7, 5, 6], ScalarType.Float64);
             var fused = FusedShift.Apply(a, alongRow)!;
@@ -60,11 +68,11 @@ public sealed class FusedLayersTests
 
     // Sizes that leave half tiles, channels that leave half vectors, more tiles than one chunk holds.
     [Theory]
-    [InlineData("relu", 5, 7, 17, 35)]
-    [InlineData("elu", 5, 7, 17, 35)]
-    [InlineData("identity", 8, 8, 32, 16)]
-    [InlineData("elu", 32, 30, 16, 20)]
-    public void A_convolution_equals_plain_operators(string function, long height, long width, long channels, long outputs)
+    [InlineData(ActivationFunction.Relu, 5, 7, 17, 35)]
+    [InlineData(ActivationFunction.Elu, 5, 7, 17, 35)]
+    [InlineData(ActivationFunction.Identity, 8, 8, 32, 16)]
+    [InlineData(ActivationFunction.Elu, 32, 30, 16, 20)]
+    public void A_convolution_equals_plain_operators(ActivationFunction function, long height, long width, long channels, long outputs)
     {
         using var scope = NewDisposeScope();
         manual_seed(5);
@@ -83,7 +91,7 @@ public sealed class FusedLayersTests
 
             var plain = Leaves(ScalarType.Float64);
             var z = nn.functional.conv2d(plain[0], plain[1], plain[2], [1, 1], [1, 1]);
-            var expected = function switch { "relu" => nn.functional.relu(z), "elu" => nn.functional.elu(z, 1), _ => z };
+            var expected = function switch { ActivationFunction.Relu => nn.functional.relu(z), ActivationFunction.Elu => nn.functional.elu(z, 1), _ => z };
             (expected * direction).sum().backward();
 
             AssertNear(expected, y, allowed);
@@ -97,7 +105,7 @@ public sealed class FusedLayersTests
         using var scope = NewDisposeScope();
         float[] points = [-1e-30f, -1e-7f, -1e-4f, -0.01f, -0.2f, -0.34f, -0.35f, -0.5f, -1, -3, -10, -17, -60, -87, -88, -1000, float.NegativeInfinity, 0, 2.5f, float.NaN];
         var convolution = new Conv2dOperation("conv", 0, 16, points.Length, 3, 1, 1, 1);
-        var y = FusedConvolution.Apply(convolution, "elu", ChannelsLast(zeros([1, 16, 4, 4])), [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
+        var y = FusedConvolution.Apply(convolution, ActivationFunction.Elu, ChannelsLast(zeros([1, 16, 4, 4])), [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
         for (var i = 0; i < points.Length; i++)
         {
             var expected = points[i] < 0 ? Math.Exp(points[i]) - 1 : points[i];
@@ -109,10 +117,10 @@ public sealed class FusedLayersTests
     }
 
     [Theory]
-    [InlineData("relu")]
-    [InlineData("elu")]
-    [InlineData("identity")]
-    public void NaN_goes_through(string function)
+    [InlineData(ActivationFunction.Relu)]
+    [InlineData(ActivationFunction.Elu)]
+    [InlineData(ActivationFunction.Identity)]
+    public void NaN_goes_through(ActivationFunction function)
     {
         using var scope = NewDisposeScope();
         var convolution = new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1);
@@ -168,13 +176,13 @@ public sealed class FusedLayersTests
         using var scope = NewDisposeScope();
         var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
         Tensor[] w = [ones([4]), zeros([4])], running = [zeros([4]), ones([4]), zeros([], ScalarType.Int64)];
-        Assert.Null(FusedNorm.Apply(norm, "gelu", randn([3, 5, 4]), w, running));
-        Assert.Null(FusedNorm.Apply(norm, "relu", randn([300, 4]), w, running));
-        Assert.Null(FusedNorm.Apply(norm, "relu", randn([1, 1, 4]), w, running));
-        Assert.Null(FusedNorm.Apply(norm, "relu", randn([4, 3]).t(), w, running));
-        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), "relu", randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), "relu", ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Null(FusedNorm.Apply(norm, "relu", randn([3, 3, 5]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Gelu, randn([3, 5, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([300, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([1, 1, 4]), w, running));
+        Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([4, 3]).t(), w, running));
+        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), ActivationFunction.Relu, randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), ActivationFunction.Relu, ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([3, 3, 5]), w, running));
     }
 
     private static Tensor ChannelsLast(Tensor x) => x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);

@@ -26,7 +26,9 @@ public sealed class PlanNetworkTests
         {
             var plan = PlanTests.Model(name).Plan(convexity, Cifar);
             using var network = new PlanNetwork(plan);
-            Assert.Equal(plan.Steps.SelectMany(s => s.Tensors).Select(t => (t.Name, string.Join(',', t.Shape))).Order(), network.named_parameters().Select(p => (p.name, string.Join(',', p.parameter.shape))).Order());
+            Assert.Equal(
+                plan.Steps.SelectMany(s => s.Tensors).Select(t => (t.Name, string.Join(',', t.Shape))).Order(),
+                network.named_parameters().Select(p => (p.name, string.Join(',', p.parameter.shape))).Order());
             Assert.Equal([2, 10], network.forward(rand([2, 3, 32, 32])).shape);
         }
     }
@@ -128,7 +130,8 @@ public sealed class PlanNetworkTests
     {
         using var scope = NewDisposeScope();
         manual_seed(6);
-        using var network = ModelFactory.Build(new Spec { Data = new Cifar10Options(), Convexity = new ExpEpsOptions { Init = ConstrainedStart.LogNormal } });
+        var convexity = new ExpEpsOptions { Init = ConstrainedStart.LogNormal };
+        using var network = ModelFactory.Build(new Spec { Data = new Cifar10Options(), Convexity = convexity });
         var start = LogNormalStart.Of(800);
         var weight = network.get_weight("fc2.weight").detach().to(ScalarType.Float64);
         Assert.True(weight.min().item<double>() > 0);
@@ -153,7 +156,8 @@ public sealed class PlanNetworkTests
         var stored = network.get_weight("fc2.parametrizations.weight.original");
         Assert.True((nn.functional.softplus(stored) - twin.get_weight("fc2.weight").abs()).abs().max().item<float>() < 2e-6);
         Assert.True(stored.min().item<float>() < 0, "what is stored is free");
-        using var optimizer = new Optimizer(network, new SgdOptions { Momentum = 0, WeightDecay = 0, Nesterov = false }, Constraint.Of(reparametrised));
+        var plain = new SgdOptions { Momentum = 0, WeightDecay = 0, Nesterov = false };
+        using var optimizer = new Optimizer(network, plain, Constraint.Of(reparametrised));
         nn.functional.cross_entropy(network.forward(rand([8, 3, 32, 32])), arange(8, ScalarType.Int64)).backward();
         Assert.NotNull(stored.grad);
         optimizer.Step(0.1);

@@ -51,10 +51,10 @@ public sealed class PlanTests
     [Fact]
     public void Seed_modes_free_what_the_sources_code_frees()
     {
-        Assert.Equal(["stem.proj.weight", "blocks.0.norm1.weight"], Free(new MixerOptions { Mode = "seed", Patch = 8 }));
+        Assert.Equal(["stem.proj.weight", "blocks.0.norm1.weight"], Free(new MixerOptions { Mode = Fidelity.Seed, Patch = 8 }));
         Assert.Equal(
             ["patch_embed.proj.weight", "network.0.0.norm1.weight", "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.reweight.fc1.weight"],
-            Free(new CycleMlpOptions { Mode = "seed" }));
+            Free(new CycleMlpOptions { Mode = Fidelity.Seed }));
     }
 
     public static TheoryData<string> ConvexModels() => ["mlp", "allconv", "densenet", "mixer", "cycle_mlp", "efficientnet_b0", "ficnn"];
@@ -79,8 +79,8 @@ public sealed class PlanTests
     [Fact]
     public void The_reasons_name_what_breaks()
     {
-        Assert.Contains("deviation", Broken(new MixerOptions { Mode = "seed", Patch = 8 }));
-        Assert.Contains("deviation", Broken(new CycleMlpOptions { Mode = "seed" }));
+        Assert.Contains("deviation", Broken(new MixerOptions { Mode = Fidelity.Seed, Patch = 8 }));
+        Assert.Contains("deviation", Broken(new CycleMlpOptions { Mode = Fidelity.Seed }));
         Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, "gate"));
         Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = ActivationChoice.Gelu, Patch = 8 }));
 
@@ -128,9 +128,9 @@ public sealed class PlanTests
     {
         "mlp" => new MlpOptions { Width = 64 },
         "allconv" => new AllConvOptions { WidthPercent = 10 },
-        "densenet" => new DenseNetOptions { Variant = "bc_40_12" },
+        "densenet" => new DenseNetOptions { Variant = DenseNetVariant.Bc40_12 },
         "mixer" => new MixerOptions { Patch = 8 },
-        "cycle_mlp" => new CycleMlpOptions { Size = "tiny" },
+        "cycle_mlp" => new CycleMlpOptions { Size = CycleMlpSize.Tiny },
         "efficientnet_b0" => new EfficientNetOptions(),
         "ficnn" => new FicnnOptions { Width = 64 },
         "convex_head" => new ConvexHeadOptions { Channels = 8, Width = 32 },

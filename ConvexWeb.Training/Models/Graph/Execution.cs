@@ -18,7 +18,8 @@ internal static class Execution
         Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
         LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
         TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
-        BatchNormOperation b when mode is { Fused: true, Training: true } && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], w, buffers) is { } y => y,
+        BatchNormOperation b when mode is { Fused: true, Training: true }
+            && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], w, buffers) is { } y => y,
         BatchNormOperation b => BatchNorm(b, x[0], w, buffers, mode.Training),
         LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
         ActivationOperation a => Activation(x[0], a.Function, inPlace),

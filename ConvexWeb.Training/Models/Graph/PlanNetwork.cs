@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Models.Graph;
 
-/// <summary>Runs a <see cref="Graph.Plan"/>: its tensors under the plan's names, its operations in the plan's order. [B, …input] → [B, …output].</summary>
+/// <summary>
+/// Runs a <see cref="Graph.Plan"/>: its tensors under the plan's names, its operations in the plan's order. [B, …input] → [B, …output].
+/// </summary>
 public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
 {
     private readonly NetworkStep[] steps;
@@ -45,10 +47,14 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     public Tensor FeaturesOf(Tensor images) => Run(images, 0, until: FeaturesAt + 1);
 
     private int FeaturesAt
-        => Plan.Features is { } features ? Plan.Steps.ToList().IndexOf(features) : throw new InvalidOperationException("This network has no features of its own: it starts from pixels.");
+        => Plan.Features is { } features
+            ? Plan.Steps.ToList().IndexOf(features)
+            : throw new InvalidOperationException("This network has no features of its own: it starts from pixels.");
 
     /// <summary>Inner values by their places in the plan, from one pass over the steps that they need and no others.</summary>
-    /// <param name="training">The mode of these steps, whatever the network's own: a part that is frozen runs in eval mode and keeps its running statistics.</param>
+    /// <param name="training">
+    /// The mode of these steps, whatever the network's own: a part that is frozen runs in eval mode and keeps its running statistics.
+    /// </param>
     internal Tensor[] ValuesAt(Tensor input, IReadOnlyList<int> places, bool training)
     {
         var needed = new bool[Plan.Steps.Count + 1];
