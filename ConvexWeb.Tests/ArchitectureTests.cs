@@ -35,19 +35,24 @@ public sealed class ArchitectureTests
     }
 
     [Theory]
-    [InlineData("ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "Microsoft.AspNetCore", "Npgsql", "Quartz", "EntityFrameworkCore")]
+    [InlineData(
+        "ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "Microsoft.AspNetCore", "Npgsql", "Quartz", "EntityFrameworkCore")]
     [InlineData("ConvexWeb.Client", "ConvexWeb.Server", "ConvexWeb.Training", "Npgsql", "Quartz", "EntityFrameworkCore", "TorchSharp")]
     [InlineData("ConvexWeb.Server", "TorchSharp")]
     public void A_projects_sources_do_not_name(string project, params string[] banned)
     {
-        var found = Sources(project).SelectMany(s => banned.Where(b => Regex.IsMatch(s.Text, $@"^\s*@?using (static )?{Regex.Escape(b)}\b|\b{Regex.Escape(b)}\.", RegexOptions.Multiline)).Select(b => $"{s.Path}: {b}"));
+        var found = Sources(project).SelectMany(s => banned
+            .Where(b => Regex.IsMatch(
+                s.Text, $@"^\s*@?using (static )?{Regex.Escape(b)}\b|\b{Regex.Escape(b)}\.", RegexOptions.Multiline))
+            .Select(b => $"{s.Path}: {b}"));
         Assert.Empty(found);
     }
 
     // docs/architecture.md: each folder of Training names only folders before it.
     private static readonly string[] TrainingFloors =
     [
-        "Options", "Kernels", "Convexity", "Models", "Data", "Labels", "Augmentations", "Schedules", "Optimizers", "Specs", "Events", "Engine", "Cli",
+        "Options", "Kernels", "Convexity", "Models", "Data", "Labels", "Augmentations", "Schedules", "Optimizers", "Specs", "Events",
+        "Engine", "Cli",
     ];
 
     [Fact]
@@ -77,8 +82,12 @@ public sealed class ArchitectureTests
     }
 
     [Theory]
-    [InlineData("ConvexWeb.Server", "Accounts Boards Catalog Certificates Datasets Http Live Metrics Persistence Runs Scheduling Studies Workers")]
-    [InlineData("ConvexWeb.Client", "Accounts Boards Catalog Certificates Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
+    [InlineData(
+        "ConvexWeb.Server",
+        "Accounts Boards Catalog Certificates Datasets Http Live Metrics Persistence Runs Scheduling Studies Workers")]
+    [InlineData(
+        "ConvexWeb.Client",
+        "Accounts Boards Catalog Certificates Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
     public void A_folder_is_a_feature(string project, string features)
     {
         var folders = Sources(project).Where(s => s.Path.Contains('/')).Select(s => s.Path[..s.Path.IndexOf('/')]).Distinct();
@@ -88,7 +97,8 @@ public sealed class ArchitectureTests
     [Fact]
     public void Specs_and_catalogues_touch_nothing_native()
     {
-        var wrong = Sources("ConvexWeb.Training").Where(s => s.Path.StartsWith("Specs/", StringComparison.Ordinal) || s.Path.EndsWith("Options.cs", StringComparison.Ordinal))
+        var wrong = Sources("ConvexWeb.Training")
+            .Where(s => s.Path.StartsWith("Specs/", StringComparison.Ordinal) || s.Path.EndsWith("Options.cs", StringComparison.Ordinal))
             .Where(s => s.Text.Contains("TorchSharp", StringComparison.Ordinal)).Select(s => s.Path);
         Assert.Empty(wrong);
     }

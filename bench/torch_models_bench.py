@@ -48,7 +48,8 @@ def warm(count, last, elapsed):
 
 
 def to_channels_last(network):
-    """All but CycleFC's tensors: torchvision's backward of deform_conv2d refuses them so. A [C, C, 1, 1] weight lies alike in both anyway."""
+    """All but CycleFC's tensors: torchvision's backward of deform_conv2d refuses them so.
+    A [C, C, 1, 1] weight lies alike in both anyway."""
     network.to(memory_format=torch.channels_last)
     for module in network.modules():
         if isinstance(module, CycleFC):

@@ -12,11 +12,13 @@ namespace ConvexWeb.Tests.EndToEnd;
 public sealed class ApiStoryTests(Product product)
 {
     private const string Short = """
-        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},"training":{"epochs":4,"batch_size":50,"points_every":2}}
+        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},
+            "training":{"epochs":4,"batch_size":50,"points_every":2}}
         """;
 
     private const string Endless = """
-        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},"training":{"epochs":100000,"batch_size":50,"points_every":50}}
+        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},
+            "training":{"epochs":100000,"batch_size":50,"points_every":50}}
         """;
 
     [Fact]
@@ -36,7 +38,8 @@ public sealed class ApiStoryTests(Product product)
         Assert.Equal([6L, 12, 18, 24], points.Series.Single(series => series.Metric == "gap").Steps);
 
         var detail = await client.GetAsync<RunDetail>($"/api/v1/runs/{runs[0]}");
-        Assert.Equal(detail.Checkpoints[0].Bytes, (await client.GetByteArrayAsync($"/api/v1/checkpoints/{detail.Checkpoints[0].Id}")).Length);
+        Assert.Equal(
+            detail.Checkpoints[0].Bytes, (await client.GetByteArrayAsync($"/api/v1/checkpoints/{detail.Checkpoints[0].Id}")).Length);
         Assert.Contains("glyphs", await client.GetStringAsync("/api/v1/catalog"), StringComparison.Ordinal);
 
         var endless = await client.SubmitAsync(Endless, 3);

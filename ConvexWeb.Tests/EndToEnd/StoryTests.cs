@@ -41,7 +41,8 @@ public sealed partial class StoryTests(Product product)
             var box = page.Locator($"tr:has(a[href='runs/{id}']) input[type=checkbox]");
             await page.UntilAsync(() => box.CheckAsync(), page.Locator($"tr.selected:has(a[href='runs/{id}'])"));
         }
-        await page.GetByRole(AriaRole.Region, new() { Name = "Selected runs" }).GetByRole(AriaRole.Link, new() { Name = "Compare" }).ClickAsync();
+        await page.GetByRole(AriaRole.Region, new() { Name = "Selected runs" })
+            .GetByRole(AriaRole.Link, new() { Name = "Compare" }).ClickAsync();
         await page.Locator("h1").ShowsAsync("2 runs");
         await Assertions.Expect(page.Locator("[data-chart]").First.Locator(".legend-entry")).ToHaveCountAsync(2);
         await Assertions.Expect(page.Locator("[data-chart] canvas").First).ToBeVisibleAsync();
@@ -73,7 +74,8 @@ public sealed partial class StoryTests(Product product)
         // Stopped because it was asked to, not killed when it did not listen; how quickly is a line of bench latency.
         Assert.True(took < new WorkerSettings().StopPatience, $"{took}");
         await page.GetByRole(AriaRole.Link, new() { Name = "Attempts and checkpoints" }).ClickAsync();
-        await page.GetByRole(AriaRole.Region, new() { Name = "Checkpoints, table" }).GetByRole(AriaRole.Rowheader, new() { Name = "last" }).WaitForAsync();
+        await page.GetByRole(AriaRole.Region, new() { Name = "Checkpoints, table" })
+            .GetByRole(AriaRole.Rowheader, new() { Name = "last" }).WaitForAsync();
         Assert.Empty(errors);
         await page.Context.CloseAsync();
     }
@@ -94,7 +96,11 @@ public sealed partial class StoryTests(Product product)
         await Assertions.Expect(problem).ToHaveCountAsync(0);
         await Assertions.Expect(submit).ToBeEnabledAsync();
 
-        foreach (var (path, value) in new[] { ("data.train_size", "1500"), ("data.test_size", "300"), ("training.epochs", "40"), ("training.batch_size", "50"), ("training.points_every", "4") })
+        foreach (var (path, value) in new[]
+        {
+            ("data.train_size", "1500"), ("data.test_size", "300"),
+            ("training.epochs", "40"), ("training.batch_size", "50"), ("training.points_every", "4"),
+        })
             await page.Field(path).FillAsync(value);
         await page.Locator("#study-name").FillAsync("first day");
         await page.Locator(".estimate").ShowsAsync("1,200"); // steps: 30 an epoch × 40
@@ -117,7 +123,8 @@ public sealed partial class StoryTests(Product product)
     private static async Task<string> GapAsync(IPage page)
     {
         var text = await page.Locator(".run-gap").InnerTextAsync();
-        var numbers = Number().Matches(text).Select(match => double.Parse(match.Value.Replace('−', '-'), CultureInfo.InvariantCulture)).ToList();
+        var numbers = Number().Matches(text)
+            .Select(match => double.Parse(match.Value.Replace('−', '-'), CultureInfo.InvariantCulture)).ToList();
         Assert.True(numbers.Count == 3, text); // gap, train, test
         Assert.InRange(numbers[0] - (numbers[1] - numbers[2]), -0.011, 0.011);
         return numbers[0].ToString("0.00", CultureInfo.InvariantCulture).TrimStart('-');

@@ -11,7 +11,9 @@ namespace ConvexWeb.Tests.Training;
 [Trait("kind", "slow")]
 public sealed class CommandLineTests : IDisposable
 {
-    private const string Small = """{"model":{"name":"mlp","width":32,"depth":1},"convexity":{"name":"exp_eps"},"data":{"name":"glyphs","train_size":200,"test_size":50},"training":{"epochs":3,"batch_size":50}}""";
+    private const string Small =
+        """{"model":{"name":"mlp","width":32,"depth":1},"convexity":{"name":"exp_eps"}"""
+        + ""","data":{"name":"glyphs","train_size":200,"test_size":50},"training":{"epochs":3,"batch_size":50}}""";
 
     private readonly string root = Directory.CreateTempSubdirectory("convexweb-cli-").FullName;
 
@@ -43,7 +45,8 @@ public sealed class CommandLineTests : IDisposable
         return new(process.ExitCode, output, await error);
     }
 
-    private Task<Result> TrainAsync(params string[] more) => RunAsync(Small, ["train", "-", "--out", Out, "--data", root, "--threads", "1", .. more]);
+    private Task<Result> TrainAsync(params string[] more)
+        => RunAsync(Small, ["train", "-", "--out", Out, "--data", root, "--threads", "1", .. more]);
 
     [Fact]
     public async Task Describe_counts_the_parameters_and_names_what_is_constrained()
@@ -52,7 +55,8 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(0, result.Code);
         var json = JsonDocument.Parse(result.Output).RootElement;
         Assert.Equal(3_752_810, json.GetProperty("parameters").GetInt64());
-        var constrained = json.GetProperty("layers").EnumerateArray().SelectMany(l => l.GetProperty("constrained").EnumerateArray().Select(c => c.GetString()));
+        var constrained = json.GetProperty("layers").EnumerateArray()
+            .SelectMany(l => l.GetProperty("constrained").EnumerateArray().Select(c => c.GetString()));
         Assert.Equal(["bn1.weight", "fc2.weight", "bn2.weight", "fc3.weight", "bn3.weight", "fc4.weight"], constrained);
     }
 
@@ -67,7 +71,8 @@ public sealed class CommandLineTests : IDisposable
     public async Task List_shows_a_catalogue(string catalogue, string entry)
     {
         var result = await RunAsync("", "list", catalogue, "--json");
-        Assert.Contains(entry, JsonDocument.Parse(result.Output).RootElement.EnumerateArray().Select(e => e.GetProperty("name").GetString()));
+        Assert.Contains(
+            entry, JsonDocument.Parse(result.Output).RootElement.EnumerateArray().Select(e => e.GetProperty("name").GetString()));
     }
 
     [Theory]
@@ -132,7 +137,8 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(0, (await TrainAsync()).Code);
         var input = Path.Combine(root, "x.safetensors");
         StoreInput(input, 2, 3, 32, 32);
-        var result = await RunAsync("", "predict", Path.Combine(Out, "last.safetensors"), "--input", input, "--output", Path.Combine(root, "y"));
+        var result = await RunAsync(
+            "", "predict", Path.Combine(Out, "last.safetensors"), "--input", input, "--output", Path.Combine(root, "y"));
         Assert.Equal(2, result.Code);
         Assert.Contains("[N, 1, 28, 28] or [N, 784]", result.Error);
     }
@@ -154,7 +160,8 @@ public sealed class CommandLineTests : IDisposable
     public async Task Going_on_with_another_seed_is_refused_and_leaves_the_folder_as_it_was()
     {
         Assert.Equal(0, (await TrainAsync()).Code);
-        Dictionary<string, string> Content() => Directory.GetFiles(Out).ToDictionary(f => f, f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
+        Dictionary<string, string> Content() => Directory.GetFiles(Out)
+            .ToDictionary(f => f, f => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(f))));
         var before = Content();
         var refused = await TrainAsync("--resume", "--seed", "5");
         Assert.Equal(2, refused.Code);

@@ -7,7 +7,10 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training;
 
-/// <summary>The fused pass gives what plain tensor operations give, on a whole network. (What both give is compared with PyTorch in the golden tests.)</summary>
+/// <summary>
+/// The fused pass gives what plain tensor operations give, on a whole network. (What both give is compared with PyTorch in the golden
+/// tests.)
+/// </summary>
 [Collection(TorchCollection.Name)]
 public sealed class FusedStepTests
 {
@@ -39,7 +42,8 @@ public sealed class FusedStepTests
     [Fact]
     public void Every_optimizer_of_the_catalogue_is_compared()
         => Assert.Equal(
-            Catalogue.Optimizers.Choices.Select(entry => entry.Options).ToHashSet(), Rules.Values.Select(rule => rule.GetType()).ToHashSet());
+            Catalogue.Optimizers.Choices.Select(entry => entry.Options).ToHashSet(),
+            Rules.Values.Select(rule => rule.GetType()).ToHashSet());
 
     [Theory]
     [MemberData(nameof(RulesAndConstraints))]

@@ -58,7 +58,7 @@ public sealed class KernelTests
         using var scope = NewDisposeScope();
         var x = randn([2, 3, 20]);
         x[1, 2, 3] = float.NaN;
-        foreach (var function in new[] { "identity", "relu", "elu" })
+        foreach (var function in new[] { ActivationFunction.Identity, ActivationFunction.Relu, ActivationFunction.Elu })
         {
             Tensor[] w = [ones([20]), zeros([20])], running = [zeros([20]), ones([20]), zeros([], ScalarType.Int64)];
             var y = FusedNorm.Apply(new BatchNormOperation("bn", 0, 1e-5, 0.1), function, x, w, running)!;
@@ -119,7 +119,8 @@ public sealed class KernelTests
         var c = new Conv2dOperation("conv", 0, from, to, kernel, stride, kernel / 2, groups);
         var (x, w) = (randn([3, from, 9, 9], ScalarType.Float64), randn([to, from / groups, kernel, kernel], ScalarType.Float64));
         var exact = Convolution.Products(c, x, w, null);
-        var ours = Execution.Run(c, [x.to(ScalarType.Float32)], [w.to(ScalarType.Float32)], [], new(Training: false)).to(ScalarType.Float64);
+        var ours = Execution.Run(c, [x.to(ScalarType.Float32)], [w.to(ScalarType.Float32)], [], new(Training: false))
+            .to(ScalarType.Float64);
         Assert.True((ours - exact).abs().max().item<double>() / exact.abs().max().item<double>() < 1e-5);
     }
 

@@ -19,9 +19,11 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await Database.AssertWholeAsync(run);
         Assert.Equal("succeeded", await Database.OutcomesAsync(run));
         Assert.Equal((20L, "[[1,90,70.5],[2,90,70.5],[3,90,70.5],[4,90,70.5]]", true),
-            (await Database.RowsAsync<(long, string, bool)>("select step, replace(spark::text, ' ', ''), finished_at > started_at from runs")).Single());
+            (await Database.RowsAsync<(long, string, bool)>(
+                "select step, replace(spark::text, ' ', ''), finished_at > started_at from runs")).Single());
         Assert.Equal("{\"big\": \"Infinity\", \"gap\": 19.5, \"odd\": \"NaN\"}",
-            await Database.ScalarAsync<string>("select (latest - 'attempt' - 'train/accuracy' - 'test/accuracy' - 'train/loss_running')::text from runs"));
+            await Database.ScalarAsync<string>(
+                "select (latest - 'attempt' - 'train/accuracy' - 'test/accuracy' - 'train/loss_running')::text from runs"));
         Assert.Equal([("last", 20L)], await Database.RowsAsync<(string, long)>("select kind, step from checkpoints"));
         Assert.Equal("attempt 1 from step 0", await Database.ScalarAsync<string>("select text from log_lines where level = 'stderr'"));
         await Database.UntilAsync("select count(*) = 0 from quartz.qrtz_job_details");
@@ -31,7 +33,8 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
     [Theory]
     [InlineData("update this_database set id = gen_random_uuid() returning 1", 0)]
     [InlineData("select 1", 1)]
-    public async Task What_a_run_of_the_same_number_has_left_in_the_data_folder_is_not_taken_for_its_own(string otherDatabase, int movedAside)
+    public async Task What_a_run_of_the_same_number_has_left_in_the_data_folder_is_not_taken_for_its_own(
+        string otherDatabase, int movedAside)
     {
         await using var node = await StartNodeAsync();
         var old = await node.SubmitAsync("""{"steps":30,"every":5}""");
@@ -204,12 +207,16 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         // From one end to the next start in either slot.
         var gaps = await Database.RowsAsync<double>(
             """
-            select extract(epoch from a.started_at - (select max(e.ended_at) from attempts e where e.ended_at < a.started_at)) * 1000 from attempts a
+            select extract(epoch from a.started_at - (select max(e.ended_at) from attempts e where e.ended_at < a.started_at)) * 1000
+            from attempts a
             where exists (select from attempts e where e.ended_at < a.started_at) order by 1
             """);
         var starts = await Database.RowsAsync<double>(
-            "select extract(epoch from p.at - a.started_at) * 1000 from attempts a join points p on p.run_id = a.run_id and p.seq = 1 order by 1");
-        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"gap p50 {gaps[gaps.Count / 2]:0} p95 {gaps[gaps.Count * 95 / 100]:0} max {gaps[^1]:0} ms; claim to first point p50 {starts[25]:0} p95 {starts[47]:0} ms");
+            "select extract(epoch from p.at - a.started_at) * 1000 "
+            + "from attempts a join points p on p.run_id = a.run_id and p.seq = 1 order by 1");
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine(
+            $"gap p50 {gaps[gaps.Count / 2]:0} p95 {gaps[gaps.Count * 95 / 100]:0} max {gaps[^1]:0} ms; "
+            + $"claim to first point p50 {starts[25]:0} p95 {starts[47]:0} ms");
         Assert.True(gaps[gaps.Count / 2] < 500, $"{gaps[gaps.Count / 2]} ms");
         Assert.Equal(runs.Order(), await Database.RowsAsync<long>("select run_id from attempts order by run_id"));
     }

@@ -11,7 +11,8 @@ using Parameter = TorchSharp.Modules.Parameter;
 namespace ConvexWeb.Training.Cli;
 
 /// <summary>
-/// A network with one random batch and the optimizer of its recipe, for benchmarks: steps as the product takes them, or in eager TorchSharp.
+/// A network with one random batch and the optimizer of its recipe, for benchmarks: steps as the product takes them, or in eager
+/// TorchSharp.
 /// </summary>
 internal sealed class BenchTraining : IDisposable
 {

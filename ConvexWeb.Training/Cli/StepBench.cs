@@ -7,7 +7,8 @@ using TorchSharp;
 namespace ConvexWeb.Training.Cli;
 
 /// <summary>
-/// <c>bench steps</c>: whole training steps on one random batch, with the optimizer of the model's recipe; prints the median in milliseconds.
+/// <c>bench steps</c>: whole training steps on one random batch, with the optimizer of the model's recipe; prints the median in
+/// milliseconds.
 /// </summary>
 internal static class StepBench
 {

@@ -58,7 +58,8 @@ internal static class TrainCommand
         if (settings.Resume && settings.Out is null) throw new BadInputException("--resume needs --out, the folder to go on in.");
         var device = ParseDevice(settings.Device);
         if (settings.Spec.Training.Precision == Precision.Bf16 && Autocast.Missing(device.type) is { } missing)
-            throw new BadInputException($"training.precision bf16 is not possible here: {missing}. Set it to float32, or take another device.");
+            throw new BadInputException(
+                $"training.precision bf16 is not possible here: {missing}. Set it to float32, or take another device.");
         using var stop = new StopRequest(settings.StopOnEof);
         if (settings.Out is { } folder) Prepare(folder, settings);
 

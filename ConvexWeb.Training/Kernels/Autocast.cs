@@ -6,8 +6,8 @@ namespace ConvexWeb.Training.Kernels;
 
 /// <summary>
 /// While it is open, libtorch computes products and convolutions of this thread in bfloat16 (PyTorch's autocast): their operands are
-/// converted, each weight once, and what numerically needs float32 gets it. The backward pass follows the types of the forward pass and needs
-/// no open region.
+/// converted, each weight once, and what numerically needs float32 gets it. The backward pass follows the types of the forward pass and
+/// needs no open region.
 /// </summary>
 internal sealed unsafe class Autocast : IDisposable
 {

@@ -12,7 +12,9 @@ internal static unsafe partial class LibtorchNative
     // libtorch_cpu is in the process once TorchSharp has started. A lookup in it goes through its dependencies as well, libgomp among them.
     private static readonly nint Cpu = LoadCpu();
 
-    /// <summary>GOMP_parallel(body, state, threads, flags) of libgomp: runs body(state) on that many threads of libtorch's own team.</summary>
+    /// <summary>
+    /// GOMP_parallel(body, state, threads, flags) of libgomp: runs body(state) on that many threads of libtorch's own team.
+    /// </summary>
     public static readonly delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void> Parallel =
         (delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void>)Find("GOMP_parallel");
 
@@ -40,7 +42,9 @@ internal static unsafe partial class LibtorchNative
         (delegate* unmanaged<void*, int, int, int, void>)Find(
             "_ZN2at7Context19setFloat32PrecisionENS_14Float32BackendENS_9Float32OpENS_16Float32PrecisionE");
 
-    /// <summary>at::autocast::set_autocast_enabled(device, on), set_autocast_dtype(device, type) and clear_cache(), for the calling thread.</summary>
+    /// <summary>
+    /// at::autocast::set_autocast_enabled(device, on), set_autocast_dtype(device, type) and clear_cache(), for the calling thread.
+    /// </summary>
     public static readonly delegate* unmanaged<sbyte, byte, void> SetAutocast =
         (delegate* unmanaged<sbyte, byte, void>)Find("_ZN2at8autocast20set_autocast_enabledEN3c1010DeviceTypeEb");
     public static readonly delegate* unmanaged<sbyte, sbyte, void> SetAutocastType =

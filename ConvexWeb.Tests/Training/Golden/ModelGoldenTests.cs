@@ -2,6 +2,7 @@ using System.Text.Json;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Options;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Golden;

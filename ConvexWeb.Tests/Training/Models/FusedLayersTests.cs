@@ -91,7 +91,12 @@ public sealed class FusedLayersTests
 
             var plain = Leaves(ScalarType.Float64);
             var z = nn.functional.conv2d(plain[0], plain[1], plain[2], [1, 1], [1, 1]);
-            var expected = function switch { ActivationFunction.Relu => nn.functional.relu(z), ActivationFunction.Elu => nn.functional.elu(z, 1), _ => z };
+            var expected = function switch
+            {
+                ActivationFunction.Relu => nn.functional.relu(z),
+                ActivationFunction.Elu => nn.functional.elu(z, 1),
+                _ => z,
+            };
             (expected * direction).sum().backward();
 
             AssertNear(expected, y, allowed);
@@ -103,16 +108,24 @@ public sealed class FusedLayersTests
     public void Its_ELU_is_exact_to_rounding_near_zero_and_far_below()
     {
         using var scope = NewDisposeScope();
-        float[] points = [-1e-30f, -1e-7f, -1e-4f, -0.01f, -0.2f, -0.34f, -0.35f, -0.5f, -1, -3, -10, -17, -60, -87, -88, -1000, float.NegativeInfinity, 0, 2.5f, float.NaN];
+        float[] points =
+        [
+            -1e-30f, -1e-7f, -1e-4f, -0.01f, -0.2f, -0.34f, -0.35f, -0.5f, -1, -3, -10, -17, -60, -87, -88, -1000, float.NegativeInfinity,
+            0, 2.5f, float.NaN,
+        ];
         var convolution = new Conv2dOperation("conv", 0, 16, points.Length, 3, 1, 1, 1);
-        var y = FusedConvolution.Apply(convolution, ActivationFunction.Elu, ChannelsLast(zeros([1, 16, 4, 4])), [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
+        var y = FusedConvolution.Apply(
+            convolution, ActivationFunction.Elu, ChannelsLast(zeros([1, 16, 4, 4])),
+            [zeros([points.Length, 16, 3, 3]), from_array(points)])!;
         for (var i = 0; i < points.Length; i++)
         {
             var expected = points[i] < 0 ? Math.Exp(points[i]) - 1 : points[i];
             // Math.Exp(x) − 1 itself cancels near zero, where the series' first two terms are exact enough.
             if (points[i] is < 0 and > -1e-3f) expected = points[i] + points[i] * (double)points[i] / 2;
             var actual = y.select(1, i).flatten().select(0, 15).item<float>();
-            Assert.True(double.IsNaN(expected) ? float.IsNaN(actual) : Math.Abs(actual - expected) <= 2e-7 * Math.Abs(expected), $"ELU({points[i]}) = {actual}, not {expected}");
+            Assert.True(
+                double.IsNaN(expected) ? float.IsNaN(actual) : Math.Abs(actual - expected) <= 2e-7 * Math.Abs(expected),
+                $"ELU({points[i]}) = {actual}, not {expected}");
         }
     }
 
@@ -124,7 +137,8 @@ public sealed class FusedLayersTests
     {
         using var scope = NewDisposeScope();
         var convolution = new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1);
-        var y = FusedConvolution.Apply(convolution, function, ChannelsLast(full([1, 16, 4, 4], float.NaN)), [zeros([16, 16, 3, 3]), zeros([16])])!;
+        var y = FusedConvolution.Apply(
+            convolution, function, ChannelsLast(full([1, 16, 4, 4], float.NaN)), [zeros([16, 16, 3, 3]), zeros([16])])!;
         Assert.True(float.IsNaN(y.min().item<float>()));
 
         var norm = new BatchNormOperation("bn", 0, 1e-5, 0.1);
@@ -152,7 +166,8 @@ public sealed class FusedLayersTests
         Assert.True(Same(first, Mask(x)));
         Assert.False(Same(first, second));
 
-        // Kept elements are scaled so that the mean stays; 393,216 of them: five deviations. The two masks are independent, and so are neighbours.
+        // Kept elements are scaled so that the mean stays; 393,216 of them: five deviations.
+        // The two masks are independent, and so are neighbours.
         var n = x.numel();
         var kept = (first * (1 - p)).round().to(ScalarType.Float64);
         var keptTwice = kept * (second * (1 - p)).round().to(ScalarType.Float64);
@@ -161,7 +176,8 @@ public sealed class FusedLayersTests
         foreach (var dim in new[] { 1, 3 })
         {
             var pairs = kept.narrow(dim, 1, x.shape[dim] - 1) * kept.narrow(dim, 0, x.shape[dim] - 1);
-            Assert.InRange(pairs.mean().item<double>() - (1 - p) * (1 - p), -2.5 / Math.Sqrt(pairs.numel()), 2.5 / Math.Sqrt(pairs.numel()));
+            Assert.InRange(
+                pairs.mean().item<double>() - (1 - p) * (1 - p), -2.5 / Math.Sqrt(pairs.numel()), 2.5 / Math.Sqrt(pairs.numel()));
         }
         Assert.Equal(1 / (1 - p), first.max().item<float>(), 1e-6);
 
@@ -180,8 +196,12 @@ public sealed class FusedLayersTests
         Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([300, 4]), w, running));
         Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([1, 1, 4]), w, running));
         Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([4, 3]).t(), w, running));
-        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), ActivationFunction.Relu, randn([2, 16, 4, 4]), [randn([16, 16, 3, 3]), zeros([16])]));
-        Assert.Null(FusedConvolution.Apply(new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), ActivationFunction.Relu, ChannelsLast(randn([2, 16, 4, 4])), [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedConvolution.Apply(
+            new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1), ActivationFunction.Relu, randn([2, 16, 4, 4]),
+            [randn([16, 16, 3, 3]), zeros([16])]));
+        Assert.Null(FusedConvolution.Apply(
+            new Conv2dOperation("conv", 0, 16, 16, 3, 2, 1, 1), ActivationFunction.Relu, ChannelsLast(randn([2, 16, 4, 4])),
+            [randn([16, 16, 3, 3]), zeros([16])]));
         Assert.Null(FusedNorm.Apply(norm, ActivationFunction.Relu, randn([3, 3, 5]), w, running));
     }
 
@@ -191,7 +211,8 @@ public sealed class FusedLayersTests
 
     // Relative to the largest: sums of many terms cancel.
     private static void AssertNear(Tensor expected, Tensor actual, double allowed)
-        => Assert.InRange((actual.to(ScalarType.Float64) - expected).abs().max().item<double>() / expected.abs().max().item<double>(), 0, allowed);
+        => Assert.InRange(
+            (actual.to(ScalarType.Float64) - expected).abs().max().item<double>() / expected.abs().max().item<double>(), 0, allowed);
 
     private static Dictionary<string, Tensor> Run(Plan plan, bool fused)
     {

@@ -19,13 +19,17 @@ public sealed class ParameterCountTests
         ["AllConv, 100"] = (new AllConvOptions(), Images(32, 100), new NoConvexityOptions(), 1_387_108),
         ["DenseNet-BC-100-12, 10"] = (new DenseNetOptions(), Images(32, 10), new NoConvexityOptions(), 769_162),
         ["DenseNet-BC-100-12, 100"] = (new DenseNetOptions(), Images(32, 100), new NoConvexityOptions(), 800_032),
-        ["DenseNet-40-12"] = (new DenseNetOptions { Variant = DenseNetVariant.D40_12 }, Images(32, 10), new NoConvexityOptions(), 1_019_722),
-        ["DenseNet-100-12"] = (new DenseNetOptions { Variant = DenseNetVariant.D100_12 }, Images(32, 10), new NoConvexityOptions(), 6_979_642),
+        ["DenseNet-40-12"] =
+            (new DenseNetOptions { Variant = DenseNetVariant.D40_12 }, Images(32, 10), new NoConvexityOptions(), 1_019_722),
+        ["DenseNet-100-12"] =
+            (new DenseNetOptions { Variant = DenseNetVariant.D100_12 }, Images(32, 10), new NoConvexityOptions(), 6_979_642),
         ["DenseNet-121"] = (new DenseNetOptions { Variant = DenseNetVariant.D121 }, Images(224, 1000), new NoConvexityOptions(), 7_978_856),
         ["Mixer, seed's size"] = (new MixerOptions(), Images(72, 10), new NoConvexityOptions(), 200_202),
         ["Mixer, seed mode under a constraint"] = (new MixerOptions { Mode = Fidelity.Seed }, Images(72, 10), new ExpEpsOptions(), 208_458),
-        ["Mixer-S/16"] = (new MixerOptions { Size = MixerSize.S16, Mode = Fidelity.Seed }, Images(224, 1000), new NoConvexityOptions(), 18_528_264),
-        ["Mixer-B/16"] = (new MixerOptions { Size = MixerSize.B16, Mode = Fidelity.Seed }, Images(224, 1000), new NoConvexityOptions(), 59_880_472),
+        ["Mixer-S/16"] =
+            (new MixerOptions { Size = MixerSize.S16, Mode = Fidelity.Seed }, Images(224, 1000), new NoConvexityOptions(), 18_528_264),
+        ["Mixer-B/16"] =
+            (new MixerOptions { Size = MixerSize.B16, Mode = Fidelity.Seed }, Images(224, 1000), new NoConvexityOptions(), 59_880_472),
         ["CycleMLP-B1, 10"] = (new CycleMlpOptions { Mode = Fidelity.Seed }, Images(224, 10), new NoConvexityOptions(), 14_647_530),
         ["CycleMLP-B1, 100"] = (new CycleMlpOptions { Mode = Fidelity.Seed }, Images(224, 100), new NoConvexityOptions(), 14_693_700),
         ["CycleMLP-B1, 1000"] = (new CycleMlpOptions { Mode = Fidelity.Seed }, Images(224, 1000), new NoConvexityOptions(), 15_155_400),

@@ -11,7 +11,11 @@ public sealed class PlanTests
     private static readonly ImageInput Cifar = new(3, 32, 32, 10);
 
     private static List<string> Free(ModelOptions model, ConvexityOptions? convexity = null)
-        => [.. model.Plan(convexity ?? new ExpEpsOptions(), Cifar).Steps.SelectMany(s => s.Tensors).Where(t => t.Multiplies && !t.Covered).Select(t => t.Name)];
+        =>
+        [
+            .. model.Plan(convexity ?? new ExpEpsOptions(), Cifar).Steps
+                .SelectMany(s => s.Tensors).Where(t => t.Multiplies && !t.Covered).Select(t => t.Name),
+        ];
 
     [Theory]
     [InlineData(32, null, 16)]
@@ -36,7 +40,8 @@ public sealed class PlanTests
         Assert.Equal(["stem.proj.weight", "blocks.0.norm1.weight", "blocks.0.mlp_tokens.fc1.weight"], Free(new MixerOptions { Patch = 8 }));
         Assert.Equal(
             [
-                "patch_embed.proj.weight", "network.0.0.norm1.weight", "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.mlp_c.weight",
+                "patch_embed.proj.weight", "network.0.0.norm1.weight",
+                "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.mlp_c.weight",
                 "network.0.0.attn.proj.weight", "network.0.0.norm2.weight", "network.0.0.mlp.fc1.weight",
             ], Free(new CycleMlpOptions()));
     }
@@ -44,7 +49,9 @@ public sealed class PlanTests
     [Fact]
     public void Scales_of_BatchNorm_are_free_where_the_spec_says_so()
     {
-        Assert.Equal(["fc1.weight", "bn1.weight", "bn2.weight", "bn3.weight"], Free(new MlpOptions(), new ExpEpsOptions { ConstrainBnGamma = false }));
+        Assert.Equal(
+            ["fc1.weight", "bn1.weight", "bn2.weight", "bn3.weight"],
+            Free(new MlpOptions(), new ExpEpsOptions { ConstrainBnGamma = false }));
         Assert.Equal(Standing.Unknown, new MlpOptions().Plan(new ExpEpsOptions { ConstrainBnGamma = false }, Cifar).Output.Standing);
     }
 
@@ -53,7 +60,10 @@ public sealed class PlanTests
     {
         Assert.Equal(["stem.proj.weight", "blocks.0.norm1.weight"], Free(new MixerOptions { Mode = Fidelity.Seed, Patch = 8 }));
         Assert.Equal(
-            ["patch_embed.proj.weight", "network.0.0.norm1.weight", "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.reweight.fc1.weight"],
+            [
+                "patch_embed.proj.weight", "network.0.0.norm1.weight",
+                "network.0.0.attn.sfc_h.weight", "network.0.0.attn.sfc_w.weight", "network.0.0.attn.reweight.fc1.weight",
+            ],
             Free(new CycleMlpOptions { Mode = Fidelity.Seed }));
     }
 
@@ -64,7 +74,9 @@ public sealed class PlanTests
     {
         // Convex in its features only; the two ensembles have tests of their own.
         string[] others = ["convex_head", "ensemble_em", "ensemble_boost"];
-        Assert.Equal(Catalogue.Models.Choices.Select(model => model.Name).Order(), ConvexModels().Select(row => row.Data).Concat(others).Order());
+        Assert.Equal(
+            Catalogue.Models.Choices.Select(model => model.Name).Order(),
+            ConvexModels().Select(row => row.Data).Concat(others).Order());
     }
 
     [Theory]
@@ -88,7 +100,8 @@ public sealed class PlanTests
         {
             var plan = model.Plan(new ExpEpsOptions(), Cifar);
             Assert.Equal(Standing.Unknown, plan.Output.Standing);
-            return plan.Steps.First(s => s.Breaks is not null && (at is null || s.Operation.Name.EndsWith(at, StringComparison.Ordinal))).Breaks!;
+            return plan.Steps
+                .First(s => s.Breaks is not null && (at is null || s.Operation.Name.EndsWith(at, StringComparison.Ordinal))).Breaks!;
         }
     }
 
@@ -98,7 +111,9 @@ public sealed class PlanTests
         var plan = new ConvexHeadOptions().Plan(new ExpEpsOptions(), Cifar);
         Assert.Equal(Standing.Convex, plan.Output.Standing);
         Assert.Equal(Standing.Unknown, plan.InPixels);
-        Assert.All(plan.Steps.SelectMany(s => s.Tensors).Where(t => t.Name.StartsWith("body.", StringComparison.Ordinal)), t => Assert.False(t.Covered));
+        Assert.All(
+            plan.Steps.SelectMany(s => s.Tensors).Where(t => t.Name.StartsWith("body.", StringComparison.Ordinal)),
+            t => Assert.False(t.Covered));
         Assert.Contains("head.fc1.weight", Free(new ConvexHeadOptions()));
         Assert.DoesNotContain("head.fc2.weight", Free(new ConvexHeadOptions()));
     }

@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training.Models;
 
-/// <summary><c>training.precision bf16</c>: products in bfloat16, everything else in float32. Without the processor's help it is slow, and right.</summary>
+/// <summary>
+/// <c>training.precision bf16</c>: products in bfloat16, everything else in float32. Without the processor's help it is slow, and right.
+/// </summary>
 [Collection(TorchCollection.Name)]
 [Trait("kind", "slow")]
 public sealed class PrecisionTests
@@ -73,7 +75,8 @@ public sealed class PrecisionTests
     public void The_weights_after_a_step_are_converted_anew()
     {
         using var scope = NewDisposeScope();
-        using var network = new PlanNetwork(new MlpOptions { Width = 64 }.Plan(new NoConvexityOptions(), Cifar)) { Precision = Precision.Bf16 };
+        var plan = new MlpOptions { Width = 64 }.Plan(new NoConvexityOptions(), Cifar);
+        using var network = new PlanNetwork(plan) { Precision = Precision.Bf16 };
         var images = rand([8, 3, 32, 32]);
         var before = network.forward(images);
         using (no_grad())
@@ -101,7 +104,11 @@ public sealed class PrecisionTests
     }
 
     private static Tensor Flat(Dictionary<string, Tensor> gradients)
-        => cat([.. gradients.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value.flatten().to(ScalarType.Float64))]);
+        => cat(
+        [
+            .. gradients.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value.flatten().to(ScalarType.Float64)),
+        ]);
 
-    private static double Distance(Tensor exact, Tensor other) => ((exact - other).norm() / exact.norm()).to(ScalarType.Float64).item<double>();
+    private static double Distance(Tensor exact, Tensor other)
+        => ((exact - other).norm() / exact.norm()).to(ScalarType.Float64).item<double>();
 }

@@ -6,11 +6,11 @@ using F = TorchSharp.torch.nn.functional;
 namespace ConvexWeb.Training.Models.Graph;
 
 /// <summary>
-/// Convolutions by plain operators. On the CPU, images lie with their channels last from the first convolution on, and a 1 × 1 convolution is
-/// a product over pixels. Both are faster, and both avoid code of oneDNN 3.7.1 (in libtorch 2.10) that is wrong on some processors: on an AMD
-/// EPYC of family 26 its planar convolutions with a last, incomplete vector of input channels, and its channels-last 1 × 1 convolutions with
-/// one of output channels, were off by a tenth and wrote beyond their memory. <see cref="ConvolutionCheck"/> looks at what remains before it
-/// is used.
+/// Convolutions by plain operators. On the CPU, images lie with their channels last from the first convolution on, and a 1 × 1 convolution
+/// is a product over pixels. Both are faster, and both avoid code of oneDNN 3.7.1 (in libtorch 2.10) that is wrong on some processors: on
+/// an AMD EPYC of family 26 its planar convolutions with a last, incomplete vector of input channels, and its channels-last 1 × 1
+/// convolutions with one of output channels, were off by a tenth and wrote beyond their memory. <see cref="ConvolutionCheck"/> looks at
+/// what remains before it is used.
 /// </summary>
 internal static class Convolution
 {

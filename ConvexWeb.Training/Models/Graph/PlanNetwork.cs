@@ -105,7 +105,8 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
                     : null;
                 // The activation's step is done as well, and the value between the two never exists.
                 if (result is not null) next++;
-                else result = Execution.Run(step.Operation, inputs, weights, step.Running, mode, Fused && step.MayOverwrite && !wanted.Contains(i));
+                else result = Execution.Run(
+                    step.Operation, inputs, weights, step.Running, mode, Fused && step.MayOverwrite && !wanted.Contains(i));
                 values[next] = Array.Exists(inputs, input => ReferenceEquals(input, result)) ? result : result.MoveToOuterDisposeScope();
             }
             // Autograd keeps what the backward pass needs; all other inner values would live to the step's end.

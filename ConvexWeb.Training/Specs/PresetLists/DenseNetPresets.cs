@@ -3,6 +3,7 @@ using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Schedules;
 
 namespace ConvexWeb.Training.Specs.PresetLists;
