@@ -16,8 +16,10 @@ try
     var builder = WebApplication.CreateBuilder(args);
     var settings = builder.AddSettings();
     var worker = builder.AddWorkerSettings();
-    builder.AddHttp(settings).Services.AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker).AddCertificates(settings);
-    if (settings.ServesWeb) builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddPages();
+    builder.AddHttp(settings).Services
+        .AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker).AddCertificates(settings);
+    if (settings.ServesWeb)
+        builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddPages();
 
     await using var app = builder.Build();
     await app.PrepareDatabaseAsync();

@@ -21,7 +21,9 @@ public sealed class Settings
     /// <summary>Where to listen; by default port 5080 on loopback, and 5081 for a worker, which only answers health checks.</summary>
     public string? Url { get; set; }
 
-    /// <summary>The address that people use, when it is not where we listen; links that are handed out begin with it, and its host is allowed.</summary>
+    /// <summary>
+    /// The address that people use, when it is not where we listen; links that are handed out begin with it, and its host is allowed.
+    /// </summary>
     public string? PublicUrl { get; set; }
 
     /// <summary>Proxies (addresses or networks) whose X-Forwarded headers are believed.</summary>
@@ -81,13 +83,22 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
             yield return $"Convex:Url '{text}' is not an address such as http://127.0.0.1:5080.";
         if (settings.Role == Role.Worker && urls.Any(url => url.Address is { IsLoopback: false }))
             yield return "Convex:Url of a worker must be a loopback address: it only answers health checks.";
-        if (settings.ServesWeb && urls.Any(url => url.Address is { IsLoopback: false }) && settings.PublicUrl is null && OnlyLoopbackHosts())
-            yield return "Convex:PublicUrl must be the address that people use, or AllowedHosts name the hosts, because Convex:Url is not a loopback address.";
+        var reachable = urls.Any(url => url.Address is { IsLoopback: false });
+        if (settings.ServesWeb && reachable && settings.PublicUrl is null && OnlyLoopbackHosts())
+        {
+            yield return "Convex:PublicUrl must be the address that people use, or AllowedHosts name the hosts, "
+                + "because Convex:Url is not a loopback address.";
+        }
 
-        if (settings.PublicUrl is { } given && Address(given) is null) yield return $"Convex:PublicUrl '{given}' is not an http or https address.";
+        if (settings.PublicUrl is { } given && Address(given) is null)
+            yield return $"Convex:PublicUrl '{given}' is not an http or https address.";
         if (settings is { ServesWeb: true, IsHttps: true, TrustedProxies.Count: 0 } && urls.All(url => url.Address?.Scheme != "https"))
-            yield return "Convex:PublicUrl is https and Convex:Url is not, so a proxy must be in between: name it in Convex:TrustedProxies, such as 127.0.0.1, or nobody could sign in.";
-        foreach (var proxy in settings.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _)))
+        {
+            yield return "Convex:PublicUrl is https and Convex:Url is not, so a proxy must be in between: "
+                + "name it in Convex:TrustedProxies, such as 127.0.0.1, or nobody could sign in.";
+        }
+        var unreadable = settings.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _));
+        foreach (var proxy in unreadable)
             yield return $"Convex:TrustedProxies '{proxy}' is neither an IP address nor a network such as 10.0.0.0/8.";
         if (string.IsNullOrWhiteSpace(settings.ExecutionGroup)) yield return "Convex:ExecutionGroup must name a group of workers.";
         foreach (var (limit, value) in new[]
@@ -102,9 +113,11 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
     }
 
     // Kestrel's wildcards (http://+:5080, http://*:5080) are not URIs.
-    private static Uri? Address(string url) =>
-        Uri.TryCreate(url.Replace("://+", "://0.0.0.0", StringComparison.Ordinal).Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var address)
-        && address.Scheme is "http" or "https" ? address : null;
+    private static Uri? Address(string url)
+    {
+        var open = url.Replace("://+", "://0.0.0.0", StringComparison.Ordinal).Replace("://*", "://0.0.0.0", StringComparison.Ordinal);
+        return Uri.TryCreate(open, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? address : null;
+    }
 
     private bool OnlyLoopbackHosts() => (configuration["AllowedHosts"] ?? "*")
         .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)

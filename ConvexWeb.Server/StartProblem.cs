@@ -7,7 +7,8 @@ namespace ConvexWeb.Server;
 /// <summary>What keeps the server from starting and is the operator's to mend: told in words, not as a stack trace.</summary>
 public static class StartProblem
 {
-    public static bool Explains(Exception problem) => problem is OptionsValidationException or ClusterException or StartException || IsTaken(problem);
+    public static bool Explains(Exception problem)
+        => problem is OptionsValidationException or ClusterException or StartException || IsTaken(problem);
 
     /// <returns>The exit code.</returns>
     public static int Tell(Exception problem)
@@ -19,8 +20,11 @@ public static class StartProblem
     public static string Text(Exception problem) => problem switch
     {
         OptionsValidationException settings =>
-            "ConvexWeb cannot start with these settings:" + string.Concat(settings.Failures.Select(failure => $"{Environment.NewLine}  - {failure}")),
-        _ when IsTaken(problem) => $"ConvexWeb cannot start: {problem.Message} Perhaps it runs already; stop that one, or choose another address with Convex:Url.",
+            "ConvexWeb cannot start with these settings:"
+            + string.Concat(settings.Failures.Select(failure => $"{Environment.NewLine}  - {failure}")),
+        _ when IsTaken(problem) =>
+            $"ConvexWeb cannot start: {problem.Message} "
+            + "Perhaps it runs already; stop that one, or choose another address with Convex:Url.",
         _ => $"ConvexWeb cannot start: {problem.Message}",
     };
 

@@ -48,7 +48,9 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
 
     private async Task RevokeAsync(TokenView token)
     {
-        var sure = await dialogs.Confirm($"Scripts that use {token.Name} will be refused from now on.", "Revoke this token?", new ConfirmOptions { OkButtonText = "Revoke", CancelButtonText = "Keep it" });
+        var sure = await dialogs.Confirm(
+            $"Scripts that use {token.Name} will be refused from now on.", "Revoke this token?",
+            new ConfirmOptions { OkButtonText = "Revoke", CancelButtonText = "Keep it" });
         if (sure != true) return;
         await ActAsync(async () =>
         {
@@ -59,10 +61,14 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
     }
 
     private Task InviteAsync(bool asAdmin) => ActAsync(async () =>
-        invitation = (await accounts.InviteAsync(asAdmin), asAdmin ? "Send this link to the new administrator." : "Send this link to your colleague."));
+        invitation = (
+            await accounts.InviteAsync(asAdmin),
+            asAdmin ? "Send this link to the new administrator." : "Send this link to your colleague."));
 
     private Task PasswordLinkAsync(UserView user) => ActAsync(async () =>
-        invitation = await accounts.PasswordLinkAsync(user.Id) is { } link ? (link, $"Send this link to {user.Name}, who can set a new password with it.") : null);
+        invitation = await accounts.PasswordLinkAsync(user.Id) is { } link
+            ? (link, $"Send this link to {user.Name}, who can set a new password with it.")
+            : null);
 
     // The address carries a word, never a sentence, so that nobody can put one into it.
     private (bool Good, string Text)? PasswordMessage => Password switch

@@ -29,12 +29,17 @@ public static class FieldValue
         };
     }
 
-    private static JsonArray List(string text) =>
-        new([.. text.Trim('[', ']').Split([',', ' '], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Number)]);
+    private static JsonArray List(string text)
+    {
+        var parts = text.Trim('[', ']').Split([',', ' '], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return new([.. parts.Select(Number)]);
+    }
 
     private static JsonNode Number(string text)
     {
         if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole)) return whole;
-        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : text;
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+            ? number
+            : text;
     }
 }

@@ -30,7 +30,8 @@ public sealed class SpecDraft(CatalogView catalog)
         var before = spec;
         spec = Copy(source);
         typed.Clear();
-        foreach (var path in varied.Keys.Where(p => !JsonNode.DeepEquals(At(before, p), At(spec, p)) || At(spec, p) is null).ToList()) varied.Remove(path);
+        var changed = varied.Keys.Where(p => !JsonNode.DeepEquals(At(before, p), At(spec, p)) || At(spec, p) is null).ToList();
+        foreach (var path in changed) varied.Remove(path);
     }
 
     /// <summary>The fields that have several values, with them.</summary>
@@ -62,7 +63,8 @@ public sealed class SpecDraft(CatalogView catalog)
         {
             if (!before.TryGetPropertyValue(parameter.Name, out var value)) continue;
             var own = section.Parameters.Contains(parameter);
-            if (own || old.TryGetValue(parameter.Name, out var was) && value?.ToJsonString() != was.Default?.GetRawText()) after[parameter.Name] = value?.DeepClone();
+            if (own || old.TryGetValue(parameter.Name, out var was) && value?.ToJsonString() != was.Default?.GetRawText())
+                after[parameter.Name] = value?.DeepClone();
         }
         spec[section.Key] = after;
         foreach (var path in typed.Keys.Concat(varied.Keys).Where(p => p.StartsWith(section.Key + ".", StringComparison.Ordinal)).ToList())
@@ -104,8 +106,10 @@ public sealed class SpecDraft(CatalogView catalog)
     }
 
     /// <summary>The field's values to try, in the order given; empty where it is not varied.</summary>
-    public IReadOnlyList<string> Values(string path) =>
-        varied.TryGetValue(path, out var text) ? [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()] : [];
+    public IReadOnlyList<string> Values(string path)
+        => varied.TryGetValue(path, out var text)
+            ? [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct()]
+            : [];
 
     /// <summary>The grid of a submission: only fields with at least one value.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<JsonElement>>? Grid()
@@ -134,5 +138,6 @@ public sealed class SpecDraft(CatalogView catalog)
         return (path[..dot], path[(dot + 1)..]);
     }
 
-    private static JsonObject Copy(JsonElement element) => element.ValueKind == JsonValueKind.Object ? JsonObject.Create(element.Clone())!.DeepClone().AsObject() : [];
+    private static JsonObject Copy(JsonElement element)
+        => element.ValueKind == JsonValueKind.Object ? JsonObject.Create(element.Clone())!.DeepClone().AsObject() : [];
 }

@@ -5,7 +5,9 @@ namespace ConvexWeb.Client.Catalog;
 /// <summary>What is JSON by its grammar and still cannot become a draft.</summary>
 public static class SpecText
 {
-    /// <summary>Whether every object has each field once, and every name and text is one: half of a surrogate pair passes the parser.</summary>
+    /// <summary>
+    /// Whether every object has each field once, and every name and text is one: half of a surrogate pair passes the parser.
+    /// </summary>
     public static bool IsPlain(JsonElement element) => element.ValueKind switch
     {
         JsonValueKind.Object => FieldsArePlain(element),

@@ -9,8 +9,10 @@ public static class Titles
         catalog.Sections.FirstOrDefault(s => s.Key == section)?.Choices.FirstOrDefault(c => c.Name == name)?.Title ?? name;
 
     /// <summary>MLP · Unconstrained.</summary>
-    public static string Network(this CatalogView catalog, RunRow row) => $"{catalog.Title("model", row.Model)} · {catalog.Title("convexity", row.Convexity)}";
+    public static string Network(this CatalogView catalog, RunRow row)
+        => $"{catalog.Title("model", row.Model)} · {catalog.Title("convexity", row.Convexity)}";
 
     /// <summary>Glyphs · True labels.</summary>
-    public static string Task(this CatalogView catalog, RunRow row) => $"{catalog.Title("data", row.Dataset)} · {catalog.Title("labels", row.Labels)}";
+    public static string Task(this CatalogView catalog, RunRow row)
+        => $"{catalog.Title("data", row.Dataset)} · {catalog.Title("labels", row.Labels)}";
 }

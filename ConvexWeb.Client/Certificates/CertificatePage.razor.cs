@@ -7,7 +7,9 @@ using Radzen;
 namespace ConvexWeb.Client.Certificates;
 
 /// <summary>Whether a run's network is convex in its input: the verdict, the inequalities, the curves and the proof.</summary>
-public sealed partial class CertificatePage(IRuns runs, ICertificates certificates, NotificationService notes, TimeProvider time, ILogger<CertificatePage> logger) : ComponentBase, IDisposable
+public sealed partial class CertificatePage(
+    IRuns runs, ICertificates certificates, NotificationService notes, TimeProvider time, ILogger<CertificatePage> logger)
+    : ComponentBase, IDisposable
 {
     // The hub tells of changes; this catches one that it missed, and moves the clock of one that is being made.
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(3);
@@ -29,7 +31,14 @@ public sealed partial class CertificatePage(IRuns runs, ICertificates certificat
     private bool Constrained => detail!.Row.Convexity != "none";
 
     // The run's checkpoint of the same kind, when it is not the one that the certificate is of.
-    private CheckpointView? Newer => detail!.Checkpoints.Where(c => c.Kind == certificate!.Checkpoint).MaxBy(c => c.CreatedAt) is { } newest && newest.Sha256 != certificate!.Sha256 ? newest : null;
+    private CheckpointView? Newer
+    {
+        get
+        {
+            var newest = detail!.Checkpoints.Where(c => c.Kind == certificate!.Checkpoint).MaxBy(c => c.CreatedAt);
+            return newest is not null && newest.Sha256 != certificate!.Sha256 ? newest : null;
+        }
+    }
 
     protected override async Task OnParametersSetAsync()
     {
@@ -68,7 +77,8 @@ public sealed partial class CertificatePage(IRuns runs, ICertificates certificat
         busy = true;
         ActionResult? result = null;
         var problem = await Edge.TryAsync(logger, async () => result = await certificates.CancelAsync(Id));
-        if (problem is not null || result is { Done: false }) notes.Notify(NotificationSeverity.Error, "It could not be cancelled.", problem ?? result?.Message ?? "");
+        if (problem is not null || result is { Done: false })
+            notes.Notify(NotificationSeverity.Error, "It could not be cancelled.", problem ?? result?.Message ?? "");
         await LoadAsync();
         busy = false;
     }

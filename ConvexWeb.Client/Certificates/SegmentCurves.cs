@@ -6,7 +6,9 @@ using Microsoft.JSInterop;
 
 namespace ConvexWeb.Client.Certificates;
 
-/// <summary>The place of the curves: the logits along straight lines between test images. They do not change, and are drawn by the chart module.</summary>
+/// <summary>
+/// The place of the curves: the logits along straight lines between test images. They do not change, and are drawn by the chart module.
+/// </summary>
 public sealed class SegmentCurves(IJSRuntime js) : ComponentBase, IAsyncDisposable
 {
     private ElementReference host;
@@ -45,7 +47,8 @@ public sealed class SegmentCurves(IJSRuntime js) : ComponentBase, IAsyncDisposab
         var classes = sources.Max(source => source.Segments.Max(segment => segment.Logits.Count));
         var colours = RunColours.Assign(Enumerable.Range(0, classes).Select(number => (long)number));
         module = await js.InvokeAsync<IJSObjectReference>("import", RunCharts.Module);
-        curves = await module.InvokeAsync<IJSObjectReference>("mountCurves", host, new { sources, colours = Enumerable.Range(0, classes).Select(number => colours[number]) });
+        curves = await module.InvokeAsync<IJSObjectReference>(
+            "mountCurves", host, new { sources, colours = Enumerable.Range(0, classes).Select(number => colours[number]) });
     }
 
     public async ValueTask DisposeAsync()

@@ -30,8 +30,10 @@ public static class Verdicts
 
     /// <summary>What the verdict is about, in one line; of the loss it says nothing.</summary>
     public static string Meaning(CertificateResult result) => result.Space == "features"
-        ? "Input convexity: whether each logit is a convex function of the features that the head gets, with these weights. Not of the pixels, and not of the loss over the weights."
-        : "Input convexity: whether each logit is a convex function of the image, with these weights. It is not about the loss over the weights.";
+        ? "Input convexity: whether each logit is a convex function of the features that the head gets, with these weights. "
+            + "Not of the pixels, and not of the loss over the weights."
+        : "Input convexity: whether each logit is a convex function of the image, with these weights. "
+            + "It is not about the loss over the weights.";
 
     public static string Words(this Standing standing) => standing switch
     {

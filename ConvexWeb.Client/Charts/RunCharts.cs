@@ -28,7 +28,10 @@ public sealed class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisposable
     /// <summary>Whether charts of further metrics can be chosen.</summary>
     [Parameter] public bool Others { get; set; }
 
-    /// <summary>The metrics to choose from, for many runs: then only the points of what is charted are loaded. Null: all are, and each metric that comes can be chosen.</summary>
+    /// <summary>
+    /// The metrics to choose from, for many runs: then only the points of what is charted are loaded. Null: all are,
+    /// and each metric that comes can be chosen.
+    /// </summary>
     [Parameter] public IReadOnlyList<string>? Metrics { get; set; }
 
     protected override bool ShouldRender() => mounted is null || mounted != Key;
@@ -47,7 +50,8 @@ public sealed class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisposable
         mounted = Key;
         module ??= await js.InvokeAsync<IJSObjectReference>("import", Module);
         await EndAsync(board);
-        board = await module.InvokeAsync<IJSObjectReference>("mount", host, new { runs = Runs, charts = Charts, others = Others, metrics = Metrics });
+        board = await module.InvokeAsync<IJSObjectReference>(
+            "mount", host, new { runs = Runs, charts = Charts, others = Others, metrics = Metrics });
     }
 
     private string Key => string.Join(',', Runs.Select(r => r.Id));

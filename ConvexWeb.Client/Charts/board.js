@@ -33,7 +33,9 @@ export class Board {
     this.host = host;
     this.more = others ? new More(this) : null;
     this.more?.learn(metrics ?? []);
-    if (!others || metrics) this.#only = [...charts.flatMap(name => kinds[name].lines.map(line => line.metric)), ...this.more?.wanted ?? []];
+    if (!others || metrics) {
+      this.#only = [...charts.flatMap(name => kinds[name].lines.map(line => line.metric)), ...this.more?.wanted ?? []];
+    }
     for (const run of runs) this.#stores.set(run.id, this.#store(run));
     this.#build(charts);
     this.#undo.push(live.onState(state => this.#status(state)));
@@ -62,7 +64,10 @@ export class Board {
     return [...this.#stores.values()].every(store => store.loaded);
   }
 
-  /** Points of these metrics are to be there: where others were left out, they are read anew with these, and come in the place of what is shown. */
+  /**
+   * Points of these metrics are to be there: where others were left out, they are read anew with these, and come in the place of what is
+   * shown.
+   */
   want(metrics) {
     const missing = metrics.filter(metric => !this.#only?.includes(metric));
     if (!this.#only || missing.length === 0) return;
@@ -109,7 +114,9 @@ export class Board {
     this.word = el('span', { role: 'status' }, 'connecting…');
     this.lag = el('span', { class: 'lag' });
     this.light = el('span', { class: 'live', 'data-live': 'connecting' }, this.word, this.lag);
-    const axes = ['epochs', 'steps'].map(axis => el('button', { type: 'button', 'aria-pressed': String(axis === this.axis), onclick: () => this.#setAxis(axis) }, axis));
+    const axes = ['epochs', 'steps'].map(axis => el('button', {
+      type: 'button', 'aria-pressed': String(axis === this.axis), onclick: () => this.#setAxis(axis),
+    }, axis));
     this.axisButtons = axes;
     this.problem = el('p', { class: 'notice bad', role: 'alert', hidden: true });
     this.#charts = charts.map(name => new Chart(this, kinds[name]));

@@ -39,12 +39,17 @@ export class Chart {
 
   #build() {
     const { kind } = this;
-    this.host = el('div', { class: 'plot', tabindex: 0, role: 'group', 'aria-label': `${kind.title}: left and right keys move the cursor`, onkeydown: e => this.#key(e) });
+    this.host = el('div', {
+      class: 'plot', tabindex: 0, role: 'group', 'aria-label': `${kind.title}: left and right keys move the cursor`,
+      onkeydown: e => this.#key(e),
+    });
     this.empty = el('p', { class: 'plot-empty waiting' });
     this.legend = el('div', { class: this.board.runs.length > 1 ? 'legend many-runs' : 'legend' });
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
     this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': `${kind.title} as a table` });
-    this.logButton = kind.log ? tool('log', 'Logarithmic y axis', () => this.#toggleLog(), { 'aria-pressed': 'false', 'data-key': 'l' }) : null;
+    this.logButton = kind.log
+      ? tool('log', 'Logarithmic y axis', () => this.#toggleLog(), { 'aria-pressed': 'false', 'data-key': 'l' })
+      : null;
     this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
     this.element = el('section', { class: 'card chart', 'aria-labelledby': this.id, 'data-chart': kind.title },
       el('header', {},
@@ -65,7 +70,8 @@ export class Chart {
         disabled: board.runs.length === 1, onclick: () => board.toggle(run),
       }, board.runs.length > 1 ? el('span', { class: 'legend-name' }, swatch(run.color, false), run.name) : null,
       ...kind.lines.map((line, i) => el('span', { class: 'legend-value' },
-        board.runs.length === 1 ? swatch(run.color, line.dashed) : null, kind.lines.length > 1 || board.runs.length === 1 ? `${line.label} ` : '', values[i])));
+        board.runs.length === 1 ? swatch(run.color, line.dashed) : null,
+        kind.lines.length > 1 || board.runs.length === 1 ? `${line.label} ` : '', values[i])));
       return { run, entry, values };
     });
     this.position = el('span', { class: 'legend-x' }, ' ');
@@ -152,7 +158,12 @@ export class Chart {
       },
       scales: {
         x: { time: false, range: (_, min, max) => (min == null ? [0, 1] : min === max ? [min - 0.5, max + 0.5] : [min, max]) },
-        y: this.#log ? { distr: 3, log: 10 } : { range: { min: { pad: 0.06, ...(kind.zero ? { soft: 0, mode: 1 } : {}) }, max: { pad: 0.06, ...(kind.zero ? { soft: 0, mode: 1 } : {}) } } },
+        y: this.#log ? { distr: 3, log: 10 } : {
+          range: {
+            min: { pad: 0.06, ...(kind.zero ? { soft: 0, mode: 1 } : {}) },
+            max: { pad: 0.06, ...(kind.zero ? { soft: 0, mode: 1 } : {}) },
+          },
+        },
       },
       axes: [
         { ...axis, space: 60, size: 28, gap: 4, values: (_, ticks) => ticks.map(tick) },

@@ -62,20 +62,31 @@ export class Curves {
   }
 
   #build() {
-    this.plot = el('div', { class: 'plot', tabindex: 0, role: 'group', 'aria-label': 'Curves: left and right keys move the cursor', onkeydown: e => this.#key(e) });
+    this.plot = el('div', {
+      class: 'plot', tabindex: 0, role: 'group', 'aria-label': 'Curves: left and right keys move the cursor',
+      onkeydown: e => this.#key(e),
+    });
     this.note = el('p', { class: 'curves-note', role: 'status' });
     this.legend = el('div', { class: 'legend' });
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
     this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Curves as a table' });
     this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
-    this.sourceButtons = this.sources.length < 2 ? [] : this.sources.map((source, i) => choice(source.name, () => { this.#source = i; this.#show(); }));
-    this.segmentButtons = this.sources[0].segments.map((segment, i) => choice(`image ${segment.from} → ${segment.to}`, () => { this.#segment = i; this.#show(); }));
+    this.sourceButtons = this.sources.length < 2 ? [] : this.sources.map((source, i) => choice(source.name, () => {
+      this.#source = i;
+      this.#show();
+    }));
+    this.segmentButtons = this.sources[0].segments.map((segment, i) => choice(`image ${segment.from} → ${segment.to}`, () => {
+      this.#segment = i;
+      this.#show();
+    }));
     this.host.replaceChildren(el('section', { class: 'card chart', 'aria-labelledby': this.id },
       el('header', {},
         el('h2', { id: this.id }, 'Logits between two test images'),
         el('div', { class: 'tools' }, this.tableButton, tool('csv', 'Download CSV', () => this.#download()))),
       el('div', { class: 'row curves-bar' },
-        this.sourceButtons.length ? el('div', { class: 'segmented', role: 'group', 'aria-label': 'Whose logits' }, ...this.sourceButtons) : null,
+        this.sourceButtons.length
+          ? el('div', { class: 'segmented', role: 'group', 'aria-label': 'Whose logits' }, ...this.sourceButtons)
+          : null,
         el('div', { class: 'segmented', role: 'group', 'aria-label': 'Between which images' }, ...this.segmentButtons)),
       this.note, el('div', { class: 'plot-frame' }, this.plot), this.table, this.legend, this.said));
   }
@@ -92,7 +103,9 @@ export class Curves {
     this.note.textContent = (fine
       ? `✓ None of the ${checked} second differences on this line is negative: every curve bends upwards or is straight.`
       : `✗ ${segment.violations} of the ${checked} second differences on this line are negative; a dot marks each of those places.`)
-      + (this.shown.length < segment.logits.length ? ` Shown are ${this.shown.length} of ${segment.logits.length} classes; the CSV file has all.` : '');
+      + (this.shown.length < segment.logits.length
+        ? ` Shown are ${this.shown.length} of ${segment.logits.length} classes; the CSV file has all.`
+        : '');
     this.#buildLegend();
     this.#draw();
     if (!this.table.hidden) this.#fillTable();
@@ -103,7 +116,8 @@ export class Curves {
     this.entries = this.shown.map(({ number }) => {
       const value = el('b', {}, '–');
       const entry = el('button', {
-        type: 'button', class: 'legend-entry', 'aria-pressed': String(!this.#hidden.has(number)), title: `Class ${number}: show or hide`, onclick: () => this.#toggle(number),
+        type: 'button', class: 'legend-entry', 'aria-pressed': String(!this.#hidden.has(number)),
+        title: `Class ${number}: show or hide`, onclick: () => this.#toggle(number),
       }, el('span', { class: 'legend-value' }, swatch(this.colours[number]), `class ${number} `, value));
       return { number, entry, value };
     });
@@ -121,10 +135,16 @@ export class Curves {
       height,
       legend: { show: false },
       padding: [8, 32, 0, 0],
-      cursor: { drag: { x: true, y: false, dist: 4 }, points: { size: 7, fill: (_, i) => this.colours[shown[i - 1].number], stroke: token('--raised'), width: 1.5 } },
+      cursor: {
+        drag: { x: true, y: false, dist: 4 },
+        points: { size: 7, fill: (_, i) => this.colours[shown[i - 1].number], stroke: token('--raised'), width: 1.5 },
+      },
       scales: { x: { time: false } },
       axes: [
-        { ...axis, space: 60, size: 28, gap: 4, values: (_, ticks) => ticks.map(at => (at === 0 ? `image ${segment.from}` : at === 1 ? `image ${segment.to}` : tick(at))) },
+        {
+          ...axis, space: 60, size: 28, gap: 4,
+          values: (_, ticks) => ticks.map(at => (at === 0 ? `image ${segment.from}` : at === 1 ? `image ${segment.to}` : tick(at))),
+        },
         { ...axis, size: 56, gap: 6, values: (_, ticks) => ticks.map(tick) },
       ],
       series: [{}, ...shown.map(({ number }, i) => ({
@@ -146,9 +166,11 @@ export class Curves {
     const { segment, shown } = this;
     const lines = shown.map(({ number }, i) => {
       const values = segment.logits[number];
-      return `class ${number}: from ${logit(values[0])} to ${logit(values.at(-1))}${marks[i].length ? `, ${marks[i].length} negative second differences` : ''}`;
+      const dented = marks[i].length ? `, ${marks[i].length} negative second differences` : '';
+      return `class ${number}: from ${logit(values[0])} to ${logit(values.at(-1))}${dented}`;
     });
-    return `Logits of ${this.sources[this.#source].name.toLowerCase()} on the line from test image ${segment.from} to test image ${segment.to}. ${lines.join('; ')}.`;
+    const name = this.sources[this.#source].name.toLowerCase();
+    return `Logits of ${name} on the line from test image ${segment.from} to test image ${segment.to}. ${lines.join('; ')}.`;
   }
 
   #readout() {
@@ -193,7 +215,8 @@ export class Curves {
 
   #fillTable() {
     const { segment, shown } = this;
-    const head = el('tr', {}, el('th', { scope: 'col' }, 'place on the line'), ...shown.map(({ number }) => el('th', { scope: 'col' }, `class ${number}`)));
+    const head = el('tr', {}, el('th', { scope: 'col' }, 'place on the line'),
+      ...shown.map(({ number }) => el('th', { scope: 'col' }, `class ${number}`)));
     const body = el('tbody', {}, ...segment.at.map((at, i) => el('tr', {}, el('th', { scope: 'row' }, format(at, 3)),
       ...shown.map(({ number }) => el('td', {}, format(segment.logits[number][i], 4))))));
     this.table.replaceChildren(el('table', {}, el('thead', {}, head), body));
@@ -204,7 +227,9 @@ export class Curves {
     const lines = ['network,from_image,to_image,place,class,logit'];
     for (const { name, segments } of this.sources) {
       for (const { from, to, at, logits } of segments) {
-        logits.forEach((values, number) => values.forEach((value, i) => lines.push([`"${name}"`, from, to, at[i], number, value].join(','))));
+        logits.forEach((values, number) => values.forEach((value, i) => {
+          lines.push([`"${name}"`, from, to, at[i], number, value].join(','));
+        }));
       }
     }
     download('certificate-curves.csv', lines.join('\n') + '\n', 'text/csv');

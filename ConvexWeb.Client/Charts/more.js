@@ -61,7 +61,9 @@ export class More {
 
   #box({ key, kind }) {
     if (!this.#boxes.has(key)) {
-      const box = el('input', { type: 'checkbox', class: 'check', checked: this.#ticked.has(key), onchange: () => this.#tick(key, box.checked) });
+      const box = el('input', {
+        type: 'checkbox', class: 'check', checked: this.#ticked.has(key), onchange: () => this.#tick(key, box.checked),
+      });
       this.#boxes.set(key, el('label', {}, box, el('span', {}, kind.title)));
     }
     return this.#boxes.get(key);

@@ -18,8 +18,8 @@ export class RunPoints {
   #filling = null;
 
   /**
-   * `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed; `batch` null: nothing new arrived just now.
-   * `only`, a list of metrics, leaves all others out; sequence numbers count them all the same.
+   * `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed; `batch` null: nothing new
+   * arrived just now. `only`, a list of metrics, leaves all others out; sequence numbers count them all the same.
    */
   constructor(runId, changed, only = null) {
     this.runId = runId;

@@ -18,7 +18,9 @@ public interface IAccounts
     /// <param name="asAdmin">Whether the colleague becomes an administrator too.</param>
     Task<string> InviteAsync(bool asAdmin = false, CancellationToken cancel = default);
 
-    /// <summary>Administrators only: a one-time link, valid for a day, with which this user sets a new password. Null when there is no such user.</summary>
+    /// <summary>
+    /// Administrators only: a one-time link, valid for a day, with which this user sets a new password. Null when there is no such user.
+    /// </summary>
     Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default);
     Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default);
 }

@@ -6,21 +6,25 @@ namespace ConvexWeb.Client.Contracts;
 public sealed record CatalogView(IReadOnlyList<CatalogSection> Sections, IReadOnlyList<PresetView> Presets, JsonElement DefaultSpec);
 
 /// <summary>
-/// One section of the spec (<c>model</c>, <c>data</c>, …). With <see cref="Choices"/> the section's <c>name</c> field picks one of them and
-/// its parameters follow; without, the section has only its own <see cref="Parameters"/>.
+/// One section of the spec (<c>model</c>, <c>data</c>, …). With <see cref="Choices"/> the section's <c>name</c> field picks one of them
+/// and its parameters follow; without, the section has only its own <see cref="Parameters"/>.
 /// </summary>
-public sealed record CatalogSection(string Key, string Title, string Summary, IReadOnlyList<CatalogEntry> Choices, IReadOnlyList<CatalogParameter> Parameters);
+public sealed record CatalogSection(
+    string Key, string Title, string Summary, IReadOnlyList<CatalogEntry> Choices, IReadOnlyList<CatalogParameter> Parameters);
 
 public sealed record CatalogEntry(string Name, string Title, string Source, string Summary, IReadOnlyList<CatalogParameter> Parameters);
 
 /// <param name="Type">int, number, bool, text, choice, int_list or number_list.</param>
 /// <param name="Default">The default as JSON; null where the field is optional and unset.</param>
-public sealed record CatalogParameter(string Name, string Title, string Type, double? Min, double? Max, JsonElement? Default, IReadOnlyList<string>? Allowed, string Help, bool Optional);
+public sealed record CatalogParameter(
+    string Name, string Title, string Type, double? Min, double? Max, JsonElement? Default,
+    IReadOnlyList<string>? Allowed, string Help, bool Optional);
 
 public sealed record PresetView(string Name, string Title, string Group, string Source, string Summary, JsonElement Spec, bool NeedsGpu);
 
 /// <summary>What a spec costs, computed without training.</summary>
-public sealed record SpecEstimate(long Parameters, long TrainImages, long StepsPerEpoch, long TotalSteps, double GigaflopPerStep, IReadOnlyList<LayerView> Layers);
+public sealed record SpecEstimate(
+    long Parameters, long TrainImages, long StepsPerEpoch, long TotalSteps, double GigaflopPerStep, IReadOnlyList<LayerView> Layers);
 
 /// <param name="Constrained">Names of this layer's tensors that the convexity constraint keeps non-negative.</param>
 public sealed record LayerView(string Name, string Kind, string Output, long Parameters, IReadOnlyList<string> Constrained);

@@ -36,7 +36,8 @@ public enum Standing
 /// <summary>Asks for a certificate of a run's input convexity.</summary>
 /// <param name="Checkpoint">last or best.</param>
 /// <param name="Pairs">Pairs of each kind, 10 to 20,000; null for as many as the network takes in reasonable time, 2,000 at most.</param>
-/// <param name="Twin">An unconstrained run of the same model and data, whose last checkpoint is the control; none: a network with the initial weights of the seed.</param>
+/// <param name="Twin">An unconstrained run of the same model and data, whose last checkpoint is the control; none: a network with
+/// the initial weights of the seed.</param>
 public sealed record CertificateRequest(string Checkpoint = "last", int? Pairs = null, long? Twin = null);
 
 /// <summary>A certificate: of which checkpoint, how far it is, and what came out.</summary>
@@ -71,31 +72,37 @@ public sealed record CertificateView
 /// <summary>A certificate in a word: how far it is, and what it says when it is done.</summary>
 public sealed record CertificateMark(CertificateState State, Verdict? Verdict);
 
-/// <summary>Whether the logits of a network are convex functions of its input: what its structure proves, what its numbers show, and a control.</summary>
+/// <summary>
+/// Whether the logits of a network are convex functions of its input: what its structure proves, what its numbers show, and a control.
+/// </summary>
 /// <param name="Constraint">The convexity constraint of the spec; none for an ordinary network.</param>
 /// <param name="Sentence">The verdict in words.</param>
 /// <param name="Space">pixels, or features for a convex head on a free network.</param>
 /// <param name="InPixels">Of a convex head: the same test on images, where violations are expected.</param>
-/// <param name="Control">The same test on an unconstrained twin, which must find violations, or it has no power. Null where the network itself has no constraint.</param>
+/// <param name="Control">The same test on an unconstrained twin, which must find violations, or it has no power. Null where the
+/// network itself has no constraint.</param>
 /// <param name="ControlIs">The control in words.</param>
 public sealed record CertificateResult(
-    string Model, string Constraint, Verdict Verdict, string Sentence, string Space, ProofView Structure, InequalitiesView Empirical, InequalitiesView? InPixels = null,
-    InequalitiesView? Control = null, string? ControlIs = null);
+    string Model, string Constraint, Verdict Verdict, string Sentence, string Space, ProofView Structure,
+    InequalitiesView Empirical, InequalitiesView? InPixels = null, InequalitiesView? Control = null, string? ControlIs = null);
 
 /// <summary>The proof by structure.</summary>
 /// <param name="SmallestCovered">The smallest weight that the constraint covers; null without one.</param>
 /// <param name="Broken">Names of the operations where convexity ends.</param>
-public sealed record ProofView(bool Proved, IReadOnlyList<string> Broken, IReadOnlyList<ProofNodeView> Tree, double? SmallestCovered = null);
+public sealed record ProofView(
+    bool Proved, IReadOnlyList<string> Broken, IReadOnlyList<ProofNodeView> Tree, double? SmallestCovered = null);
 
 /// <summary>A part of the network: a folder of parts, or an operation with what comes out of it and why.</summary>
 /// <param name="Kind">Of an operation; null for a folder.</param>
 /// <param name="Breaks">Convexity ends here, or in one of the parts.</param>
-public sealed record ProofNodeView(string Name, Standing Standing, bool Breaks, IReadOnlyList<ProofNodeView> Children, string? Kind = null, string? Because = null);
+public sealed record ProofNodeView(
+    string Name, Standing Standing, bool Breaks, IReadOnlyList<ProofNodeView> Children, string? Kind = null, string? Because = null);
 
 /// <summary>What the numbers say.</summary>
 /// <param name="NotFinite">Checks whose logits were no finite numbers; they count as neither kept nor violated.</param>
 public sealed record InequalitiesView(
-    IReadOnlyList<InequalityView> Midpoint, InequalityView Jensen, InequalityView Lines, IReadOnlyList<SegmentView> Segments, long Violations, long Checks, long NotFinite);
+    IReadOnlyList<InequalityView> Midpoint, InequalityView Jensen, InequalityView Lines, IReadOnlyList<SegmentView> Segments,
+    long Violations, long Checks, long NotFinite);
 
 /// <summary>One kind of inequality on one kind of points.</summary>
 /// <param name="Tested">Pairs, tuples or lines.</param>

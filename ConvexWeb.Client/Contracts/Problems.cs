@@ -1,7 +1,8 @@
 namespace ConvexWeb.Client.Contracts;
 
 /// <summary>The caller asked for something that cannot be; every problem has its field and a sentence fit to be shown.</summary>
-public sealed class InvalidInputException(IReadOnlyList<FieldProblem> problems) : Exception(string.Join(' ', problems.Select(problem => problem.Message)))
+public sealed class InvalidInputException(IReadOnlyList<FieldProblem> problems)
+    : Exception(string.Join(' ', problems.Select(problem => problem.Message)))
 {
     public InvalidInputException(string path, string message) : this([new FieldProblem(path, message)])
     {

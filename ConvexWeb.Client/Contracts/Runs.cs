@@ -16,7 +16,9 @@ public enum RunState
 /// <param name="Path">Dotted path, for example <c>optimizer.lr</c>; empty for the document as a whole.</param>
 public sealed record FieldProblem(string Path, string Message);
 
-/// <summary>What a user submits: a spec, the values to vary, and the seeds. It becomes one study with one run per combination and seed.</summary>
+/// <summary>
+/// What a user submits: a spec, the values to vary, and the seeds. It becomes one study with one run per combination and seed.
+/// </summary>
 public sealed record Submission
 {
     /// <summary>The most runs, combinations times seeds, that one study may have.</summary>
@@ -104,7 +106,8 @@ public sealed record RunDetail
 }
 
 /// <summary>One execution of a run. <paramref name="ResumedStep"/> is the step it went on from, 0 for a fresh start.</summary>
-public sealed record AttemptView(int Number, string Worker, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, long ResumedStep, string? Outcome);
+public sealed record AttemptView(
+    int Number, string Worker, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, long ResumedStep, string? Outcome);
 
 /// <summary>A stored checkpoint, downloaded by its id.</summary>
 public sealed record CheckpointView(Guid Id, string Kind, long Step, long Bytes, string Sha256, DateTimeOffset CreatedAt);
@@ -132,7 +135,10 @@ public sealed record PointQuery
     public int Limit { get; init; } = 100_000;
 }
 
-/// <summary>Points of one metric in columns, ordered by step; index i of the three arrays is one point. A value may be NaN or infinite (JSON: "NaN", "Infinity").</summary>
+/// <summary>
+/// Points of one metric in columns, ordered by step; index i of the three arrays is one point. A value may be
+/// NaN or infinite (JSON: "NaN", "Infinity").
+/// </summary>
 public sealed record Series(string Metric, IReadOnlyList<long> Steps, IReadOnlyList<double> Epochs, IReadOnlyList<double> Values);
 
 /// <summary>

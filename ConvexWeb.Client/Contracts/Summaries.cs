@@ -11,7 +11,9 @@ public sealed record RunSummary
     /// <summary>Metric → value at the last evaluation.</summary>
     public required IReadOnlyDictionary<string, double> Final { get; init; }
 
-    /// <summary>Metric → value at the evaluation with the best validation accuracy; without a validation split, with the lowest training loss.</summary>
+    /// <summary>
+    /// Metric → value at the evaluation with the best validation accuracy; without a validation split, with the lowest training loss.
+    /// </summary>
     public required IReadOnlyDictionary<string, double> Best { get; init; }
     public required int BestEpoch { get; init; }
 
@@ -25,11 +27,17 @@ public sealed record RunSummary
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
-    /// <summary>Metric → value at the evaluation with the highest test accuracy. It is chosen by the test split, so it is no estimate: published tables have such peaks.</summary>
+    /// <summary>
+    /// Metric → value at the evaluation with the highest test accuracy. It is chosen by the test split, so it is no
+    /// estimate: published tables have such peaks.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Peak { get; init; } = new Dictionary<string, double>();
     public int PeakEpoch { get; init; }
 
-    /// <summary>SHA-256 of the training labels as they were trained, and which share of them differs from the truth; null for a run of an older version.</summary>
+    /// <summary>
+    /// SHA-256 of the training labels as they were trained, and which share of them differs from the
+    /// truth; null for a run of an older version.
+    /// </summary>
     public string? LabelsSha256 { get; init; }
     public double WrongLabels { get; init; }
 
@@ -57,17 +65,23 @@ public sealed record ClusterImage(double Share, string Bmp);
 /// <param name="MacroRecall">Also the balanced accuracy, as a share.</param>
 /// <param name="Matthews">Matthews' correlation for several classes, −1 to 1.</param>
 /// <param name="Youden">Mean over classes of recall + specificity − 1.</param>
-/// <param name="UndefinedClasses">Classes without an image or without a prediction: where their figures would be 0/0, they count as 0.</param>
+/// <param name="UndefinedClasses">Classes without an image or without a prediction: where their
+/// figures would be 0/0, they count as 0.</param>
 public sealed record SplitSummary(
-    IReadOnlyList<IReadOnlyList<long>> Confusion, IReadOnlyList<ReliabilityBin> Reliability, double CalibrationError, double CalibrationPlainSum,
-    double MacroPrecision, double MacroRecall, double MacroF1, double WeightedF1, double Matthews, double Youden, IReadOnlyList<int> UndefinedClasses);
+    IReadOnlyList<IReadOnlyList<long>> Confusion, IReadOnlyList<ReliabilityBin> Reliability,
+    double CalibrationError, double CalibrationPlainSum, double MacroPrecision, double MacroRecall, double MacroF1, double WeightedF1,
+    double Matthews, double Youden, IReadOnlyList<int> UndefinedClasses);
 
-/// <summary>Images whose confidence, the largest softmax value, lies in (Low, High]: how many, their mean confidence, and which share of them is right.</summary>
+/// <summary>
+/// Images whose confidence, the largest softmax value, lies in (Low, High]: how many, their mean
+/// confidence, and which share of them is right.
+/// </summary>
 public sealed record ReliabilityBin(double Low, double High, long Count, double Confidence, double Accuracy);
 
 /// <summary>The numbers of one weight tensor as it acts.</summary>
 /// <param name="FromInit">Frobenius distance from the initial weights.</param>
-public sealed record LayerSummary(string Name, long Count, long NonZeros, double L1, double Frobenius, double Min, double Max, double FromInit)
+public sealed record LayerSummary(
+    string Name, long Count, long NonZeros, double L1, double Frobenius, double Min, double Max, double FromInit)
 {
     /// <summary>Largest singular value of the layer as a linear map; null for what is none.</summary>
     public double? Spectral { get; init; }

@@ -14,6 +14,9 @@ public static class StudentT
         // Cornish and Fisher's expansion about the normal quantile: to 1e-4 and better from 11 on.
         const double Z = 1.959964;
         double n = degreesOfFreedom, z2 = Z * Z;
-        return Z * (1 + (z2 + 1) / (4 * n) + ((5 * z2 + 16) * z2 + 3) / (96 * n * n) + (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * n * n * n));
+        return Z * (1
+            + (z2 + 1) / (4 * n)
+            + ((5 * z2 + 16) * z2 + 3) / (96 * n * n)
+            + (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * n * n * n));
     }
 }

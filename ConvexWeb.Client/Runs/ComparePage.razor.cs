@@ -23,7 +23,10 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
     [SupplyParameterFromQuery(Name = "runs")] public string? Asked { get; set; }
     [SupplyParameterFromQuery(Name = "study")] public long? Study { get; set; }
 
-    private List<long> Ids => [.. (Asked ?? "").Split(',').Select(t => long.TryParse(t, out var id) ? id : 0).Where(id => id > 0).Distinct()];
+    private List<long> Ids =>
+    [
+        .. (Asked ?? "").Split(',').Select(t => long.TryParse(t, out var id) ? id : 0).Where(id => id > 0).Distinct(),
+    ];
 
     private string Key => string.Join(',', details!.Select(d => d.Row.Id));
 

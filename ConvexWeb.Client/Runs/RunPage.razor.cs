@@ -7,7 +7,8 @@ using Radzen;
 namespace ConvexWeb.Client.Runs;
 
 /// <summary>One run: head, live charts, what was measured at its end, and below them configuration, layers, log, attempts.</summary>
-public sealed partial class RunPage(IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunPage> logger)
+public sealed partial class RunPage(
+    IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunPage> logger)
     : ComponentBase, IDisposable
 {
     // The hub tells of changes; this only catches what no change of the row goes with, such as a log line before the first step.
@@ -66,7 +67,8 @@ public sealed partial class RunPage(IRuns runs, NavigationManager navigation, Di
 
     private async Task CancelAsync()
     {
-        var sure = await dialogs.Confirm("The training stops after writing a checkpoint. Its points, log and checkpoints are kept.", "Cancel this run?",
+        var sure = await dialogs.Confirm(
+            "The training stops after writing a checkpoint. Its points, log and checkpoints are kept.", "Cancel this run?",
             new ConfirmOptions { OkButtonText = "Cancel the run", CancelButtonText = "Keep it running" });
         if (sure == true) await ActAsync(runs.CancelAsync, "It could not be cancelled.");
     }
@@ -83,7 +85,8 @@ public sealed partial class RunPage(IRuns runs, NavigationManager navigation, Di
         busy = true;
         ActionResult? result = null;
         var problem = await Edge.TryAsync(logger, async () => result = await action(Id, default));
-        if (problem is not null || result is { Done: false }) notes.Notify(NotificationSeverity.Error, failed, problem ?? result?.Message ?? "");
+        if (problem is not null || result is { Done: false })
+            notes.Notify(NotificationSeverity.Error, failed, problem ?? result?.Message ?? "");
         await LoadAsync();
         // On the way to the new run this one's buttons stay as they are.
         busy = result is { NewRunId: not null };

@@ -7,7 +7,8 @@ using Radzen;
 namespace ConvexWeb.Client.Runs;
 
 /// <summary>The runs table. What it shows is in the address: <c>q</c>, <c>state</c>, <c>study</c>.</summary>
-public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunsPage> logger)
+public sealed partial class RunsPage(
+    IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunsPage> logger)
     : ComponentBase, IDisposable
 {
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(250);
@@ -85,7 +86,8 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
     private async Task RefreshAsync(IReadOnlyList<long> changed)
     {
         if (rows is null) return;
-        if (loading > 0 || changed.Count is 0 or > 200 || Filter is not null || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
+        if (loading > 0 || changed.Count is 0 or > 200 || Filter is not null
+            || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
         {
             await LoadAsync(Math.Max(50, rows.Count));
             return;
@@ -118,7 +120,9 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
     {
         var victims = Cancellable.ToList();
         var question = victims.Count == 1 ? $"Cancel {victims[0].Name} (seed {victims[0].Seed})?" : $"Cancel {victims.Count} runs?";
-        var sure = await dialogs.Confirm($"{question} Points and checkpoints are kept.", "Cancel runs", new ConfirmOptions { OkButtonText = "Cancel runs", CancelButtonText = "Keep them" });
+        var sure = await dialogs.Confirm(
+            $"{question} Points and checkpoints are kept.", "Cancel runs",
+            new ConfirmOptions { OkButtonText = "Cancel runs", CancelButtonText = "Keep them" });
         if (sure != true) return;
         busy = true;
         error = await Edge.TryAsync(logger, async () =>
@@ -134,12 +138,13 @@ public sealed partial class RunsPage(IRuns runs, NavigationManager navigation, D
         await RefreshAsync([.. victims.Select(v => v.Id)]);
     }
 
-    private string Address(string? state = null, long? study = null) => navigation.GetUriWithQueryParameters(navigation.BaseUri, new Dictionary<string, object?>
-    {
-        ["q"] = string.IsNullOrWhiteSpace(Search) ? null : Search,
-        ["state"] = (state ?? Filter?.ToString()) is { Length: > 0 } s ? s : null,
-        ["study"] = (study ?? Study) is > 0 and var id ? id : null,
-    });
+    private string Address(string? state = null, long? study = null)
+        => navigation.GetUriWithQueryParameters(navigation.BaseUri, new Dictionary<string, object?>
+        {
+            ["q"] = string.IsNullOrWhiteSpace(Search) ? null : Search,
+            ["state"] = (state ?? Filter?.ToString()) is { Length: > 0 } s ? s : null,
+            ["study"] = (study ?? Study) is > 0 and var id ? id : null,
+        });
 
     public void Dispose() => typing?.Dispose();
 }

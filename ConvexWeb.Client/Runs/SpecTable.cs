@@ -13,7 +13,9 @@ public static class SpecTable
         return rows;
     }
 
-    /// <summary>Path → default value as text, for the choices that this spec made. A choice is never a default: what is chosen is said.</summary>
+    /// <summary>
+    /// Path → default value as text, for the choices that this spec made. A choice is never a default: what is chosen is said.
+    /// </summary>
     public static IReadOnlyDictionary<string, string> Defaults(CatalogView catalog, JsonElement spec)
     {
         var defaults = new Dictionary<string, string>();

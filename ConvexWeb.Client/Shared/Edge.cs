@@ -30,7 +30,11 @@ public static class Edge
         catch (Exception failure)
         {
             logger.LogError(failure, "A page could not reach what it shows");
-            if (failure is DbException { SqlState: DiskFull }) return "The database's disk is full, so nothing can be stored. Ask an administrator to make room; nothing that is stored is lost.";
+            if (failure is DbException { SqlState: DiskFull })
+            {
+                return "The database's disk is full, so nothing can be stored. "
+                    + "Ask an administrator to make room; nothing that is stored is lost.";
+            }
             return failure is DbException or TimeoutException
                 ? "The database does not answer. Trainings go on and keep their points; try again in a moment."
                 : "The server ran into an error, which is in its log. Try again, or ask an administrator to look there.";

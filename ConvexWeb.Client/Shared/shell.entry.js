@@ -4,7 +4,9 @@
 document.addEventListener('click', event => {
   const target = event.target.closest('[data-theme-set], [data-nav-toggle], [data-nav-open], [data-copy], [data-dialog]');
   const open = document.querySelector('.nav.open');
-  if (open && !event.target.closest('[data-nav-open]') && (!open.contains(event.target) || event.target.closest('a'))) open.classList.remove('open');
+  if (open && !event.target.closest('[data-nav-open]') && (!open.contains(event.target) || event.target.closest('a'))) {
+    open.classList.remove('open');
+  }
   if (!target) return;
   if (target.dataset.themeSet) window.convexTheme.set(target.dataset.themeSet);
   else if ('navToggle' in target.dataset) toggleNav();

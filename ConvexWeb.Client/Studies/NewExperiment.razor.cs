@@ -7,8 +7,11 @@ using Microsoft.Extensions.Logging;
 
 namespace ConvexWeb.Client.Studies;
 
-/// <summary>Composes a study: a spec, what varies in it, and seeds. <c>?preset=NAME</c>, <c>?from=RUN</c> and <c>?demo=true</c> prefill it.</summary>
-public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, ILogger<NewExperiment> logger)
+/// <summary>
+/// Composes a study: a spec, what varies in it, and seeds. <c>?preset=NAME</c>, <c>?from=RUN</c> and <c>?demo=true</c> prefill it.
+/// </summary>
+public sealed partial class NewExperiment(
+    ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, ILogger<NewExperiment> logger)
     : ComponentBase, IDisposable
 {
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(200);
@@ -43,9 +46,16 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
     private bool TooMany => RunCount > Submission.MostRuns;
 
     /// <summary>The problems with their paths in the sentence, for where no field stands beside them.</summary>
-    private IReadOnlyList<FieldProblem> Named => [.. problems.Select(p => p.Path.Length > 0 && !p.Message.Contains(FieldProblems.FieldOf(p.Path), StringComparison.Ordinal) ? p with { Message = $"{p.Path}: {p.Message}" } : p)];
+    private IReadOnlyList<FieldProblem> Named =>
+    [
+        .. problems.Select(p => NamesItsField(p) ? p : p with { Message = $"{p.Path}: {p.Message}" }),
+    ];
 
-    private List<FieldProblem> At(string path) => [.. problems.Where(p => p.Path == path || p.Path.StartsWith(path + "[", StringComparison.Ordinal))];
+    private static bool NamesItsField(FieldProblem problem)
+        => problem.Path.Length == 0 || problem.Message.Contains(FieldProblems.FieldOf(problem.Path), StringComparison.Ordinal);
+
+    private List<FieldProblem> At(string path)
+        => [.. problems.Where(p => p.Path == path || p.Path.StartsWith(path + "[", StringComparison.Ordinal))];
 
     // The page stays when its address changes, from another run's settings to an empty form for example: it then starts anew.
     protected override Task OnParametersSetAsync()
@@ -172,10 +182,13 @@ public sealed partial class NewExperiment(ICatalog catalog, IRuns runs, Navigati
         try
         {
             using var document = JsonDocument.Parse(text);
-            if (document.RootElement.ValueKind != JsonValueKind.Object) return [new("", "A spec is an object, such as {\"model\": {\"name\": \"mlp\"}}.")];
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                return [new("", "A spec is an object, such as {\"model\": {\"name\": \"mlp\"}}.")];
             if (!SpecText.IsPlain(document.RootElement))
             {
-                return catalog.Check(document.RootElement).Problems is { Count: > 0 } found ? found : [new("", "A field is given more than once, or a text is broken.")];
+                return catalog.Check(document.RootElement).Problems is { Count: > 0 } found
+                    ? found
+                    : [new("", "A field is given more than once, or a text is broken.")];
             }
             draft.Rewrite(document.RootElement.Clone());
             return [];

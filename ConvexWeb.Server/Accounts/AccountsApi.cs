@@ -20,15 +20,18 @@ public static class AccountsApi
 
         var admin = api.MapGroup("").WithTags("Accounts").RequireAuthorization(AccountsSetup.AdminPolicy);
         admin.MapGet("/users", Users).WithSummary("Everybody with an account (administrators)");
-        admin.MapPost("/invites", Invite).WithSummary("A one-time link for a new colleague, with admin=true for another administrator (administrators)");
-        admin.MapPost("/users/{id:guid}/password-link", PasswordLink).WithSummary("A one-time link with which somebody sets a new password (administrators)");
+        admin.MapPost("/invites", Invite)
+            .WithSummary("A one-time link for a new colleague, with admin=true for another administrator (administrators)");
+        admin.MapPost("/users/{id:guid}/password-link", PasswordLink)
+            .WithSummary("A one-time link with which somebody sets a new password (administrators)");
     }
 
     private static async Task<Ok<IReadOnlyList<TokenView>>> Tokens(IAccounts accounts, CancellationToken cancel) =>
         TypedResults.Ok(await accounts.TokensAsync(cancel));
 
-    private static async Task<Results<Created<NewToken>, ValidationProblem>> CreateToken(TokenRequest request, IAccounts accounts, CancellationToken cancel) =>
-        TypedResults.Created((string?)null, await accounts.CreateTokenAsync(request.Name, request.DaysValid, cancel));
+    private static async Task<Results<Created<NewToken>, ValidationProblem>> CreateToken(
+        TokenRequest request, IAccounts accounts, CancellationToken cancel)
+        => TypedResults.Created((string?)null, await accounts.CreateTokenAsync(request.Name, request.DaysValid, cancel));
 
     private static async Task<Results<NoContent, NotFound>> RevokeToken(Guid id, IAccounts accounts, CancellationToken cancel) =>
         await accounts.RevokeTokenAsync(id, cancel) ? TypedResults.NoContent() : TypedResults.NotFound();

@@ -28,7 +28,8 @@ public static class AccountsSetup
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider =>
             new ConfigureOptions<KeyManagementOptions>(options => options.XmlRepository = provider.GetRequiredService<KeyStore>()));
 
-        services.AddIdentityCore<User>(ConfigureIdentity).AddEntityFrameworkStores<ConvexDb>().AddSignInManager().AddClaimsPrincipalFactory<Claims>();
+        services.AddIdentityCore<User>(ConfigureIdentity)
+            .AddEntityFrameworkStores<ConvexDb>().AddSignInManager().AddClaimsPrincipalFactory<Claims>();
         services.AddScoped<IPasswordValidator<User>, PasswordRules>();
         services.Configure<SecurityStampValidatorOptions>(options =>
         {
@@ -110,8 +111,10 @@ public static class AccountsSetup
     // A person who opens a page is sent to the sign-in form; a program gets the status.
     private static Task Answer(RedirectContext<CookieAuthenticationOptions> context, int status)
     {
-        if (status == StatusCodes.Status401Unauthorized && PagesSetup.IsPage(context.Request)) context.Response.Redirect(context.RedirectUri);
-        else context.Response.StatusCode = status;
+        if (status == StatusCodes.Status401Unauthorized && PagesSetup.IsPage(context.Request))
+            context.Response.Redirect(context.RedirectUri);
+        else
+            context.Response.StatusCode = status;
         return Task.CompletedTask;
     }
 
@@ -122,7 +125,8 @@ public static class AccountsSetup
         return Task.CompletedTask;
     }
 
-    private sealed class Claims(UserManager<User> users, IOptions<IdentityOptions> options) : UserClaimsPrincipalFactory<User>(users, options)
+    private sealed class Claims(UserManager<User> users, IOptions<IdentityOptions> options)
+        : UserClaimsPrincipalFactory<User>(users, options)
     {
         protected override async Task<ClaimsIdentity> GenerateClaimsAsync(User user)
         {

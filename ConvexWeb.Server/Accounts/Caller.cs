@@ -27,7 +27,9 @@ public sealed class Caller
         BaseUri = baseUri ?? BaseUri;
     }
 
-    /// <summary>Throws for a caller without a session. Endpoints have refused him before; a circuit may outlast its session by moments.</summary>
+    /// <summary>
+    /// Throws for a caller without a session. Endpoints have refused him before; a circuit may outlast its session by moments.
+    /// </summary>
     public void RequireSignedIn()
     {
         if (!IsSignedIn) throw new AccessDeniedException("Sign in first.");
@@ -39,11 +41,14 @@ public sealed class Caller
         if (!IsAdmin) throw new AccessDeniedException("Only administrators may do this.");
     }
 
-    /// <summary>Throws for a caller with an API token. A stolen token must not be able to make itself a successor that nobody knows of.</summary>
+    /// <summary>
+    /// Throws for a caller with an API token. A stolen token must not be able to make itself a successor that nobody knows of.
+    /// </summary>
     public void RequirePerson(string what)
     {
         RequireSignedIn();
-        if (User.HasClaim(claim => claim.Type == TokenHandler.Claim)) throw new AccessDeniedException($"A token cannot {what}; sign in with the password.");
+        if (User.HasClaim(claim => claim.Type == TokenHandler.Claim))
+            throw new AccessDeniedException($"A token cannot {what}; sign in with the password.");
     }
 
     private string Required(string claim)
@@ -59,7 +64,8 @@ public static class Roles
 }
 
 /// <summary>Gives a circuit's services their caller, and takes him away when the session behind the circuit is over.</summary>
-public sealed class CallerCircuitHandler(Caller caller, AuthenticationStateProvider states, NavigationManager navigation) : CircuitHandler, IDisposable
+public sealed class CallerCircuitHandler(Caller caller, AuthenticationStateProvider states, NavigationManager navigation)
+    : CircuitHandler, IDisposable
 {
     public override async Task OnCircuitOpenedAsync(Circuit circuit, CancellationToken cancellationToken)
     {

@@ -3,28 +3,35 @@ using Microsoft.AspNetCore.Identity;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
-/// A password is long and not one that everybody tries; nothing else is asked of it. Lists of leaked passwords hold few of twelve characters
-/// and more, and those few are made alike: a common word with digits, a word twice, a row of the keyboard. So the pattern is refused.
+/// A password is long and not one that everybody tries; nothing else is asked of it. Lists of leaked passwords hold
+/// few of twelve characters and more, and those few are made alike: a common word with digits, a word twice, a row of
+/// the keyboard. So the pattern is refused.
 /// </summary>
 public sealed class PasswordRules : IPasswordValidator<User>
 {
     public const int Shortest = 12;
     public const int Longest = 200;
 
-    private static readonly string[] Rows = ["abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn7ujm", "1q2w3e4r5t6y7u8i9o0p"];
+    private static readonly string[] Rows =
+    [
+        "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm",
+        "1qaz2wsx3edc4rfv5tgb6yhn7ujm", "1q2w3e4r5t6y7u8i9o0p",
+    ];
 
     private static readonly HashSet<string> Words =
     [
-        "", "access", "admin", "administrator", "america", "baseball", "basketball", "batman", "biteme", "changeit", "changeme", "changethis", "charlie",
-        "chocolate", "computer", "convex", "convexity", "convexweb", "correcthorsebatterystaple", "default", "demo", "donald", "dragon", "football", "freedom",
-        "guest", "hello", "helloworld", "hunter", "iloveyou", "internet", "jennifer", "jordan", "laboratory", "letmein", "liverpool", "login", "lovely", "loveyou",
-        "maggie", "master", "michael", "michelle", "monkey", "mynoob", "mustang", "mypassword", "newpassword", "nopassword", "opensesame", "pass", "passphrase",
-        "password", "passwort", "pokemon", "princess", "qwerty", "research", "researcher", "root", "secret", "secretpassword", "server", "shadow", "soccer",
-        "spring", "starwars", "summer", "autumn", "winter", "sunshine", "superman", "superuser", "test", "testing", "thisisapassword", "trustno", "user",
-        "welcome", "welcomeback", "whatever", "yourpassword",
+        "", "access", "admin", "administrator", "america", "baseball", "basketball", "batman", "biteme", "changeit", "changeme",
+        "changethis", "charlie", "chocolate", "computer", "convex", "convexity", "convexweb", "correcthorsebatterystaple", "default",
+        "demo", "donald", "dragon", "football", "freedom", "guest", "hello", "helloworld", "hunter", "iloveyou", "internet", "jennifer",
+        "jordan", "laboratory", "letmein", "liverpool", "login", "lovely", "loveyou", "maggie", "master", "michael", "michelle", "monkey",
+        "mynoob", "mustang", "mypassword", "newpassword", "nopassword", "opensesame", "pass", "passphrase", "password", "passwort",
+        "pokemon", "princess", "qwerty", "research", "researcher", "root", "secret", "secretpassword", "server", "shadow", "soccer",
+        "spring", "starwars", "summer", "autumn", "winter", "sunshine", "superman", "superuser", "test", "testing", "thisisapassword",
+        "trustno", "user", "welcome", "welcomeback", "whatever", "yourpassword",
     ];
 
-    /// <returns>What is wrong, as the code that the page shows words for: password-short, password-long, password-common or password-name; null when it is good.</returns>
+    /// <returns>What is wrong, as the code that the page shows words for: password-short, password-long, password-common or
+    /// password-name; null when it is good.</returns>
     public static string? Problem(string name, string password)
     {
         if (password.Length < Shortest) return "password-short";
@@ -44,7 +51,8 @@ public sealed class PasswordRules : IPasswordValidator<User>
         if (Rows.Any(row => IsWalk(password, row))) return true;
         var letters = new string([.. password.Select(Plain).Where(char.IsLetter)]);
         var outer = new string([.. password.Trim([.. "0123456789!?.,;:-_*#$@+ "]).Select(Plain).Where(char.IsLetter)]);
-        return Words.Contains(Once(outer)) || Words.Contains(Once(letters)) || Words.Contains(Once(new string([.. password.Where(char.IsLetter)]))) || Once(password).Length <= 4;
+        var plain = new string([.. password.Where(char.IsLetter)]);
+        return Words.Contains(Once(outer)) || Words.Contains(Once(letters)) || Words.Contains(Once(plain)) || Once(password).Length <= 4;
     }
 
     // The shortest unit whose repetition is the text: passwordpassword → password.
@@ -64,5 +72,14 @@ public sealed class PasswordRules : IPasswordValidator<User>
         return steps.Count(step => step) >= (text.Length - 1) * 0.75;
     }
 
-    private static char Plain(char c) => c switch { '0' => 'o', '1' => 'i', '3' => 'e', '4' => 'a', '5' => 's', '7' => 't', '@' => 'a', '$' => 's', '!' => 'i', _ => c };
+    private static char Plain(char c) => c switch
+    {
+        '0' => 'o',
+        '1' or '!' => 'i',
+        '3' => 'e',
+        '4' or '@' => 'a',
+        '5' or '$' => 's',
+        '7' => 't',
+        _ => c,
+    };
 }

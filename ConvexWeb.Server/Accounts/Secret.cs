@@ -4,7 +4,9 @@ using System.Text;
 
 namespace ConvexWeb.Server.Accounts;
 
-/// <summary>Random strings that prove something to whoever holds them. Only their hash is stored: 256 random bits need no slow hash.</summary>
+/// <summary>
+/// Random strings that prove something to whoever holds them. Only their hash is stored: 256 random bits need no slow hash.
+/// </summary>
 public static class Secret
 {
     public static string New(string prefix = "") => prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));

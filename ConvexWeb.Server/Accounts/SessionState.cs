@@ -11,7 +11,8 @@ public sealed class SessionState(SessionStore sessions, ILoggerFactory logs) : R
 
     protected override TimeSpan RevalidationInterval => TimeSpan.FromSeconds(10);
 
-    protected override async Task<bool> ValidateAuthenticationStateAsync(AuthenticationState authenticationState, CancellationToken cancellationToken)
+    protected override async Task<bool> ValidateAuthenticationStateAsync(
+        AuthenticationState authenticationState, CancellationToken cancellationToken)
     {
         try
         {

@@ -25,7 +25,9 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
             with gone as (delete from sessions where expires_at < $4 or created_at < $6)
             insert into sessions (id, user_id, ticket, created_at, expires_at) values ($1, $2, $3, $4, $5)
             """);
-        Add(command, Secret.Hash(secret), UserId(ticket), Serialize(ticket, Secret.Hash(secret)), now, ticket.Properties.ExpiresUtc ?? now + Sliding, now - Absolute);
+        var hash = Secret.Hash(secret);
+        var until = ticket.Properties.ExpiresUtc ?? now + Sliding;
+        Add(command, hash, UserId(ticket), Serialize(ticket, hash), now, until, now - Absolute);
         await command.ExecuteNonQueryAsync();
         return secret;
     }
@@ -33,13 +35,15 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
     public async Task RenewAsync(string key, AuthenticationTicket ticket)
     {
         await using var command = database.CreateCommand("update sessions set user_id = $2, ticket = $3, expires_at = $4 where id = $1");
-        Add(command, Secret.Hash(key), UserId(ticket), Serialize(ticket, Secret.Hash(key)), ticket.Properties.ExpiresUtc ?? time.GetUtcNow() + Sliding);
+        var hash = Secret.Hash(key);
+        Add(command, hash, UserId(ticket), Serialize(ticket, hash), ticket.Properties.ExpiresUtc ?? time.GetUtcNow() + Sliding);
         await command.ExecuteNonQueryAsync();
     }
 
     public async Task<AuthenticationTicket?> RetrieveAsync(string key)
     {
-        await using var command = database.CreateCommand("select ticket from sessions where id = $1 and expires_at > $2 and created_at > $3");
+        await using var command = database.CreateCommand(
+            "select ticket from sessions where id = $1 and expires_at > $2 and created_at > $3");
         Add(command, Secret.Hash(key), time.GetUtcNow(), time.GetUtcNow() - Absolute);
         return await command.ExecuteScalarAsync() is byte[] stored ? TicketSerializer.Default.Deserialize(stored) : null;
     }
@@ -59,7 +63,9 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Whether the session or API token behind a principal still holds: for connections that outlive the request that opened them.</summary>
+    /// <summary>
+    /// Whether the session or API token behind a principal still holds: for connections that outlive the request that opened them.
+    /// </summary>
     public async Task<bool> IsAliveAsync(ClaimsPrincipal user, CancellationToken cancel)
     {
         var now = time.GetUtcNow();

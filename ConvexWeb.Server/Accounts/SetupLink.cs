@@ -8,7 +8,8 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>While nobody can administer the server, each start prints a one-time link that makes the first administrator.</summary>
 public sealed class SetupLink(
-    IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration, Steady steady, TimeProvider time, ILogger<SetupLink> log)
+    IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration,
+    Steady steady, TimeProvider time, ILogger<SetupLink> log)
     : IHostedLifecycleService
 {
     /// <returns>The link, or null when there is an administrator.</returns>
@@ -25,12 +26,14 @@ public sealed class SetupLink(
     }
 
     /// <summary>To the terminal and not to the log: logs are kept and collected, and this is a secret.</summary>
-    public Task StartedAsync(CancellationToken cancellationToken) => steady.RunAsync("The link for the first administrator", PrintAsync, cancellationToken);
+    public Task StartedAsync(CancellationToken cancellationToken)
+        => steady.RunAsync("The link for the first administrator", PrintAsync, cancellationToken);
 
     private async Task PrintAsync(CancellationToken cancel)
     {
         if (await IssueAsync(cancel) is not { } link) return;
-        await Console.Out.WriteLineAsync($"\nThere is no administrator yet. This link makes one; it works once, for {Invite.Life.TotalHours:0} hours:\n\n    {link}\n");
+        await Console.Out.WriteLineAsync(
+            $"\nThere is no administrator yet. This link makes one; it works once, for {Invite.Life.TotalHours:0} hours:\n\n    {link}\n");
         log.LogInformation("A one-time link for the first administrator was printed to the terminal");
     }
 
@@ -42,16 +45,21 @@ public sealed class SetupLink(
 
     private string BaseUri() => settings.Value.PublicUrl is { } known
         ? known.TrimEnd('/') + "/"
-        : Openable(server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? settings.Value.ListenUrl, configuration["AllowedHosts"]);
+        : Openable(
+            server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? settings.Value.ListenUrl,
+            configuration["AllowedHosts"]);
 
-    /// <summary>Nobody can open the address that means "wherever I can be reached"; a host that is allowed by name is one that people use.</summary>
+    /// <summary>
+    /// Nobody can open the address that means "wherever I can be reached"; a host that is allowed by name is one that people use.
+    /// </summary>
     public static string Openable(string listening, string? allowedHosts)
     {
         var address = new UriBuilder(listening);
         if (address.Host is "0.0.0.0" or "[::]")
         {
             address.Host = (allowedHosts ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                .FirstOrDefault(host => !host.Contains('*', StringComparison.Ordinal) && host is not ("127.0.0.1" or "[::1]" or "localhost")) ?? "localhost";
+                .Where(host => !host.Contains('*', StringComparison.Ordinal))
+                .FirstOrDefault(host => host is not ("127.0.0.1" or "[::1]" or "localhost")) ?? "localhost";
         }
         return address.Uri.ToString();
     }

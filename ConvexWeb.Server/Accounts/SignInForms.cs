@@ -9,8 +9,8 @@ using Microsoft.EntityFrameworkCore;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
-/// Where the plain forms about names and passwords go: the circuit of a page cannot set a cookie. Each carries an antiforgery token. What goes
-/// wrong is told to the page as a code in its query, so that no text of a stranger's choosing is ever shown.
+/// Where the plain forms about names and passwords go: the circuit of a page cannot set a cookie. Each carries an antiforgery token. What
+/// goes wrong is told to the page as a code in its query, so that no text of a stranger's choosing is ever shown.
 /// </summary>
 public static class SignInForms
 {
@@ -26,7 +26,8 @@ public static class SignInForms
     }
 
     private static async Task<RedirectHttpResult> SignIn(
-        [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl, SignInManager<User> manager, ILogger<SignInManager<User>> log)
+        [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl,
+        SignInManager<User> manager, ILogger<SignInManager<User>> log)
     {
         var user = name is not null && Text.IsPlain(name) ? await manager.UserManager.FindByNameAsync(name) : null;
         if (user is null)
@@ -48,13 +49,17 @@ public static class SignInForms
         log.LogInformation("{User} signed in", user.Id);
         return TypedResults.LocalRedirect(RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/");
 
-        RedirectHttpResult Back(string error) =>
-            TypedResults.LocalRedirect("/signin" + QueryString.Create("error", error).Add("returnUrl", RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/"));
+        RedirectHttpResult Back(string error)
+        {
+            var returns = RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/";
+            return TypedResults.LocalRedirect("/signin" + QueryString.Create("error", error).Add("returnUrl", returns));
+        }
     }
 
     private static async Task<RedirectHttpResult> Welcome(
         [FromForm] string? token, [FromForm] string? name, [FromForm] string? password,
-        ConvexDb database, SignInManager<User> manager, SessionStore sessions, HttpContext context, TimeProvider time, ILogger<Invite> log, CancellationToken cancel)
+        ConvexDb database, SignInManager<User> manager, SessionStore sessions, HttpContext context,
+        TimeProvider time, ILogger<Invite> log, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
         await using var transaction = await database.Database.BeginTransactionAsync(cancel);
@@ -67,7 +72,8 @@ public static class SignInForms
         if (invite.ForUser is { } owner) return await SetPasswordAsync(owner);
 
         // The link of a start is void once somebody can invite; what an administrator makes is meant.
-        if (invite is { IsAdmin: true, CreatedBy: null } && await database.Users.AnyAsync(user => user.IsAdmin, cancel)) return Back("link");
+        if (invite is { IsAdmin: true, CreatedBy: null } && await database.Users.AnyAsync(user => user.IsAdmin, cancel))
+            return Back("link");
 
         var user = new User { Id = Guid.CreateVersion7(now), UserName = name?.Trim(), IsAdmin = invite.IsAdmin, CreatedAt = now };
         if (user.UserName is not { Length: >= 2 and <= 64 }) return Back("name");
@@ -99,15 +105,20 @@ public static class SignInForms
             return TypedResults.LocalRedirect("/");
         }
 
-        RedirectHttpResult Back(string error, bool reset = false) =>
-            TypedResults.LocalRedirect("/welcome" + QueryString.Create("token", token ?? "").Add("error", error) + (reset ? "&reset=true" : ""));
+        RedirectHttpResult Back(string error, bool reset = false)
+        {
+            var query = QueryString.Create("token", token ?? "").Add("error", error);
+            return TypedResults.LocalRedirect("/welcome" + query + (reset ? "&reset=true" : ""));
+        }
     }
 
     // Whoever changes the password wants others out: every other session ends. API tokens are not the password's.
     private static async Task<RedirectHttpResult> ChangePassword(
-        [FromForm] string? current, [FromForm] string? password, HttpContext context, SignInManager<User> manager, SessionStore sessions, ILogger<SignInManager<User>> log)
+        [FromForm] string? current, [FromForm] string? password,
+        HttpContext context, SignInManager<User> manager, SessionStore sessions, ILogger<SignInManager<User>> log)
     {
-        if (await manager.UserManager.GetUserAsync(context.User) is not { } user || TokenHandler.IsIn(context.Request)) return TypedResults.LocalRedirect("/signin");
+        if (await manager.UserManager.GetUserAsync(context.User) is not { } user || TokenHandler.IsIn(context.Request))
+            return TypedResults.LocalRedirect("/signin");
         var checkedOnce = await manager.CheckPasswordSignInAsync(user, current ?? "", lockoutOnFailure: true);
         if (!checkedOnce.Succeeded) return Back(checkedOnce.IsLockedOut ? "locked" : "wrong");
         var result = await manager.UserManager.ChangePasswordAsync(user, current ?? "", password ?? "");

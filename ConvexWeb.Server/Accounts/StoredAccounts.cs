@@ -29,9 +29,14 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
         caller.RequirePerson("make tokens");
         await using var database = await databases.CreateDbContextAsync(cancel);
         var problems = new List<FieldProblem>();
-        if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName) problems.Add(new("name", $"name must be 1 to {LongestName} characters long."));
+        if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName)
+            problems.Add(new("name", $"name must be 1 to {LongestName} characters long."));
         if (Text.Problem("name", name) is { } unfit) problems.Add(unfit);
-        if (daysValid is < 1 or > MostDays) problems.Add(new("daysValid", $"daysValid is {daysValid}; allowed are 1 to {MostDays}, or none for a token without an end."));
+        if (daysValid is < 1 or > MostDays)
+        {
+            problems.Add(new(
+                "daysValid", $"daysValid is {daysValid}; allowed are 1 to {MostDays}, or none for a token without an end."));
+        }
         if (await database.ApiTokens.CountAsync(token => token.UserId == owner && token.RevokedAt == null, cancel) >= MostTokens)
             problems.Add(new("", $"You have {MostTokens} tokens already; revoke one first."));
         if (problems.Count > 0) throw new InvalidInputException(problems);
@@ -56,8 +61,9 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
     {
         var owner = caller.Id;
         await using var database = await databases.CreateDbContextAsync(cancel);
-        if (await database.ApiTokens.SingleOrDefaultAsync(token => token.Id == id && token.UserId == owner && token.RevokedAt == null, cancel) is not { } found)
-            return false;
+        var found = await database.ApiTokens.SingleOrDefaultAsync(
+            token => token.Id == id && token.UserId == owner && token.RevokedAt == null, cancel);
+        if (found is null) return false;
         found.Revoke(time.GetUtcNow());
         await database.SaveChangesAsync(cancel);
         return true;
@@ -76,7 +82,9 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
         caller.RequireAdmin();
         caller.RequirePerson("set passwords");
         await using var database = await databases.CreateDbContextAsync(cancel);
-        return await database.Users.AnyAsync(known => known.Id == user, cancel) ? await LinkAsync(database, isAdmin: false, user, cancel) + "&reset=true" : null;
+        return await database.Users.AnyAsync(known => known.Id == user, cancel)
+            ? await LinkAsync(database, isAdmin: false, user, cancel) + "&reset=true"
+            : null;
     }
 
     private async Task<string> LinkAsync(ConvexDb database, bool isAdmin, Guid? forUser, CancellationToken cancel)
@@ -91,6 +99,9 @@ public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> da
     {
         caller.RequireAdmin();
         await using var database = await databases.CreateDbContextAsync(cancel);
-        return await database.Users.OrderBy(user => user.UserName).Select(user => new UserView(user.Id, user.UserName!, user.IsAdmin)).ToListAsync(cancel);
+        return await database.Users
+            .OrderBy(user => user.UserName)
+            .Select(user => new UserView(user.Id, user.UserName!, user.IsAdmin))
+            .ToListAsync(cancel);
     }
 }

@@ -17,7 +17,8 @@ public static class CatalogApi
 
     private static Ok<CatalogView> Get(ICatalog catalog) => TypedResults.Ok(catalog.Get());
 
-    private static async Task<Results<Ok<SpecCheck>, ValidationProblem>> Check(HttpRequest request, ICatalog catalog, CancellationToken cancel)
+    private static async Task<Results<Ok<SpecCheck>, ValidationProblem>> Check(
+        HttpRequest request, ICatalog catalog, CancellationToken cancel)
     {
         var (spec, problem) = await JsonBody.ReadAsync(request, cancel);
         return problem is null ? TypedResults.Ok(catalog.Check(spec)) : Problems.Invalid([problem]);

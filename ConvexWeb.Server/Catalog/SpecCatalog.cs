@@ -14,23 +14,29 @@ public sealed class SpecCatalog : ICatalog
     public SpecCheck Check(JsonElement spec)
     {
         var reading = SpecReader.Read(spec);
-        return reading.Spec is { } valid ? new([], Estimate(valid)) : new([.. reading.Problems.Select(problem => new FieldProblem(problem.Path, problem.Message))], null);
+        return reading.Spec is { } valid
+            ? new([], Estimate(valid))
+            : new([.. reading.Problems.Select(problem => new FieldProblem(problem.Path, problem.Message))], null);
     }
 
     private static SpecEstimate Estimate(Spec spec)
     {
         var description = Description.Of(spec);
         return new(
-            description.Parameters, description.TrainImages, description.StepsPerEpoch, description.TotalSteps, description.FlopPerStep / 1e9,
-            [.. description.Layers.Select(layer => new LayerView(layer.Name, layer.Kind, layer.Output, layer.Parameters, layer.Constrained))]);
+            description.Parameters, description.TrainImages, description.StepsPerEpoch, description.TotalSteps,
+            description.FlopPerStep / 1e9,
+            [.. description.Layers.Select(layer => new LayerView(
+                layer.Name, layer.Kind, layer.Output, layer.Parameters, layer.Constrained))]);
     }
 
     private static CatalogView Build() => new(
         [.. Catalogue.Sections.Select(section => new CatalogSection(
             section.Key, section.Title, section.Summary,
-            [.. section.Choices.Select(entry => new CatalogEntry(entry.Name, entry.Title, entry.Source, entry.Summary, [.. entry.Parameters.Select(ToView)]))],
+            [.. section.Choices.Select(entry => new CatalogEntry(
+                entry.Name, entry.Title, entry.Source, entry.Summary, [.. entry.Parameters.Select(ToView)]))],
             [.. section.Parameters.Select(ToView)]))],
-        [.. Presets.All.Select(preset => new PresetView(preset.Name, preset.Title, preset.Group, preset.Source, preset.Summary, ToElement(preset.Spec), preset.NeedsGpu))],
+        [.. Presets.All.Select(preset => new PresetView(
+            preset.Name, preset.Title, preset.Group, preset.Source, preset.Summary, ToElement(preset.Spec), preset.NeedsGpu))],
         ToElement(new Spec()));
 
     private static CatalogParameter ToView(Parameter parameter) => new(

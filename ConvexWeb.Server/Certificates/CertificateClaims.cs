@@ -11,7 +11,8 @@ internal sealed record CheckpointFile(long RunId, int Attempt, string Kind);
 /// <param name="Claim">The fence: who took it later has a higher one, and only his words count.</param>
 /// <param name="Sha256">Of the file as it was known at the request.</param>
 /// <param name="Twin">Its newest checkpoint; null without a twin.</param>
-internal sealed record CertificateTask(Guid Id, int Claim, Guid Database, CheckpointFile Checkpoint, string Sha256, int Pairs, CheckpointFile? Twin)
+internal sealed record CertificateTask(
+    Guid Id, int Claim, Guid Database, CheckpointFile Checkpoint, string Sha256, int Pairs, CheckpointFile? Twin)
 {
     public string Name => $"The certificate of run {Checkpoint.RunId}";
 }
@@ -44,7 +45,11 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
     {
         try
         {
-            await using var command = database.CreateCommand("update certificates set step = coalesce($3, step), sha256 = $4 where id = $1 and claim = $2 and state = 'running'");
+            await using var command = database.CreateCommand(
+                """
+                update certificates set step = coalesce($3, step), sha256 = $4
+                where id = $1 and claim = $2 and state = 'running'
+                """);
             Add(command, task.Id, task.Claim, (object?)step ?? DBNull.Value, sha256);
             command.Parameters[2].NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint;
             await command.ExecuteNonQueryAsync(cancel);
@@ -59,18 +64,24 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
     /// <param name="result">The trainer's words, JSON; null when there are none.</param>
     /// <param name="error">Why there is no result.</param>
     public Task<bool> EndAsync(CertificateTask task, string? result, string? error, CancellationToken cancel) => LeaveAsync(
-        task, "state = case when $3::text is null then 'failed' else 'done' end, finished_at = now(), result = $3::jsonb, error = $4::text", cancel, result, error);
+        task,
+        """
+        state = case when $3::text is null then 'failed' else 'done' end, finished_at = now(),
+        result = $3::jsonb, error = $4::text
+        """, cancel, result, error);
 
     /// <summary>Whether it is still this worker's: not when somebody cancelled it, or another worker got it.</summary>
     public async Task<bool> HoldsAsync(CertificateTask task, CancellationToken cancel)
     {
-        await using var command = database.CreateCommand("select exists (select from certificates where id = $1 and claim = $2 and state = 'running')");
+        await using var command = database.CreateCommand(
+            "select exists (select from certificates where id = $1 and claim = $2 and state = 'running')");
         Add(command, task.Id, task.Claim);
         return await command.ExecuteScalarAsync(cancel) is true;
     }
 
     /// <summary>It waits again, because this worker is shut down.</summary>
-    public Task<bool> HandBackAsync(CertificateTask task, CancellationToken cancel) => LeaveAsync(task, "state = 'queued', started_at = null, worker = null", cancel);
+    public Task<bool> HandBackAsync(CertificateTask task, CancellationToken cancel)
+        => LeaveAsync(task, "state = 'queued', started_at = null, worker = null", cancel);
 
     private async Task<bool> LeaveAsync(CertificateTask task, string change, CancellationToken cancel, params string?[] values)
     {
@@ -80,7 +91,8 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
             select pg_notify('{RunChanges.Rows}', run_id::text)::text from left_by
             """);
         Add(command, task.Id, task.Claim);
-        foreach (var value in values) command.Parameters.Add(new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+        foreach (var value in values)
+            command.Parameters.Add(new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
         return await command.ExecuteScalarAsync(cancel) is not null;
     }
 
@@ -90,7 +102,8 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
         await using var command = new NpgsqlCommand(
             """
             update certificates c set
-                state = 'running', claim = c.claim + 1, deaths = c.deaths + case c.state when 'running' then 1 else 0 end, worker = $2, started_at = clock_timestamp()
+                state = 'running', claim = c.claim + 1, deaths = c.deaths + case c.state when 'running' then 1 else 0 end,
+                worker = $2, started_at = clock_timestamp()
             from this_database d where c.id = $1 and c.state in ('queued', 'running')
             returning c.claim, d.id, c.run_id, c.attempt, c.kind, c.sha256, c.pairs, c.twin_run,
                 coalesce((select max(t.attempt) from checkpoints t where t.run_id = c.twin_run and t.kind = 'last'), 0), c.deaths
@@ -100,7 +113,9 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
         if (!await reader.ReadAsync(cancel)) return null;
         var twin = reader.IsDBNull(7) ? null : new CheckpointFile(reader.GetInt64(7), reader.GetInt32(8), "last");
         var checkpoint = new CheckpointFile(reader.GetInt64(2), reader.GetInt32(3), reader.GetString(4));
-        return (new(id, reader.GetInt32(0), reader.GetGuid(1), checkpoint, reader.GetString(5), reader.GetInt32(6), twin), reader.GetInt32(9));
+        var task = new CertificateTask(
+            id, reader.GetInt32(0), reader.GetGuid(1), checkpoint, reader.GetString(5), reader.GetInt32(6), twin);
+        return (task, reader.GetInt32(9));
     }
 
     private static void Add(NpgsqlCommand command, params object[] values)

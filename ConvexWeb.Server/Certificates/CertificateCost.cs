@@ -11,7 +11,10 @@ internal static class CertificateCost
     /// <summary>Images that go through the network for a pair, all kinds of inequalities together; the control is not counted.</summary>
     private const double ImagesPerPair = 24;
 
-    /// <summary>Floating-point operations: a quarter of an hour on one core for convolutions in double precision, which is half of what a certificate may take.</summary>
+    /// <summary>
+    /// Floating-point operations: a quarter of an hour on one core for convolutions in double precision,
+    /// which is half of what a certificate may take.
+    /// </summary>
     private const double Budget = 1e13;
 
     public static int Pairs(Spec spec)
@@ -21,6 +24,7 @@ internal static class CertificateCost
         return (int)Math.Clamp(Budget / (ImagesPerPair * Math.Max(1, image)), Fewest, Usual);
     }
 
-    /// <param name="spec">As it is stored; one that an older program wrote, and that cannot be read any more, is not this class's problem.</param>
+    /// <param name="spec">As it is stored; one that an older program wrote, and that cannot be read any
+    /// more, is not this class's problem.</param>
     public static int Pairs(string spec) => SpecReader.Read(spec).Spec is { } read ? Pairs(read) : Usual;
 }

@@ -10,7 +10,8 @@ namespace ConvexWeb.Server.Certificates;
 /// anew whenever it is delivered again; nothing of an earlier try is needed.
 /// </summary>
 internal sealed class CertificateExecution(
-    CertificateClaims claims, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings, TimeProvider time, ILogger<CertificateExecution> log)
+    CertificateClaims claims, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings,
+    TimeProvider time, ILogger<CertificateExecution> log)
 {
     private static readonly TimeSpan Glance = TimeSpan.FromSeconds(1);
 
@@ -20,7 +21,8 @@ internal sealed class CertificateExecution(
     {
         try
         {
-            if (await patience.TryAsync($"Certificate {id}", cancel => claims.ClaimAsync(id, cancel), stop) is not { } task) return RunEnd.Done;
+            if (await patience.TryAsync($"Certificate {id}", cancel => claims.ClaimAsync(id, cancel), stop) is not { } task)
+                return RunEnd.Done;
             log.LogInformation("{Certificate}: begins", task.Name);
             var outcome = await MakeAsync(task, stop);
             log.LogInformation("{Certificate}: {Outcome}", task.Name, outcome is null ? "handed back" : outcome.Error ?? "made");
@@ -68,8 +70,11 @@ internal sealed class CertificateExecution(
         try
         {
             using var folder = await CertificateFolder.MakeAsync(folders, task, stop);
-            if (folder.Sha256 != task.Sha256 && !await patience.TryAsync(task.Name, cancel => claims.MadeOfAsync(task, folder.Step, folder.Sha256, cancel), stop))
+            if (folder.Sha256 != task.Sha256
+                && !await patience.TryAsync(task.Name, cancel => claims.MadeOfAsync(task, folder.Step, folder.Sha256, cancel), stop))
+            {
                 return new(null, "The checkpoint was replaced by a newer one, of which there is a certificate already.");
+            }
             return await RunTrainerAsync(task, folder, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -98,7 +103,8 @@ internal sealed class CertificateExecution(
         TrainerProcess started;
         try
         {
-            started = await TrainerProcess.StartAsync(command.ForCertificate(folder.Path, folder.Checkpoint, folder.Twin, task.Pairs), "", time, line => answer = line);
+            var begin = command.ForCertificate(folder.Path, folder.Checkpoint, folder.Twin, task.Pairs);
+            started = await TrainerProcess.StartAsync(begin, "", time, line => answer = line);
         }
         catch (Win32Exception problem)
         {
@@ -122,7 +128,13 @@ internal sealed class CertificateExecution(
         }
         if (stop.IsCancellationRequested) return null;
         if (lost) return new(null, "It was cancelled.");
-        if (limit.IsCancellationRequested) return new(null, $"It was not done after {settings.CertificateLimit.TotalMinutes:0.#} minutes and was ended. Ask again with fewer pairs.");
-        return new(null, trainer.ExitCode is 1 or 2 && trainer.Tail.Length > 0 ? trainer.Tail : Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path));
+        if (limit.IsCancellationRequested)
+        {
+            var minutes = settings.CertificateLimit.TotalMinutes;
+            return new(null, $"It was not done after {minutes:0.#} minutes and was ended. Ask again with fewer pairs.");
+        }
+        return new(null, trainer.ExitCode is 1 or 2 && trainer.Tail.Length > 0
+            ? trainer.Tail
+            : Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path));
     }
 }

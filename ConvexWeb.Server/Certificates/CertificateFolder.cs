@@ -4,8 +4,8 @@ using ConvexWeb.Server.Runs;
 namespace ConvexWeb.Server.Certificates;
 
 /// <summary>
-/// Copies of the checkpoints that a certificate is made of, in a folder of its own: a training that goes on replaces its files at any moment,
-/// and what was hashed must be what is looked at.
+/// Copies of the checkpoints that a certificate is made of, in a folder of its own: a training that goes on replaces its files at any
+/// moment, and what was hashed must be what is looked at.
 /// </summary>
 internal sealed class CertificateFolder : IDisposable
 {
@@ -32,7 +32,8 @@ internal sealed class CertificateFolder : IDisposable
             if (task.Twin is { } twin)
             {
                 folder.Twin = System.IO.Path.Combine(folder.Path, "twin.safetensors");
-                await CopyAsync(folders, task.Database, twin, folder.Twin, $"Of the twin, run {twin.RunId}: {CheckpointsApi.NotHere}", cancel);
+                var missing = $"Of the twin, run {twin.RunId}: {CheckpointsApi.NotHere}";
+                await CopyAsync(folders, task.Database, twin, folder.Twin, missing, cancel);
             }
             await using var file = File.OpenRead(folder.Checkpoint);
             folder.Step = CheckpointsApi.StepIn(file);
@@ -48,11 +49,13 @@ internal sealed class CertificateFolder : IDisposable
 
     public void Dispose() => Remove(Path);
 
-    private static async Task CopyAsync(RunFolders folders, Guid database, CheckpointFile checkpoint, string to, string missing, CancellationToken cancel)
+    private static async Task CopyAsync(
+        RunFolders folders, Guid database, CheckpointFile checkpoint, string to, string missing, CancellationToken cancel)
     {
         try
         {
-            await using var from = new FileStream(folders.Checkpoint(database, checkpoint.RunId, checkpoint.Attempt, checkpoint.Kind), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var path = folders.Checkpoint(database, checkpoint.RunId, checkpoint.Attempt, checkpoint.Kind);
+            await using var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             await using var copy = new FileStream(to, FileMode.CreateNew);
             await from.CopyToAsync(copy, cancel);
         }

@@ -14,7 +14,8 @@ internal sealed class CertificateQueue(IScheduler scheduler, TimeProvider time)
     private const string IdKey = "certificate";
 
     /// <summary>Adds them within the caller's transaction, which is to commit at once: until then nobody else can schedule.</summary>
-    public async Task EnqueueAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<QueuedCertificate> certificates, CancellationToken cancel)
+    public async Task EnqueueAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<QueuedCertificate> certificates, CancellationToken cancel)
     {
         if (certificates.Count == 0) return;
         var now = time.GetUtcNow();
@@ -22,7 +23,8 @@ internal sealed class CertificateQueue(IScheduler scheduler, TimeProvider time)
             .ToDictionary(pair => pair.Job, pair => (IReadOnlyCollection<ITrigger>)[pair.Trigger]);
 
         // Replacing, because a job may be left there without a trigger.
-        using (scheduler.EnlistTransaction(transaction)) await scheduler.ScheduleJobs(jobs, new ScheduleJobOptions { Replace = true }, cancel);
+        using (scheduler.EnlistTransaction(transaction))
+            await scheduler.ScheduleJobs(jobs, new ScheduleJobOptions { Replace = true }, cancel);
         await RunQueue.WakeAsync(connection, cancel);
     }
 
@@ -31,7 +33,8 @@ internal sealed class CertificateQueue(IScheduler scheduler, TimeProvider time)
     // The priorities of runs, 1 to 9, put them years into the past. A certificate is due when it is asked for, which is after all of them.
     private static (IJobDetail Job, ITrigger Trigger) Create(QueuedCertificate certificate, DateTimeOffset since)
     {
-        var job = JobBuilder.Create<CertifyJob>().WithIdentity($"{certificate.Id}", Group).RequestRecovery().UsingJobData(IdKey, $"{certificate.Id}").Build();
+        var job = JobBuilder.Create<CertifyJob>().WithIdentity($"{certificate.Id}", Group)
+            .RequestRecovery().UsingJobData(IdKey, $"{certificate.Id}").Build();
         var trigger = TriggerBuilder.Create().WithIdentity($"{certificate.Id}", Group).ForJob(job).StartAt(since).WithPriority(0)
             .WithExecutionGroup(certificate.ExecutionGroup).WithSimpleSchedule(RunTriggers.IgnoreMisfires).Build();
         return (job, trigger);

@@ -7,12 +7,16 @@ namespace ConvexWeb.Server.Certificates;
 internal static class CertificateRows
 {
     private const string Columns =
-        "id, run_id, attempt, kind, step, sha256, pairs, twin_run, state, worker, requested_at, requested_by, started_at, finished_at, error, result::text";
+        """
+        id, run_id, attempt, kind, step, sha256, pairs, twin_run, state, worker,
+        requested_at, requested_by, started_at, finished_at, error, result::text
+        """;
 
     /// <summary>The certificate that somebody asked for last.</summary>
     public static async Task<CertificateView?> LatestAsync(NpgsqlConnection connection, long runId, CancellationToken cancel)
     {
-        await using var command = new NpgsqlCommand($"select {Columns} from certificates where run_id = $1 order by asked_at desc, id limit 1", connection);
+        await using var command = new NpgsqlCommand(
+            $"select {Columns} from certificates where run_id = $1 order by asked_at desc, id limit 1", connection);
         command.Parameters.Add(new() { Value = runId });
         return await ReadAsync(command, cancel);
     }
@@ -48,15 +52,25 @@ internal static class CertificateRows
             Result = CertificateResults.Read(await TextAsync(15)),
         };
 
-        async Task<T?> ValueAsync<T>(int column) where T : struct => await reader.IsDBNullAsync(column, cancel) ? null : reader.GetFieldValue<T>(column);
+        async Task<T?> ValueAsync<T>(int column) where T : struct
+            => await reader.IsDBNullAsync(column, cancel) ? null : reader.GetFieldValue<T>(column);
+
         async Task<string?> TextAsync(int column) => await reader.IsDBNullAsync(column, cancel) ? null : reader.GetString(column);
     }
 
     /// <summary>Of run $1: the newest certificate that is done, else the one that was asked for last. Read by <see cref="Mark"/>.</summary>
-    public const string MarkOf = "select state, result->>'verdict' from certificates where run_id = $1 order by state = 'done' desc, asked_at desc limit 1";
+    public const string MarkOf =
+        """
+        select state, result->>'verdict' from certificates
+        where run_id = $1 order by state = 'done' desc, asked_at desc limit 1
+        """;
 
-    public static CertificateMark Mark(NpgsqlDataReader reader) =>
-        new(State(reader.GetString(0)), !reader.IsDBNull(1) && Enum.TryParse<Verdict>(reader.GetString(1).Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict) ? verdict : null);
+    public static CertificateMark Mark(NpgsqlDataReader reader)
+    {
+        var state = State(reader.GetString(0));
+        var word = reader.IsDBNull(1) ? null : reader.GetString(1).Replace("_", "", StringComparison.Ordinal);
+        return new(state, Enum.TryParse<Verdict>(word, ignoreCase: true, out var verdict) ? verdict : null);
+    }
 
     private static CertificateState State(string stored) => Enum.Parse<CertificateState>(stored, ignoreCase: true);
 }

@@ -11,7 +11,8 @@ namespace ConvexWeb.Server.Certificates;
 /// being made, and that the queue does not know, goes back into it. Every node does it; whatever was killed when, the next pass finds it.
 /// </summary>
 internal sealed class CertificateSweep(
-    NpgsqlDataSource database, CertificateQueue queue, IOptions<Settings> settings, Steady steady, TimeProvider time, ILogger<CertificateSweep> log) : BackgroundService
+    NpgsqlDataSource database, CertificateQueue queue, IOptions<Settings> settings, Steady steady, TimeProvider time,
+    ILogger<CertificateSweep> log) : BackgroundService
 {
     /// <summary>Whose name stands at a certificate that nobody asked for.</summary>
     public const string Automatic = "automatic";
@@ -22,7 +23,8 @@ internal sealed class CertificateSweep(
 
     private HashSet<Guid> suspects = [];
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => steady.RunAsync("Looking after certificates", LookAfterAsync, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+        => steady.RunAsync("Looking after certificates", LookAfterAsync, stoppingToken);
 
     private async Task LookAfterAsync(CancellationToken stop)
     {
@@ -54,7 +56,11 @@ internal sealed class CertificateSweep(
         if (queued.Count > 0) log.LogWarning("{Count} certificates were missing in the queue and are back", queued.Count);
 
         var runs = settings.Value.CertifyRuns ? await UncertifiedAsync(connection, cancel) : [];
-        foreach (var run in runs) queued.Add(new((await CertificateRequests.StoreAsync(connection, run, Automatic, cancel)).Id, run.ExecutionGroup));
+        foreach (var run in runs)
+        {
+            var (id, _) = await CertificateRequests.StoreAsync(connection, run, Automatic, cancel);
+            queued.Add(new(id, run.ExecutionGroup));
+        }
         if (queued.Count == 0) return;
         await queue.EnqueueAsync(connection, transaction, queued, cancel);
         await RunChanges.NotifyAsync(connection, [.. runs.Select(run => run.RunId)], cancel);

@@ -11,9 +11,12 @@ public static class CertificatesApi
         var certificate = api.MapGroup("/runs/{id:long}/certificate").WithTags("Certificates");
         certificate.MapPost("", Request).RequireRateLimiting(RateLimits.Submit)
             .WithSummary("Asks for a certificate of input convexity; the same request gives the same certificate, unless it failed");
-        certificate.MapGet("", Latest).WithSummary("The run's certificate that was asked for last: its state, and its result when it is done");
+        certificate.MapGet("", Latest)
+            .WithSummary("The run's certificate that was asked for last: its state, and its result when it is done");
         certificate.MapDelete("", Cancel).WithSummary("Ends the certificate that was asked for last, while it waits or is being made");
-        certificate.MapGet("/choices", Choices).WithSummary("What a request may choose: how many pairs the network takes in reasonable time, and unconstrained runs that can be its control");
+        certificate.MapGet("/choices", Choices)
+            .WithSummary("What a request may choose: how many pairs the network takes in reasonable time, "
+                + "and unconstrained runs that can be its control");
     }
 
     private static async Task<Results<Accepted<CertificateView>, NotFound, ValidationProblem>> Request(
@@ -22,7 +25,8 @@ public static class CertificatesApi
             ? TypedResults.Accepted($"/api/v1/runs/{id}/certificate", certificate)
             : TypedResults.NotFound();
 
-    private static async Task<Results<NoContent, NotFound, ProblemHttpResult>> Cancel(long id, ICertificates certificates, CancellationToken cancel) =>
+    private static async Task<Results<NoContent, NotFound, ProblemHttpResult>> Cancel(
+        long id, ICertificates certificates, CancellationToken cancel) =>
         await certificates.CancelAsync(id, cancel) switch
         {
             { Done: true } => TypedResults.NoContent(),
@@ -30,9 +34,11 @@ public static class CertificatesApi
             var refused => Problems.Conflict(refused.Message!),
         };
 
-    private static async Task<Results<Ok<CertificateChoices>, NotFound>> Choices(long id, ICertificates certificates, CancellationToken cancel) =>
-        await certificates.ChoicesAsync(id, cancel) is { } choices ? TypedResults.Ok(choices) : TypedResults.NotFound();
+    private static async Task<Results<Ok<CertificateChoices>, NotFound>> Choices(
+        long id, ICertificates certificates, CancellationToken cancel)
+        => await certificates.ChoicesAsync(id, cancel) is { } choices ? TypedResults.Ok(choices) : TypedResults.NotFound();
 
-    private static async Task<Results<Ok<CertificateView>, NotFound>> Latest(long id, ICertificates certificates, CancellationToken cancel) =>
-        await certificates.LatestAsync(id, cancel) is { } certificate ? TypedResults.Ok(certificate) : TypedResults.NotFound();
+    private static async Task<Results<Ok<CertificateView>, NotFound>> Latest(
+        long id, ICertificates certificates, CancellationToken cancel)
+        => await certificates.LatestAsync(id, cancel) is { } certificate ? TypedResults.Ok(certificate) : TypedResults.NotFound();
 }

@@ -4,10 +4,13 @@ namespace ConvexWeb.Server.Certificates;
 
 public static class CertificatesSetup
 {
-    /// <summary>Certificates of input convexity: made on a node that trains, asked for on one that has pages, looked after on all.</summary>
+    /// <summary>
+    /// Certificates of input convexity: made on a node that trains, asked for on one that has pages, looked after on all.
+    /// </summary>
     public static IServiceCollection AddCertificates(this IServiceCollection services, Settings settings)
     {
-        services.AddSingleton<CertificateQueue>().AddSingleton<CertificateClaims>().AddSingleton<CertificateExecution>().AddHostedService<CertificateSweep>();
+        services.AddSingleton<CertificateQueue>().AddSingleton<CertificateClaims>().AddSingleton<CertificateExecution>()
+            .AddHostedService<CertificateSweep>();
         if (settings.ServesWeb) services.AddScoped<ICertificates, StoredCertificates>();
         return services;
     }

@@ -9,6 +9,7 @@ internal sealed class CertifyJob(CertificateExecution execution) : IJob
     public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
     {
         // As with runs: one that was handed back is thrown, because a job that returns leaves the queue.
-        if (await execution.RunAsync(CertificateQueue.IdOf(context), cancellationToken) == RunEnd.HandedBack) throw new OperationCanceledException(cancellationToken);
+        if (await execution.RunAsync(CertificateQueue.IdOf(context), cancellationToken) == RunEnd.HandedBack)
+            throw new OperationCanceledException(cancellationToken);
     }
 }

@@ -39,7 +39,9 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, CertificateQ
         if (!await CertificateRequests.CancelAsync(connection, runId, caller.Name, cancel))
         {
             var known = await CertificateRows.LatestAsync(connection, runId, cancel);
-            return new(Found: known is not null, Done: false, known is null ? "There is no certificate of this run." : $"The certificate is {known.State.ToString().ToLowerInvariant()} already.");
+            return new(Found: known is not null, Done: false, known is null
+                ? "There is no certificate of this run."
+                : $"The certificate is {known.State.ToString().ToLowerInvariant()} already.");
         }
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
@@ -50,7 +52,10 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, CertificateQ
     {
         caller.RequireSignedIn();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var find = new NpgsqlCommand("select spec::text from runs where id = $1", connection) { Parameters = { new() { Value = runId } } };
+        await using var find = new NpgsqlCommand("select spec::text from runs where id = $1", connection)
+        {
+            Parameters = { new() { Value = runId } },
+        };
         return await find.ExecuteScalarAsync(cancel) is string spec
             ? new(CertificateCost.Pairs(spec), await CertificateRequests.TwinsAsync(connection, runId, MostTwins, cancel))
             : null;

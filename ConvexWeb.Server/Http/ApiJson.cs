@@ -3,7 +3,10 @@ using System.Text.Json.Serialization;
 
 namespace ConvexWeb.Server.Http;
 
-/// <summary>The JSON of the API and the hub. Strict on the way in: a field that is missing, unknown, doubled or null where it must not be is refused.</summary>
+/// <summary>
+/// The JSON of the API and the hub. Strict on the way in: a field that is missing, unknown, doubled
+/// or null where it must not be is refused.
+/// </summary>
 public static class ApiJson
 {
     public static void Configure(JsonSerializerOptions options)

@@ -26,7 +26,8 @@ public static class BrowserGuard
 
         // Radzen and uPlot place things with style attributes; scripts, the dangerous part, are only ours.
         headers.ContentSecurityPolicy =
-            $"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; " +
+            $"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; " +
+            "img-src 'self' data: blob:; font-src 'self' data:; " +
             "connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "same-origin";
@@ -37,19 +38,21 @@ public static class BrowserGuard
     }
 
     /// <summary>
-    /// A request that changes something or opens a lasting connection, sent by a page of another origin. Cookies ride along even from another
-    /// port of the same host, and a WebSocket knows no CORS. A program sends none of these headers and brings its token instead.
+    /// A request that changes something or opens a lasting connection, sent by a page of another origin. Cookies ride along even from
+    /// another port of the same host, and a WebSocket knows no CORS. A program sends none of these headers and brings its token instead.
     /// </summary>
     private static bool IsForeign(HttpRequest request)
     {
-        var lasting = request.Path.StartsWithSegments("/hubs") || request.Path.StartsWithSegments("/_blazor") || request.Headers.ContainsKey("Upgrade")
-            || HttpMethods.IsConnect(request.Method);
-        if (!lasting && (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsOptions(request.Method))) return false;
+        var lasting = request.Path.StartsWithSegments("/hubs") || request.Path.StartsWithSegments("/_blazor")
+            || request.Headers.ContainsKey("Upgrade") || HttpMethods.IsConnect(request.Method);
+        var reads = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) || HttpMethods.IsOptions(request.Method);
+        if (reads && !lasting) return false;
         if (request.Headers.TryGetValue("Sec-Fetch-Site", out var site) && site.ToString() is "cross-site" or "same-site") return true;
-        return request.Headers.TryGetValue("Origin", out var origin)
-            && !string.Equals(origin, UriHelper.BuildAbsolute(request.Scheme, request.Host).TrimEnd('/'), StringComparison.OrdinalIgnoreCase);
+        var own = UriHelper.BuildAbsolute(request.Scheme, request.Host).TrimEnd('/');
+        return request.Headers.TryGetValue("Origin", out var origin) && !string.Equals(origin, own, StringComparison.OrdinalIgnoreCase);
     }
 
-    private static Task RefuseAsync(HttpContext context) =>
-        TypedResults.Problem("The request comes from a page of another origin.", statusCode: StatusCodes.Status403Forbidden).ExecuteAsync(context);
+    private static Task RefuseAsync(HttpContext context)
+        => TypedResults.Problem("The request comes from a page of another origin.", statusCode: StatusCodes.Status403Forbidden)
+            .ExecuteAsync(context);
 }

@@ -33,7 +33,12 @@ public static class JsonBody
     /// <summary>The path of a field that is given twice in the same object, one of which was not meant; null when there is none.</summary>
     public static string? Duplicate(JsonElement json, string path = "")
     {
-        if (json.ValueKind == JsonValueKind.Array) return json.EnumerateArray().Select((item, place) => Duplicate(item, $"{path}[{place}]")).FirstOrDefault(found => found is not null);
+        if (json.ValueKind == JsonValueKind.Array)
+        {
+            return json.EnumerateArray()
+                .Select((item, place) => Duplicate(item, $"{path}[{place}]"))
+                .FirstOrDefault(found => found is not null);
+        }
         if (json.ValueKind != JsonValueKind.Object) return null;
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var field in json.EnumerateObject())
@@ -46,13 +51,18 @@ public static class JsonBody
     }
 
     /// <summary>
-    /// The path of a text that is not plain; null when there is none. To be asked first: half of a character is valid JSON, and whoever reads
-    /// it as text gets an exception. A name that cannot be shown is told by the object that it is in.
+    /// The path of a text that is not plain; null when there is none. To be asked first: half of a character is valid JSON, and whoever
+    /// reads it as text gets an exception. A name that cannot be shown is told by the object that it is in.
     /// </summary>
     public static string? Unreadable(JsonElement json, string path = "")
     {
         if (json.ValueKind == JsonValueKind.String) return IsPlain(json.GetString) ? null : path;
-        if (json.ValueKind == JsonValueKind.Array) return json.EnumerateArray().Select((item, place) => Unreadable(item, $"{path}[{place}]")).FirstOrDefault(found => found is not null);
+        if (json.ValueKind == JsonValueKind.Array)
+        {
+            return json.EnumerateArray()
+                .Select((item, place) => Unreadable(item, $"{path}[{place}]"))
+                .FirstOrDefault(found => found is not null);
+        }
         if (json.ValueKind != JsonValueKind.Object) return null;
         foreach (var field in json.EnumerateObject())
         {
@@ -74,7 +84,8 @@ public static class JsonBody
         }
     }
 
-    private static string At(string path, JsonProperty field) => path.Length == 0 ? Text.Short(field.Name) : $"{path}.{Text.Short(field.Name)}";
+    private static string At(string path, JsonProperty field)
+        => path.Length == 0 ? Text.Short(field.Name) : $"{path}.{Text.Short(field.Name)}";
 
     private static FieldProblem TooLarge() => new("", $"The body is larger than {HttpSetup.LargestBody / 1024} KiB.");
 }

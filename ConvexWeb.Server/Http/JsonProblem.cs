@@ -10,20 +10,26 @@ internal static partial class JsonProblem
     public static FieldProblem Of(JsonException json)
     {
         var path = (json.Path ?? "$").TrimStart('$').TrimStart('.');
-        if (json.Message.Contains("could not be mapped to any", StringComparison.Ordinal)) return new(path, $"{path} is not a field that is known here.");
-        if (json.Message.Contains("missing required properties", StringComparison.Ordinal)) return new(path, $"Missing: {Quoted(json.Message)}.");
-        if (json.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase)) return new(path, $"{path} is given more than once.");
-        if (json.Message.Contains("depth", StringComparison.OrdinalIgnoreCase)) return new("", "The JSON is nested too deeply; at most 32 levels are allowed.");
+        if (json.Message.Contains("could not be mapped to any", StringComparison.Ordinal))
+            return new(path, $"{path} is not a field that is known here.");
+        if (json.Message.Contains("missing required properties", StringComparison.Ordinal))
+            return new(path, $"Missing: {Quoted(json.Message)}.");
+        if (json.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase))
+            return new(path, $"{path} is given more than once.");
+        if (json.Message.Contains("depth", StringComparison.OrdinalIgnoreCase))
+            return new("", "The JSON is nested too deeply; at most 32 levels are allowed.");
         if (json.InnerException is JsonException || path.Length == 0) // the reader itself gave up
             return new("", $"The body is not valid JSON (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
 
         // Half of a character is valid JSON, but no text: only the one who wants it as text finds out.
-        return json.InnerException is InvalidOperationException { InnerException: null } half && half.Message.Contains("UTF", StringComparison.Ordinal)
+        return json.InnerException is InvalidOperationException { InnerException: null } half
+            && half.Message.Contains("UTF", StringComparison.Ordinal)
             ? Text.NotPlain(path)
             : new(path, $"{path} has a value of the wrong kind.");
     }
 
-    private static string Quoted(string message) => string.Join(", ", QuotedName().Matches(message).Skip(1).Select(match => match.Groups[1].Value));
+    private static string Quoted(string message)
+        => string.Join(", ", QuotedName().Matches(message).Skip(1).Select(match => match.Groups[1].Value));
 
     [GeneratedRegex("'([^']+)'")]
     private static partial Regex QuotedName();

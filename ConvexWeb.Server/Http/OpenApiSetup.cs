@@ -30,10 +30,16 @@ public static class OpenApiSetup
         {
             Title = "ConvexWeb",
             Version = "v1",
-            Description = "All that the pages can do. Sign in with the browser's session, or send `Authorization: Bearer cvx_…` with a token of your account page.",
+            Description = "All that the pages can do. Sign in with the browser's session, "
+                + "or send `Authorization: Bearer cvx_…` with a token of your account page.",
         };
         document.Servers = [];
-        document.AddComponent("token", new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A personal token, cvx_…" });
+        document.AddComponent("token", new OpenApiSecurityScheme
+        {
+            Type = SecuritySchemeType.Http,
+            Scheme = "bearer",
+            Description = "A personal token, cvx_…",
+        });
         document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("token", document)] = [] }];
         document.AddComponent(SpecSchema, Spec());
         document.AddComponent(SubmissionSchema, Submission(document));
@@ -48,7 +54,10 @@ public static class OpenApiSetup
         operation.RequestBody = new OpenApiRequestBody
         {
             Required = true,
-            Content = new Dictionary<string, OpenApiMediaType> { ["application/json"] = new() { Schema = new OpenApiSchemaReference(schema, context.Document) } },
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                ["application/json"] = new() { Schema = new OpenApiSchemaReference(schema, context.Document) },
+            },
         };
         return Task.CompletedTask;
     }
@@ -56,11 +65,16 @@ public static class OpenApiSetup
     private static OpenApiSchema Spec() => new()
     {
         Type = JsonSchemaType.Object,
-        Description = "The complete description of one training, without a seed. Sections and fields that are left out take their defaults.",
+        Description = "The complete description of one training, without a seed. "
+            + "Sections and fields that are left out take their defaults.",
         AdditionalPropertiesAllowed = false,
         Properties = Catalogue.Sections.ToDictionary(section => section.Key, IOpenApiSchema (section) => section.Choices.Count == 0
             ? Fields(null, section.Summary, section.Parameters)
-            : new OpenApiSchema { Description = section.Summary, OneOf = [.. section.Choices.Select(entry => Fields(entry.Name, $"{entry.Title}. {entry.Summary}", entry.Parameters))] }),
+            : new OpenApiSchema
+            {
+                Description = section.Summary,
+                OneOf = [.. section.Choices.Select(entry => Fields(entry.Name, $"{entry.Title}. {entry.Summary}", entry.Parameters))],
+            }),
     };
 
     private static OpenApiSchema Fields(string? name, string description, IReadOnlyList<Parameter> parameters)
@@ -109,7 +123,12 @@ public static class OpenApiSetup
         Required = new HashSet<string> { "spec" },
         Properties = new Dictionary<string, IOpenApiSchema>
         {
-            ["name"] = new OpenApiSchema { Type = JsonSchemaType.String | JsonSchemaType.Null, MaxLength = 200, Description = "Name of the study." },
+            ["name"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.String | JsonSchemaType.Null,
+                MaxLength = 200,
+                Description = "Name of the study.",
+            },
             ["spec"] = new OpenApiSchemaReference(SpecSchema, document),
             ["grid"] = new OpenApiSchema
             {
@@ -118,8 +137,21 @@ public static class OpenApiSetup
                 AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.Array, MinItems = 1, Items = new OpenApiSchema() },
                 Examples = [JsonNode.Parse("""{"labels.name": ["true", "random"], "optimizer.lr": [0.001, 0.0001]}""")!],
             },
-            ["seeds"] = new OpenApiSchema { Type = JsonSchemaType.Array, MinItems = 1, Items = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "0" }, Default = new JsonArray(0) },
-            ["priority"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "9", Default = JsonValue.Create(5), Description = "9 first, 1 last." },
+            ["seeds"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Array,
+                MinItems = 1,
+                Items = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "0" },
+                Default = new JsonArray(0),
+            },
+            ["priority"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer,
+                Minimum = "1",
+                Maximum = "9",
+                Default = JsonValue.Create(5),
+                Description = "9 first, 1 last.",
+            },
         },
     };
 
@@ -143,5 +175,6 @@ public static class OpenApiSetup
         """;
 
     // In a file of its own, because the page's policy allows no inline script.
-    private const string Script = "SwaggerUIBundle({ url: '/api/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: false });\n";
+    private const string Script =
+        "SwaggerUIBundle({ url: '/api/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: false });\n";
 }

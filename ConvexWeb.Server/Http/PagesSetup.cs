@@ -26,6 +26,9 @@ public static class PagesSetup
     {
         // Styles, fonts and scripts are no secret, and the sign-in page needs them.
         routes.MapStaticAssets().AllowAnonymous();
-        routes.MapRazorComponents<TRoot>().AddInteractiveServerRenderMode(options => options.ContentSecurityFrameAncestorsPolicy = null); // BrowserGuard sends the whole policy
+
+        // BrowserGuard sends the whole policy.
+        routes.MapRazorComponents<TRoot>()
+            .AddInteractiveServerRenderMode(options => options.ContentSecurityFrameAncestorsPolicy = null);
     }
 }

@@ -2,7 +2,9 @@ using System.Text.Encodings.Web;
 
 namespace ConvexWeb.Server.Http;
 
-/// <summary>What a person reads when no page can be drawn. It needs nothing that may be away: no database, no script, no style, no session.</summary>
+/// <summary>
+/// What a person reads when no page can be drawn. It needs nothing that may be away: no database, no script, no style, no session.
+/// </summary>
 internal static class ProblemPage
 {
     public static async Task<bool> WriteAsync(HttpResponse response, string sentence, CancellationToken cancel)

@@ -14,12 +14,15 @@ public static class Problems
 {
     private const string InvalidTitle = "The request is not valid.";
 
-    public static ValidationProblem Invalid(IEnumerable<FieldProblem> problems) => TypedResults.ValidationProblem(Errors(problems), title: InvalidTitle);
+    public static ValidationProblem Invalid(IEnumerable<FieldProblem> problems)
+        => TypedResults.ValidationProblem(Errors(problems), title: InvalidTitle);
 
-    public static ProblemHttpResult Conflict(string message) => TypedResults.Problem(message, statusCode: StatusCodes.Status409Conflict, title: "That is not possible now.");
+    public static ProblemHttpResult Conflict(string message)
+        => TypedResults.Problem(message, statusCode: StatusCodes.Status409Conflict, title: "That is not possible now.");
 
-    internal static Dictionary<string, string[]> Errors(IEnumerable<FieldProblem> problems) =>
-        problems.GroupBy(problem => problem.Path).ToDictionary(group => group.Key, group => group.Select(problem => problem.Message).ToArray());
+    internal static Dictionary<string, string[]> Errors(IEnumerable<FieldProblem> problems) => problems
+        .GroupBy(problem => problem.Path)
+        .ToDictionary(group => group.Key, group => group.Select(problem => problem.Message).ToArray());
 }
 
 /// <summary>Programs get problem details; people get a page, or are led to where they can go on.</summary>
@@ -34,7 +37,8 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         }
 
         // A form that was opened before its reader signed in, in another tab for example, carries a token that no longer fits.
-        if (exception is BadHttpRequestException { InnerException: AntiforgeryValidationException } && httpContext.Request.Path.StartsWithSegments(SignInForms.Path)
+        if (exception is BadHttpRequestException { InnerException: AntiforgeryValidationException }
+            && httpContext.Request.Path.StartsWithSegments(SignInForms.Path)
             && PagesSetup.TakesPages(httpContext.Request))
         {
             httpContext.Response.Redirect(httpContext.User.Identity?.IsAuthenticated == true ? "/" : "/signin?error=stale");
@@ -42,18 +46,24 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         }
 
         if (exception is InvalidInputException invalid) return await WriteInvalidAsync(httpContext, invalid.Problems);
-        if (exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad) return await WriteInvalidAsync(httpContext, [Describe(bad)]);
+        if (exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad)
+            return await WriteInvalidAsync(httpContext, [Describe(bad)]);
 
         // Entity Framework wraps what it takes for an outage.
-        var (status, detail) = (exception is InvalidOperationException { InnerException: NpgsqlException wrapped } ? wrapped : exception) switch
+        var cause = exception is InvalidOperationException { InnerException: NpgsqlException wrapped } ? wrapped : exception;
+        var (status, detail) = cause switch
         {
             BadHttpRequestException other => (other.StatusCode, Sentence(other)),
             AccessDeniedException denied => (StatusCodes.Status403Forbidden, denied.Message),
             PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
-                (StatusCodes.Status507InsufficientStorage, "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),
-            NpgsqlException { IsTransient: true } or NpgsqlException { InnerException: IOException or TimeoutException or System.Net.Sockets.SocketException } =>
+                (StatusCodes.Status507InsufficientStorage,
+                    "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),
+            NpgsqlException { IsTransient: true }
+                or NpgsqlException { InnerException: IOException or TimeoutException or System.Net.Sockets.SocketException } =>
                 (StatusCodes.Status503ServiceUnavailable, "The database cannot be reached at the moment; try again soon."),
-            _ => (StatusCodes.Status500InternalServerError, $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),
+            _ =>
+                (StatusCodes.Status500InternalServerError,
+                    $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),
         };
         if (status >= 500) log.LogError(exception, "{Method} {Path} failed", httpContext.Request.Method, httpContext.Request.Path);
         httpContext.Response.StatusCode = status;
@@ -92,8 +102,10 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
 
     private static string Kind(string type) => type switch
     {
-        _ when type.Contains("long", StringComparison.OrdinalIgnoreCase) || type.Contains("int", StringComparison.OrdinalIgnoreCase) => "a whole number",
-        _ when type.Contains("RunState", StringComparison.Ordinal) => $"a state; allowed are {string.Join(", ", Enum.GetNames<RunState>())}",
+        _ when type.Contains("long", StringComparison.OrdinalIgnoreCase) || type.Contains("int", StringComparison.OrdinalIgnoreCase) =>
+            "a whole number",
+        _ when type.Contains("RunState", StringComparison.Ordinal) =>
+            $"a state; allowed are {string.Join(", ", Enum.GetNames<RunState>())}",
         _ when type.Contains("Guid", StringComparison.Ordinal) => "an id",
         _ => "a value that is allowed here",
     };

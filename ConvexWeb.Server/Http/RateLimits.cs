@@ -21,12 +21,13 @@ public static class RateLimits
     });
 
     // Six segments: a window that slides by ten seconds, so that no minute's whole allowance can be spent twice around its edge.
-    private static RateLimitPartition<string> PerMinute(string key, int permits) => RateLimitPartition.GetSlidingWindowLimiter(key, _ => new()
-    {
-        PermitLimit = permits,
-        Window = TimeSpan.FromMinutes(1),
-        SegmentsPerWindow = 6,
-    });
+    private static RateLimitPartition<string> PerMinute(string key, int permits)
+        => RateLimitPartition.GetSlidingWindowLimiter(key, _ => new()
+        {
+            PermitLimit = permits,
+            Window = TimeSpan.FromMinutes(1),
+            SegmentsPerWindow = 6,
+        });
 
     private static string Address(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "local";
     private static string Who(HttpContext context) => context.User.FindFirstValue(ClaimTypes.NameIdentifier) ?? Address(context);
@@ -40,7 +41,9 @@ public static class RateLimits
             context.Response.Redirect(await BackAsync(context.Request, cancel));
             return;
         }
-        await TypedResults.Problem("Too many requests in a short time; wait a few seconds.", statusCode: StatusCodes.Status429TooManyRequests).ExecuteAsync(context);
+        var problem = TypedResults.Problem(
+            "Too many requests in a short time; wait a few seconds.", statusCode: StatusCodes.Status429TooManyRequests);
+        await problem.ExecuteAsync(context);
     }
 
     // Back to the form with what it needs to be sent again: a link that works once must not be lost to a crowd.
@@ -56,8 +59,11 @@ public static class RateLimits
             // No form of ours; the page stands without what it would have said.
         }
         var busy = QueryString.Create("error", "busy");
-        if (request.Path.StartsWithSegments(SignInForms.Path + "/welcome")) return "/welcome" + (form["token"].ToString() is { Length: > 0 } token ? busy.Add("token", token) : busy);
+        if (request.Path.StartsWithSegments(SignInForms.Path + "/welcome"))
+            return "/welcome" + (form["token"].ToString() is { Length: > 0 } token ? busy.Add("token", token) : busy);
         if (request.Path.StartsWithSegments(SignInForms.Path + "/password")) return "/account?password=busy";
-        return "/signin" + (form["returnUrl"].ToString() is { Length: > 0 } back && RedirectHttpResult.IsLocalUrl(back) ? busy.Add("returnUrl", back) : busy);
+        return "/signin" + (form["returnUrl"].ToString() is { Length: > 0 } back && RedirectHttpResult.IsLocalUrl(back)
+            ? busy.Add("returnUrl", back)
+            : busy);
     }
 }

@@ -9,7 +9,8 @@ namespace ConvexWeb.Server.Live;
 /// where the last batch ended. So a notification that is lost, doubled or late costs nothing but time, and many of them make one batch.
 /// </summary>
 public sealed class LiveFeed(
-    NpgsqlDataSource database, PointReader points, WatchList watched, Outbox outbox, Listener listener, Steady steady, TimeProvider time) : BackgroundService
+    NpgsqlDataSource database, PointReader points, WatchList watched, Outbox outbox, Listener listener, Steady steady, TimeProvider time)
+    : BackgroundService
 {
     /// <summary>The first change after a pause is sent at once; the next ones wait this long for company.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -68,7 +69,8 @@ public sealed class LiveFeed(
     {
         while (watched.SentOf(runId) is { } sent)
         {
-            if (await points.ReadAsync(runId, new() { After = sent, Limit = BatchSize }, stop) is not { } batch || batch.Seq <= sent) return;
+            var batch = await points.ReadAsync(runId, new() { After = sent, Limit = BatchSize }, stop);
+            if (batch is null || batch.Seq <= sent) return;
             foreach (var connection in watched.WatchersOf(runId)) outbox.Send(connection, "points", batch);
             watched.Advance(runId, batch.Seq);
             if (!batch.More) return;
@@ -109,7 +111,10 @@ public sealed class LiveFeed(
     private static async Task<List<long>> RecentAsync(NpgsqlConnection connection, CancellationToken stop)
     {
         await using var command = new NpgsqlCommand(
-            "select id from runs where state in ('Queued', 'Running') or finished_at > now() - interval '15 minutes' order by id desc limit 2000", connection);
+            """
+            select id from runs
+            where state in ('Queued', 'Running') or finished_at > now() - interval '15 minutes' order by id desc limit 2000
+            """, connection);
         await using var reader = await command.ExecuteReaderAsync(stop);
         var ids = new List<long>();
         while (await reader.ReadAsync(stop)) ids.Add(reader.GetInt64(0));

@@ -4,7 +4,9 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Live;
 
-/// <summary>Where a run stands when the watching begins: points up to <paramref name="LastSeq"/> are fetched, later ones come by themselves.</summary>
+/// <summary>
+/// Where a run stands when the watching begins: points up to <paramref name="LastSeq"/> are fetched, later ones come by themselves.
+/// </summary>
 public sealed record WatchedRun(long Id, long LastSeq);
 
 /// <summary>
@@ -19,7 +21,8 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
     public async Task<IReadOnlyList<WatchedRun>> Watch(long[] runIds)
     {
         ArgumentNullException.ThrowIfNull(runIds);
-        if (watched.CountOf(Context.ConnectionId) + runIds.Length > MostRuns) throw new HubException($"At most {MostRuns} runs can be watched at once.");
+        if (watched.CountOf(Context.ConnectionId) + runIds.Length > MostRuns)
+            throw new HubException($"At most {MostRuns} runs can be watched at once.");
 
         // First the list, then where the run stands: a batch may come that the answer already covers, but none can be missed.
         watched.Add(Context.ConnectionId, runIds);

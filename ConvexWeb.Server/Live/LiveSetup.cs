@@ -9,7 +9,8 @@ public static class LiveSetup
 
     public static IServiceCollection AddLive(this IServiceCollection services)
     {
-        services.AddSignalR(options => options.MaximumReceiveMessageSize = 32 * 1024).AddJsonProtocol(options => ApiJson.Configure(options.PayloadSerializerOptions));
+        services.AddSignalR(options => options.MaximumReceiveMessageSize = 32 * 1024)
+            .AddJsonProtocol(options => ApiJson.Configure(options.PayloadSerializerOptions));
         services.AddSingleton<WatchList>();
         services.AddSingleton<OpenConnections>();
         services.AddSingleton<Outbox>();

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.SignalR;
 namespace ConvexWeb.Server.Live;
 
 /// <summary>
-/// Writes to browsers and waits for none of them. What a slow one is sent waits in its own connection. One that takes nothing for some seconds
-/// is cut off; when it is awake again it connects anew and fetches what it has missed.
+/// Writes to browsers and waits for none of them. What a slow one is sent waits in its own connection. One that takes nothing for some
+/// seconds is cut off; when it is awake again it connects anew and fetches what it has missed.
 /// </summary>
 public sealed class Outbox(IHubContext<LiveHub> hub, OpenConnections connections, TimeProvider time, ILogger<Outbox> log)
 {

@@ -9,7 +9,8 @@ public sealed class SessionSweep(SessionStore sessions, OpenConnections connecti
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => steady.RunAsync("Checking sessions", EveryIntervalAsync, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+        => steady.RunAsync("Checking sessions", EveryIntervalAsync, stoppingToken);
 
     public async Task SweepAsync(CancellationToken cancel)
     {

@@ -39,7 +39,8 @@ internal sealed class ClusterUser
     /// <summary>Makes a folder that only this user may enter; its parents may be passed through.</summary>
     public void MakeFolder(string path)
     {
-        if (OperatingSystem.IsWindows()) throw new ClusterException("On Windows there is no private database; name a PostgreSQL in ConnectionStrings:Convex.");
+        if (OperatingSystem.IsWindows())
+            throw new ClusterException("On Windows there is no private database; name a PostgreSQL in ConnectionStrings:Convex.");
         if (Path.GetDirectoryName(path) is { } parent && !Directory.Exists(parent))
         {
             Directory.CreateDirectory(parent);

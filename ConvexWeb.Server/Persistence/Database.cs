@@ -4,10 +4,12 @@ using Npgsql;
 namespace ConvexWeb.Server.Persistence;
 
 /// <summary>
-/// Has the database ready before anything else starts, starts a private one again when it dies, and takes it down after everything else has stopped.
+/// Has the database ready before anything else starts, starts a private one again when it dies, and takes
+/// it down after everything else has stopped.
 /// </summary>
-public sealed class Database(IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, Steady steady, TimeProvider time, ILogger<Database> log)
-    : IHostedLifecycleService, IAsyncDisposable
+public sealed class Database(
+    IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, Steady steady, TimeProvider time,
+    ILogger<Database> log) : IHostedLifecycleService, IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(10);
@@ -29,12 +31,15 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
         }
         catch (ArgumentException problem)
         {
-            throw new StartException($"ConnectionStrings:Convex cannot be read ({problem.Message}). It looks like this: Host=db;Database=convex;Username=convex;Password=…", problem);
+            throw new StartException(
+                $"ConnectionStrings:Convex cannot be read ({problem.Message}). "
+                + "It looks like this: Host=db;Database=convex;Username=convex;Password=…", problem);
         }
     }
 
-    // A node that is frozen in the middle of a transaction (a paused machine, a stopped process) would hold its locks, those of the queue among them,
-    // for as long as it sleeps. The database then takes the transaction back; the node finds a broken connection when it wakes, and begins again.
+    // A node that is frozen in the middle of a transaction (a paused machine, a stopped process) would hold its locks, those of
+    // the queue among them, for as long as it sleeps. The database then takes the transaction back; the node finds a broken
+    // connection when it wakes, and begins again.
     private static string Impatient(string connectionString)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString);
@@ -47,7 +52,8 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
         if (string.IsNullOrWhiteSpace(given))
         {
             cluster = await StartClusterAsync(cancel);
-            log.LogInformation("Private database in {Folder} ({Ownership})", Folder, cluster.Owned ? "stopped with this server" : "kept by another process");
+            var ownership = cluster.Owned ? "stopped with this server" : "kept by another process";
+            log.LogInformation("Private database in {Folder} ({Ownership})", Folder, ownership);
         }
 
         try
@@ -77,11 +83,13 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
         }
     }
 
-    internal static StartException DataFolderProblem(Settings settings, Exception problem) =>
-        new($"The data folder {settings.DataFolder} cannot be used: {problem.Message} Let this user ({Environment.UserName}) write there, or name another folder in Convex:Data.", problem);
+    internal static StartException DataFolderProblem(Settings settings, Exception problem) => new(
+        $"The data folder {settings.DataFolder} cannot be used: {problem.Message} "
+        + $"Let this user ({Environment.UserName}) write there, or name another folder in Convex:Data.", problem);
 
     // A wrong name or password, no such database, no right to make tables, too many connections, or a server that is starting or stopping.
-    private static bool IsOperators(PostgresException problem) => problem.SqlState[..2] is "28" or "3D" or "53" or "57" || problem.SqlState == PostgresErrorCodes.InsufficientPrivilege;
+    private static bool IsOperators(PostgresException problem)
+        => problem.SqlState[..2] is "28" or "3D" or "53" or "57" || problem.SqlState == PostgresErrorCodes.InsufficientPrivilege;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
 
@@ -98,14 +106,16 @@ public sealed class Database(IOptions<Settings> settings, IConfiguration configu
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stop))
         {
-            if (await own.ReviveAsync(stop)) log.LogWarning("The private database had died and was started again; its log is {Log}", own.LogFile);
+            if (await own.ReviveAsync(stop))
+                log.LogWarning("The private database had died and was started again; its log is {Log}", own.LogFile);
         }
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (cluster is { Owned: true } own) watch = steady.RunAsync("Watching the private database", stop => WatchAsync(own, stop), stopping.Token);
+        if (cluster is { Owned: true } own)
+            watch = steady.RunAsync("Watching the private database", stop => WatchAsync(own, stop), stopping.Token);
         return Task.CompletedTask;
     }
 

@@ -12,11 +12,13 @@ public sealed class Listener(NpgsqlDataSource database, Steady steady)
 
     /// <param name="begin">Called whenever the listening begins: what was said before was not heard.</param>
     public Task ListenAsync(
-        string what, IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin, Func<Notice, CancellationToken, Task> take, CancellationToken stop) =>
-        steady.RunAsync(what, token => ListenAsync(channels, begin, take, token), stop);
+        string what, IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin,
+        Func<Notice, CancellationToken, Task> take, CancellationToken stop)
+        => steady.RunAsync(what, token => ListenAsync(channels, begin, take, token), stop);
 
     private async Task ListenAsync(
-        IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin, Func<Notice, CancellationToken, Task> take, CancellationToken stop)
+        IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin,
+        Func<Notice, CancellationToken, Task> take, CancellationToken stop)
     {
         await using var connection = await database.OpenConnectionAsync(stop);
         var heard = new Queue<Notice>();

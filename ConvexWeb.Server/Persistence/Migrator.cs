@@ -42,7 +42,11 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
         await ExecuteAsync($"select pg_advisory_lock({Lock})");
         try
         {
-            await ExecuteAsync("create table if not exists migrations (number int primary key, name text not null, hash text not null, applied_at timestamptz not null default now())");
+            await ExecuteAsync(
+                """
+                create table if not exists migrations (
+                    number int primary key, name text not null, hash text not null, applied_at timestamptz not null default now())
+                """);
             var stored = await StoredAsync(connection, cancel);
             Check(stored);
 
@@ -51,7 +55,8 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
             {
                 await using var transaction = await connection.BeginTransactionAsync(cancel);
                 await ExecuteAsync(migration.Sql);
-                await using (var record = new NpgsqlCommand("insert into migrations (number, name, hash) values ($1, $2, $3)", connection, transaction))
+                await using (var record = new NpgsqlCommand(
+                    "insert into migrations (number, name, hash) values ($1, $2, $3)", connection, transaction))
                 {
                     record.Parameters.Add(new() { Value = migration.Number });
                     record.Parameters.Add(new() { Value = migration.Name });
@@ -78,15 +83,24 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
     {
         var newest = migrations.Count == 0 ? 0 : migrations[^1].Number;
         if (stored.Keys.Any(number => number > newest))
-            throw new ClusterException($"The database has schema {stored.Keys.Max()} and this program knows only {newest}. Start a newer ConvexWeb, or restore a backup that fits.");
+        {
+            throw new ClusterException(
+                $"The database has schema {stored.Keys.Max()} and this program knows only {newest}. "
+                + "Start a newer ConvexWeb, or restore a backup that fits.");
+        }
         foreach (var migration in migrations)
         {
             if (stored.TryGetValue(migration.Number, out var record) && record.Hash != migration.Hash)
-                throw new ClusterException($"Migration {migration.Name} was applied in another form than this program has it. Start the program that made this database.");
+            {
+                throw new ClusterException(
+                    $"Migration {migration.Name} was applied in another form than this program has it. "
+                    + "Start the program that made this database.");
+            }
         }
     }
 
-    private static async Task<Dictionary<int, (string Name, string Hash)>> StoredAsync(NpgsqlConnection connection, CancellationToken cancel)
+    private static async Task<Dictionary<int, (string Name, string Hash)>> StoredAsync(
+        NpgsqlConnection connection, CancellationToken cancel)
     {
         var stored = new Dictionary<int, (string, string)>();
         await using var command = new NpgsqlCommand("select number, name, hash from migrations", connection);

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
 
-/// <summary>What a database that is away looks like from here, which is worth waiting for; and what it says when asking again will not help.</summary>
+/// <summary>
+/// What a database that is away looks like from here, which is worth waiting for; and what it says when asking again will not help.
+/// </summary>
 public static class Outage
 {
     public static bool Is(Exception problem) => problem switch

@@ -13,7 +13,8 @@ public static class PersistenceSetup
         services.AddSingleton(provider => provider.GetRequiredService<Database>().CreateSource());
         services.AddSingleton<DbDataSource>(provider => provider.GetRequiredService<NpgsqlDataSource>());
         services.AddHostedService(provider => provider.GetRequiredService<Database>());
-        services.AddPooledDbContextFactory<ConvexDb>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddPooledDbContextFactory<ConvexDb>(
+            (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<ConvexDb>>().CreateDbContext());
         services.AddSingleton<Steady>().AddSingleton<Listener>();
         services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
@@ -21,5 +22,6 @@ public static class PersistenceSetup
     }
 
     /// <summary>Makes the database ready before anything starts that needs it.</summary>
-    public static Task PrepareDatabaseAsync(this WebApplication app) => app.Services.GetRequiredService<Database>().PrepareAsync(CancellationToken.None);
+    public static Task PrepareDatabaseAsync(this WebApplication app)
+        => app.Services.GetRequiredService<Database>().PrepareAsync(CancellationToken.None);
 }

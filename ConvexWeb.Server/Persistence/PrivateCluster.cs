@@ -19,7 +19,8 @@ public sealed class PrivateCluster : IAsyncDisposable
     private readonly IReadOnlyDictionary<string, string> settings;
     private PostgresBinaries binaries;
 
-    private PrivateCluster(PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership, IReadOnlyDictionary<string, string> settings)
+    private PrivateCluster(
+        PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership, IReadOnlyDictionary<string, string> settings)
     {
         (this.binaries, this.user, this.folder, this.ownership, this.settings) = (binaries, user, folder, ownership, settings);
         SocketFolder = SocketFolderOf(folder);
@@ -45,13 +46,16 @@ public sealed class PrivateCluster : IAsyncDisposable
     }.ConnectionString;
 
     /// <summary>As <see cref="ConnectionString"/>, with the rights to create databases.</summary>
-    public static string SuperuserConnectionString(string folder, string database = "postgres") => ConnectionString(folder, database, Superuser);
+    public static string SuperuserConnectionString(string folder, string database = "postgres")
+        => ConnectionString(folder, database, Superuser);
 
     /// <summary>
     /// Makes the cluster when there is none, starts it when it does not run, and uses it as it is when it runs: a server that was killed
-    /// leaves it running. Whoever first holds the lock file owns the cluster and stops it at the end; the system frees the lock of a dead owner.
+    /// leaves it running. Whoever first holds the lock file owns the cluster and stops it at the end;
+    /// the system frees the lock of a dead owner.
     /// </summary>
-    public static async Task<PrivateCluster> StartAsync(string folder, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default)
+    public static async Task<PrivateCluster> StartAsync(
+        string folder, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default)
     {
         var files = Path.Combine(folder, "cluster");
         var version = Path.Combine(files, "PG_VERSION");
@@ -60,7 +64,8 @@ public sealed class PrivateCluster : IAsyncDisposable
         user.MakeFolder(SocketFolderOf(folder));
         await user.CheckReachAsync(folder, cancel);
         var binaries = PostgresBinaries.Find(File.Exists(version) ? (await File.ReadAllTextAsync(version, cancel)).Trim() : null);
-        var cluster = new PrivateCluster(binaries, user, folder, TryLock(Path.Combine(folder, "owner.lock")), settings ?? new Dictionary<string, string>());
+        var ownership = TryLock(Path.Combine(folder, "owner.lock"));
+        var cluster = new PrivateCluster(binaries, user, folder, ownership, settings ?? new Dictionary<string, string>());
         try
         {
             if (cluster.Owned) await cluster.StartOwnedAsync(cancel);
@@ -89,7 +94,8 @@ public sealed class PrivateCluster : IAsyncDisposable
         if (ownership is null) return;
         if (await IsRunningAsync(CancellationToken.None))
             await user.RunAsync(binaries["pg_ctl"], ["stop", "-D", Files, "-m", "fast", "-w", "-t", "60"], CancellationToken.None);
-        if (Path.GetDirectoryName(SocketFolder) != Path.GetFullPath(folder) && Directory.Exists(SocketFolder)) Directory.Delete(SocketFolder, recursive: true);
+        if (Path.GetDirectoryName(SocketFolder) != Path.GetFullPath(folder) && Directory.Exists(SocketFolder))
+            Directory.Delete(SocketFolder, recursive: true);
         await ownership.DisposeAsync();
     }
 
@@ -123,7 +129,8 @@ public sealed class PrivateCluster : IAsyncDisposable
         };
         foreach (var (key, value) in settings) options[key] = value;
         var line = string.Join(' ', options.Select(option => "-c " + Quote($"{option.Key}={option.Value}")));
-        var (code, output) = await user.RunAsync(binaries["pg_ctl"], ["start", "-D", Files, "-l", LogFile, "-w", "-t", "120", "-o", line], cancel);
+        var (code, output) = await user.RunAsync(
+            binaries["pg_ctl"], ["start", "-D", Files, "-l", LogFile, "-w", "-t", "120", "-o", line], cancel);
         if (code != 0) throw new ClusterException($"The private database in {folder} did not start: {output.Trim()} Its log is {LogFile}.");
     }
 
@@ -147,7 +154,8 @@ public sealed class PrivateCluster : IAsyncDisposable
         await using var command = connection.CreateCommand();
         command.CommandText = "select pg_advisory_lock(1)";
         await command.ExecuteNonQueryAsync(cancel);
-        command.CommandText = $"do $$ begin if not exists (select from pg_roles where rolname = '{Owner}') then create role {Owner} login; end if; end $$";
+        command.CommandText =
+            $"do $$ begin if not exists (select from pg_roles where rolname = '{Owner}') then create role {Owner} login; end if; end $$";
         await command.ExecuteNonQueryAsync(cancel);
         command.CommandText = $"select 1 from pg_database where datname = '{Owner}'";
         if (await command.ExecuteScalarAsync(cancel) is not null) return;
@@ -171,7 +179,8 @@ public sealed class PrivateCluster : IAsyncDisposable
             }
             catch (NpgsqlException problem)
             {
-                throw new ClusterException($"The private database in {folder} does not answer: {problem.Message} Its log is {LogFile}.", problem);
+                throw new ClusterException(
+                    $"The private database in {folder} does not answer: {problem.Message} Its log is {LogFile}.", problem);
             }
         }
     }
@@ -181,7 +190,8 @@ public sealed class PrivateCluster : IAsyncDisposable
     {
         try
         {
-            return int.TryParse(File.ReadLines(Path.Combine(Files, "postmaster.pid")).FirstOrDefault(), out var pid) && Directory.Exists($"/proc/{pid}");
+            return int.TryParse(File.ReadLines(Path.Combine(Files, "postmaster.pid")).FirstOrDefault(), out var pid)
+                && Directory.Exists($"/proc/{pid}");
         }
         catch (IOException)
         {
@@ -210,7 +220,8 @@ public sealed class PrivateCluster : IAsyncDisposable
     {
         var inside = Path.Combine(Path.GetFullPath(folder), "socket");
         if (Encoding.UTF8.GetByteCount(inside + "/.s.PGSQL.5432") <= LongestSocketPath && !inside.Contains(',')) return inside;
-        var name = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder))))[..16];
+        var hash = System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(folder)));
+        var name = Convert.ToHexStringLower(hash)[..16];
         return $"{(Environment.UserName == "root" && Directory.Exists("/run") ? "/run" : "/tmp")}/convexweb-{Environment.UserName}-{name}";
     }
 

@@ -29,7 +29,8 @@ public sealed class PointReader(NpgsqlDataSource database)
                     """
                     select min(resumed_step) from attempts
                     where run_id = $1 and $2 > 0
-                      and number > (select coalesce(min(attempt), 2147483647) from (select attempt from points where run_id = $1 and seq <= $2 order by seq desc limit 1) seen)
+                      and number > (select coalesce(min(attempt), 2147483647) from (
+                        select attempt from points where run_id = $1 and seq <= $2 order by seq desc limit 1) seen)
                     """, runId, query.After),
                 Command(Points(query), Parameters(runId, query)),
             },
@@ -54,7 +55,8 @@ public sealed class PointReader(NpgsqlDataSource database)
         if (query.After < 0) problems.Add(new("after", $"after must be 0 or more; got {query.After}."));
         if (query.Limit is < 1 or > MostPoints) problems.Add(new("limit", $"limit must be from 1 to {MostPoints}; got {query.Limit}."));
         if (query.FromStep < 0) problems.Add(new("fromStep", $"fromStep must be 0 or more; got {query.FromStep}."));
-        if (query.ToStep < (query.FromStep ?? 0)) problems.Add(new("toStep", $"toStep must not be less than fromStep; got {query.ToStep}."));
+        if (query.ToStep < (query.FromStep ?? 0))
+            problems.Add(new("toStep", $"toStep must not be less than fromStep; got {query.ToStep}."));
         if (query.Metrics?.Count > MostMetrics) problems.Add(new("metrics", $"At most {MostMetrics} metrics may be asked for at once."));
         if (query.Metrics?.Any(metric => !Text.IsPlain(metric)) == true) problems.Add(Text.NotPlain("metrics"));
         if (problems.Count > 0) throw new InvalidInputException(problems);
@@ -65,7 +67,9 @@ public sealed class PointReader(NpgsqlDataSource database)
         select m.name, p.step, p.attempt, p.epoch, p.value, p.seq, p.at
         from points p join metrics m on m.id = p.metric_id
         where p.run_id = $1 and p.seq > $2
-          {(query.FromStep is null ? "" : "and p.step >= $4")} {(query.ToStep is null ? "" : "and p.step <= $5")} {(query.Metrics is null ? "" : "and m.name = any($6)")}
+          {(query.FromStep is null ? "" : "and p.step >= $4")}
+          {(query.ToStep is null ? "" : "and p.step <= $5")}
+          {(query.Metrics is null ? "" : "and m.name = any($6)")}
           and not exists (select from attempts a where a.run_id = p.run_id and a.number > p.attempt and a.resumed_step < p.step)
           and ((select attempt from runs where id = $1) <= 1 or not exists (
             select from points q where q.run_id = p.run_id and q.metric_id = p.metric_id and q.step = p.step and q.attempt > p.attempt))

@@ -64,7 +64,10 @@ public sealed class RunActions(NpgsqlDataSource database, IRunQueue queue)
 
     private static async Task<ActionResult> WhyNotAsync(NpgsqlConnection connection, long id, CancellationToken cancel)
     {
-        await using var find = new NpgsqlCommand("select state from runs where id = $1", connection) { Parameters = { new() { Value = id } } };
+        await using var find = new NpgsqlCommand("select state from runs where id = $1", connection)
+        {
+            Parameters = { new() { Value = id } },
+        };
         return await find.ExecuteScalarAsync(cancel) is string state
             ? new(Found: true, Done: false, $"The run has ended already: {state}.")
             : Unknown;

@@ -2,7 +2,9 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
-/// <summary>Notifications between nodes, by the database: they are delivered when, and only when, the transaction that they belong to commits.</summary>
+/// <summary>
+/// Notifications between nodes, by the database: they are delivered when, and only when, the transaction that they belong to commits.
+/// </summary>
 public static class RunChanges
 {
     /// <summary>A run's row has changed: its state, its progress. Payload: the run's id.</summary>
@@ -14,7 +16,8 @@ public static class RunChanges
     /// <summary>Somebody wants a run to stop. Payload: the run's id.</summary>
     public const string Cancel = "convex_cancel";
 
-    public static async Task NotifyAsync(NpgsqlConnection connection, IReadOnlyList<long> runIds, CancellationToken cancel, string channel = Rows)
+    public static async Task NotifyAsync(
+        NpgsqlConnection connection, IReadOnlyList<long> runIds, CancellationToken cancel, string channel = Rows)
     {
         await using var command = new NpgsqlCommand("select pg_notify($1, id::text) from unnest($2) as id", connection);
         command.Parameters.Add(new() { Value = channel });

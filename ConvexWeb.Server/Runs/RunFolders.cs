@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace ConvexWeb.Server.Runs;
 
 /// <summary>
-/// Where the files of runs are: <c>runs/database/run/attempt</c>. Paths are made of ids and two known words that the database holds; nothing
-/// of a request is in them. The database's own id keeps apart what two databases have left in one data folder.
+/// Where the files of runs are: <c>runs/database/run/attempt</c>. Paths are made of ids and two known words that the database holds;
+/// nothing of a request is in them. The database's own id keeps apart what two databases have left in one data folder.
 /// </summary>
 public sealed class RunFolders(IOptions<Settings> settings)
 {
@@ -18,8 +18,11 @@ public sealed class RunFolders(IOptions<Settings> settings)
 
     public string Attempt(Guid database, long runId, int attempt) => Path.Combine(Root, $"{database}", $"{runId}", $"{attempt}");
 
-    public string Checkpoint(Guid database, long runId, int attempt, string kind) =>
-        Path.Combine(Attempt(database, runId, attempt), kind is "last" or "best" ? $"{kind}.safetensors" : throw new ArgumentException("last or best", nameof(kind)));
+    public string Checkpoint(Guid database, long runId, int attempt, string kind)
+    {
+        var name = kind is "last" or "best" ? $"{kind}.safetensors" : throw new ArgumentException("last or best", nameof(kind));
+        return Path.Combine(Attempt(database, runId, attempt), name);
+    }
 
     /// <summary>On a node that trains: that it may write there is seen now, and not when its first run fails.</summary>
     /// <exception cref="StartException">This user may not.</exception>
@@ -29,7 +32,8 @@ public sealed class RunFolders(IOptions<Settings> settings)
         try
         {
             MakeRoot();
-            using var probe = new FileStream(Path.Combine(Root, $".{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            var path = Path.Combine(Root, $".{Guid.NewGuid():N}");
+            using var probe = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

@@ -21,7 +21,8 @@ internal static class RunList
         foreach (var (name, value) in parameters) count.Parameters.AddWithValue(name, value);
         var total = (long)(await count.ExecuteScalarAsync(cancel))!;
 
-        await using var list = new NpgsqlCommand($"{RunRows.Select} {where} {(before is null ? "" : "and r.id < @before")} order by r.id desc limit @limit", connection);
+        var older = before is null ? "" : "and r.id < @before";
+        await using var list = new NpgsqlCommand($"{RunRows.Select} {where} {older} order by r.id desc limit @limit", connection);
         foreach (var (name, value) in parameters) list.Parameters.AddWithValue(name, value);
         if (before is { } id) list.Parameters.AddWithValue("before", id);
         list.Parameters.AddWithValue("limit", query.Limit + 1);
@@ -43,8 +44,11 @@ internal static class RunList
         if (Text.Problem("after", query.After) is { } unreadable) problems.Add(unreadable);
         else if (!string.IsNullOrEmpty(query.After))
         {
-            if (long.TryParse(query.After, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) before = id;
-            else problems.Add(new("after", $"after '{Text.Short(query.After)}' is not a cursor of this list; use the 'next' of the page before."));
+            if (long.TryParse(query.After, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+                before = id;
+            else
+                problems.Add(new(
+                    "after", $"after '{Text.Short(query.After)}' is not a cursor of this list; use the 'next' of the page before."));
         }
         return problems.Count > 0 ? throw new InvalidInputException(problems) : before;
     }
@@ -60,7 +64,11 @@ internal static class RunList
         // Every word must be found somewhere; the parts are joined by a line end, which no name holds and no word spans.
         var words = (query.Search ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         for (var i = 0; i < words.Length; i++)
-            Add($"concat_ws(E'\\n', r.name, r.model, r.convexity, r.dataset, r.labels, s.name, r.created_by) ilike @word{i}", $"word{i}", $"%{Escape(words[i])}%");
+        {
+            Add(
+                $"concat_ws(E'\\n', r.name, r.model, r.convexity, r.dataset, r.labels, s.name, r.created_by) ilike @word{i}",
+                $"word{i}", $"%{Escape(words[i])}%");
+        }
         return ("where " + string.Join(" and ", where), parameters);
 
         void Add(string condition, string name, object value)
@@ -70,5 +78,8 @@ internal static class RunList
         }
     }
 
-    private static string Escape(string word) => word.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("%", @"\%", StringComparison.Ordinal).Replace("_", @"\_", StringComparison.Ordinal);
+    private static string Escape(string word) => word
+        .Replace(@"\", @"\\", StringComparison.Ordinal)
+        .Replace("%", @"\%", StringComparison.Ordinal)
+        .Replace("_", @"\_", StringComparison.Ordinal);
 }

@@ -13,15 +13,19 @@ internal static class RunRows
     private static readonly string NobodyServes =
         $"""
         case when r.state = 'Queued' and not exists (
-                select from workers w where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' and r.execution_group = any(string_to_array(w.groups, ', ')))
-             then format('It waits: no worker that serves the group "%s" is alive. The Workers page shows which there are.', r.execution_group) end
+                select from workers w where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds'
+                and r.execution_group = any(string_to_array(w.groups, ', ')))
+             then format(
+                'It waits: no worker that serves the group "%s" is alive. The Workers page shows which there are.',
+                r.execution_group) end
         """;
 
     /// <summary>Of queued run $1: how many of its group go before it. Null for any other run.</summary>
     public const string Ahead =
         """
         select case when r.state = 'Queued' then (
-            select count(*) from runs q where q.state = 'Queued' and q.execution_group = r.execution_group and (q.priority > r.priority or q.priority = r.priority and q.id < r.id)) end
+            select count(*) from runs q where q.state = 'Queued' and q.execution_group = r.execution_group
+            and (q.priority > r.priority or q.priority = r.priority and q.id < r.id)) end
         from runs r where r.id = $1
         """;
 
@@ -79,19 +83,27 @@ internal static class RunRows
         return rows;
     }
 
-    public static DateTimeOffset? Time(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+    public static DateTimeOffset? Time(NpgsqlDataReader reader, int column)
+        => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
 
     /// <summary>Metric → newest value; what JSON has no number for is a string there.</summary>
     public static Dictionary<string, double> Latest(string json)
     {
         using var document = JsonDocument.Parse(json);
-        return document.RootElement.EnumerateObject().Where(field => field.Value.ValueKind != JsonValueKind.Null).ToDictionary(field => field.Name, field => Number(field.Value));
+        return document.RootElement.EnumerateObject()
+            .Where(field => field.Value.ValueKind != JsonValueKind.Null)
+            .ToDictionary(field => field.Name, field => Number(field.Value));
     }
 
     private static List<GapPoint> Spark(string json)
     {
         using var document = JsonDocument.Parse(json);
-        return [.. document.RootElement.EnumerateArray().Where(point => point.GetArrayLength() == 3).Select(point => new GapPoint(Number(point[0]), Number(point[1]), Number(point[2])))];
+        return
+        [
+            .. document.RootElement.EnumerateArray()
+                .Where(point => point.GetArrayLength() == 3)
+                .Select(point => new GapPoint(Number(point[0]), Number(point[1]), Number(point[2]))),
+        ];
     }
 
     private static double Number(JsonElement value) => value.ValueKind switch

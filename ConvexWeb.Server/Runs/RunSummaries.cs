@@ -14,7 +14,8 @@ internal static class RunSummaries
         await using var command = database.CreateCommand(
             """
             select summary::text from run_summaries s
-            where run_id = $1 and not exists (select from attempts a where a.run_id = s.run_id and a.number > s.attempt and a.resumed_step < s.step)
+            where run_id = $1 and not exists (
+              select from attempts a where a.run_id = s.run_id and a.number > s.attempt and a.resumed_step < s.step)
             order by attempt desc limit 1
             """);
         command.Parameters.Add(new() { Value = runId });

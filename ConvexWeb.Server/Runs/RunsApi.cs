@@ -16,18 +16,23 @@ public static class RunsApi
     public static void MapRuns(this IEndpointRouteBuilder api)
     {
         var runs = api.MapGroup("/runs").WithTags("Runs");
-        runs.MapPost("", Submit).WithSummary("Submits a spec × grid × seeds as a study; all of it, or nothing").WithMetadata(new SubmissionBody()).RequireRateLimiting(RateLimits.Submit);
+        runs.MapPost("", Submit)
+            .WithSummary("Submits a spec × grid × seeds as a study; all of it, or nothing")
+            .WithMetadata(new SubmissionBody())
+            .RequireRateLimiting(RateLimits.Submit);
         runs.MapGet("", List).WithSummary("Runs, newest first; pass the page's `next` as `after` for the page that follows");
         runs.MapGet("/{id:long}", Find).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
         runs.MapGet("/{id:long}/points", Points).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
         runs.MapGet("/{id:long}/log", Log).WithSummary("Log lines; pass the last line's id as `after`");
-        runs.MapGet("/{id:long}/summary", Summary).WithSummary("What a run that ended well says of its last evaluation: confusion, calibration, layers, best and last figures");
+        runs.MapGet("/{id:long}/summary", Summary)
+            .WithSummary("What a run that ended well says of its last evaluation: confusion, calibration, layers, best and last figures");
         runs.MapPost("/{id:long}/cancel", Cancel).WithSummary("Cancels a run that is queued, or asks a running one to stop");
         runs.MapPost("/{id:long}/rerun", Rerun).WithSummary("Queues the same spec and seed again");
         api.MapCheckpoints();
     }
 
-    private static async Task<Results<Created<Submitted>, ValidationProblem>> Submit(HttpRequest request, IRuns runs, CancellationToken cancel)
+    private static async Task<Results<Created<Submitted>, ValidationProblem>> Submit(
+        HttpRequest request, IRuns runs, CancellationToken cancel)
     {
         var (body, problem) = await JsonBody.ReadAsync(request, cancel);
         if (problem is not null) return Problems.Invalid([problem]);
@@ -75,7 +80,8 @@ public static class RunsApi
     private static async Task<Results<Ok<RunSummary>, NotFound>> Summary(long id, IRuns runs, CancellationToken cancel) =>
         await runs.SummaryAsync(id, cancel) is { } summary ? TypedResults.Ok(summary) : TypedResults.NotFound();
 
-    private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Cancel(long id, IRuns runs, CancellationToken cancel) =>
+    private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Cancel(
+        long id, IRuns runs, CancellationToken cancel) =>
         await runs.CancelAsync(id, cancel) switch
         {
             { Found: false } => TypedResults.NotFound(),
@@ -83,7 +89,8 @@ public static class RunsApi
             var done => TypedResults.Ok(done),
         };
 
-    private static async Task<Results<Created<ActionResult>, NotFound, ProblemHttpResult>> Rerun(long id, IRuns runs, CancellationToken cancel) =>
+    private static async Task<Results<Created<ActionResult>, NotFound, ProblemHttpResult>> Rerun(
+        long id, IRuns runs, CancellationToken cancel) =>
         await runs.RerunAsync(id, cancel) switch
         {
             { Found: false } => TypedResults.NotFound(),

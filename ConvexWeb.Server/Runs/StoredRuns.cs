@@ -8,11 +8,13 @@ using Npgsql;
 namespace ConvexWeb.Server.Runs;
 
 /// <summary>What pages and API do with runs.</summary>
-public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Submitter submitter, RunActions actions, Caller caller) : IRuns
+public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Submitter submitter, RunActions actions, Caller caller)
+    : IRuns
 {
     private const int MostLines = 5000;
 
-    public Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default) => submitter.SubmitAsync(submission, caller.Name, cancel);
+    public Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default)
+        => submitter.SubmitAsync(submission, caller.Name, cancel);
 
     public Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default)
     {
@@ -50,14 +52,19 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         await reader.NextResultAsync(cancel);
         while (await reader.ReadAsync(cancel))
         {
-            attempts.Add(new(reader.GetInt32(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2), RunRows.Time(reader, 3), reader.GetInt64(4),
-                reader.IsDBNull(5) ? null : reader.GetString(5)));
+            attempts.Add(new(
+                reader.GetInt32(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2), RunRows.Time(reader, 3),
+                reader.GetInt64(4), reader.IsDBNull(5) ? null : reader.GetString(5)));
         }
 
         var checkpoints = new List<CheckpointView>();
         await reader.NextResultAsync(cancel);
         while (await reader.ReadAsync(cancel))
-            checkpoints.Add(new(reader.GetGuid(0), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4), reader.GetFieldValue<DateTimeOffset>(5)));
+        {
+            checkpoints.Add(new(
+                reader.GetGuid(0), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
+                reader.GetFieldValue<DateTimeOffset>(5)));
+        }
 
         await reader.NextResultAsync(cancel);
         var mark = await reader.ReadAsync(cancel) ? CertificateRows.Mark(reader) : null;
@@ -66,7 +73,12 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         if (row.Reason is null && await reader.ReadAsync(cancel) && !await reader.IsDBNullAsync(0, cancel))
         {
             var ahead = reader.GetInt64(0);
-            row = row with { Reason = ahead == 0 ? "It is next, and waits for a free slot of a worker." : $"{ahead:N0} run{(ahead == 1 ? " goes" : "s go")} before it." };
+            row = row with
+            {
+                Reason = ahead == 0
+                    ? "It is next, and waits for a free slot of a worker."
+                    : $"{ahead:N0} run{(ahead == 1 ? " goes" : "s go")} before it.",
+            };
         }
 
         return new RunDetail
@@ -107,7 +119,8 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         do
         {
             if (reader.IsDBNull(0)) break; // the run is there and has no such lines
-            lines.Add(new(reader.GetInt64(0), reader.GetInt32(1), reader.GetFieldValue<DateTimeOffset>(2), reader.GetString(3), reader.GetString(4)));
+            lines.Add(new(
+                reader.GetInt64(0), reader.GetInt32(1), reader.GetFieldValue<DateTimeOffset>(2), reader.GetString(3), reader.GetString(4)));
         }
         while (await reader.ReadAsync(cancel));
         return lines;

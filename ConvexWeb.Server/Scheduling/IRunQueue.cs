@@ -9,7 +9,8 @@ public sealed record QueuedRun(long RunId, int Priority, string ExecutionGroup);
 public interface IRunQueue
 {
     /// <summary>Adds runs within the caller's transaction: they are queued when it commits, and never were when it does not.</summary>
-    Task EnqueueAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<QueuedRun> runs, CancellationToken cancel = default);
+    Task EnqueueAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<QueuedRun> runs, CancellationToken cancel = default);
 
     /// <summary>Takes a run that has not started off the queue; nothing happens when it is not there.</summary>
     Task WithdrawAsync(long runId, CancellationToken cancel = default);

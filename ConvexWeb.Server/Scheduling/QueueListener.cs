@@ -13,8 +13,8 @@ namespace ConvexWeb.Server.Scheduling;
 public sealed class QueueListener(Listener listener, ISchedulerSignaler scheduler, RunningRuns running) : BackgroundService
 {
     // Whatever was queued while nobody listened.
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        listener.ListenAsync("Listening for queued runs", [RunQueue.Wake, RunChanges.Cancel], (_, stop) => WakeAsync(stop), TakeAsync, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => listener.ListenAsync(
+        "Listening for queued runs", [RunQueue.Wake, RunChanges.Cancel], (_, stop) => WakeAsync(stop), TakeAsync, stoppingToken);
 
     private async Task TakeAsync(Notice notice, CancellationToken stop)
     {

@@ -5,18 +5,23 @@ using Quartz;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
-/// Makes queue and runs agree, whatever was killed when: a run that waits, or whose worker is gone, and that the queue does not know, is put
-/// into the queue; one whose worker stays away says Queued again; a run that somebody cancelled and nobody trains is Cancelled. Every node
-/// does it; each pass is idempotent.
+/// Makes queue and runs agree, whatever was killed when: a run that waits, or whose worker is gone, and that the queue does not know, is
+/// put into the queue; one whose worker stays away says Queued again; a run that somebody cancelled and nobody trains is Cancelled.
+/// Every node does it; each pass is idempotent.
 /// </summary>
-internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler, RecoverySweep recoveries, Steady steady, TimeProvider time, ILogger<Reconciler> log)
+internal sealed class Reconciler(
+    NpgsqlDataSource database, IScheduler scheduler, RecoverySweep recoveries, Steady steady, TimeProvider time, ILogger<Reconciler> log)
     : BackgroundService
 {
     private const long Lock = 0x5265636F6E; // "Recon"
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     private const string Unowned =
-        "not exists (select from attempts a where a.run_id = r.id and a.number = r.attempt and a.ended_at is null and a.lease_until > now())";
+        """
+        not exists (
+            select from attempts a
+            where a.run_id = r.id and a.number = r.attempt and a.ended_at is null and a.lease_until > now())
+        """;
 
     private sealed record Lost(QueuedRun Run, DateTimeOffset CreatedAt);
 
@@ -29,7 +34,8 @@ internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler
     private HashSet<long> suspects = [];
     private Dictionary<(long Run, int Attempt), int> absent = [];
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => steady.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+        => steady.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
 
     private async Task LookAfterAsync(CancellationToken stop)
     {
@@ -80,23 +86,30 @@ internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler
         foreach (var id in ended) await scheduler.DeleteJob(RunTriggers.Job(id), cancel);
     }
 
-    // Its trigger may have to wait long for a slot, and until then nobody should believe that it is being trained. Whoever claims it in this
-    // moment has raised the attempt, and nothing happens here.
+    // Its trigger may have to wait long for a slot, and until then nobody should believe that it is being trained. Whoever claims it in
+    // this moment has raised the attempt, and nothing happens here.
     private async Task ReleaseAbandonedAsync(CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         var now = new Dictionary<(long, int), int>();
-        await using (var find = new NpgsqlCommand($"select r.id, r.attempt from runs r where r.state = 'Running' and r.cancel_requested_at is null and {Unowned}", connection))
+        await using (var find = new NpgsqlCommand(
+            $"select r.id, r.attempt from runs r where r.state = 'Running' and r.cancel_requested_at is null and {Unowned}", connection))
         await using (var reader = await find.ExecuteReaderAsync(cancel))
         {
-            while (await reader.ReadAsync(cancel)) now[(reader.GetInt64(0), reader.GetInt32(1))] = absent.GetValueOrDefault((reader.GetInt64(0), reader.GetInt32(1))) + 1;
+            while (await reader.ReadAsync(cancel))
+            {
+                var key = (reader.GetInt64(0), reader.GetInt32(1));
+                now[key] = absent.GetValueOrDefault(key) + 1;
+            }
         }
         absent = now;
         foreach (var (run, attempt) in now.Where(seen => seen.Value >= Absence).Select(seen => seen.Key))
         {
             await using var release = new NpgsqlCommand(
                 $"""
-                with released as (update runs r set state = 'Queued' where id = $1 and attempt = $2 and state = 'Running' and {Unowned} returning id),
+                with released as (
+                    update runs r set state = 'Queued'
+                    where id = $1 and attempt = $2 and state = 'Running' and {Unowned} returning id),
                 closed as (update attempts set ended_at = now(), outcome = 'lost' from released where run_id = id and ended_at is null)
                 select pg_notify('convex_runs', id::text)::text from released
                 """, connection)
@@ -127,7 +140,8 @@ internal sealed class Reconciler(NpgsqlDataSource database, IScheduler scheduler
             await RunQueue.WakeAsync(connection, cancel);
             await transaction.CommitAsync(cancel);
         }
-        log.LogWarning("{Count} runs were missing in the queue and are back: {Runs}", again.Count, string.Join(", ", again.Take(20).Select(run => run.Run.RunId)));
+        var names = string.Join(", ", again.Take(20).Select(run => run.Run.RunId));
+        log.LogWarning("{Count} runs were missing in the queue and are back: {Runs}", again.Count, names);
     }
 
     private static async Task<List<Lost>> LostAsync(NpgsqlConnection connection, CancellationToken cancel)

@@ -8,7 +8,8 @@ namespace ConvexWeb.Server.Scheduling;
 /// </summary>
 internal sealed class RecoverySweep(IScheduler scheduler, TimeProvider time, ILogger<RecoverySweep> log)
 {
-    private static readonly GroupMatcher<TriggerKey> Recovered = GroupMatcher<TriggerKey>.GroupEquals(SchedulerConstants.DefaultRecoveryGroup);
+    private static readonly GroupMatcher<TriggerKey> Recovered =
+        GroupMatcher<TriggerKey>.GroupEquals(SchedulerConstants.DefaultRecoveryGroup);
 
     public async Task<bool> PromoteAsync(CancellationToken cancel)
     {
@@ -18,12 +19,15 @@ internal sealed class RecoverySweep(IScheduler scheduler, TimeProvider time, ILo
         {
             // Gone, when a worker was faster.
             if (await scheduler.GetTrigger(header.Key, cancel) is not { } trigger) continue;
-            promoted |= await scheduler.RescheduleJob(header.Key, RunTriggers.Promote(trigger, time.GetUtcNow()), cancellationToken: cancel) is not null;
+            var promotion = RunTriggers.Promote(trigger, time.GetUtcNow());
+            promoted |= await scheduler.RescheduleJob(header.Key, promotion, cancellationToken: cancel) is not null;
         }
         return promoted;
     }
 
-    /// <summary>A trigger whose firing failed for a reason of its node (a database that went away in the middle) is parked; it waits again.</summary>
+    /// <summary>
+    /// A trigger whose firing failed for a reason of its node (a database that went away in the middle) is parked; it waits again.
+    /// </summary>
     public async Task ReviveAsync(CancellationToken cancel)
     {
         var parked = await scheduler.QueryTriggers(new TriggerQuery { State = TriggerState.Error }, cancel);

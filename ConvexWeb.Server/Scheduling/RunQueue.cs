@@ -31,8 +31,11 @@ public sealed class RunQueue(IScheduler scheduler, TimeProvider time) : IRunQueu
 
     // Also takes away the recovery trigger of a run whose worker died. Deleting the job of a run that is being trained would delete the
     // interrupt request with it, so this is only for runs whose row says already that they are not to be trained.
-    public async Task WithdrawAsync(long runId, CancellationToken cancel = default) => await scheduler.DeleteJob(RunTriggers.Job(runId), cancel);
+    public async Task WithdrawAsync(long runId, CancellationToken cancel = default)
+        => await scheduler.DeleteJob(RunTriggers.Job(runId), cancel);
 
-    // Third of three ways: the notification in the transaction of the request is the fast one, and the worker reads the row every two seconds.
-    public async Task InterruptAsync(long runId, CancellationToken cancel = default) => await scheduler.Interrupt(RunTriggers.Job(runId), cancel);
+    // Third of three ways: the notification in the transaction of the request is the fast one, and
+    // the worker reads the row every two seconds.
+    public async Task InterruptAsync(long runId, CancellationToken cancel = default)
+        => await scheduler.Interrupt(RunTriggers.Job(runId), cancel);
 }

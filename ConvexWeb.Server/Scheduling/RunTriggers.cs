@@ -22,7 +22,8 @@ internal static class RunTriggers
 
     public static JobKey Job(long runId) => new(runId.ToString(CultureInfo.InvariantCulture), Group);
 
-    public static long RunId(IJobExecutionContext context) => long.Parse(context.MergedJobDataMap.GetString(RunKey)!, CultureInfo.InvariantCulture);
+    public static long RunId(IJobExecutionContext context)
+        => long.Parse(context.MergedJobDataMap.GetString(RunKey)!, CultureInfo.InvariantCulture);
 
     /// <param name="since">When the run was queued: of two runs of one priority the earlier goes first.</param>
     public static (IJobDetail Job, ITrigger Trigger) Create(QueuedRun run, DateTimeOffset since)
@@ -41,5 +42,6 @@ internal static class RunTriggers
         .StartAt(now - PriorityStep * recovery.Priority - Promotion).WithSimpleSchedule(IgnoreMisfires).Build();
 
     // However late a run is fired, it is fired.
-    public static void IgnoreMisfires(SimpleScheduleBuilder schedule) => schedule.WithMisfireInstruction(SimpleTriggerMisfireInstruction.IgnoreMisfires);
+    public static void IgnoreMisfires(SimpleScheduleBuilder schedule)
+        => schedule.WithMisfireInstruction(SimpleTriggerMisfireInstruction.IgnoreMisfires);
 }

@@ -9,7 +9,9 @@ public static class SchedulingSetup
     // workers back when no other worker is left. It serves a group that no run is in.
     private const string NoTraining = "web";
 
-    /// <summary>The queue: Quartz, clustered in our database. On a node that trains it fires <see cref="TrainRunJob"/>, one for each slot.</summary>
+    /// <summary>
+    /// The queue: Quartz, clustered in our database. On a node that trains it fires <see cref="TrainRunJob"/>, one for each slot.
+    /// </summary>
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         var trains = settings.Trains && worker.Enabled;

@@ -3,14 +3,18 @@ using Quartz.Extensibility;
 
 namespace ConvexWeb.Server.Scheduling;
 
-/// <summary>A run has ended: the scheduler looks at the queue now instead of at its next poll. The store is updated after this call, hence the waits.</summary>
+/// <summary>
+/// A run has ended: the scheduler looks at the queue now instead of at its next poll. The store is
+/// updated after this call, hence the waits.
+/// </summary>
 internal sealed class SlotFreed(ISchedulerSignaler scheduler, TimeProvider time) : IJobListener
 {
     private static readonly TimeSpan[] Waits = [TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(100)];
 
     public string Name => "slot-freed";
 
-    public ValueTask JobWasExecuted(IJobExecutionContext context, JobExecutionException? jobException, CancellationToken cancellationToken = default)
+    public ValueTask JobWasExecuted(
+        IJobExecutionContext context, JobExecutionException? jobException, CancellationToken cancellationToken = default)
     {
         _ = WakeAsync();
         return default;

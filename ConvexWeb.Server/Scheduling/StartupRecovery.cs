@@ -9,7 +9,9 @@ namespace ConvexWeb.Server.Scheduling;
 /// anything: otherwise waiting runs would take their slots until the cluster has noticed the death. That the cluster then queues them once
 /// more does no harm, nor does a second worker of the same name: a run is claimed only when its lease is over.
 /// </summary>
-internal sealed class StartupRecovery(NpgsqlDataSource database, IScheduler scheduler, WorkerSettings worker, TimeProvider time, ILogger<StartupRecovery> log) : IHostedService
+internal sealed class StartupRecovery(
+    NpgsqlDataSource database, IScheduler scheduler, WorkerSettings worker, TimeProvider time, ILogger<StartupRecovery> log)
+    : IHostedService
 {
     // After the scheduler was built, which makes its tables, and before it starts.
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -37,7 +39,8 @@ internal sealed class StartupRecovery(NpgsqlDataSource database, IScheduler sche
         await using var command = database.CreateCommand(
             """
             select r.id, r.priority, r.execution_group from runs r join attempts a on a.run_id = r.id and a.number = r.attempt
-            where r.state = 'Running' and r.cancel_requested_at is null and a.ended_at is null and a.worker = $1 and r.execution_group = any($2) order by r.id
+            where r.state = 'Running' and r.cancel_requested_at is null and a.ended_at is null
+              and a.worker = $1 and r.execution_group = any($2) order by r.id
             """);
         command.Parameters.Add(new() { Value = worker.Name });
         command.Parameters.Add(new() { Value = worker.GroupList.ToArray() });

@@ -8,19 +8,25 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Studies;
 
-/// <summary>A server without a single study gets a small one, so that the first page shows what the product does. Setting <c>Convex:Demo</c>.</summary>
-public sealed class DemoStudy(NpgsqlDataSource database, Submitter submitter, IOptions<Settings> settings, Steady steady, ILogger<DemoStudy> log) : BackgroundService
+/// <summary>
+/// A server without a single study gets a small one, so that the first page shows what the product does. Setting <c>Convex:Demo</c>.
+/// </summary>
+public sealed class DemoStudy(
+    NpgsqlDataSource database, Submitter submitter, IOptions<Settings> settings, Steady steady, ILogger<DemoStudy> log)
+    : BackgroundService
 {
     private const string Name = "demo-glyphs";
     private const long Lock = 0x44656D6F; // "Demo"
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => settings.Value.Demo && Presets.All.FirstOrDefault(preset => preset.Name == Name) is { } preset
-        ? steady.RunAsync("The demo study", stop => SubmitAsync(preset, stop), stoppingToken)
-        : Task.CompletedTask;
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+        => settings.Value.Demo && Presets.All.FirstOrDefault(preset => preset.Name == Name) is { } preset
+            ? steady.RunAsync("The demo study", stop => SubmitAsync(preset, stop), stoppingToken)
+            : Task.CompletedTask;
 
     private async Task SubmitAsync(Preset preset, CancellationToken stop)
     {
-        // The lock ends with the transaction, in which nothing else happens: of several new nodes one submits, and the next ones find its study.
+        // The lock ends with the transaction, in which nothing else happens: of several new nodes one
+        // submits, and the next ones find its study.
         await using var connection = await database.OpenConnectionAsync(stop);
         await using var transaction = await connection.BeginTransactionAsync(stop);
         await connection.ExecuteAsync("select pg_advisory_xact_lock(@Lock)", new { Lock });
@@ -41,5 +47,6 @@ public sealed class DemoStudy(NpgsqlDataSource database, Submitter submitter, IO
         else log.LogError("The demo study was refused: {Problems}", result.Problems);
     }
 
-    private static IReadOnlyList<JsonElement> Values(params string[] values) => [.. values.Select(value => JsonSerializer.SerializeToElement(value))];
+    private static IReadOnlyList<JsonElement> Values(params string[] values)
+        => [.. values.Select(value => JsonSerializer.SerializeToElement(value))];
 }

@@ -21,9 +21,14 @@ public static class Grid
         {
             var at = At(path);
             if (path.Split('.') is not [var section, { Length: > 0 }] || Catalogue.Sections.All(known => known.Key != section))
-                yield return new(at, $"{at} must name a field such as grid.optimizer.lr; the sections are {string.Join(", ", Catalogue.Sections.Select(known => known.Key))}.");
-            if (values.Count == 0) yield return new(at, $"{at} has no values; give at least one.");
-            else if (values.Select(value => value.GetRawText()).Distinct().Count() < values.Count) yield return new(at, $"{at} has a value twice.");
+            {
+                var sections = string.Join(", ", Catalogue.Sections.Select(known => known.Key));
+                yield return new(at, $"{at} must name a field such as grid.optimizer.lr; the sections are {sections}.");
+            }
+            if (values.Count == 0)
+                yield return new(at, $"{at} has no values; give at least one.");
+            else if (values.Select(value => value.GetRawText()).Distinct().Count() < values.Count)
+                yield return new(at, $"{at} has a value twice.");
         }
     }
 
@@ -35,12 +40,17 @@ public static class Grid
     public static IEnumerable<Combination> Expand(JsonElement spec, IReadOnlyDictionary<string, IReadOnlyList<JsonElement>> grid)
     {
         IEnumerable<List<KeyValuePair<string, JsonElement>>> rows = [[]];
-        foreach (var (path, values) in grid) rows = rows.SelectMany(row => values.Select(value => (List<KeyValuePair<string, JsonElement>>)[.. row, new(path, value)]));
+        foreach (var (path, values) in grid)
+        {
+            rows = rows.SelectMany(row =>
+                values.Select(value => (List<KeyValuePair<string, JsonElement>>)[.. row, new(path, value)]));
+        }
         return rows.Select(row => new Combination(row.Count == 0 ? spec : Apply(spec, row), row));
     }
 
     /// <summary>Where a problem of an expanded spec is to be shown: at the grid's field when the grid has set it.</summary>
-    public static string PathOf(string path, IReadOnlyDictionary<string, IReadOnlyList<JsonElement>> grid) => grid.ContainsKey(path) ? At(path) : path;
+    public static string PathOf(string path, IReadOnlyDictionary<string, IReadOnlyList<JsonElement>> grid)
+        => grid.ContainsKey(path) ? At(path) : path;
 
     private static string At(string path) => "grid." + Text.Short(path);
 
@@ -69,6 +79,7 @@ public static class Grid
         if (Catalogue.Sections.FirstOrDefault(known => known.Key == key) is not { } schema) return;
         if (section["name"] is not JsonValue old || !old.TryGetValue<string>(out var oldName) || oldName == name) return;
         if (schema.Find(oldName) is not { } from || schema.Find(name) is not { } to) return;
-        foreach (var parameter in from.Parameters.Where(parameter => to.Parameters.All(kept => kept.Name != parameter.Name))) section.Remove(parameter.Name);
+        foreach (var parameter in from.Parameters.Where(parameter => to.Parameters.All(kept => kept.Name != parameter.Name)))
+            section.Remove(parameter.Name);
     }
 }

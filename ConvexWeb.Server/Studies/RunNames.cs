@@ -15,9 +15,12 @@ public static class RunNames
         if (spec.Convexity.Name != "none") parts.Add(spec.Convexity.Name);
         parts.Add(spec.Data.Name);
         if (spec.Labels.Name != "true") parts.Add(spec.Labels.Name);
-        parts.AddRange(values.Where(pair => !pair.Key.EndsWith(".name", StringComparison.Ordinal)).Select(pair => $"{Field(pair.Key)}={pair.Value}"));
+        parts.AddRange(values
+            .Where(pair => !pair.Key.EndsWith(".name", StringComparison.Ordinal))
+            .Select(pair => $"{Field(pair.Key)}={pair.Value}"));
         return string.Join(' ', parts);
     }
 
-    private static string Field(string path) => path.EndsWith(".name", StringComparison.Ordinal) ? path[..^".name".Length] : path[(path.IndexOf('.') + 1)..];
+    private static string Field(string path)
+        => path.EndsWith(".name", StringComparison.Ordinal) ? path[..^".name".Length] : path[(path.IndexOf('.') + 1)..];
 }

@@ -2,5 +2,6 @@ namespace ConvexWeb.Server.Studies;
 
 public static class StudiesSetup
 {
-    public static IServiceCollection AddStudies(this IServiceCollection services) => services.AddSingleton<Submitter>().AddHostedService<DemoStudy>();
+    public static IServiceCollection AddStudies(this IServiceCollection services)
+        => services.AddSingleton<Submitter>().AddHostedService<DemoStudy>();
 }

@@ -5,14 +5,17 @@ using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Server.Studies;
 
-/// <summary>A submission from JSON, or everything that is wrong with its form. What its values may be is the business of <see cref="Submitter"/>.</summary>
+/// <summary>
+/// A submission from JSON, or everything that is wrong with its form. What its values may be is the business of <see cref="Submitter"/>.
+/// </summary>
 public static class SubmissionReader
 {
     private const string Fields = "name, spec, grid, seeds, priority";
 
     public static (Submission? Submission, IReadOnlyList<FieldProblem> Problems) Read(JsonElement body)
     {
-        if (body.ValueKind != JsonValueKind.Object) return (null, [new("", $"A submission must be a JSON object with the fields {Fields}; got {Show(body)}.")]);
+        if (body.ValueKind != JsonValueKind.Object)
+            return (null, [new("", $"A submission must be a JSON object with the fields {Fields}; got {Show(body)}.")]);
 
         if (JsonBody.Unreadable(body) is { } unreadable) return (null, NotPlain(body, unreadable));
 
@@ -55,7 +58,8 @@ public static class SubmissionReader
                     problems.Add(new("priority", $"priority must be a whole number from 1 to 9; got {Show(field.Value)}."));
                     break;
                 default:
-                    problems.Add(new(Text.Short(field.Name), $"{Text.Short(field.Name)} is not a field of a submission; its fields are {Fields}."));
+                    var name = Text.Short(field.Name);
+                    problems.Add(new(name, $"{name} is not a field of a submission; its fields are {Fields}."));
                     break;
             }
         }
@@ -68,7 +72,9 @@ public static class SubmissionReader
     {
         if (path != "spec" && !path.StartsWith("spec.", StringComparison.Ordinal)) return [Text.NotPlain(path)];
         var problems = SpecReader.Read(body.EnumerateObject().First(field => field.Name == "spec").Value).Problems;
-        return problems.Count > 0 ? [.. problems.Select(problem => new FieldProblem(problem.Path, problem.Message))] : [Text.NotPlain(path == "spec" ? path : path["spec.".Length..])];
+        return problems.Count > 0
+            ? [.. problems.Select(problem => new FieldProblem(problem.Path, problem.Message))]
+            : [Text.NotPlain(path == "spec" ? path : path["spec.".Length..])];
     }
 
     private static Dictionary<string, IReadOnlyList<JsonElement>> Grid(JsonElement json, List<FieldProblem> problems)
@@ -76,13 +82,15 @@ public static class SubmissionReader
         var grid = new Dictionary<string, IReadOnlyList<JsonElement>>(StringComparer.Ordinal);
         if (json.ValueKind != JsonValueKind.Object)
         {
-            problems.Add(new("grid", $"grid must be an object of lists, for example {{\"optimizer.lr\": [0.01, 0.001]}}; got {Show(json)}."));
+            problems.Add(new(
+                "grid", $"grid must be an object of lists, for example {{\"optimizer.lr\": [0.01, 0.001]}}; got {Show(json)}."));
             return grid;
         }
         foreach (var axis in json.EnumerateObject())
         {
+            var at = $"grid.{Text.Short(axis.Name)}";
             if (axis.Value.ValueKind == JsonValueKind.Array) grid[axis.Name] = [.. axis.Value.EnumerateArray()];
-            else problems.Add(new($"grid.{Text.Short(axis.Name)}", $"grid.{Text.Short(axis.Name)} must be a list of values to try; got {Show(axis.Value)}."));
+            else problems.Add(new(at, $"{at} must be a list of values to try; got {Show(axis.Value)}."));
         }
         return grid;
     }
@@ -97,8 +105,10 @@ public static class SubmissionReader
         }
         foreach (var seed in json.EnumerateArray())
         {
-            if (seed.ValueKind == JsonValueKind.Number && seed.TryGetInt32(out var number)) seeds.Add(number);
-            else problems.Add(new($"seeds[{seeds.Count}]", $"Each seed must be a whole number from 0 to {int.MaxValue}; got {Show(seed)}."));
+            if (seed.ValueKind == JsonValueKind.Number && seed.TryGetInt32(out var number))
+                seeds.Add(number);
+            else
+                problems.Add(new($"seeds[{seeds.Count}]", $"Each seed must be a whole number from 0 to {int.MaxValue}; got {Show(seed)}."));
             if (problems.Count > 20) break;
         }
         return seeds;

@@ -9,7 +9,9 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Studies;
 
-/// <summary>Makes a study of a submission: all of it, with its runs in the queue, or, when anything is wrong with any of them, nothing.</summary>
+/// <summary>
+/// Makes a study of a submission: all of it, with its runs in the queue, or, when anything is wrong with any of them, nothing.
+/// </summary>
 public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptions<Settings> settings)
 {
     private const int MostProblems = 50;
@@ -26,19 +28,28 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
 
     private static IEnumerable<FieldProblem> FormProblems(Submission submission)
     {
-        if (submission.Name?.Length > LongestName) yield return new("name", $"name is {submission.Name.Length} characters long; at most {LongestName} are allowed.");
+        if (submission.Name?.Length > LongestName)
+            yield return new("name", $"name is {submission.Name.Length} characters long; at most {LongestName} are allowed.");
         if (Text.Problem("name", submission.Name) is { } unfit) yield return unfit;
-        if (submission.Spec.ValueKind != JsonValueKind.Object) yield return new("spec", $"spec must be a JSON object; got {SubmissionReader.Show(submission.Spec)}.");
-        if (submission.Priority is < 1 or > 9) yield return new("priority", $"priority must be a whole number from 1 to 9; got {submission.Priority}.");
+        if (submission.Spec.ValueKind != JsonValueKind.Object)
+            yield return new("spec", $"spec must be a JSON object; got {SubmissionReader.Show(submission.Spec)}.");
+        if (submission.Priority is < 1 or > 9)
+            yield return new("priority", $"priority must be a whole number from 1 to 9; got {submission.Priority}.");
 
         if (submission.Seeds.Count == 0) yield return new("seeds", "seeds is empty; give at least one, for example [0].");
-        foreach (var seed in submission.Seeds.Where(seed => seed < 0).Take(5)) yield return new("seeds", $"Each seed must be a whole number from 0 to {int.MaxValue}; got {seed}.");
+        foreach (var seed in submission.Seeds.Where(seed => seed < 0).Take(5))
+            yield return new("seeds", $"Each seed must be a whole number from 0 to {int.MaxValue}; got {seed}.");
         if (submission.Seeds.Distinct().Count() < submission.Seeds.Count) yield return new("seeds", "seeds has a number twice.");
 
         var grid = submission.Grid ?? Empty;
         foreach (var problem in Grid.Problems(grid)) yield return problem;
         var count = Grid.Count(grid) * submission.Seeds.Count;
-        if (count > Submission.MostRuns) yield return new(grid.Count > 0 ? "grid" : "seeds", $"This would be {count:N0} runs (combinations × seeds); a study may have at most {Submission.MostRuns}.");
+        if (count > Submission.MostRuns)
+        {
+            yield return new(
+                grid.Count > 0 ? "grid" : "seeds",
+                $"This would be {count:N0} runs (combinations × seeds); a study may have at most {Submission.MostRuns}.");
+        }
     }
 
     private static List<Planned> Plan(Submission submission, List<FieldProblem> problems)
@@ -48,7 +59,8 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
         foreach (var combination in Grid.Expand(submission.Spec, grid))
         {
             var reading = SpecReader.Read(combination.Spec);
-            if (reading.Spec is { } spec) plans.Add(new(spec, SpecWriter.ToJson(spec).ToJsonString(), Description.Of(spec), combination.Values));
+            if (reading.Spec is { } spec)
+                plans.Add(new(spec, SpecWriter.ToJson(spec).ToJsonString(), Description.Of(spec), combination.Values));
             foreach (var problem in reading.Problems.Select(problem => new FieldProblem(Grid.PathOf(problem.Path, grid), problem.Message)))
             {
                 if (!problems.Contains(problem) && problems.Count < MostProblems) problems.Add(problem);
@@ -65,8 +77,11 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await using var insertStudy = new NpgsqlCommand("insert into studies (name, created_by) values ($1, $2) returning id", connection, transaction);
-        insertStudy.Parameters.Add(new() { Value = string.IsNullOrWhiteSpace(submission.Name) ? RunNames.OfStudy(plans[0].Spec, submission.Grid) : submission.Name.Trim() });
+        await using var insertStudy = new NpgsqlCommand(
+            "insert into studies (name, created_by) values ($1, $2) returning id", connection, transaction);
+        var given = submission.Name;
+        var name = string.IsNullOrWhiteSpace(given) ? RunNames.OfStudy(plans[0].Spec, submission.Grid) : given.Trim();
+        insertStudy.Parameters.Add(new() { Value = name });
         insertStudy.Parameters.Add(new() { Value = createdBy });
         var study = (long)(await insertStudy.ExecuteScalarAsync(cancel))!;
 
@@ -85,7 +100,8 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
             while (await reader.NextResultAsync(cancel));
         }
 
-        await queue.EnqueueAsync(connection, transaction, [.. ids.Select(id => new QueuedRun(id, submission.Priority, settings.Value.ExecutionGroup))], cancel);
+        var queued = ids.Select(id => new QueuedRun(id, submission.Priority, settings.Value.ExecutionGroup));
+        await queue.EnqueueAsync(connection, transaction, [.. queued], cancel);
         await RunChanges.NotifyAsync(connection, ids, cancel);
         await transaction.CommitAsync(cancel);
         return new(study, ids, []);
@@ -102,8 +118,8 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
         var (spec, about) = (plan.Spec, plan.Description);
         foreach (var value in new object[]
                  {
-                     study, RunNames.OfRun(spec, plan.Values), seed, plan.Json, SpecWriter.GroupKey(spec), priority, settings.Value.ExecutionGroup,
-                     spec.Model.Name, spec.Convexity.Name, spec.Data.Name, spec.Labels.Name,
+                     study, RunNames.OfRun(spec, plan.Values), seed, plan.Json, SpecWriter.GroupKey(spec), priority,
+                     settings.Value.ExecutionGroup, spec.Model.Name, spec.Convexity.Name, spec.Data.Name, spec.Labels.Name,
                      (long)about.Parameters, spec.Training.Epochs, (long)about.StepsPerEpoch, (long)about.TotalSteps, createdBy,
                  })
         {
@@ -112,5 +128,6 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
         return command;
     }
 
-    private static readonly IReadOnlyDictionary<string, IReadOnlyList<JsonElement>> Empty = new Dictionary<string, IReadOnlyList<JsonElement>>();
+    private static readonly IReadOnlyDictionary<string, IReadOnlyList<JsonElement>> Empty =
+        new Dictionary<string, IReadOnlyList<JsonElement>>();
 }

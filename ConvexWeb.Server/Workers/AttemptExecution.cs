@@ -19,7 +19,8 @@ public sealed class AttemptExecution(
 
     public async Task<AttemptEnd> RunAsync(Assignment assignment, string device, CancellationToken stop)
     {
-        // From here to the end the lease is renewed. If we die anywhere, it runs out, and the next owner finds folder and journal as they are.
+        // From here to the end the lease is renewed. If we die anywhere, it runs out, and the next
+        // owner finds folder and journal as they are.
         using var over = new CancellationTokenSource();
         using var fence = new CancellationTokenSource();
         using var cancelWanted = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -34,7 +35,8 @@ public sealed class AttemptExecution(
             }
             catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
             {
-                return AttemptEnd.Failed(Reasons.OfFolder(problem, folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt)));
+                var folderOfAttempt = folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt);
+                return AttemptEnd.Failed(Reasons.OfFolder(problem, folderOfAttempt));
             }
             return await TrainAsync(assignment, folder, device, fence.Token, cancelWanted.Token);
         }
@@ -66,7 +68,8 @@ public sealed class AttemptExecution(
                 batch = journal.Read();
                 end = EndIn(batch) ?? end;
                 var rest = batch with { Events = [.. batch.Events.Where(item => item.N > line)] };
-                if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier, rest, [], announce: false, cancel)) return AttemptEnd.Lost;
+                if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier, rest, [], announce: false, cancel))
+                    return AttemptEnd.Lost;
             }
             while (batch.More);
         }
@@ -81,7 +84,8 @@ public sealed class AttemptExecution(
     private static TrainingEvent? EndIn(JournalBatch batch) =>
         batch.Events.LastOrDefault(item => item is FinishedEvent or FailedEvent or StoppedEvent);
 
-    private async Task<AttemptEnd> TrainAsync(Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
+    private async Task<AttemptEnd> TrainAsync(
+        Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
     {
         if (stop.IsCancellationRequested) return AttemptEnd.Stopped;
         TrainerProcess trainer;
@@ -141,11 +145,13 @@ public sealed class AttemptExecution(
         }
     }
 
-    private Task<bool> WriteAsync(Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel) =>
-        patience.TryAsync($"Run {owner.RunId}", token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
+    private Task<bool> WriteAsync(
+        Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel)
+        => patience.TryAsync($"Run {owner.RunId}", token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
 
     // The database being away is no reason to stop: the lease may run out, and is ours again if nobody took the run meanwhile.
-    private async Task RenewAsync(Assignment assignment, CancellationTokenSource fence, CancellationTokenSource cancelWanted, CancellationToken over)
+    private async Task RenewAsync(
+        Assignment assignment, CancellationTokenSource fence, CancellationTokenSource cancelWanted, CancellationToken over)
     {
         using var timer = new PeriodicTimer(settings.Renewal, time);
         while (!over.IsCancellationRequested)

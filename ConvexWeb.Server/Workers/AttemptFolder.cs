@@ -7,7 +7,8 @@ namespace ConvexWeb.Server.Workers;
 /// </summary>
 public sealed class AttemptFolder
 {
-    // The last one is what the next attempt looks for, so it comes last: if we die in between, that attempt takes both from where we took them.
+    // The last one is what the next attempt looks for, so it comes last: if we die in between, that
+    // attempt takes both from where we took them.
     private static readonly string[] Kinds = ["best", "last"];
 
     private AttemptFolder(string path, bool resumes) => (Path, Resumes) = (path, resumes);

@@ -5,7 +5,9 @@ namespace ConvexWeb.Server.Workers;
 /// <summary>Lines of a journal that were read: their events, and the number of the last line, which may be no event.</summary>
 public sealed record JournalBatch(IReadOnlyList<TrainingEvent> Events, long LastLine, bool More);
 
-/// <summary>Reads a journal that is being written, from where it stopped the last time. A last line without its end is left for the next time.</summary>
+/// <summary>
+/// Reads a journal that is being written, from where it stopped the last time. A last line without its end is left for the next time.
+/// </summary>
 public sealed class Journal(string path)
 {
     private const int Chunk = 1 << 18;

@@ -24,27 +24,33 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
         if (row.State is not (nameof(RunState.Queued) or nameof(RunState.Running))) return Claim.Over;
 
         // A statement of its own, because one that waited for the lock would still see the attempts as they were before.
-        if (row.State == nameof(RunState.Running) && await RemainingAsync(connection, runId, row.Attempt, cancel) is { } wait) return Claim.Busy(wait);
+        if (row.State == nameof(RunState.Running) && await RemainingAsync(connection, runId, row.Attempt, cancel) is { } wait)
+            return Claim.Busy(wait);
 
         var next = await BeginAsync(connection, runId, row, Outcome.Lost, cancel);
 
-        // Dying before this commit changes nothing. Dying after it leaves a running run with a lease that nobody renews: taken over at its end.
+        // Dying before this commit changes nothing. Dying after it leaves a running run with a lease
+        // that nobody renews: taken over at its end.
         await transaction.CommitAsync(cancel);
         return Claim.Won(next);
     }
 
-    /// <summary>A new attempt of the owner himself, after his trainer died. Null: the run was taken from him, cancelled, or has failed for good.</summary>
+    /// <summary>
+    /// A new attempt of the owner himself, after his trainer died. Null: the run was taken from him, cancelled, or has failed for good.
+    /// </summary>
     public async Task<Assignment?> RetryAsync(Assignment owner, string reason, CancellationToken cancel = default)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await LockAsync(connection, owner.RunId, cancel) is not { State: nameof(RunState.Running) } row || row.Attempt != owner.Attempt) return null;
+        if (await LockAsync(connection, owner.RunId, cancel) is not { State: nameof(RunState.Running) } row || row.Attempt != owner.Attempt)
+            return null;
 
         var deaths = await DeathsAsync(connection, owner, cancel) + 1;
         if (row.CancelRequested || deaths >= MostDeaths)
         {
             var (state, outcome) = row.CancelRequested ? (RunState.Cancelled, Outcome.Cancelled) : (RunState.Failed, Outcome.Died);
-            await EndAsync(connection, owner, state, outcome, row.CancelRequested ? null : $"The trainer died {deaths} times without a new checkpoint. {reason}", cancel);
+            var words = row.CancelRequested ? null : $"The trainer died {deaths} times without a new checkpoint. {reason}";
+            await EndAsync(connection, owner, state, outcome, words, cancel);
             await transaction.CommitAsync(cancel);
             return null;
         }
@@ -59,22 +65,28 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
         await using var command = database.CreateCommand(
             """
             update attempts a set lease_until = clock_timestamp() + $3 from runs r
-            where a.run_id = $1 and a.number = $2 and a.ended_at is null and r.id = a.run_id and r.attempt = a.number and r.state = 'Running'
+            where a.run_id = $1 and a.number = $2 and a.ended_at is null
+              and r.id = a.run_id and r.attempt = a.number and r.state = 'Running'
             returning r.cancel_requested_at is not null
             """);
         Add(command, owner.RunId, owner.Attempt, settings.Lease);
         return await command.ExecuteScalarAsync(cancel) as bool?;
     }
 
-    /// <summary>Ends the attempt and with it the run, or hands the run back (<see cref="RunState.Queued"/>), which a run that somebody cancelled does not go through.</summary>
+    /// <summary>
+    /// Ends the attempt and with it the run, or hands the run back (<see cref="RunState.Queued"/>), which a run
+    /// that somebody cancelled does not go through.
+    /// </summary>
     /// <returns>The state that the run has now; null when it was not the caller's to end.</returns>
-    public async Task<RunState?> EndAsync(Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel = default)
+    public async Task<RunState?> EndAsync(
+        Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel = default)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         return await EndAsync(connection, owner, state, outcome, reason, cancel);
     }
 
-    private static async Task<RunState?> EndAsync(NpgsqlConnection connection, Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel)
+    private static async Task<RunState?> EndAsync(
+        NpgsqlConnection connection, Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel)
     {
         // One statement: run and attempt end together or not at all. If we die before it, the lease runs out and the next attempt finds
         // in the journal what this one had reached.
@@ -100,7 +112,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     {
         await using var command = new NpgsqlCommand(
             """
-            select d.id, r.state, r.attempt, r.cancel_requested_at is not null, r.spec::text, r.seed from runs r, this_database d where r.id = $1 for update of r
+            select d.id, r.state, r.attempt, r.cancel_requested_at is not null, r.spec::text, r.seed
+            from runs r, this_database d where r.id = $1 for update of r
             """, connection);
         Add(command, runId);
         await using var reader = await command.ExecuteReaderAsync(cancel);
@@ -112,7 +125,10 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     private static async Task<TimeSpan?> RemainingAsync(NpgsqlConnection connection, long runId, int attempt, CancellationToken cancel)
     {
         await using var command = new NpgsqlCommand(
-            "select lease_until - clock_timestamp() from attempts where run_id = $1 and number = $2 and ended_at is null and lease_until > clock_timestamp()", connection);
+            """
+            select lease_until - clock_timestamp() from attempts
+            where run_id = $1 and number = $2 and ended_at is null and lease_until > clock_timestamp()
+            """, connection);
         Add(command, runId, attempt);
         return await command.ExecuteScalarAsync(cancel) as TimeSpan?;
     }

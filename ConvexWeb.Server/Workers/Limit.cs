@@ -6,7 +6,8 @@ internal sealed class Limit : IDisposable
     private readonly CancellationTokenSource source;
     private readonly CancellationTokenRegistration registration;
 
-    private Limit(CancellationTokenSource source, CancellationTokenRegistration registration) => (this.source, this.registration) = (source, registration);
+    private Limit(CancellationTokenSource source, CancellationTokenRegistration registration)
+        => (this.source, this.registration) = (source, registration);
 
     public CancellationToken Token => source.Token;
 

@@ -21,7 +21,11 @@ public sealed class MetricIds(NpgsqlDataSource database)
         await ExecuteAsync("select name, id from metrics where name = any($1)");
         unknown = [.. unknown.Where(name => !known.ContainsKey(name))];
         if (unknown.Length == 0) return;
-        await ExecuteAsync("insert into metrics (name) select name from unnest($1) as name order by name on conflict (name) do update set name = excluded.name returning name, id");
+        await ExecuteAsync(
+            """
+            insert into metrics (name) select name from unnest($1) as name order by name
+            on conflict (name) do update set name = excluded.name returning name, id
+            """);
 
         async Task ExecuteAsync(string sql)
         {

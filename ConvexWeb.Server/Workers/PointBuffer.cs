@@ -75,7 +75,9 @@ internal sealed class PointBuffer
             Epochs.Add(epoch);
             Values.Add(value);
             Times.Add(reported.At);
-            Latest[metric] = double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture));
+            Latest[metric] = double.IsFinite(value)
+                ? JsonValue.Create(value)
+                : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture));
         }
     }
 

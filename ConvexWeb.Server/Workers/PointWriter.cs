@@ -9,8 +9,8 @@ namespace ConvexWeb.Server.Workers;
 public sealed record ErrorLine(long Number, DateTimeOffset At, string Text);
 
 /// <summary>
-/// Stores a batch of a journal in one transaction that begins with a lock on the run's row. The lock is the fence (only the attempt that owns
-/// the run gets it) and it puts the batches of a run in line, so that their points are numbered without a hole.
+/// Stores a batch of a journal in one transaction that begins with a lock on the run's row. The lock is the fence (only the attempt that
+/// owns the run gets it) and it puts the batches of a run in line, so that their points are numbered without a hole.
 /// </summary>
 public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
 {
@@ -20,7 +20,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
     /// <param name="announce">Whether to tell pages of the progress; points and milestones are always told.</param>
     /// <returns>False when the run is not the owner's any more; then nothing was written.</returns>
     public async Task<bool> WriteAsync(
-        Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel = default)
+        Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce,
+        CancellationToken cancel = default)
     {
         var events = batch.Events.Select(StorableText.Clean).ToList();
         await metrics.LearnAsync(events.SelectMany(StorableText.Metrics), cancel);
@@ -41,7 +42,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         if (announce || buffer.IsMilestone) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
         await commands.ExecuteNonQueryAsync(cancel);
 
-        // Points, their numbers and the line up to which the journal is stored become true together. Dying before: the lines are read again.
+        // Points, their numbers and the line up to which the journal is stored become true
+        // together. Dying before: the lines are read again.
         await transaction.CommitAsync(cancel);
         return true;
     }
@@ -67,7 +69,9 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
             """, connection);
         foreach (var value in new object[] { owner.RunId, owner.Attempt, attempt }) command.Parameters.Add(new() { Value = value });
         await using var reader = await command.ExecuteReaderAsync(cancel);
-        return await reader.ReadAsync(cancel) ? new(reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4)) : null;
+        return await reader.ReadAsync(cancel)
+            ? new(reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4))
+            : null;
     }
 
     // Arrays and not COPY: the rows need a look at what is there before they get their numbers, and this is one trip instead of three.
@@ -83,8 +87,12 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
                 insert into points (run_id, metric_id, step, attempt, epoch, value, at, seq)
                 select $1, f.metric_id, f.step, $3, f.epoch, f.value, f.at, $4 + row_number() over (order by f.place)
                 from unnest($5, $6, $7, $8, $9) with ordinality as f (metric_id, step, epoch, value, at, place)
-                where not exists (select from points p where p.run_id = $1 and p.metric_id = f.metric_id and p.step = f.step and p.attempt = $3)
-                  and not exists (select from attempts a where a.run_id = $1 and a.number > $3 and a.number < $2 and a.resumed_step < f.step)
+                where not exists (
+                    select from points p
+                    where p.run_id = $1 and p.metric_id = f.metric_id and p.step = f.step and p.attempt = $3)
+                  and not exists (
+                    select from attempts a
+                    where a.run_id = $1 and a.number > $3 and a.number < $2 and a.resumed_step < f.step)
                 returning 1)
             update runs set
                 last_seq = last_seq + (select count(*) from new),
@@ -94,12 +102,14 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
             where id = $1
             """,
             owner.RunId, owner.Attempt, attempt, row.LastSeq,
-            buffer.Metrics.Select(name => metrics[name]).ToArray(), buffer.Steps.ToArray(), buffer.Epochs.ToArray(), buffer.Values.ToArray(), buffer.Times.ToArray(),
+            buffer.Metrics.Select(name => metrics[name]).ToArray(), buffer.Steps.ToArray(), buffer.Epochs.ToArray(),
+            buffer.Values.ToArray(), buffer.Times.ToArray(),
             buffer.Resumed is not null && attempt == owner.Attempt, buffer.Step, Json(buffer.LatestJson), Json(spark.ToJson()));
     }
 
-    // An attempt's row says what it supersedes: nothing that is stored, until its trainer has said where it resumed; then the later steps. What the
-    // trainer of a lost attempt said may only be read now, by its successor: it counts all the same, or two attempts' points would stand for one step.
+    // An attempt's row says what it supersedes: nothing that is stored, until its trainer has said where it resumed; then the later
+    // steps. What the trainer of a lost attempt said may only be read now, by its successor: it counts all the same, or two
+    // attempts' points would stand for one step.
     private static NpgsqlBatchCommand Progress(Assignment owner, int attempt, long lastLine, PointBuffer buffer) => Command(
         """
         update attempts set
@@ -113,7 +123,10 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
 
     private static NpgsqlBatchCommand Log(Assignment owner, int attempt, PointBuffer buffer, IReadOnlyList<ErrorLine> errors)
     {
-        var lines = buffer.Log.Concat(errors.Select(line => (Line: -line.Number, line.At, Level: "stderr", line.Text))).OrderBy(line => line.At).ToList();
+        var lines = buffer.Log
+            .Concat(errors.Select(line => (Line: -line.Number, line.At, Level: "stderr", line.Text)))
+            .OrderBy(line => line.At)
+            .ToList();
         return Command(
             """
             insert into log_lines (run_id, attempt, n, at, level, text)
@@ -127,7 +140,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
     private static NpgsqlBatchCommand Keep(Assignment owner, int attempt, CheckpointEvent checkpoint) => Command(
         """
         insert into checkpoints (run_id, attempt, kind, step, bytes, sha256) values ($1, $2, $3, $4, $5, $6)
-        on conflict (run_id, attempt, kind) do update set step = excluded.step, bytes = excluded.bytes, sha256 = excluded.sha256, created_at = now()
+        on conflict (run_id, attempt, kind) do update
+            set step = excluded.step, bytes = excluded.bytes, sha256 = excluded.sha256, created_at = now()
         """,
         owner.RunId, attempt, checkpoint.Kind == CheckpointKind.Last ? "last" : "best", checkpoint.Step, checkpoint.Bytes,
         checkpoint.Sha256);
@@ -136,7 +150,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         "insert into run_summaries (run_id, attempt, step, summary) values ($1, $2, $3, $4) on conflict do nothing",
         owner.RunId, attempt, step, new NpgsqlParameter { Value = summary, NpgsqlDbType = NpgsqlDbType.Json });
 
-    private static NpgsqlBatchCommand Notify(string channel, Assignment owner) => Command("select pg_notify($1, $2::text)", channel, owner.RunId);
+    private static NpgsqlBatchCommand Notify(string channel, Assignment owner)
+        => Command("select pg_notify($1, $2::text)", channel, owner.RunId);
 
     private static NpgsqlParameter Json(string text) => new() { Value = text, NpgsqlDbType = NpgsqlDbType.Jsonb };
 

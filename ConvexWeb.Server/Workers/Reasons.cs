@@ -24,11 +24,16 @@ internal static class Reasons
         ? FullDiskAt(folder)
         : $"The run's folder on {Environment.MachineName} cannot be written: {problem.Message}";
 
-    private static string FullDiskAt(string folder) => $"The disk of {Environment.MachineName} that holds {folder} is full. Free some space there and run it again.";
+    private static string FullDiskAt(string folder)
+        => $"The disk of {Environment.MachineName} that holds {folder} is full. Free some space there and run it again.";
 
     private static bool DiskIsFull(string text, string folder)
     {
-        if (text.Contains("No space left on device", StringComparison.OrdinalIgnoreCase) || text.Contains("disk is full", StringComparison.OrdinalIgnoreCase)) return true;
+        if (text.Contains("No space left on device", StringComparison.OrdinalIgnoreCase)
+            || text.Contains("disk is full", StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
         try
         {
             return new DriveInfo(folder).AvailableFreeSpace < FullDisk;

@@ -33,7 +33,8 @@ public sealed class RunExecution(
         }
         catch (OperationCanceledException)
         {
-            // Not yet ours, or no database to tell: the lease, if we have one, runs out and the next owner goes on from what is in the folder.
+            // Not yet ours, or no database to tell: the lease, if we have one, runs out and the next
+            // owner goes on from what is in the folder.
             return RunEnd.HandedBack;
         }
     }
@@ -46,8 +47,8 @@ public sealed class RunExecution(
             var claim = await patience.TryAsync($"Run {runId}", cancel => leases.ClaimAsync(runId, cancel), stop);
             if (claim.Assignment is { } assignment) return assignment;
 
-            // A recovery may come before the old lease is over. An owner that renews meanwhile is alive and keeps the run; should it be lost
-            // later, the reconciler finds it.
+            // A recovery may come before the old lease is over. An owner that renews meanwhile is alive and keeps the run; should
+            // it be lost later, the reconciler finds it.
             if (claim.Wait is not { } wait || waited > settings.Lease) return null;
             wait += TimeSpan.FromMilliseconds(20);
             waited += wait;
@@ -69,13 +70,16 @@ public sealed class RunExecution(
             using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
             if (end.Outcome == Outcome.Died)
             {
-                if (await patience.TryAsync($"Run {current.RunId}", cancel => leases.RetryAsync(current, end.Reason ?? "", cancel), limit.Token) is not { } next) return RunEnd.Done;
+                var next = await patience.TryAsync(
+                    $"Run {current.RunId}", cancel => leases.RetryAsync(current, end.Reason ?? "", cancel), limit.Token);
+                if (next is null) return RunEnd.Done;
                 current = next;
                 await Task.Delay(Breath, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 continue;
             }
             if (end.Outcome == Outcome.Lost) return RunEnd.Done;
-            var state = await patience.TryAsync($"Run {current.RunId}", cancel => leases.EndAsync(current, end.State, end.Outcome, end.Reason, cancel), limit.Token);
+            var state = await patience.TryAsync(
+                $"Run {current.RunId}", cancel => leases.EndAsync(current, end.State, end.Outcome, end.Reason, cancel), limit.Token);
             return state == RunState.Queued ? RunEnd.HandedBack : RunEnd.Done;
         }
     }

@@ -36,5 +36,6 @@ public static class WorkersApi
     public static void MapWorkers(this IEndpointRouteBuilder api) =>
         api.MapGet("/workers", List).WithTags("Workers").WithSummary("Workers of the cluster and what they train now");
 
-    private static async Task<Ok<IReadOnlyList<WorkerView>>> List(IWorkers workers, CancellationToken cancel) => TypedResults.Ok(await workers.ListAsync(cancel));
+    private static async Task<Ok<IReadOnlyList<WorkerView>>> List(IWorkers workers, CancellationToken cancel)
+        => TypedResults.Ok(await workers.ListAsync(cancel));
 }

@@ -9,6 +9,7 @@ public sealed class TrainRunJob(RunExecution execution) : IJob
     public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
     {
         // A run that was handed back is thrown, because a job that returns is done with and leaves the queue.
-        if (await execution.RunAsync(RunTriggers.RunId(context), cancellationToken) == RunEnd.HandedBack) throw new OperationCanceledException(cancellationToken);
+        if (await execution.RunAsync(RunTriggers.RunId(context), cancellationToken) == RunEnd.HandedBack)
+            throw new OperationCanceledException(cancellationToken);
     }
 }

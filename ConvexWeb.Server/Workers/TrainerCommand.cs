@@ -15,11 +15,19 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
     // Behind the trainings, which are what the machine is for.
     private const int BehindTrainings = 5;
 
-    public ProcessStartInfo For(Assignment assignment, AttemptFolder folder, string device) => Start(folder.Path, worker.Niceness,
-        ["train", "-", "--stop-on-eof", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device, .. folder.Resumes ? (string[])["--resume"] : []]);
+    public ProcessStartInfo For(Assignment assignment, AttemptFolder folder, string device) => Start(
+        folder.Path, worker.Niceness,
+        [
+            "train", "-", "--stop-on-eof", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device,
+            .. folder.Resumes ? (string[])["--resume"] : [],
+        ]);
 
-    public ProcessStartInfo ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(folder, Math.Min(Nicest, worker.Niceness + BehindTrainings),
-        ["certify", checkpoint, "--json", "--stop-on-eof", "--pairs", $"{pairs}", .. twin is null ? (string[])[] : ["--twin", twin]]);
+    public ProcessStartInfo ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(
+        folder, Math.Min(Nicest, worker.Niceness + BehindTrainings),
+        [
+            "certify", checkpoint, "--json", "--stop-on-eof", "--pairs", $"{pairs}",
+            .. twin is null ? (string[])[] : ["--twin", twin],
+        ]);
 
     private ProcessStartInfo Start(string folder, int niceness, string[] arguments)
     {
@@ -43,14 +51,17 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
         return start;
     }
 
-    private static bool IsOurs(string name) =>
-        name.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase) || name.StartsWith("Convex__", StringComparison.OrdinalIgnoreCase)
+    private static bool IsOurs(string name)
+        => name.StartsWith("ConnectionStrings__", StringComparison.OrdinalIgnoreCase)
+        || name.StartsWith("Convex__", StringComparison.OrdinalIgnoreCase)
         || name.StartsWith("ASPNETCORE_", StringComparison.OrdinalIgnoreCase);
 
     // The .NET that runs us runs the trainer. A test's host is not named dotnet; then the PATH decides.
     private static string[] Own()
     {
-        var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+            ? Environment.ProcessPath!
+            : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         return [host, Path.Combine(AppContext.BaseDirectory, "trainer", "ConvexWeb.Training.dll")];
     }
 }

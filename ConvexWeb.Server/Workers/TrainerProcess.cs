@@ -5,8 +5,9 @@ using System.Diagnostics;
 namespace ConvexWeb.Server.Workers;
 
 /// <summary>
-/// A running trainer. Its stdin stays open for as long as we live: when it closes, because we ask it to stop or because we died, the trainer
-/// writes a checkpoint and ends. Its stdout only says that there is something new in the journal; where there is none, it is the answer.
+/// A running trainer. Its stdin stays open for as long as we live: when it closes, because we ask it to stop or
+/// because we died, the trainer writes a checkpoint and ends. Its stdout only says that there is something new in the
+/// journal; where there is none, it is the answer.
 /// </summary>
 public sealed class TrainerProcess : IAsyncDisposable
 {

@@ -4,7 +4,9 @@ using Npgsql;
 namespace ConvexWeb.Server.Workers;
 
 /// <summary>Keeps this worker's row fresh. It is for people: no run depends on it.</summary>
-public sealed class WorkerHeartbeat(NpgsqlDataSource database, WorkerSettings settings, Steady steady, TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
+public sealed class WorkerHeartbeat(
+    NpgsqlDataSource database, WorkerSettings settings, Steady steady, TimeProvider time, ILogger<WorkerHeartbeat> log)
+    : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
@@ -49,9 +51,11 @@ public sealed class WorkerHeartbeat(NpgsqlDataSource database, WorkerSettings se
             """
             with forgotten as (delete from workers where last_seen < now() - interval '7 days')
             insert into workers (name, host, slots, groups, started_at, last_seen) values ($1, $2, $3, $4, $5, now())
-            on conflict (name) do update set host = excluded.host, slots = excluded.slots, groups = excluded.groups, started_at = excluded.started_at, last_seen = now()
+            on conflict (name) do update set host = excluded.host, slots = excluded.slots, groups = excluded.groups,
+                started_at = excluded.started_at, last_seen = now()
             """);
-        foreach (var value in new object[] { settings.Name, Environment.MachineName, settings.Slots, string.Join(", ", settings.GroupList), started })
+        var groups = string.Join(", ", settings.GroupList);
+        foreach (var value in new object[] { settings.Name, Environment.MachineName, settings.Slots, groups, started })
             command.Parameters.Add(new() { Value = value });
         await command.ExecuteNonQueryAsync(cancel);
     }

@@ -58,8 +58,10 @@ public sealed class WorkerSettings
         if (Niceness is < 0 or > 19) yield return $"Convex:Worker:Niceness must be from 0 to 19, not {Niceness}.";
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
         if (CheckIn < TimeSpan.FromSeconds(0.2)) yield return $"Convex:Worker:CheckIn must be at least 0.2 seconds, not {CheckIn}.";
-        if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20)) yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
-        if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1)) yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
+        if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20))
+            yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
+        if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1))
+            yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
     }
 
     private static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

@@ -11,7 +11,8 @@ public static class WorkersSetup
     {
         services.TryAddSingleton<RunFolders>();
         services.AddSingleton<RunningRuns>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
-            .AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<AttemptExecution>().AddSingleton<RunExecution>();
+            .AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<AttemptExecution>()
+            .AddSingleton<RunExecution>();
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
         if (settings.Trains && worker.Enabled) services.AddHostedService<WorkerHeartbeat>();
         return services;
