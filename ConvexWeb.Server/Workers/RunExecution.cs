@@ -63,8 +63,8 @@ public sealed class RunExecution(
         {
             log.LogInformation("Run {Run}, attempt {Attempt}: starts on {Device}", current.RunId, current.Attempt, device.Device);
             var end = await AttemptAsync(current, device.Device, stop);
-            if (end.Reason is null) log.LogInformation("Run {Run}, attempt {Attempt}: {Outcome}", current.RunId, current.Attempt, end.Outcome);
-            else log.LogInformation("Run {Run}, attempt {Attempt}: {Outcome}: {Reason}", current.RunId, current.Attempt, end.Outcome, end.Reason);
+            var how = end.Reason is null ? end.Outcome : $"{end.Outcome}: {end.Reason}";
+            log.LogInformation("Run {Run}, attempt {Attempt}: {Outcome}", current.RunId, current.Attempt, how);
 
             // Telling has a limit only when we are to stop; otherwise it waits for as long as the database is away.
             using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
