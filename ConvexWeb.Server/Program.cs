@@ -19,7 +19,8 @@ try
     builder.AddHttp(settings).Services
         .AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker).AddCertificates(settings);
     if (settings.ServesWeb)
-        builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddPages();
+        builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
+            .AddPages();
 
     await using var app = builder.Build();
     await app.PrepareDatabaseAsync();
@@ -31,6 +32,7 @@ try
         app.MapSignInForms();
         app.MapApi();
         app.MapLive();
+        app.MapJobsDashboard();
         app.MapPages<App>();
     }
     app.MapHealthChecks("/health").AllowAnonymous();

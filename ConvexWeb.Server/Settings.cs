@@ -1,4 +1,5 @@
 using System.Net;
+using ConvexWeb.Server.Workers;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server;
@@ -100,7 +101,8 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
         var unreadable = settings.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _));
         foreach (var proxy in unreadable)
             yield return $"Convex:TrustedProxies '{proxy}' is neither an IP address nor a network such as 10.0.0.0/8.";
-        if (string.IsNullOrWhiteSpace(settings.ExecutionGroup)) yield return "Convex:ExecutionGroup must name a group of workers.";
+        if (!WorkerSettings.IsGroup(settings.ExecutionGroup))
+            yield return "Convex:ExecutionGroup must name a group of workers, in small letters, digits, '_' and '-'.";
         foreach (var (limit, value) in new[]
                  {
                      (nameof(Limits.SignInsPerMinute), settings.Limits.SignInsPerMinute),

@@ -36,8 +36,8 @@ public sealed class ArchitectureTests
 
     [Theory]
     [InlineData(
-        "ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "Microsoft.AspNetCore", "Npgsql", "Quartz", "EntityFrameworkCore")]
-    [InlineData("ConvexWeb.Client", "ConvexWeb.Server", "ConvexWeb.Training", "Npgsql", "Quartz", "EntityFrameworkCore", "TorchSharp")]
+        "ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "Microsoft.AspNetCore", "Npgsql", "Hangfire", "EntityFrameworkCore")]
+    [InlineData("ConvexWeb.Client", "ConvexWeb.Server", "ConvexWeb.Training", "Npgsql", "Hangfire", "EntityFrameworkCore", "TorchSharp")]
     [InlineData("ConvexWeb.Server", "TorchSharp")]
     public void A_projects_sources_do_not_name(string project, params string[] banned)
     {

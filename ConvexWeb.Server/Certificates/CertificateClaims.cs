@@ -18,24 +18,22 @@ internal sealed record CertificateTask(
 }
 
 /// <summary>
-/// Who makes a certificate. There is no lease as with runs: the queue delivers one that its worker has not ended, and whoever gets it makes
-/// it anew. Two workers that make it at once, because one only slept, cost time and nothing else.
+/// Who makes a certificate. One whose owner's lease is over is made anew by whoever takes it. Two workers that make it at once, because one
+/// only slept, cost time and nothing else.
 /// </summary>
 internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSettings settings)
 {
     /// <summary>After so many workers that died in it, it is not tried again: it may be what killed them.</summary>
     public const int MostDeaths = 3;
 
-    /// <returns>Null when nothing is left to do.</returns>
-    public async Task<CertificateTask?> ClaimAsync(Guid id, CancellationToken cancel)
+    /// <summary>Takes the certificate of these groups that has waited longest; null when none waits.</summary>
+    public async Task<CertificateTask?> ClaimAsync(IReadOnlyList<string> groups, CancellationToken cancel)
     {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await TakeAsync(connection, id, cancel) is not var (task, deaths)) return null;
-        await RunChanges.NotifyAsync(connection, [task.Checkpoint.RunId], cancel);
-        await transaction.CommitAsync(cancel);
-        if (deaths < MostDeaths) return task;
-        await EndAsync(task, result: null, $"{deaths} workers died while they made it.", cancel);
+        while (await TakeAsync(groups, cancel) is var (task, deaths))
+        {
+            if (deaths < MostDeaths) return task;
+            await EndAsync(task, result: null, $"{deaths} workers died while they made it.", cancel);
+        }
         return null;
     }
 
@@ -70,12 +68,16 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
         result = $3::jsonb, error = $4::text
         """, cancel, result, error);
 
-    /// <summary>Whether it is still this worker's: not when somebody cancelled it, or another worker got it.</summary>
-    public async Task<bool> HoldsAsync(CertificateTask task, CancellationToken cancel)
+    /// <summary>Holds it for another while.</summary>
+    /// <returns>Whether it is still this worker's: not when somebody cancelled it, or another worker got it.</returns>
+    public async Task<bool> RenewAsync(CertificateTask task, CancellationToken cancel)
     {
         await using var command = database.CreateCommand(
-            "select exists (select from certificates where id = $1 and claim = $2 and state = 'running')");
-        Add(command, task.Id, task.Claim);
+            """
+            update certificates set lease_until = clock_timestamp() + $3
+            where id = $1 and claim = $2 and state = 'running' returning true
+            """);
+        Add(command, task.Id, task.Claim, settings.Lease);
         return await command.ExecuteScalarAsync(cancel) is true;
     }
 
@@ -96,25 +98,32 @@ internal sealed class CertificateClaims(NpgsqlDataSource database, WorkerSetting
         return await command.ExecuteScalarAsync(cancel) is not null;
     }
 
-    private async Task<(CertificateTask Task, int Deaths)?> TakeAsync(NpgsqlConnection connection, Guid id, CancellationToken cancel)
+    private async Task<(CertificateTask Task, int Deaths)?> TakeAsync(IReadOnlyList<string> groups, CancellationToken cancel)
     {
-        // One that is running, and is delivered again, was left by a worker that did not say why.
-        await using var command = new NpgsqlCommand(
-            """
-            update certificates c set
-                state = 'running', claim = c.claim + 1, deaths = c.deaths + case c.state when 'running' then 1 else 0 end,
-                worker = $2, started_at = clock_timestamp()
-            from this_database d where c.id = $1 and c.state in ('queued', 'running')
-            returning c.claim, d.id, c.run_id, c.attempt, c.kind, c.sha256, c.pairs, c.twin_run,
-                coalesce((select max(t.attempt) from checkpoints t where t.run_id = c.twin_run and t.kind = 'last'), 0), c.deaths
-            """, connection);
-        Add(command, id, settings.Name);
+        // One that is running and whose lease is over was left by a worker that did not say why.
+        await using var command = database.CreateCommand(
+            $"""
+            with next as (
+                select c.id from certificates c join runs r on r.id = c.run_id
+                where (c.state = 'queued' or c.state = 'running' and c.lease_until < clock_timestamp()) and r.execution_group = any($1)
+                order by c.requested_at, c.id limit 1 for update of c skip locked),
+            taken as (
+                update certificates c set
+                    state = 'running', claim = c.claim + 1, deaths = c.deaths + case c.state when 'running' then 1 else 0 end,
+                    worker = $2, started_at = clock_timestamp(), lease_until = clock_timestamp() + $3
+                from next where c.id = next.id returning c.*)
+            select c.claim, d.id, c.run_id, c.attempt, c.kind, c.sha256, c.pairs, c.twin_run,
+                coalesce((select max(t.attempt) from checkpoints t where t.run_id = c.twin_run and t.kind = 'last'), 0), c.deaths, c.id,
+                pg_notify('{RunChanges.Rows}', c.run_id::text)::text
+            from taken c cross join this_database d
+            """);
+        Add(command, groups.ToArray(), settings.Name, settings.Lease);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         if (!await reader.ReadAsync(cancel)) return null;
         var twin = reader.IsDBNull(7) ? null : new CheckpointFile(reader.GetInt64(7), reader.GetInt32(8), "last");
         var checkpoint = new CheckpointFile(reader.GetInt64(2), reader.GetInt32(3), reader.GetString(4));
         var task = new CertificateTask(
-            id, reader.GetInt32(0), reader.GetGuid(1), checkpoint, reader.GetString(5), reader.GetInt32(6), twin);
+            reader.GetGuid(10), reader.GetInt32(0), reader.GetGuid(1), checkpoint, reader.GetString(5), reader.GetInt32(6), twin);
         return (task, reader.GetInt32(9));
     }
 

@@ -7,7 +7,7 @@ namespace ConvexWeb.Server.Certificates;
 
 /// <summary>
 /// A certificate in the hands of this worker: the trainer's program makes it in a process of its own, as it does with trainings. It begins
-/// anew whenever it is delivered again; nothing of an earlier try is needed.
+/// anew whenever it is taken again; nothing of an earlier try is needed.
 /// </summary>
 internal sealed class CertificateExecution(
     CertificateClaims claims, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings,
@@ -17,25 +17,25 @@ internal sealed class CertificateExecution(
 
     private sealed record Outcome(string? Result, string? Error);
 
-    public async Task<RunEnd> RunAsync(Guid id, CancellationToken stop)
+    /// <returns>How it ended, in a word or a sentence.</returns>
+    public async Task<string> RunAsync(CertificateTask task, CancellationToken stop)
     {
         try
         {
-            if (await patience.TryAsync($"Certificate {id}", cancel => claims.ClaimAsync(id, cancel), stop) is not { } task)
-                return RunEnd.Done;
             log.LogInformation("{Certificate}: begins", task.Name);
             var outcome = await MakeAsync(task, stop);
-            log.LogInformation("{Certificate}: {Outcome}", task.Name, outcome is null ? "handed back" : outcome.Error ?? "made");
+            var how = outcome is null ? "handed back" : outcome.Error ?? "made";
+            log.LogInformation("{Certificate}: {Outcome}", task.Name, how);
 
             using var limit = Limit.After(settings.StopPatience, time, stop);
             if (outcome is null) await patience.TryAsync(task.Name, cancel => claims.HandBackAsync(task, cancel), limit.Token);
             else await patience.TryAsync(task.Name, cancel => claims.EndAsync(task, outcome.Result, outcome.Error, cancel), limit.Token);
-            return outcome is null ? RunEnd.HandedBack : RunEnd.Done;
+            return how;
         }
         catch (OperationCanceledException)
         {
             // No database to tell: whoever gets it next begins anew.
-            return RunEnd.HandedBack;
+            return "given up";
         }
     }
 
@@ -48,7 +48,7 @@ internal sealed class CertificateExecution(
             try
             {
                 await timer.WaitForNextTickAsync(done);
-                if (await claims.HoldsAsync(task, done)) continue;
+                if (await claims.RenewAsync(task, done)) continue;
                 trainer.Kill();
                 return true;
             }

@@ -59,7 +59,7 @@ internal static class CertificateRequests
     }
 
     /// <summary>Stores the request; or finds the same, which waits, is being made or is done.</summary>
-    /// <returns>Its id, and whether it is new and must go into the queue.</returns>
+    /// <returns>Its id, and whether it is new.</returns>
     public static async Task<(Guid Id, bool New)> StoreAsync(
         NpgsqlConnection connection, Requested requested, string by, CancellationToken cancel)
     {

@@ -9,7 +9,7 @@ public static class CertificatesSetup
     /// </summary>
     public static IServiceCollection AddCertificates(this IServiceCollection services, Settings settings)
     {
-        services.AddSingleton<CertificateQueue>().AddSingleton<CertificateClaims>().AddSingleton<CertificateExecution>()
+        services.AddSingleton<CertificateClaims>().AddSingleton<CertificateExecution>()
             .AddHostedService<CertificateSweep>();
         if (settings.ServesWeb) services.AddScoped<ICertificates, StoredCertificates>();
         return services;

@@ -1,12 +1,13 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Scheduling;
 using Npgsql;
 
 namespace ConvexWeb.Server.Certificates;
 
 /// <summary>What pages and API do with certificates.</summary>
-internal sealed class StoredCertificates(NpgsqlDataSource database, CertificateQueue queue, Caller caller) : ICertificates
+internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue queue, Caller caller) : ICertificates
 {
     private const int MostTwins = 50;
 
@@ -18,9 +19,9 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, CertificateQ
 
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, cancel);
-        if (isNew) await queue.EnqueueAsync(connection, transaction, [new(id, requested.ExecutionGroup)], cancel);
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
+        if (isNew) await queue.AnnounceAsync(cancel);
         return await CertificateRows.FindAsync(connection, id, cancel);
     }
 

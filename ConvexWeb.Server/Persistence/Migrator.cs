@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Hangfire.PostgreSql;
 using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
@@ -29,6 +30,9 @@ public sealed record Migration(int Number, string Name, string Sql)
 /// </summary>
 public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> migrations)
 {
+    /// <summary>Where Hangfire keeps its tables.</summary>
+    public const string TicketSchema = "hangfire";
+
     private const long Lock = 0x436F6E766578; // "Convex"
 
     public Migrator(NpgsqlDataSource source) : this(source, Migration.Embedded)
@@ -65,6 +69,8 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
                 }
                 await transaction.CommitAsync(cancel);
             }
+            // Hangfire's tables, by its own installer: it has no lock of its own, and eight nodes that start at once would fail.
+            PostgreSqlObjectsInstaller.Install(connection, TicketSchema);
             return pending.Count;
         }
         finally

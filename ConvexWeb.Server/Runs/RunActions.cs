@@ -4,13 +4,13 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
-public sealed class RunActions(NpgsqlDataSource database, IRunQueue queue)
+public sealed class RunActions(NpgsqlDataSource database, IWorkQueue queue)
 {
     private static readonly ActionResult Unknown = new(Found: false, Done: false, "There is no such run.");
 
     /// <summary>
-    /// The row says first that the run is to stop: that holds whatever becomes of the messages that follow. A worker that was away reads it
-    /// when it comes back, and a trigger that is fired after all finds a run that is not queued.
+    /// The row says that the run is to stop: that holds whatever becomes of the message to its worker, who reads it with the next renewal
+    /// of the lease at the latest.
     /// </summary>
     public async Task<ActionResult> CancelAsync(long id, CancellationToken cancel)
     {
@@ -31,9 +31,6 @@ public sealed class RunActions(NpgsqlDataSource database, IRunQueue queue)
         await RunChanges.NotifyAsync(connection, [id], cancel);
         if (state == nameof(RunState.Running)) await RunChanges.NotifyAsync(connection, [id], cancel, RunChanges.Cancel);
         await transaction.CommitAsync(cancel);
-
-        if (state == nameof(RunState.Running)) await queue.InterruptAsync(id, cancel);
-        else await queue.WithdrawAsync(id, cancel);
         return new(Found: true, Done: true, state == nameof(RunState.Running) ? "The run is asked to stop." : "The run is cancelled.");
     }
 
@@ -47,19 +44,14 @@ public sealed class RunActions(NpgsqlDataSource database, IRunQueue queue)
                               parameters, epochs, steps_per_epoch, total_steps, rerun_of, created_by)
             select study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
                    parameters, epochs, steps_per_epoch, total_steps, id, $2
-            from runs where id = $1 returning id, priority, execution_group
+            from runs where id = $1 returning id
             """, connection, transaction)
         { Parameters = { new() { Value = id }, new() { Value = createdBy } } };
-        QueuedRun run;
-        await using (var reader = await insert.ExecuteReaderAsync(cancel))
-        {
-            if (!await reader.ReadAsync(cancel)) return Unknown;
-            run = new(reader.GetInt64(0), reader.GetInt32(1), reader.GetString(2));
-        }
-        await queue.EnqueueAsync(connection, transaction, [run], cancel);
-        await RunChanges.NotifyAsync(connection, [run.RunId], cancel);
+        if (await insert.ExecuteScalarAsync(cancel) is not long run) return Unknown;
+        await RunChanges.NotifyAsync(connection, [run], cancel);
         await transaction.CommitAsync(cancel);
-        return new(Found: true, Done: true, null, run.RunId);
+        await queue.AnnounceAsync(cancel);
+        return new(Found: true, Done: true, null, run);
     }
 
     private static async Task<ActionResult> WhyNotAsync(NpgsqlConnection connection, long id, CancellationToken cancel)

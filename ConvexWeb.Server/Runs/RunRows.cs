@@ -20,15 +20,6 @@ internal static class RunRows
                 r.execution_group) end
         """;
 
-    /// <summary>Of queued run $1: how many of its group go before it. Null for any other run.</summary>
-    public const string Ahead =
-        """
-        select case when r.state = 'Queued' then (
-            select count(*) from runs q where q.state = 'Queued' and q.execution_group = r.execution_group
-            and (q.priority > r.priority or q.priority = r.priority and q.id < r.id)) end
-        from runs r where r.id = $1
-        """;
-
     /// <summary>Columns in the order of <see cref="Read"/>; <c>r</c> is runs, <c>s</c> studies, <c>a</c> the newest attempt.</summary>
     public static readonly string Select =
         $"""

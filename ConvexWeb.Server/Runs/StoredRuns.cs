@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Studies;
+using ConvexWeb.Server.Workers;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -36,7 +37,7 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
                      "select number, worker, started_at, ended_at, resumed_step, outcome from attempts where run_id = $1 order by number",
                      "select id, kind, step, bytes, sha256, created_at from checkpoints where run_id = $1 order by created_at desc",
                      CertificateRows.MarkOf,
-                     RunRows.Ahead,
+                     ClaimOrder.Ahead,
                  })
         {
             batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = id } } });

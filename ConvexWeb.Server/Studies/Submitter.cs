@@ -12,7 +12,7 @@ namespace ConvexWeb.Server.Studies;
 /// <summary>
 /// Makes a study of a submission: all of it, with its runs in the queue, or, when anything is wrong with any of them, nothing.
 /// </summary>
-public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptions<Settings> settings)
+public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOptions<Settings> settings)
 {
     private const int MostProblems = 50;
     private const int LongestName = 200;
@@ -100,10 +100,9 @@ public sealed class Submitter(NpgsqlDataSource database, IRunQueue queue, IOptio
             while (await reader.NextResultAsync(cancel));
         }
 
-        var queued = ids.Select(id => new QueuedRun(id, submission.Priority, settings.Value.ExecutionGroup));
-        await queue.EnqueueAsync(connection, transaction, [.. queued], cancel);
         await RunChanges.NotifyAsync(connection, ids, cancel);
         await transaction.CommitAsync(cancel);
+        await queue.AnnounceAsync(cancel);
         return new(study, ids, []);
     }
 

@@ -4,16 +4,6 @@ namespace ConvexWeb.Server.Workers;
 /// <param name="Database">Whose run 1, 2, 3, … it is.</param>
 public sealed record Assignment(Guid Database, long RunId, int Attempt, string Spec, int Seed);
 
-/// <summary>
-/// What came of reaching for a run: an assignment; or another owner, who is silent at most for <paramref name="Wait"/>; or nothing to do.
-/// </summary>
-public sealed record Claim(Assignment? Assignment, TimeSpan? Wait)
-{
-    public static Claim Won(Assignment assignment) => new(assignment, null);
-    public static Claim Busy(TimeSpan wait) => new(null, wait);
-    public static readonly Claim Over = new(null, null);
-}
-
 /// <summary>How an attempt ended, as stored.</summary>
 public static class Outcome
 {

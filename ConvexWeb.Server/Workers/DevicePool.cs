@@ -8,11 +8,12 @@ public sealed class DevicePool(WorkerSettings settings)
     private readonly ConcurrentQueue<string> free =
         new(Enumerable.Range(0, settings.Slots).Select(slot => settings.DeviceList[slot % settings.DeviceList.Count]));
 
-    public Loan Take() => new(this, free.TryDequeue(out var device) ? device : settings.DeviceList[0]);
+    /// <summary>Null when every slot is taken.</summary>
+    public Loan? TryTake() => free.TryDequeue(out var device) ? new(this, device) : null;
 
-    public readonly struct Loan(DevicePool pool, string device) : IDisposable
+    public sealed class Loan(DevicePool pool, string device) : IDisposable
     {
-        public string Device => device;
+        public string Name => device;
 
         public void Dispose() => pool.free.Enqueue(device);
     }

@@ -13,26 +13,85 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// <summary>A run whose trainer dies this often in a row, without a new checkpoint in between, has failed.</summary>
     public const int MostDeaths = 5;
 
+    /// <summary>Whether nobody holds a lease on run <c>r</c>.</summary>
+    public const string Unowned =
+        """
+        not exists (
+            select from attempts a
+            where a.run_id = r.id and a.number = r.attempt and a.ended_at is null and a.lease_until > now())
+        """;
+
     private sealed record Row(Guid Database, string State, int Attempt, bool CancelRequested, string Spec, int Seed);
 
-    /// <summary>Takes a run that is queued, or whose owner's lease is over.</summary>
-    public async Task<Claim> ClaimAsync(long runId, CancellationToken cancel = default)
+    /// <summary>
+    /// Puts running runs that nobody owns back into the queue. Whoever claims one in this moment has raised the attempt, and nothing
+    /// happens here.
+    /// </summary>
+    /// <param name="condition">Which of them, in SQL over runs <c>r</c>.</param>
+    public static string Release(string condition) =>
+        $"""
+        with released as (
+            update runs r set state = 'Queued' where {condition} and state = 'Running' and {Unowned} returning id),
+        closed as (update attempts set ended_at = now(), outcome = 'lost' from released where run_id = id and ended_at is null)
+        select pg_notify('{RunChanges.Rows}', id::text)::text from released
+        """;
+
+    /// <summary>Takes the run that is next (<see cref="ClaimOrder"/>) of these groups; null when none waits.</summary>
+    public async Task<Assignment?> ClaimAsync(IReadOnlyList<string> groups, CancellationToken cancel = default)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await LockAsync(connection, runId, cancel) is not { } row || row.CancelRequested) return Claim.Over;
-        if (row.State is not (nameof(RunState.Queued) or nameof(RunState.Running))) return Claim.Over;
 
-        // A statement of its own, because one that waited for the lock would still see the attempts as they were before.
-        if (row.State == nameof(RunState.Running) && await RemainingAsync(connection, runId, row.Attempt, cancel) is { } wait)
-            return Claim.Busy(wait);
+        // One round trip, so that a node that freezes cannot hold the queue's lock. Until its trainer says where it resumes, the new
+        // attempt supersedes nothing that is stored. Dying before the commit changes nothing; dying after it leaves a running run with a
+        // lease that nobody renews.
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new(ClaimOrder.Lock));
+        batch.BatchCommands.Add(new(
+            $"""
+            with next as ({ClaimOrder.Next}),
+            run as (
+                update runs q set state = 'Running', attempt = attempt + 1, started_at = coalesce(started_at, now()), finished_at = null,
+                    reason = null
+                from next where q.id = next.id and {ClaimOrder.IsWaiting} returning q.id, q.attempt, q.step, q.spec::text as spec, q.seed),
+            attempt as (
+                insert into attempts (run_id, number, worker, lease_until, resumed_step)
+                select id, attempt, $2, clock_timestamp() + $3, step from run)
+            select d.id, run.id, run.attempt, run.spec, run.seed, pg_notify('{RunChanges.Rows}', run.id::text)::text
+            from run cross join this_database d
+            """)
+        {
+            Parameters = { new() { Value = groups.ToArray() }, new() { Value = settings.Name }, new() { Value = settings.Lease } },
+        });
+        await using var reader = await batch.ExecuteReaderAsync(cancel);
+        await reader.NextResultAsync(cancel);
+        return await reader.ReadAsync(cancel)
+            ? new(reader.GetGuid(0), reader.GetInt64(1), reader.GetInt32(2), reader.GetString(3), reader.GetInt32(4))
+            : null;
+    }
 
-        var next = await BeginAsync(connection, runId, row, Outcome.Lost, cancel);
+    /// <summary>How many runs a worker of this name, of an earlier life perhaps, still has a lease on.</summary>
+    public async Task<long> LeftBehindAsync(CancellationToken cancel = default)
+    {
+        await using var command = database.CreateCommand(
+            """
+            select count(*) from runs r join attempts a on a.run_id = r.id and a.number = r.attempt
+            where r.state = 'Running' and a.ended_at is null and a.worker = $1 and a.lease_until > now()
+            """);
+        Add(command, settings.Name);
+        return (long)(await command.ExecuteScalarAsync(cancel))!;
+    }
 
-        // Dying before this commit changes nothing. Dying after it leaves a running run with a lease
-        // that nobody renews: taken over at its end.
-        await transaction.CommitAsync(cancel);
-        return Claim.Won(next);
+    /// <summary>Queues again what a worker of this name left and whose lease is over.</summary>
+    /// <returns>How many they are.</returns>
+    public async Task<int> TakeBackAsync(CancellationToken cancel = default)
+    {
+        const string mine = "exists (select from attempts o where o.run_id = r.id and o.number = r.attempt and o.worker = $1)";
+        await using var command = database.CreateCommand(Release($"cancel_requested_at is null and {mine}"));
+        Add(command, settings.Name);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        var count = 0;
+        while (await reader.ReadAsync(cancel)) count++;
+        return count;
     }
 
     /// <summary>
@@ -55,7 +114,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             return null;
         }
         var next = await BeginAsync(connection, owner.RunId, row, Outcome.Died, cancel);
-        await transaction.CommitAsync(cancel); // as in ClaimAsync
+        await transaction.CommitAsync(cancel);
         return next;
     }
 
@@ -120,17 +179,6 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
         return await reader.ReadAsync(cancel)
             ? new(reader.GetGuid(0), reader.GetString(1), reader.GetInt32(2), reader.GetBoolean(3), reader.GetString(4), reader.GetInt32(5))
             : null;
-    }
-
-    private static async Task<TimeSpan?> RemainingAsync(NpgsqlConnection connection, long runId, int attempt, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(
-            """
-            select lease_until - clock_timestamp() from attempts
-            where run_id = $1 and number = $2 and ended_at is null and lease_until > clock_timestamp()
-            """, connection);
-        Add(command, runId, attempt);
-        return await command.ExecuteScalarAsync(cancel) as TimeSpan?;
     }
 
     private async Task<Assignment> BeginAsync(NpgsqlConnection connection, long runId, Row row, string outcome, CancellationToken cancel)

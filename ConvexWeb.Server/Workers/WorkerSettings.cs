@@ -31,9 +31,6 @@ public sealed class WorkerSettings
     /// <summary>For so long nobody takes a run from a worker that was last heard of.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>How often nodes report to each other; one is given up after three intervals.</summary>
-    public TimeSpan CheckIn { get; set; } = TimeSpan.FromSeconds(2);
-
     /// <summary>How long a trainer that is asked to stop has for its last checkpoint.</summary>
     public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -57,12 +54,17 @@ public sealed class WorkerSettings
         if (DeviceList.Count == 0) yield return "Convex:Worker:Devices must name at least one device, such as cpu or cuda:0.";
         if (Niceness is < 0 or > 19) yield return $"Convex:Worker:Niceness must be from 0 to 19, not {Niceness}.";
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
-        if (CheckIn < TimeSpan.FromSeconds(0.2)) yield return $"Convex:Worker:CheckIn must be at least 0.2 seconds, not {CheckIn}.";
+        foreach (var group in GroupList.Where(group => !IsGroup(group)))
+            yield return $"Convex:Worker:Groups may have small letters, digits, '_' and '-' in a name; got '{group}'.";
         if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20))
             yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
         if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1))
             yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
     }
+
+    /// <summary>Whether a group may be called so: what Hangfire takes for the name of a queue.</summary>
+    public static bool IsGroup(string name)
+        => name.Length > 0 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-');
 
     private static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
 using Dapper;
 
 namespace ConvexWeb.Tests.Api;
@@ -15,6 +16,7 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task A_grid_and_seeds_become_one_study_with_a_run_each_and_all_are_queued()
     {
         using var client = await host.UserAsync();
+        var announced = host.Queue.Announced;
         using var response = await client.PostJsonAsync("/api/v1/runs",
             $$"""
             {
@@ -34,9 +36,9 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(4, page.Items.Select(run => (run.Convexity, run.Labels)).Distinct().Count());
         Assert.Equal(4, page.Items.Select(run => run.Name).Distinct().Count());
         Assert.Equal(8, page.Items.Select(run => (run.Name, run.Seed)).Distinct().Count());
-        var enqueued = host.Queue.Enqueued
-            .Where(run => ids.Contains(run.RunId) && run is { Priority: 7, ExecutionGroup: "cpu" });
-        Assert.Equal(ids, enqueued.Select(run => run.RunId));
+        Assert.Equal(ids, await host.Database.RowsAsync<long>(
+            "select id from runs where id = any(@ids) and priority = 7 and execution_group = 'cpu' order by id", new { ids }));
+        Assert.True(host.Queue.Announced > announced);
     }
 
     [Fact]
@@ -53,16 +55,16 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
-    public async Task When_the_queue_fails_nothing_is_stored()
+    public async Task When_the_database_refuses_one_run_nothing_of_the_study_is_stored()
     {
         using var client = await host.UserAsync();
         var before = await CountAsync();
-        host.Queue.Broken = new InvalidOperationException("no");
-        using var response = await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}}}""");
-        host.Queue.Broken = null;
+        await using (var connection = await host.Database.OpenConnectionAsync())
+            await connection.ExecuteAsync("alter table runs add constraint not_this_one check (seed <> 424242)");
+        using var response = await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[1,424242]}""");
 
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
-        Assert.DoesNotContain("InvalidOperationException", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("not_this_one", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(before, await CountAsync());
     }
 

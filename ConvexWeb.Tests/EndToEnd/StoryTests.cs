@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ConvexWeb.Server.Workers;
+using ConvexWeb.Tests.Workers;
 using Microsoft.Playwright;
 
 namespace ConvexWeb.Tests.EndToEnd;
@@ -76,6 +77,25 @@ public sealed partial class StoryTests(Product product)
         await page.GetByRole(AriaRole.Link, new() { Name = "Attempts and checkpoints" }).ClickAsync();
         await page.GetByRole(AriaRole.Region, new() { Name = "Checkpoints, table" })
             .GetByRole(AriaRole.Rowheader, new() { Name = "last" }).WaitForAsync();
+        Assert.Empty(errors);
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task The_tickets_of_the_queue_can_be_looked_at_under_our_content_security_policy()
+    {
+        var run = await product.FinishedRunAsync();
+        var (page, errors) = await product.Installation.OpenAsync("/workers");
+        await page.Locator(".worker").First.WaitForAsync();
+        await page.GetByRole(AriaRole.Link, new() { Name = "Tickets of the queue" }).ClickAsync();
+        await page.GetByRole(AriaRole.Heading, new() { Name = "Overview" }).First.WaitForAsync();
+        foreach (var path in new[] { "/hangfire/jobs/succeeded", "/hangfire/servers", "/hangfire/recurring", "/hangfire/retries" })
+            await page.GotoAsync(path);
+        var job = await product.Installation.Database.ScalarAsync<long>(
+            "select jobid from hangfire.jobparameter where name = 'Item' and value like '%run ' || @run || ',%' limit 1", new { run });
+        await page.GotoAsync($"/hangfire/jobs/details/{job}");
+
+        await page.GetByText($"Run {run}, attempt 1: succeeded").First.WaitForAsync();
         Assert.Empty(errors);
         await page.Context.CloseAsync();
     }

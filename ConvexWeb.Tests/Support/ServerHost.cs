@@ -104,7 +104,7 @@ public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server:
         builder.ConfigureTestServices(Configure);
     }
 
-    protected virtual void Configure(IServiceCollection services) => services.Replace(ServiceDescriptor.Singleton<IRunQueue>(Queue));
+    protected virtual void Configure(IServiceCollection services) => services.Replace(ServiceDescriptor.Singleton<IWorkQueue>(Queue));
 
     public override async ValueTask DisposeAsync()
     {

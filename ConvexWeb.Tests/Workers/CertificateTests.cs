@@ -34,7 +34,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
             certificate.Result.Sentence, StringComparison.Ordinal);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData("fine\n"u8)), certificate.Sha256);
         Assert.Empty(Directory.GetDirectories(Path.Combine(Folder, "certificates")));
-        await Database.UntilAsync("select count(*) = 0 from quartz.qrtz_job_details");
+        await Database.UntilAsync("select count(*) = 0 from hangfire.jobqueue");
     }
 
     [Fact]
@@ -152,15 +152,18 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await using var web = await StartNodeAsync(("Convex:Role", "web"));
         var run = await StoreAsync("fine");
         var id = (await web.RequestAsync(run))!.Id;
-        var claims = new CertificateClaims(Database, new WorkerSettings());
-        var first = (await claims.ClaimAsync(id, default))!;
-        var second = (await claims.ClaimAsync(id, default))!;
+        CertificateClaims Claims(double lease) => new(Database, new WorkerSettings { Lease = TimeSpan.FromSeconds(lease) });
+        var claims = Claims(60);
+        var first = (await Claims(-1).ClaimAsync(["cpu"], default))!;
+        Assert.Equal(id, first.Id);
+        var second = (await Claims(-1).ClaimAsync(["cpu"], default))!;
 
         Assert.False(await claims.EndAsync(first, "{}", null, default));
         Assert.False(await claims.HandBackAsync(first, default));
-        Assert.NotNull(await claims.ClaimAsync(id, default));
+        Assert.False(await claims.RenewAsync(first, default));
+        Assert.NotNull(await Claims(-1).ClaimAsync(["cpu"], default));
         Assert.False(await claims.EndAsync(second, null, "no", default));
-        Assert.Null(await claims.ClaimAsync(id, default));
+        Assert.Null(await claims.ClaimAsync(["cpu"], default));
 
         Assert.Contains("3 workers died", (await EndAsync(run)).Error, StringComparison.Ordinal);
     }
@@ -188,7 +191,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
     }
 
     [Fact]
-    public async Task One_that_the_queue_has_lost_is_put_back()
+    public async Task One_that_was_stored_and_not_announced_is_made_all_the_same()
     {
         await using var node = await StartNodeAsync();
         var run = await StoreAsync("fine");
@@ -197,11 +200,6 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
             insert into certificates (run_id, attempt, kind, step, sha256, pairs, requested_by)
             values (@run, 1, 'last', 10, 'sha', 50, 'tester') returning 1
             """, new { run });
-        var sweep = node.Services.GetServices<IHostedService>().OfType<CertificateSweep>().Single();
-
-        await sweep.PassAsync(default);
-        await sweep.PassAsync(default);
-
         Assert.Equal(CertificateState.Done, (await EndAsync(run)).State);
     }
 

@@ -143,8 +143,7 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
     }
 
-    private async Task<Assignment> ClaimAsync(long run, double seconds = 60) =>
-        (await new Leases(Database, new WorkerSettings { Lease = TimeSpan.FromSeconds(seconds) }).ClaimAsync(run)).Assignment!;
+    private Task<Assignment> ClaimAsync(long run, double seconds = 60) => Database.ClaimAsync(run, seconds);
 
     private Task<bool> WriteAsync(Assignment owner, JournalBatch batch, int? attempt = null, IReadOnlyList<ErrorLine>? errors = null) =>
         Writer.WriteAsync(owner, attempt ?? owner.Attempt, batch, errors ?? [], announce: true);

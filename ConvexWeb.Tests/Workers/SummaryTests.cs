@@ -61,6 +61,5 @@ public sealed class SummaryTests(PostgresCluster cluster) : DatabaseTest(cluster
         "Succeeded", 2, 40, because, new Dictionary<string, double> { ["test/loss"] = double.NaN }, new Dictionary<string, double>(), 1,
         12.5, "abc");
 
-    private async Task<Assignment> ClaimAsync(long run, double seconds = 60) =>
-        (await new Leases(Database, new WorkerSettings { Lease = TimeSpan.FromSeconds(seconds) }).ClaimAsync(run)).Assignment!;
+    private Task<Assignment> ClaimAsync(long run, double seconds = 60) => Database.ClaimAsync(run, seconds);
 }

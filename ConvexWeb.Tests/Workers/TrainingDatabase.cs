@@ -33,6 +33,17 @@ public static class TrainingDatabase
         return await connection.AddRunAsync(spec, priority);
     }
 
+    /// <summary>A run in the hands of a worker, taken from whoever had it if his lease is over.</summary>
+    public static async Task<Assignment> ClaimAsync(this NpgsqlDataSource database, long run, double seconds = 60, string worker = "w")
+    {
+        await using (var connection = await database.OpenConnectionAsync())
+            await connection.ExecuteAsync(Leases.Release("id = @run"), new { run });
+        var settings = new WorkerSettings { Name = worker, Lease = TimeSpan.FromSeconds(seconds) };
+        var claimed = await new Leases(database, settings).ClaimAsync(["cpu"]);
+        Assert.Equal(run, claimed?.RunId);
+        return claimed!;
+    }
+
     public static async Task<T> ScalarAsync<T>(this NpgsqlDataSource database, string sql, object? parameters = null)
     {
         await using var connection = await database.OpenConnectionAsync();

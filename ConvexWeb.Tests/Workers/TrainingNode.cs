@@ -26,7 +26,7 @@ public sealed class TrainingNode : IAsyncDisposable
 
     public IServiceProvider Services => app.Services;
     public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
-    public IRunQueue Queue => Services.GetRequiredService<IRunQueue>();
+    public IWorkQueue Queue => Services.GetRequiredService<IWorkQueue>();
     public RunActions Actions => new(Database, Queue);
 
     /// <summary>Quick settings for tests, as configuration keys.</summary>
@@ -39,9 +39,7 @@ public sealed class TrainingNode : IAsyncDisposable
         ["Convex:Worker:Name"] = "worker-1",
         ["Convex:Worker:Slots"] = "1",
         ["Convex:Worker:Lease"] = "00:00:02",
-        ["Convex:Worker:CheckIn"] = "00:00:00.4",
         ["Logging:LogLevel:Default"] = Environment.GetEnvironmentVariable("CONVEX_TEST_LOG") ?? "Error",
-        ["Logging:LogLevel:Quartz"] = "None",
     };
 
     public static async Task<TrainingNode> StartAsync(string connectionString, string folder, params (string Key, string Value)[] settings)
@@ -62,16 +60,16 @@ public sealed class TrainingNode : IAsyncDisposable
         return new(app);
     }
 
-    /// <summary>Stores runs and queues them, as a submission does.</summary>
+    /// <summary>Stores runs and announces them, as a submission does.</summary>
     public async Task<IReadOnlyList<long>> SubmitAsync(int count, string spec, int priority = 5)
     {
         await using var connection = await Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         var ids = new List<long>();
         for (var i = 0; i < count; i++) ids.Add(await connection.AddRunAsync(spec, priority));
-        await Queue.EnqueueAsync(connection, transaction, [.. ids.Select(id => new QueuedRun(id, priority, "cpu"))]);
         await connection.ExecuteAsync("select pg_notify('convex_runs', '')");
         await transaction.CommitAsync();
+        await Queue.AnnounceAsync();
         return ids;
     }
 
@@ -87,7 +85,7 @@ public sealed class TrainingNode : IAsyncDisposable
         {
             var caller = new Caller();
             caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
-            return new StoredCertificates(Database, Services.GetRequiredService<CertificateQueue>(), caller);
+            return new StoredCertificates(Database, Queue, caller);
         }
     }
 

@@ -1,6 +1,8 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
 using Dapper;
+using Npgsql;
 
 namespace ConvexWeb.Tests.Workers;
 
@@ -58,11 +60,14 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
     public async Task A_node_that_is_frozen_in_a_transaction_does_not_hold_the_queue_for_ever()
     {
         await using var node = await StartNodeAsync();
-        // As the server opens its connections: this one takes the queue's locks, and then nobody goes on with it.
-        await using var frozen = await node.Database.OpenConnectionAsync();
-        await frozen.ExecuteAsync("begin; select * from quartz.qrtz_locks for update");
+        // As the server opens its connections: this one takes the queue's lock, and then nobody goes on with it.
+        var frozen = await node.Database.OpenConnectionAsync();
+        await frozen.ExecuteAsync("begin; " + ClaimOrder.Lock);
 
         await Database.UntilAsync(await node.SubmitAsync("""{"steps":5}"""), RunState.Succeeded);
+        // It wakes, and finds its connection broken.
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => frozen.ExecuteAsync("commit"));
+        await frozen.DisposeAsync();
     }
 
     [Fact]
@@ -94,7 +99,6 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await web.Actions.CancelAsync(run, default);
 
         await Database.UntilAsync(run, RunState.Cancelled);
-        await Database.UntilAsync("select count(*) = 0 from quartz.qrtz_triggers");
         Assert.Equal("lost", await Database.OutcomesAsync(run));
     }
 
@@ -107,12 +111,7 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync("select step >= 5 from runs");
         var waiting = await web.SubmitAsync(2, """{"steps":1}""");
         await first.KillAsync();
-        await Database.UntilAsync(
-            """
-            select count(*) = 1 from quartz.qrtz_triggers r
-            where trigger_group = 'RECOVERING_JOBS'
-                and start_time < (select min(start_time) from quartz.qrtz_triggers where trigger_group = 'runs')
-            """);
+        await Database.UntilAsync(run, RunState.Queued);
 
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
         await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");

@@ -12,9 +12,9 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Cli;
 
 /// <summary>
-/// <c>bench overhead</c>: what our code costs on top of TorchSharp. Both train an MLP whose products are next to nothing (8 units, 2 images),
-/// so that what remains is the cost of calls: the plan's network and optimizer here, TorchSharp's own modules and optimizer there. The
-/// difference is set against a whole step of the MLP of S2 at batch 128.
+/// <c>bench overhead</c>: what our code costs on top of TorchSharp. Both train an MLP whose products are next to nothing (8 units and 2
+/// images), so that what remains is the cost of calls: the plan's network and optimizer here, TorchSharp's own modules and optimizer there.
+/// The difference is set against a whole step of the MLP of S2 at batch 128.
 /// </summary>
 internal static class OverheadBench
 {

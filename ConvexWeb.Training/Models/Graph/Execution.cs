@@ -13,39 +13,39 @@ internal static class Execution
     /// <param name="inPlace">Whether an activation may write over its input, which nobody else reads.</param>
     public static Tensor Run(
         Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, ExecutionMode mode, bool inPlace = false) => operation switch
-    {
-        Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, ActivationFunction.Identity, x[0], w) is { } y => y,
-        Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
-        LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
-        TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
-        BatchNormOperation b when mode is { Fused: true, Training: true }
-            && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], w, buffers) is { } y => y,
-        BatchNormOperation b => BatchNorm(b, x[0], w, buffers, mode.Training),
-        LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
-        ActivationOperation a => Activation(x[0], a.Function, inPlace),
-        DropoutOperation or DropPathOperation when !mode.Training => x[0],
-        DropoutOperation d when mode.Fused && FusedDropout.Apply(x[0], d.P) is { } y => y,
-        DropoutOperation d => F.dropout(x[0], d.P, training: true),
-        DropPathOperation d => DropPath(x[0], d.P),
-        MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
-        AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),
-        GlobalMeanOperation g => x[0].ndim == 4 ? x[0].mean([2, 3], g.KeepPlaces) : x[0].mean([1]),
-        FlattenOperation => x[0].flatten(1),
-        TokensOperation => x[0].flatten(2).transpose(1, 2),
-        ChannelsLastOperation => x[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
-        ConcatOperation => cat(x, 1),
-        AddOperation => x[0] + x[1],
-        GateOperation => x[0] * x[1],
-        SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
-        MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
-        ScaleOperation => x[0] * w[0].view(-1, 1, 1),
-        CycleShiftOperation s => mode.Fused && FusedShift.Apply(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
-        FeaturesOperation => x[0],
-        MixtureOperation m => Mixtures.LogProbabilities(
-            Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
-        SelectionOperation s => Mixtures.Selected(x[0], Experts(s, x)),
-        _ => throw new NotSupportedException(operation.GetType().Name),
-    };
+        {
+            Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, ActivationFunction.Identity, x[0], w) is { } y => y,
+            Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
+            LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
+            TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
+            BatchNormOperation b when mode is { Fused: true, Training: true }
+                && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], w, buffers) is { } y => y,
+            BatchNormOperation b => BatchNorm(b, x[0], w, buffers, mode.Training),
+            LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
+            ActivationOperation a => Activation(x[0], a.Function, inPlace),
+            DropoutOperation or DropPathOperation when !mode.Training => x[0],
+            DropoutOperation d when mode.Fused && FusedDropout.Apply(x[0], d.P) is { } y => y,
+            DropoutOperation d => F.dropout(x[0], d.P, training: true),
+            DropPathOperation d => DropPath(x[0], d.P),
+            MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
+            AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),
+            GlobalMeanOperation g => x[0].ndim == 4 ? x[0].mean([2, 3], g.KeepPlaces) : x[0].mean([1]),
+            FlattenOperation => x[0].flatten(1),
+            TokensOperation => x[0].flatten(2).transpose(1, 2),
+            ChannelsLastOperation => x[0].permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2),
+            ConcatOperation => cat(x, 1),
+            AddOperation => x[0] + x[1],
+            GateOperation => x[0] * x[1],
+            SoftmaxMixOperation => SoftmaxMix(x[0], x[1..]),
+            MixOperation => Sum([.. x.Select((branch, i) => branch * w[0].select(0, i).view(-1, 1, 1))]),
+            ScaleOperation => x[0] * w[0].view(-1, 1, 1),
+            CycleShiftOperation s => mode.Fused && FusedShift.Apply(x[0], s.AlongRow) is { } y ? y : CycleShift(x[0], s.AlongRow ? 3 : 2),
+            FeaturesOperation => x[0],
+            MixtureOperation m => Mixtures.LogProbabilities(
+                Mixtures.LogShares(m.Gate is null ? null : x[0], x[^1].shape[0]), Mixtures.BinaryLogProbabilities(Experts(m, x))),
+            SelectionOperation s => Mixtures.Selected(x[0], Experts(s, x)),
+            _ => throw new NotSupportedException(operation.GetType().Name),
+        };
 
     // [B, …, in] as it stands; [B, in, H, W] through a view with the channels last, which costs nothing where they lie so in memory.
     private static Tensor Linear(Tensor x, Tensor weight, Tensor? bias)
@@ -70,11 +70,11 @@ internal static class Execution
     /// <summary>An operation and the activation behind it in one pass where there is one; null otherwise.</summary>
     public static Tensor? WithActivation(
         Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => operation switch
-    {
-        Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Function, x, w),
-        BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, w, buffers),
-        _ => null,
-    };
+        {
+            Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Function, x, w),
+            BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, w, buffers),
+            _ => null,
+        };
 
     // Winograd's filtering computes in the type of its operands, which autocast does not convert for it.
     private static bool HasFilter(ExecutionMode mode) => mode is { Fused: true, Precision: Precision.Float32 };

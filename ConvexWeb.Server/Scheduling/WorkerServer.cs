@@ -1,0 +1,84 @@
+using ConvexWeb.Server.Persistence;
+using ConvexWeb.Server.Workers;
+using Hangfire;
+using Hangfire.PostgreSql;
+
+namespace ConvexWeb.Server.Scheduling;
+
+/// <summary>
+/// The slots of this node: a Hangfire server with a thread for each. They open when this worker's runs of an earlier life are queued again,
+/// so that it takes those up first.
+/// </summary>
+internal sealed class WorkerServer(
+    PostgreSqlStorage storage, Leases leases, IServiceProvider services, WorkerSettings settings, Steady steady, TimeProvider time,
+    ILogger<WorkerServer> log) : IHostedService, IDisposable
+{
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
+
+    private readonly CancellationTokenSource stopping = new();
+    private Task opening = Task.CompletedTask;
+    private BackgroundJobServer? server;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        opening = OpenAsync(stopping.Token);
+        return Task.CompletedTask;
+    }
+
+    private async Task OpenAsync(CancellationToken stop)
+    {
+        await steady.RunAsync("Taking up what this worker left", TakeUpAsync, stop);
+        if (stop.IsCancellationRequested) return;
+        server = new BackgroundJobServer(Options(), storage);
+    }
+
+    // Another process of this name that lives renews its leases: it keeps its runs, and this one opens all the same.
+    private async Task TakeUpAsync(CancellationToken stop)
+    {
+        var begun = time.GetTimestamp();
+        while (await leases.LeftBehindAsync(stop) is > 0 and var left && time.GetElapsedTime(begun) < settings.Lease)
+        {
+            log.LogInformation("This worker left {Count} runs behind, and waits until it may take them up again", left);
+            while (await leases.LeftBehindAsync(stop) == left && time.GetElapsedTime(begun) < settings.Lease)
+                await Task.Delay(Glance, time, stop);
+        }
+        if (await leases.TakeBackAsync(stop) is > 0 and var back)
+            log.LogWarning("{Count} runs that this worker left behind are queued again", back);
+    }
+
+    private BackgroundJobServerOptions Options() => new()
+    {
+        ServerName = settings.Name,
+        Queues = [.. settings.GroupList],
+        WorkerCount = settings.Slots,
+        Activator = new NodeActivator(services),
+
+        // Shorter, an outage of that length would stop trainings.
+        ServerTimeout = TimeSpan.FromHours(24),
+        HeartbeatInterval = TimeSpan.FromSeconds(15),
+        CancellationCheckInterval = TimeSpan.FromSeconds(30),
+        ShutdownTimeout = TimeSpan.FromSeconds(25), // trainers write checkpoints
+        SchedulePollingInterval = TimeSpan.FromSeconds(15),
+    };
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stopping.CancelAsync();
+        await opening;
+        if (server is null) return;
+        server.SendStop();
+        await server.WaitForShutdownAsync(cancellationToken);
+    }
+
+    public void Dispose()
+    {
+        server?.Dispose();
+        stopping.Dispose();
+    }
+
+    /// <summary>Of this node's container, where Hangfire's own is one for the whole process.</summary>
+    private sealed class NodeActivator(IServiceProvider services) : JobActivator
+    {
+        public override object ActivateJob(Type jobType) => services.GetRequiredService(jobType);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Net;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
+using Hangfire;
+using Hangfire.Common;
+using Hangfire.States;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ConvexWeb.Tests.Api;
+
+/// <summary>Hangfire's dashboard behind our session: strangers are sent away, users look, administrators act.</summary>
+[Trait("kind", "database")]
+public sealed class DashboardTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task A_stranger_sees_nothing()
+    {
+        using var client = host.Anonymous();
+        foreach (var path in new[] { "/hangfire", "/hangfire/jobs/enqueued", "/hangfire/js123", "/hangfire/stats" })
+        {
+            using var response = await client.GetAsync(path);
+            Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_user_looks_and_only_an_administrator_deletes_a_ticket(bool isAdmin)
+    {
+        var job = new BackgroundJobClient(host.Services.GetRequiredService<JobStorage>())
+            .Create(Job.FromExpression<WorkTicket>(ticket => ticket.UseAsync(null!)), new EnqueuedState("cpu"));
+        var (browser, user) = await SignedInAsync(isAdmin);
+        using var _ = browser;
+
+        var page = await browser.Client.GetStringAsync("/hangfire/jobs/enqueued/cpu");
+        Assert.Contains("WorkTicket", page, StringComparison.Ordinal);
+        Assert.Equal(isAdmin, page.Contains("Delete selected", StringComparison.Ordinal));
+
+        using var unsigned = await browser.Client.PostAsync("/hangfire/jobs/enqueued/delete", Field(job));
+        Assert.Equal(HttpStatusCode.Forbidden, unsigned.StatusCode);
+        Assert.Equal("Enqueued", await StateAsync(job));
+
+        using var signed = await browser.PostAsync("/hangfire/jobs/enqueued/delete", user.Id, ("jobs[]", job));
+        Assert.Equal(isAdmin ? HttpStatusCode.NoContent : HttpStatusCode.Unauthorized, signed.StatusCode);
+        Assert.Equal(isAdmin ? "Deleted" : "Enqueued", await StateAsync(job));
+    }
+
+    [Fact]
+    public async Task A_session_that_ends_ends_here_too()
+    {
+        var (browser, user) = await SignedInAsync(isAdmin: true);
+        using var _ = browser;
+        await host.Database.ScalarAsync<Guid>("delete from sessions where user_id = @Id returning user_id", new { user.Id });
+
+        using var response = await browser.Client.GetAsync("/hangfire");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+    }
+
+    private async Task<(Forms Browser, User User)> SignedInAsync(bool isAdmin)
+    {
+        var user = await host.AddUserAsync(isAdmin: isAdmin);
+        var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        return (browser, user);
+    }
+
+    private Task<string> StateAsync(string job)
+        => host.Database.ScalarAsync<string>("select statename from hangfire.job where id = @id", new { id = long.Parse(job) });
+
+    private static FormUrlEncodedContent Field(string job) => new([KeyValuePair.Create("jobs[]", job)]);
+}

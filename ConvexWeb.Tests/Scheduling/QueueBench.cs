@@ -1,0 +1,91 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Workers;
+using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
+
+namespace ConvexWeb.Tests.Scheduling;
+
+/// <summary>
+/// <c>./convexweb bench queue</c>: how soon a run starts, what a claim costs among many, what an idle cluster asks of the database.
+/// </summary>
+public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
+{
+    private const int Submissions = 200;
+
+    [Fact(Explicit = true)]
+    [Trait("bench", "queue")]
+    public async Task From_submission_to_trainer_on_an_idle_cluster()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var first = await StartNodeAsync(("Convex:Worker:Slots", "2"));
+        await using var second = await StartNodeAsync(("Convex:Worker:Name", "worker-2"), ("Convex:Worker:Slots", "2"));
+        for (var i = 0; i < Submissions; i++)
+            await Database.UntilAsync(await web.SubmitAsync("""{"steps":1}"""), RunState.Succeeded);
+        Report("submission to claim", await Database.RowsAsync<double>(
+            "select extract(epoch from a.started_at - r.created_at)::float8 * 1000 from runs r join attempts a on a.run_id = r.id"));
+        Report("submission to the trainer's first word", await Database.RowsAsync<double>(
+            """
+            select extract(epoch from min(p.at) - r.created_at)::float8 * 1000 from runs r join points p on p.run_id = r.id group by r.id
+            """));
+    }
+
+    [Theory(Explicit = true)]
+    [Trait("bench", "queue")]
+    [InlineData(5_000)]
+    [InlineData(20_000)]
+    public async Task A_claim_among_many_that_wait(int waiting)
+    {
+        await Database.AddRunAsync();
+        await Database.ScalarAsync<long>(
+            """
+            with more as (
+                insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
+                    parameters, epochs, steps_per_epoch, total_steps, created_by)
+                select study_id, name, n, spec, group_key, 1 + n % 9, execution_group, model, convexity, dataset, labels,
+                    parameters, epochs, steps_per_epoch, total_steps, 'user' || n % 20
+                from runs, generate_series(2, @waiting) n returning 1)
+            select count(*) from more
+            """, new { waiting });
+        await Database.ScalarAsync<long>("select 1::bigint from (select pg_stat_force_next_flush()) f");
+        var leases = new Leases(Database, new WorkerSettings());
+        var times = new List<double>();
+        for (var i = 0; i < 60; i++)
+        {
+            var begun = TimeProvider.System.GetTimestamp();
+            Assert.NotNull(await leases.ClaimAsync(["cpu"]));
+            times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
+        }
+        Report($"a claim with {waiting:N0} waiting", times);
+    }
+
+    [Fact(Explicit = true)]
+    [Trait("bench", "queue")]
+    public async Task What_four_idle_workers_and_two_web_nodes_ask_of_the_database()
+    {
+        var nodes = new List<TrainingNode>();
+        for (var i = 0; i < 2; i++) nodes.Add(await StartNodeAsync(("Convex:Role", "web")));
+        for (var i = 0; i < 4; i++)
+        {
+            nodes.Add(await StartNodeAsync(
+                ("Convex:Worker:Name", $"worker-{i}"), ("Convex:Worker:Slots", "2"), ("Convex:Worker:Lease", "00:00:08")));
+        }
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        const string sql = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
+        const int seconds = 30;
+        var before = await Database.ScalarAsync<long>(sql);
+        await Task.Delay(TimeSpan.FromSeconds(seconds));
+        var rate = (await Database.ScalarAsync<long>(sql) - before) / (double)seconds;
+        Say($"idle, 4 workers with 2 slots and 2 web nodes: {rate:0} transactions/s");
+        foreach (var node in nodes) await node.DisposeAsync();
+    }
+
+    private static void Report(string what, IEnumerable<double> times)
+    {
+        var sorted = times.Order().ToList();
+        Say($"{what}: {sorted.Count} times, p50 {At(0.5):0} ms, p95 {At(0.95):0} ms, max {sorted[^1]:0} ms");
+
+        double At(double share) => sorted[(int)(share * (sorted.Count - 1))];
+    }
+
+    private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
+}
