@@ -4,6 +4,7 @@ using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Catalog;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Live;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;

@@ -1,5 +1,5 @@
 using System.Net;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server;

@@ -1,7 +1,8 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
 using System.Security.Claims;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
-using ConvexWeb.Server.Persistence;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authorization;
@@ -23,6 +24,9 @@ public static class AccountsSetup
     /// <summary>Sign-in by cookie or API token; without one of them nothing is answered that does not say so itself.</summary>
     public static IServiceCollection AddAccounts(this IServiceCollection services, Settings settings)
     {
+        services.AddPooledDbContextFactory<ConvexDb>(
+            (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
+        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<ConvexDb>>().CreateDbContext());
         services.AddDataProtection().SetApplicationName("ConvexWeb");
         services.AddSingleton<KeyStore>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider =>

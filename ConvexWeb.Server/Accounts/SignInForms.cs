@@ -1,5 +1,4 @@
 using ConvexWeb.Server.Http;
-using ConvexWeb.Server.Persistence;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Identity;

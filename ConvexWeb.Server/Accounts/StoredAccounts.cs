@@ -1,6 +1,5 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
-using ConvexWeb.Server.Persistence;
 using Microsoft.EntityFrameworkCore;
 
 namespace ConvexWeb.Server.Accounts;

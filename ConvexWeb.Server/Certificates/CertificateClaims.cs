@@ -1,5 +1,4 @@
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using Npgsql;
 
 namespace ConvexWeb.Server.Certificates;

@@ -1,7 +1,7 @@
 using System.ComponentModel;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Trainers;
 
 namespace ConvexWeb.Server.Certificates;
 

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Leasing;
 
 namespace ConvexWeb.Server.Certificates;
 
@@ -28,15 +28,15 @@ internal sealed class CertificateFolder : IDisposable
         try
         {
             folders.MakeOwn(folder.Path);
-            await CopyAsync(folders, task.Database, task.Checkpoint, folder.Checkpoint, CheckpointsApi.NotHere, cancel);
+            await CopyAsync(folders, task.Database, task.Checkpoint, folder.Checkpoint, CheckpointFiles.NotHere, cancel);
             if (task.Twin is { } twin)
             {
                 folder.Twin = System.IO.Path.Combine(folder.Path, "twin.safetensors");
-                var missing = $"Of the twin, run {twin.RunId}: {CheckpointsApi.NotHere}";
+                var missing = $"Of the twin, run {twin.RunId}: {CheckpointFiles.NotHere}";
                 await CopyAsync(folders, task.Database, twin, folder.Twin, missing, cancel);
             }
             await using var file = File.OpenRead(folder.Checkpoint);
-            folder.Step = CheckpointsApi.StepIn(file);
+            folder.Step = CheckpointFiles.StepIn(file);
             folder.Sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel));
             return folder;
         }

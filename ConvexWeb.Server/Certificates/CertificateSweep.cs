@@ -1,6 +1,5 @@
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Scheduling;
 using Microsoft.Extensions.Options;
 using Npgsql;
 

@@ -1,7 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Leasing;
 using Npgsql;
 
 namespace ConvexWeb.Server.Certificates;

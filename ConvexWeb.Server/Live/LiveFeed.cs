@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
 using Npgsql;

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
@@ -13,9 +12,6 @@ public static class PersistenceSetup
         services.AddSingleton(provider => provider.GetRequiredService<Database>().CreateSource());
         services.AddSingleton<DbDataSource>(provider => provider.GetRequiredService<NpgsqlDataSource>());
         services.AddHostedService(provider => provider.GetRequiredService<Database>());
-        services.AddPooledDbContextFactory<ConvexDb>(
-            (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
-        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<ConvexDb>>().CreateDbContext());
         services.AddSingleton<Steady>().AddSingleton<Listener>();
         services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
         return services;

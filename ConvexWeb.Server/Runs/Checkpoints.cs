@@ -1,4 +1,4 @@
-using ConvexWeb.Training.Events;
+using ConvexWeb.Server.Leasing;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
@@ -7,9 +7,6 @@ namespace ConvexWeb.Server.Runs;
 
 public static class CheckpointsApi
 {
-    /// <summary>What is said of a checkpoint whose file a node does not find.</summary>
-    public const string NotHere = "The checkpoint is known, but its file is not in the data folder of this node.";
-
     public static void MapCheckpoints(this IEndpointRouteBuilder api) => api.MapGet("/checkpoints/{id:guid}", Download)
         .WithTags("Runs")
         .WithSummary("A checkpoint's file (safetensors); ranges are served, so a download can go on where it broke");
@@ -39,19 +36,14 @@ public static class CheckpointsApi
         }
         catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
         {
-            return TypedResults.Problem(NotHere, statusCode: StatusCodes.Status404NotFound);
+            return TypedResults.Problem(CheckpointFiles.NotHere, statusCode: StatusCodes.Status404NotFound);
         }
         var written = File.GetLastWriteTimeUtc(file.SafeFileHandle);
+        step = CheckpointFiles.StepIn(file) ?? step;
+        // Two files of one length may be written within one tick of the system's clock.
+        var tag = new EntityTagHeaderValue($"\"{written.Ticks:x}-{file.Length:x}-{step:x}\"");
         return TypedResults.Stream(
-            file, "application/octet-stream", $"run{run}-attempt{attempt}-{kind}-step{StepIn(file) ?? step}.safetensors",
-            written, new EntityTagHeaderValue($"\"{written.Ticks:x}-{file.Length:x}\""), enableRangeProcessing: true);
-    }
-
-    // The stream is at its beginning again.
-    internal static long? StepIn(FileStream file)
-    {
-        var step = SafeTensorsHeader.StepOf(file, file.Name);
-        file.Position = 0;
-        return step;
+            file, "application/octet-stream", $"run{run}-attempt{attempt}-{kind}-step{step}.safetensors", written, tag,
+            enableRangeProcessing: true);
     }
 }

@@ -1,5 +1,5 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Leasing;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;

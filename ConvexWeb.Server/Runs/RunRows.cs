@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
 using Microsoft.AspNetCore.Http.HttpResults;
 

@@ -2,8 +2,8 @@ using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
-using ConvexWeb.Server.Workers;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;

@@ -1,7 +1,6 @@
 using System.Globalization;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Workers;
 
 namespace ConvexWeb.Server.Scheduling;
 

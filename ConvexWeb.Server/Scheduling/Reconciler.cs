@@ -1,5 +1,5 @@
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Workers;
 using Npgsql;
 
 namespace ConvexWeb.Server.Scheduling;

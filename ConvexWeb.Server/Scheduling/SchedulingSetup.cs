@@ -1,4 +1,4 @@
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using Hangfire;
 using Hangfire.PostgreSql;
 using Npgsql;

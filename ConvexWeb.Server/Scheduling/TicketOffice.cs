@@ -1,6 +1,6 @@
 using System.Transactions;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Workers;
 using Hangfire;
 using Hangfire.Common;
 using Hangfire.PostgreSql;

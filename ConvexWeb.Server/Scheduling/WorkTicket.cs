@@ -1,6 +1,7 @@
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Trainers;
 using Hangfire;
 using Hangfire.Server;
 

@@ -1,8 +1,7 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Training.Specs;
 using Microsoft.Extensions.Options;
 using Npgsql;

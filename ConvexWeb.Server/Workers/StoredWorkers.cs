@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Leasing;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 

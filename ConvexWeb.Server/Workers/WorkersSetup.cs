@@ -1,5 +1,7 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Trainers;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ConvexWeb.Server.Workers;

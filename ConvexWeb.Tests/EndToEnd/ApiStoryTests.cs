@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 

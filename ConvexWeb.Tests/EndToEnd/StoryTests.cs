@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Workers;
 using Microsoft.Playwright;
 

@@ -1,5 +1,5 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 

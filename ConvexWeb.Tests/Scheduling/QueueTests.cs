@@ -1,6 +1,6 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
-using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 using Hangfire;

@@ -1,4 +1,4 @@
-using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Leasing;
 
 namespace ConvexWeb.Tests.Support;
 

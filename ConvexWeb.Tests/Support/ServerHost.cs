@@ -1,8 +1,6 @@
 extern alias Server;
-
 using ConvexWeb.Server.Accounts;
-using ConvexWeb.Server.Persistence;
-using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Leasing;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc.Testing;

@@ -1,6 +1,6 @@
 using ConvexWeb.Server;
-using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
 using Microsoft.Extensions.Options;
 

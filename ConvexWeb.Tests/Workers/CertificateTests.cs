@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
 using Dapper;

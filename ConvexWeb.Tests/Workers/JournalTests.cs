@@ -1,4 +1,4 @@
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Ingest;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Training.Events;
 

@@ -1,5 +1,5 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 
 namespace ConvexWeb.Tests.Workers;
@@ -111,7 +111,7 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
     {
         var run = await Database.AddRunAsync();
         var owner = await ClaimAsync();
-        for (var deaths = 1; deaths < Server.Workers.Leases.MostDeaths; deaths++) owner = await Leases().RetryAsync(owner!, "Signal 9.");
+        for (var deaths = 1; deaths < Server.Leasing.Leases.MostDeaths; deaths++) owner = await Leases().RetryAsync(owner!, "Signal 9.");
 
         Assert.Equal(5, owner!.Attempt);
         Assert.Null(await Leases().RetryAsync(owner, "Signal 9."));

@@ -1,6 +1,7 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Workers;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Training.Events;
 using static ConvexWeb.Tests.Workers.TrainingDatabase;

@@ -1,4 +1,4 @@
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Trainers;
 
 namespace ConvexWeb.Tests.Workers;
 

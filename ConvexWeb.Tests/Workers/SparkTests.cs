@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Ingest;
 
 namespace ConvexWeb.Tests.Workers;
 

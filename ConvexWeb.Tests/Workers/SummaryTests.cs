@@ -1,4 +1,5 @@
-using ConvexWeb.Server.Workers;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Training.Events;
 using static ConvexWeb.Tests.Workers.TrainingDatabase;

@@ -1,7 +1,8 @@
 using System.Globalization;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Runs;
-using ConvexWeb.Server.Workers;
 using ConvexWeb.Training.Events;
 using Dapper;
 using Npgsql;

@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Scheduling;

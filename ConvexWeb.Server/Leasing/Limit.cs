@@ -1,4 +1,4 @@
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>A token that is cancelled some time after another: the time that is left to finish what was begun.</summary>
 internal sealed class Limit : IDisposable

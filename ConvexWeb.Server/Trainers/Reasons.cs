@@ -1,4 +1,4 @@
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Trainers;
 
 /// <summary>Why an attempt ended, in one or two sentences for people.</summary>
 internal static class Reasons

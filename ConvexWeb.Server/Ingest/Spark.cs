@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Ingest;
 
 /// <summary>
 /// The small history behind a run's sparkline: [epoch, train accuracy, test accuracy] at even distances, and always the newest.

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Training.Events;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Ingest;
 
 /// <summary>What a batch of events comes to, in the columns that the database takes.</summary>
 internal sealed class PointBuffer

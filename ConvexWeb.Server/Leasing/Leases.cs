@@ -1,8 +1,7 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Runs;
 using Npgsql;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
 /// Who owns a run. <c>runs.attempt</c> names the only attempt whose writes are taken; it changes here and nowhere else, under a lock on the

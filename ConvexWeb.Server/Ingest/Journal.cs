@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Events;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Ingest;
 
 /// <summary>Lines of a journal that were read: their events, and the number of the last line, which may be no event.</summary>
 public sealed record JournalBatch(IReadOnlyList<TrainingEvent> Events, long LastLine, bool More);

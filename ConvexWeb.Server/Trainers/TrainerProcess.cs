@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
+using ConvexWeb.Server.Ingest;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
 /// A running trainer. Its stdin stays open for as long as we live: when it closes, because we ask it to stop or

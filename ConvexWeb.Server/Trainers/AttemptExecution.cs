@@ -1,8 +1,9 @@
 using System.ComponentModel;
-using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Training.Events;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
 /// One attempt: its folder, what the attempts before it left behind, its trainer, and its journal on the way into the database. The journal

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>Section <c>Convex:Worker</c>: what this node trains, when its role is worker or both.</summary>
 public sealed class WorkerSettings

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Npgsql;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Ingest;
 
 /// <summary>Numbers of metric names; a name that was never seen gets one. They never change, so they are kept.</summary>
 public sealed class MetricIds(NpgsqlDataSource database)

@@ -1,9 +1,8 @@
 using System.Text.RegularExpressions;
-using ConvexWeb.Server.Accounts;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 
-namespace ConvexWeb.Server.Persistence;
+namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
 /// The entities of Accounts. Runs and points are read and written with plain SQL: their statements are the design (fencing, sequence

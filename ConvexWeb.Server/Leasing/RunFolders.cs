@@ -1,7 +1,7 @@
 using ConvexWeb.Server.Persistence;
 using Microsoft.Extensions.Options;
 
-namespace ConvexWeb.Server.Runs;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
 /// Where the files of runs are: <c>runs/database/run/attempt</c>. Paths are made of ids and two known words that the database holds;

@@ -1,9 +1,9 @@
-using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Training.Events;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Ingest;
 
 /// <summary>A line that the trainer wrote to stderr.</summary>
 public sealed record ErrorLine(long Number, DateTimeOffset At, string Text);

@@ -2,7 +2,7 @@ using ConvexWeb.Server.Accounts;
 using Hangfire;
 using Hangfire.Dashboard;
 
-namespace ConvexWeb.Server.Http;
+namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
 /// Hangfire's dashboard behind our session: administrators may act on tickets, others only look. A ticket that is deleted or queued again

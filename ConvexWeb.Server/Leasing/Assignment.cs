@@ -1,4 +1,4 @@
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>A run and the attempt at it that this worker owns.</summary>
 /// <param name="Database">Whose run 1, 2, 3, … it is.</param>

@@ -1,10 +1,11 @@
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Catalog;
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Workers;
 
-namespace ConvexWeb.Server.Http;
+namespace ConvexWeb.Server;
 
 public static class Api
 {

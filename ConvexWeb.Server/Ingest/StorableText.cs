@@ -1,6 +1,6 @@
 using ConvexWeb.Training.Events;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Ingest;
 
 /// <summary>What a trainer reports, as PostgreSQL takes it: text without NUL and of bounded length.</summary>
 internal static class StorableText

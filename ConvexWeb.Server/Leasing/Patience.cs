@@ -1,7 +1,7 @@
 using ConvexWeb.Server.Persistence;
 using Npgsql;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>Does something with a database that may be away, until it is done.</summary>
 public sealed class Patience(TimeProvider time, ILogger<Patience> log)

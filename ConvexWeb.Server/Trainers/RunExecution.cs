@@ -1,6 +1,7 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Leasing;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Trainers;
 
 /// <summary>A run in the hands of this worker: attempt after attempt until it ends.</summary>
 public sealed class RunExecution(

@@ -1,4 +1,4 @@
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
 /// Who is next, in one place: read by the claim and by whatever tells people about the queue. Higher priority first; then a run that was

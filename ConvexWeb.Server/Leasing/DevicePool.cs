@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>Which device each slot uses; there are as many as slots, and the devices come round when there are fewer of them.</summary>
 public sealed class DevicePool(WorkerSettings settings)

@@ -1,7 +1,8 @@
 using System.Diagnostics;
+using ConvexWeb.Server.Leasing;
 using Microsoft.Extensions.Options;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Trainers;
 
 /// <summary>How a trainer is started: which program, with what arguments, in what surroundings.</summary>
 public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> settings)

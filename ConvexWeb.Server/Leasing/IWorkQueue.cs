@@ -1,4 +1,4 @@
-namespace ConvexWeb.Server.Scheduling;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>The queue as whoever adds to it sees it: what waits is in the rows, and needs no more than to be noticed.</summary>
 public interface IWorkQueue

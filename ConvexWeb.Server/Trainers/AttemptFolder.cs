@@ -1,6 +1,6 @@
-using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Leasing;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
 /// The files of one attempt. Every attempt has a folder of its own, so that one that comes back from the dead writes to nobody else's.

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace ConvexWeb.Server.Runs;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
 /// Notifications between nodes, by the database: they are delivered when, and only when, the transaction that they belong to commits.

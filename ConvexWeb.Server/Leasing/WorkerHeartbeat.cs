@@ -1,7 +1,7 @@
 using ConvexWeb.Server.Persistence;
 using Npgsql;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>Keeps this worker's row fresh. It is for people: no run depends on it.</summary>
 public sealed class WorkerHeartbeat(

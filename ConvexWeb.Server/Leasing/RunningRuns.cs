@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace ConvexWeb.Server.Workers;
+namespace ConvexWeb.Server.Leasing;
 
 /// <summary>The runs in this process's hands, so that a cancellation that arrives here reaches them at once.</summary>
 public sealed class RunningRuns
