@@ -32,7 +32,7 @@ def constrained(model):
 
 
 def step(model, optimizer, images, labels, covered):
-    optimizer.zero_grad()
+    optimizer.zero_grad(set_to_none=True)
     F.cross_entropy(model(images), labels).backward()
     optimizer.step()
     if covered:

@@ -66,7 +66,7 @@ def main():
     parser.add_argument("--trainer", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--epoch-rounds", type=int, default=3)
+    parser.add_argument("--epoch-rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--model-rounds", type=int, default=5)
     parser.add_argument("--only", help="only the cases of this model: mlp, ioc-mlp, epoch, mixer, ioc-mixer, …")

@@ -75,6 +75,27 @@ public sealed class FusedStepTests
     }
 
     [Theory]
+    [InlineData("exp_eps", false)]
+    [InlineData("clip", false)]
+    [InlineData("abs", false)]
+    [InlineData("shift", true)]
+    public void A_NaN_stays_where_it_is_but_a_shift_spreads_it(string constraint, bool everywhere)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var fused in new[] { true, false })
+        {
+            var spec = SpecWith(constraint);
+            using var network = ModelFactory.Build(spec);
+            using var optimizer = new Optimizer(network, Rules["sgd"], Constraint.Of(spec), fused);
+            foreach (var parameter in network.parameters()) parameter.grad = zeros_like(parameter);
+            var weight = network.get_weight("fc2.weight");
+            weight.grad!.flatten().narrow(0, 3, 1).fill_(float.NaN);
+            optimizer.Step(0.1);
+            Assert.Equal(everywhere ? weight.numel() : 1, weight.isnan().sum().item<long>());
+        }
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void Counts_the_constrained_weights_that_a_step_left_below_zero(bool fused)

@@ -13,8 +13,9 @@ namespace ConvexWeb.Training.Cli;
 
 /// <summary>
 /// <c>bench overhead</c>: what our code costs on top of TorchSharp. Both train an MLP whose products are next to nothing (8 units and 2
-/// images), so that what remains is the cost of calls: the plan's network and optimizer here, TorchSharp's own modules and optimizer there.
-/// The difference is set against a whole step of the MLP of S2 at batch 128.
+/// images), so that what remains is the cost of calls: the plan's network, the optimizer and the whole training loop with its batches and
+/// running sums here; TorchSharp's own modules and optimizer, and a batch picked by plain operators, there. The difference is set against a
+/// whole step of the MLP of S2 at batch 128.
 /// </summary>
 internal static class OverheadBench
 {
@@ -39,28 +40,72 @@ internal static class OverheadBench
     {
         using var ours = new Ours();
         using var bare = new Bare();
+        using var loop = new Loop();
         using var whole = new BenchTraining("mlp", ioc: false, batch: 128, eager: false);
-        (string Name, Action Step, List<double> Times)[] cases =
+        (string Name, Action Run, int Steps, List<double> Times)[] cases =
         [
-            ("forward and backward, ours", ours.Gradients, []), ("forward and backward, bare", bare.Gradients, []),
-            ("whole step, ours", ours.Step, []), ("whole step, bare", bare.Step, []),
-            ("MLP of S2, batch 128", whole.Step, []),
+            ("forward and backward, ours", Repeat(ours.Gradients, StepsOfARound), StepsOfARound, []),
+            ("forward and backward, bare", Repeat(bare.Gradients, StepsOfARound), StepsOfARound, []),
+            ("with optimizer, ours", Repeat(ours.Step, StepsOfARound), StepsOfARound, []),
+            ("with optimizer, bare", Repeat(bare.Step, StepsOfARound), StepsOfARound, []),
+            ("training loop, ours", loop.Epoch, StepsOfARound, []),
+            ("training loop, bare", Repeat(bare.StepOnBatch, StepsOfARound), StepsOfARound, []),
+            ("MLP of S2, batch 128", Repeat(whole.Step, StepsOfARound / 10), StepsOfARound / 10, []),
         ];
         for (var round = -1; round < rounds; round++)
         {
-            foreach (var (_, step, times) in cases)
+            foreach (var (_, run, steps, times) in cases)
             {
-                var count = step == whole.Step ? StepsOfARound / 10 : StepsOfARound;
                 var start = TimeProvider.System.GetTimestamp();
-                for (var i = 0; i < count; i++) step();
+                run();
                 // The first round belongs to the compiler.
-                if (round >= 0) times.Add(TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / count);
+                if (round >= 0) times.Add(TimeProvider.System.GetElapsedTime(start).TotalMicroseconds / steps);
             }
         }
         var medians = cases.Select(c => c.Times.Order().ElementAt(rounds / 2)).ToList();
         foreach (var (c, median) in cases.Zip(medians)) Console.WriteLine($"{c.Name,-28}{median,10:0.0} µs");
-        Console.WriteLine($"of an MLP step: forward and backward {(medians[0] - medians[1]) / medians[4]:+0.0 %;-0.0 %}, "
-            + $"with the optimizer {(medians[2] - medians[3]) / medians[4]:+0.0 %;-0.0 %}");
+        var shares = new[] { 0, 2, 4 }.Select(i => $"{cases[i].Name[..^6]} {(medians[i] - medians[i + 1]) / medians[6]:+0.0 %;-0.0 %}");
+        Console.WriteLine($"of an MLP step: {string.Join(", ", shares)}");
+    }
+
+    private static Action Repeat(Action step, int times) => () =>
+    {
+        for (var i = 0; i < times; i++) step();
+    };
+
+    /// <summary>The product's training loop, as a run takes it: batches, objective, optimizer, running sums and points.</summary>
+    private sealed class Loop : IDisposable
+    {
+        private readonly TrainingData data;
+        private readonly EventWriter events = new(null, null, TimeProvider.System);
+        private readonly Trainer trainer;
+
+        public Loop()
+        {
+            const int count = Images * StepsOfARound;
+            var spec = new Spec
+            {
+                Model = new MlpOptions { Width = Units },
+                Data = new Cifar10Options { TrainLimit = count, TestLimit = 1 },
+                Training = new TrainingOptions { BatchSize = Images },
+            };
+            var info = DatasetInfo.Stored(spec.Data);
+            var pixels = new byte[count * info.Dimensions];
+            new Random(0).NextBytes(pixels);
+            var labels = Enumerable.Range(0, count).Select(i => i % Classes).ToArray();
+            var set = new ImageSet(info, new ImageSplit(pixels, labels), new ImageSplit(pixels[..info.Dimensions], [0]));
+            data = TrainingData.Prepare(spec, set, 0, CPU, Path.GetTempPath(), null, _ => { });
+            trainer = new Trainer(spec, new TrainerSettings(0, CPU, null, false, TimeProvider.System), data, events);
+        }
+
+        public void Epoch() => trainer.TimeOneEpoch();
+
+        public void Dispose()
+        {
+            trainer.Dispose();
+            events.Dispose();
+            data.Dispose();
+        }
     }
 
     private sealed class Ours : IDisposable
@@ -102,6 +147,9 @@ internal static class OverheadBench
         private readonly optim.Optimizer optimizer;
         private readonly Tensor images = rand([Images, 3, 32, 32]), labels = zeros([Images], ScalarType.Int64);
 
+        private readonly Tensor pool = (rand([Images * StepsOfARound, 3, 32, 32]) * 255).to(ScalarType.Byte);
+        private readonly Tensor scale = rand([3, 1, 1]), shift = rand([3, 1, 1]);
+
         public Bare() => optimizer = optim.Adam(network.parameters());
 
         public void Gradients()
@@ -117,12 +165,24 @@ internal static class OverheadBench
             optimizer.step();
         }
 
+        public void StepOnBatch()
+        {
+            using var scope = NewDisposeScope();
+            optimizer.zero_grad();
+            var batch = pool.index_select(0, randint(pool.shape[0], [Images], ScalarType.Int64)).to(ScalarType.Float32) * scale + shift;
+            nn.functional.cross_entropy(network.forward(batch), labels).backward();
+            optimizer.step();
+        }
+
         public void Dispose()
         {
             optimizer.Dispose();
             network.Dispose();
             images.Dispose();
             labels.Dispose();
+            pool.Dispose();
+            scale.Dispose();
+            shift.Dispose();
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Kernels;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Cli;
@@ -33,6 +34,7 @@ internal static class PredictCommand
     {
         foreach (var file in new[] { checkpoint, input })
             if (!File.Exists(file)) throw new BadInputException($"There is no file {file}.");
+        ProcessMemory.Keep();
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var (spec, network) = Checkpoint.Open(checkpoint);

@@ -51,6 +51,8 @@ public sealed record Constraint(ConstraintKind Kind, double Eps, IReadOnlySet<st
             case ConstraintKind.Clip: weight.clamp_(min: 0); break;
             case ConstraintKind.Abs: weight.copy_(weight.abs()); break;
             case ConstraintKind.Shift: weight.sub_(weight.min().clamp(max: 0)); break;
+            case ConstraintKind.Free or ConstraintKind.SoftplusReparam: break;
+            default: throw new NotSupportedException(kind.ToString());
         }
     }
 }

@@ -64,6 +64,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Seconds that one epoch's steps take, points included and evaluation left out: for the benchmark.</summary>
     internal double TimeOneEpoch()
     {
+        progress = new();
         TrainEpoch(CancellationToken.None);
         return progress.TrainSeconds;
     }

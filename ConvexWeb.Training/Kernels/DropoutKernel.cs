@@ -22,7 +22,7 @@ internal static unsafe class DropoutKernel
         public T Scale;
     }
 
-    /// <summary>output = input / (1 − p) where the element is kept, else 0; 0 ≤ p &lt; 1.</summary>
+    /// <summary>output = input / (1 − p) where the element is kept, else input · 0, so that NaN stays; 0 ≤ p &lt; 1.</summary>
     public static void Apply<T>(T* input, T* output, long count, double p, ulong key) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var work = new Work<T>
@@ -51,15 +51,15 @@ internal static unsafe class DropoutKernel
                 var kept = Vector512.GreaterThanOrEqual(Mixed(Mixed(places) ^ high), dropped);
                 if (typeof(T) == typeof(float))
                 {
-                    Lanes.Store(Lanes.Load(work.Input + i, end - i) * scale & kept.As<uint, T>(), work.Output + i, end - i);
+                    Lanes.Store(Lanes.Load(work.Input + i, end - i) * (scale & kept.As<uint, T>()), work.Output + i, end - i);
                     continue;
                 }
                 // Sixteen bits of mask for two vectors of eight doubles.
                 var (lower, upper) = Vector512.Widen(kept.AsInt32());
-                Lanes.Store(Lanes.Load(work.Input + i, end - i) * scale & lower.As<long, T>(), work.Output + i, end - i);
+                Lanes.Store(Lanes.Load(work.Input + i, end - i) * (scale & lower.As<long, T>()), work.Output + i, end - i);
                 if (i + 8 < end)
                     Lanes.Store(
-                        Lanes.Load(work.Input + i + 8, end - i - 8) * scale & upper.As<long, T>(), work.Output + i + 8, end - i - 8);
+                        Lanes.Load(work.Input + i + 8, end - i - 8) * (scale & upper.As<long, T>()), work.Output + i + 8, end - i - 8);
             }
         }
     }

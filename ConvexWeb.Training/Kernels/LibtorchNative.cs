@@ -91,11 +91,16 @@ internal static unsafe partial class LibtorchNative
         // Starts TorchSharp, which loads its libraries.
         torch.InitializeDeviceType(DeviceType.CPU);
         var library = NativeLibrary.Load("libtorch_cpu.so", typeof(torch).Assembly, null);
-        // NNPACK, for small convolutions, writes a warning for each of them on processors that it does not support.
+        SwitchOffNnpack(library);
+        return library;
+    }
+
+    // For small convolutions; it writes a warning for each of them on processors that it does not support.
+    private static void SwitchOffNnpack(nint library)
+    {
         if (NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context)
             && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var enable))
             ((delegate* unmanaged<void*, byte, void>)enable)(((delegate* unmanaged<void*>)context)(), 0);
-        return library;
     }
 
     private static nint Find(string symbol) => NativeLibrary.TryGetExport(Cpu, symbol, out var address) ? address : 0;

@@ -46,12 +46,25 @@ internal static class MatrixProducts
         var worst = 0.0;
         foreach (var (m, k, n) in new[] { (256L, 1024L, 300L), (37, 100, 11), (64, 48, 12), (10, 800, 100) })
         {
-            var (a, b) = (randn([m, k], generator: random), randn([n, k], generator: random).t());
-            var exact = a.to(ScalarType.Float64).mm(b.to(ScalarType.Float64));
-            var error = ((a.mm(b).to(ScalarType.Float64) - exact).abs().max() / exact.abs().max()).item<double>();
-            if (!(error <= worst)) worst = error;
+            // As a layer multiplies on its way forward, for its input's gradient and for its weight's; one product, and several at once.
+            foreach (var (left, right) in new[] { (false, true), (false, false), (true, false) })
+            {
+                var (a, b) = (Factor(m, k, left), Factor(k, n, right));
+                var exact = a.to(ScalarType.Float64).mm(b.to(ScalarType.Float64));
+                Compare(exact, a.mm(b));
+                Compare(exact, a.expand(3, -1, -1).bmm(b.expand(3, -1, -1)));
+            }
         }
         return worst;
+
+        Tensor Factor(long rows, long columns, bool transposed)
+            => transposed ? randn([columns, rows], generator: random).t() : randn([rows, columns], generator: random);
+
+        void Compare(Tensor exact, Tensor product)
+        {
+            var error = ((product.to(ScalarType.Float64) - exact).abs().max() / exact.abs().max()).item<double>();
+            if (!(error <= worst)) worst = error;
+        }
     }
 
     // Medians of a product as a hidden layer has it.

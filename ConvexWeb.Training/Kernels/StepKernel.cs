@@ -139,19 +139,18 @@ internal static unsafe class StepKernel
         return negatives;
     }
 
-    // w − min(0, min w).
+    // w − min(0, min w); a NaN among them makes all NaN, as the plain operator does.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Shift<T>(void* state, long from, long to, int thread) where T : unmanaged, IFloatingPointIeee754<T>
     {
         for (var i = from; i < to; i++)
         {
             var item = ((StepItem*)state)[i];
-            var weights = new Span<T>(item.Weight, checked((int)item.Count));
+            var weights = (T*)item.Weight;
             var least = T.Zero;
-            foreach (var weight in weights)
-                if (weight < least) least = weight;
+            for (var w = 0L; w < item.Count; w++) least = T.Min(least, weights[w]);
             if (least == T.Zero) continue;
-            foreach (ref var weight in weights) weight -= least;
+            for (var w = 0L; w < item.Count; w++) weights[w] -= least;
         }
     }
 }

@@ -152,6 +152,65 @@ public sealed class FusedLayersTests
         }
     }
 
+    // Whole blocks and vectors, and what is left of them.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(9)]
+    [InlineData(16)]
+    [InlineData(31)]
+    [InlineData(16_384)]
+    [InlineData(40_005)]
+    public void Dropouts_mask_is_that_of_its_hash_in_both_types(int count)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
+        {
+            manual_seed(8);
+            var x = ones([count], type);
+            var y = FusedDropout.Apply(x, 0.25)!.to(ScalarType.Float64).data<double>().ToArray();
+            manual_seed(8);
+            Assert.Equal(Masked(count, 0.25, FusedDropout.NextKey()), y.Select(value => Math.Round(value * 0.75)));
+        }
+
+        // The hash once more, element by element.
+        static IEnumerable<double> Masked(int count, double p, ulong key)
+        {
+            for (var i = 0u; i < count; i++)
+                yield return Mixed(Mixed(i + (uint)key) ^ (uint)(key >> 32)) >= (uint)(p * 4294967296.0) ? 1 : 0;
+        }
+
+        static uint Mixed(uint h)
+        {
+            h ^= h >> 16;
+            h *= 0x21f0aaad;
+            h ^= h >> 15;
+            h *= 0x735a2d97;
+            return h ^ (h >> 15);
+        }
+    }
+
+    [Fact]
+    public void Dropout_keeps_NaN_whether_it_drops_it_or_not()
+    {
+        using var scope = NewDisposeScope();
+        Assert.True(FusedDropout.Apply(full([1000], float.NaN), 0.5)!.isnan().all().item<bool>());
+    }
+
+    [Fact]
+    public void A_filter_of_another_shape_than_its_images_is_not_touched()
+    {
+        using var scope = NewDisposeScope();
+        var convolution = new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1);
+        var x = ChannelsLast(randn([2, 16, 4, 4]));
+        Tensor? Apply(params long[][] shapes)
+            => FusedConvolution.Apply(convolution, ActivationFunction.Relu, x, [.. shapes.Select(shape => randn(shape))]);
+        Assert.NotNull(Apply([16, 16, 3, 3], [16]));
+        Assert.Null(Apply([16, 24, 3, 3], [16]));
+        Assert.Null(Apply([24, 16, 3, 3], [16]));
+        Assert.Null(Apply([16, 16, 3, 3], [8]));
+    }
+
     [Theory]
     [InlineData(0.2)]
     [InlineData(0.5)]

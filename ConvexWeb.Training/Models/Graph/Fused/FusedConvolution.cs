@@ -19,9 +19,12 @@ internal static class FusedConvolution
     public static Tensor? Apply(Conv2dOperation convolution, ActivationFunction function, Tensor x, Tensor[] w)
     {
         var suits = convolution is { Kernel: 3, Stride: 1, Padding: 1, Groups: 1, In: >= FewestChannels, Out: >= FewestChannels };
-        if (!suits || !LibtorchNative.HasBlas || !FusedLayers.Fits(KernelKind.Convolution, x)) return null;
+        if (!suits || !FusedLayers.Fits(KernelKind.Convolution, x)) return null;
+        if (x.dtype == ScalarType.Float64 && !LibtorchNative.HasBlas) return null;
         if (FusedActivations.Of(function) is not { } activation) return null;
         if (x.ndim != 4 || x.is_contiguous() || !MemoryLayout.HasChannelsLast(x) || w.Any(tensor => tensor.dtype != x.dtype)) return null;
+        if (!w[0].shape.SequenceEqual([convolution.Out, x.shape[1], 3, 3])) return null;
+        if (w.Length > 1 && !(w[1].numel() == convolution.Out && w[1].is_contiguous())) return null;
         var layer = new Layer(activation, x.requires_grad, w.Length > 1);
         if (!is_grad_enabled()) return Function.Convolve(x, Function.Taps(w[0]), w.ElementAtOrDefault(1), activation);
         return layer.HasBias ? Function.apply(x, w[0], w[1], layer) : Function.apply(x, w[0], layer);

@@ -16,7 +16,7 @@ internal static class FusedDropout
         return is_grad_enabled() ? Function.apply(x, layer) : Function.Masked(Dense(x), layer);
     }
 
-    private static ulong NextKey()
+    internal static ulong NextKey()
     {
         using var drawn = randint(long.MinValue, long.MaxValue, [1], ScalarType.Int64);
         return (ulong)drawn.item<long>();

@@ -18,8 +18,15 @@ internal static class FusedFunctions
     /// </summary>
     public static void Backward(Tensor loss)
     {
-        loss.backward();
-        Release();
+        failure = null;
+        try
+        {
+            loss.backward();
+        }
+        finally
+        {
+            Release();
+        }
         if (Interlocked.Exchange(ref failure, null) is { } error) error.Throw();
     }
 
