@@ -28,7 +28,8 @@ public sealed record Constraint(ConstraintKind Kind, double Eps, IReadOnlySet<st
             AbsOptions => (ConstraintKind.Abs, 0),
             ShiftOptions => (ConstraintKind.Shift, 0),
             SoftplusReparamOptions => (ConstraintKind.SoftplusReparam, 0),
-            _ => (ConstraintKind.Free, 0),
+            NoConvexityOptions => (ConstraintKind.Free, 0),
+            _ => throw new NotSupportedException(options.GetType().Name),
         };
         return new(kind, eps, covered.ToHashSet());
     }
