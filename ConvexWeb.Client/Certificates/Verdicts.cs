@@ -29,7 +29,7 @@ public static class Verdicts
     };
 
     /// <summary>What the verdict is about, in one line; of the loss it says nothing.</summary>
-    public static string Meaning(CertificateResult result) => result.Space == "features"
+    public static string Meaning(CertificateResult result) => result.Space == CertificateSpace.Features
         ? "Input convexity: whether each logit is a convex function of the features that the head gets, with these weights. "
             + "Not of the pixels, and not of the loss over the weights."
         : "Input convexity: whether each logit is a convex function of the image, with these weights. "

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ConvexWeb.Client.Contracts;
 
 /// <summary>The life of a certificate. A lost worker takes Running back to Queued.</summary>
@@ -31,6 +33,17 @@ public enum Standing
     Affine,
     Convex,
     Unknown,
+}
+
+/// <summary>Of what the logits are functions in a certificate.</summary>
+public enum CertificateSpace
+{
+    [JsonStringEnumMemberName("pixels")]
+    Pixels,
+
+    /// <summary>For a convex head on a free network.</summary>
+    [JsonStringEnumMemberName("features")]
+    Features,
 }
 
 /// <summary>Asks for a certificate of a run's input convexity.</summary>
@@ -77,13 +90,12 @@ public sealed record CertificateMark(CertificateState State, Verdict? Verdict);
 /// </summary>
 /// <param name="Constraint">The convexity constraint of the spec; none for an ordinary network.</param>
 /// <param name="Sentence">The verdict in words.</param>
-/// <param name="Space">pixels, or features for a convex head on a free network.</param>
 /// <param name="InPixels">Of a convex head: the same test on images, where violations are expected.</param>
 /// <param name="Control">The same test on an unconstrained twin, which must find violations, or it has no power. Null where the
 /// network itself has no constraint.</param>
 /// <param name="ControlIs">The control in words.</param>
 public sealed record CertificateResult(
-    string Model, string Constraint, Verdict Verdict, string Sentence, string Space, ProofView Structure,
+    string Model, string Constraint, Verdict Verdict, string Sentence, CertificateSpace Space, ProofView Structure,
     InequalitiesView Empirical, InequalitiesView? InPixels = null, InequalitiesView? Control = null, string? ControlIs = null);
 
 /// <summary>The proof by structure.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace ConvexWeb.Client.Contracts;
 
@@ -149,7 +150,25 @@ public sealed record Series(string Metric, IReadOnlyList<long> Steps, IReadOnlyL
 public sealed record PointBatch(
     long RunId, int Attempt, long After, long Seq, long? Rewind, bool More, IReadOnlyList<Series> Series, DateTimeOffset? At = null);
 
-public sealed record LogLine(long Id, int Attempt, DateTimeOffset At, string Level, string Text);
+public sealed record LogLine(long Id, int Attempt, DateTimeOffset At, LineLevel Level, string Text);
+
+/// <summary>How much a line of the log matters.</summary>
+public enum LineLevel
+{
+    [JsonStringEnumMemberName("info")]
+    Info,
+
+    [JsonStringEnumMemberName("warning")]
+    Warning,
+
+    /// <summary>Why the training failed.</summary>
+    [JsonStringEnumMemberName("error")]
+    Error,
+
+    /// <summary>What the trainer wrote to its error stream.</summary>
+    [JsonStringEnumMemberName("stderr")]
+    Stderr,
+}
 
 /// <summary>Outcome of an action on a run: done, or one sentence saying why not. <paramref name="Found"/> false: no such run.</summary>
 public sealed record ActionResult(bool Found, bool Done, string? Message, long? NewRunId = null);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using Graph = ConvexWeb.Training.Models.Graph;
 using Reported = ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Certificates;
@@ -22,7 +23,7 @@ internal static class CertificateResults
     }
 
     private static CertificateResult View(Reported.Certificate reported) => new(
-        reported.Model, reported.Constraint, Verdict(reported.Verdict), reported.Sentence, reported.Space,
+        reported.Model, reported.Constraint, Verdict(reported.Verdict), reported.Sentence, Space(reported.Space),
         View(reported.Structure), View(reported.Empirical),
         ViewOrNull(reported.InPixels), ViewOrNull(reported.Control), reported.ControlIs);
 
@@ -44,20 +45,27 @@ internal static class CertificateResults
     private static SegmentView View(Reported.Segment segment) =>
         new(segment.From, segment.To, segment.At, segment.Logits, segment.Violations);
 
-    private static Verdict Verdict(string word) => word switch
+    private static Verdict Verdict(Reported.Verdict verdict) => verdict switch
     {
-        "convex" => Client.Contracts.Verdict.Convex,
-        "not_convex" => Client.Contracts.Verdict.NotConvex,
-        "not_proved" => Client.Contracts.Verdict.NotProved,
-        "inconclusive" => Client.Contracts.Verdict.Inconclusive,
-        _ => throw new FormatException($"There is no verdict {word}."),
+        Reported.Verdict.Convex => Client.Contracts.Verdict.Convex,
+        Reported.Verdict.NotConvex => Client.Contracts.Verdict.NotConvex,
+        Reported.Verdict.NotProved => Client.Contracts.Verdict.NotProved,
+        Reported.Verdict.Inconclusive => Client.Contracts.Verdict.Inconclusive,
+        _ => throw new FormatException($"There is no verdict {verdict}."),
     };
 
-    private static Standing Standing(string word) => word switch
+    private static Standing Standing(Graph.Standing standing) => standing switch
     {
-        "affine" => Client.Contracts.Standing.Affine,
-        "convex" => Client.Contracts.Standing.Convex,
-        "unknown" => Client.Contracts.Standing.Unknown,
-        _ => throw new FormatException($"There is no standing {word}."),
+        Graph.Standing.Affine => Client.Contracts.Standing.Affine,
+        Graph.Standing.Convex => Client.Contracts.Standing.Convex,
+        Graph.Standing.Unknown => Client.Contracts.Standing.Unknown,
+        _ => throw new FormatException($"There is no standing {standing}."),
+    };
+
+    private static CertificateSpace Space(Reported.CertificateSpace space) => space switch
+    {
+        Reported.CertificateSpace.Pixels => CertificateSpace.Pixels,
+        Reported.CertificateSpace.Features => CertificateSpace.Features,
+        _ => throw new FormatException($"There is no space {space}."),
     };
 }

@@ -41,7 +41,9 @@ internal sealed class PointBuffer
                     Add(epoch, epoch.Step, epoch.Epoch, epoch.Values);
                     AddAccuracies(epoch);
                     break;
-                case MessageEvent message: Log.Add((message.N, message.At, message.Level, message.Text)); break;
+                case MessageEvent message:
+                    Log.Add((message.N, message.At, message.Level == MessageLevel.Warning ? "warning" : "info", message.Text));
+                    break;
                 case CheckpointEvent checkpoint:
                     Checkpoints[checkpoint.Kind] = checkpoint;
                     Step = Math.Max(Step, checkpoint.Step);

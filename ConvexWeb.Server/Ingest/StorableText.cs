@@ -16,7 +16,7 @@ internal static class StorableText
     {
         PointsEvent points => points with { Values = Clean(points.Values) },
         EpochEvent epoch => epoch with { Values = Clean(epoch.Values) },
-        MessageEvent message => message with { Level = Clean(message.Level), Text = Clean(message.Text) },
+        MessageEvent message => message with { Text = Clean(message.Text) },
         CheckpointEvent checkpoint => checkpoint with { Sha256 = Clean(checkpoint.Sha256) },
         FailedEvent failed => failed with { Error = Clean(failed.Error) },
         _ => reported,

@@ -121,11 +121,20 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         {
             if (reader.IsDBNull(0)) break; // the run is there and has no such lines
             lines.Add(new(
-                reader.GetInt64(0), reader.GetInt32(1), reader.GetFieldValue<DateTimeOffset>(2), reader.GetString(3), reader.GetString(4)));
+                reader.GetInt64(0), reader.GetInt32(1), reader.GetFieldValue<DateTimeOffset>(2), Level(reader.GetString(3)),
+                reader.GetString(4)));
         }
         while (await reader.ReadAsync(cancel));
         return lines;
     }
+
+    private static LineLevel Level(string stored) => stored switch
+    {
+        "warning" => LineLevel.Warning,
+        "error" => LineLevel.Error,
+        "stderr" => LineLevel.Stderr,
+        _ => LineLevel.Info,
+    };
 
     public Task<RunSummary?> SummaryAsync(long id, CancellationToken cancel = default)
     {

@@ -206,7 +206,8 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
             await connection.ExecuteAsync(
                 """
                 insert into log_lines (run_id, attempt, n, at, level, text)
-                select @id, 1, n, now(), 'info', 'line ' || n from generate_series(1, 5) n
+                select @id, 1, n, now(), (array['info', 'warning', 'error', 'stderr', 'info'])[n], 'line ' || n
+                from generate_series(1, 5) n
                 """, new { id });
         }
 
@@ -215,6 +216,9 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
 
         Assert.Equal(["line 1", "line 2", "line 3"], first.Select(line => line.Text));
         Assert.Equal(["line 4", "line 5"], rest.Select(line => line.Text));
+        Assert.Equal(
+            ["info", "warning", "error", "stderr", "info"],
+            (await client.GetAsync<JsonArray>($"/api/v1/runs/{id}/log")).Select(line => (string?)line!["level"]));
     }
 
     [Fact]

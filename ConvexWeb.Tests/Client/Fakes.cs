@@ -258,7 +258,7 @@ public sealed class FakeCertificates : ICertificates
     /// <summary>A network of a block and an end, where convexity ends in the block unless the verdict is Convex.</summary>
     public static CertificateResult Result(
         Verdict verdict = Verdict.Convex, string constraint = "exp_eps", InequalitiesView? inPixels = null) => new(
-        "mlp", constraint, verdict, $"The sentence of {verdict}.", inPixels is null ? "pixels" : "features",
+        "mlp", constraint, verdict, $"The sentence of {verdict}.", inPixels is null ? CertificateSpace.Pixels : CertificateSpace.Features,
         new ProofView(
             verdict == Verdict.Convex, verdict == Verdict.Convex ? [] : ["block.fc2"],
             [

@@ -66,7 +66,7 @@ public sealed class RunPageTests : PageContext
     public void The_log_is_read_to_its_end()
     {
         Runs.Add(1);
-        Runs.Log.AddRange(Enumerable.Range(1, 1_500).Select(i => new LogLine(i, 1, DateTimeOffset.UnixEpoch, "info", $"line {i}")));
+        Runs.Log.AddRange(Enumerable.Range(1, 1_500).Select(i => new LogLine(i, 1, DateTimeOffset.UnixEpoch, LineLevel.Info, $"line {i}")));
 
         var page = Open(1, "?tab=log");
 
@@ -81,7 +81,7 @@ public sealed class RunPageTests : PageContext
         var page = Open(1, "?tab=log");
 
         // The run ends while its log is being read: nothing tells of a change after this.
-        Runs.Log.Add(new(1, 1, DateTimeOffset.UnixEpoch, "info", "the last line"));
+        Runs.Log.Add(new(1, 1, DateTimeOffset.UnixEpoch, LineLevel.Info, "the last line"));
         page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
         Runs.LogGate = null;
         gate.SetResult();

@@ -342,11 +342,11 @@ public sealed class EnsembleTests : IDisposable
             foreach (var (name, parameter) in network.named_parameters())
                 Constraint.Apply(parameter, constraint.OperatorOf(name), constraint.Eps);
         var certificate = Certifier.Certify(Boost, network, randn([30, 1, 28, 28]), 1, 40);
-        Assert.Contains(certificate.Verdict, new[] { "not_convex", "not_proved" });
+        Assert.Contains(certificate.Verdict, new[] { Verdict.NotConvex, Verdict.NotProved });
         Assert.Contains("selection", certificate.Structure.Broken);
         var experts = certificate.Structure.Tree.Single(n => n.Name == "experts");
         Assert.Equal(3, experts.Children.Count);
-        Assert.All(experts.Children, e => Assert.Equal(("convex", false), (e.Standing, e.Breaks)));
+        Assert.All(experts.Children, e => Assert.Equal((Standing.Convex, false), (e.Standing, e.Breaks)));
     }
 
     [Fact]

@@ -167,7 +167,7 @@ public sealed class TrainerTests : IDisposable
         };
         var outcome = Train(spec, "diverged");
         Assert.True(outcome.Ended);
-        var warning = Assert.Single(outcome.Events.OfType<MessageEvent>(), m => m.Level == "warning");
+        var warning = Assert.Single(outcome.Events.OfType<MessageEvent>(), m => m.Level == MessageLevel.Warning);
         Assert.Contains("diverged", warning.Text);
         Assert.True(double.IsNaN(outcome.Events.OfType<EpochEvent>().Last().Values["train/loss"]));
     }
@@ -190,7 +190,7 @@ public sealed class TrainerTests : IDisposable
         var path = Path.Combine(root, "journal.jsonl");
         using (var writer = new EventWriter(path, (_, _) => stuck.Wait(), TimeProvider.System))
         {
-            for (var i = 0; i < 100; i++) writer.Report(new MessageEvent("info", $"line {i}"));
+            for (var i = 0; i < 100; i++) writer.Report(new MessageEvent(MessageLevel.Info, $"line {i}"));
             writer.Drain();
             using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
             Assert.Equal(100, reader.ReadToEnd().Count(c => c == '\n'));

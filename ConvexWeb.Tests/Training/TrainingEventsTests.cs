@@ -1,5 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using System.Text.Json;
+using ConvexWeb.Server.Certificates;
+using ConvexWeb.Tests.Support;
 using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Tests.Training;
@@ -42,6 +45,57 @@ public sealed class TrainingEventsTests
     }
 
     [Fact]
+    public void Choices_are_the_words_that_they_have_always_been()
+    {
+        Assert.Equal(
+            """{"type":"message","level":"warning","text":"a","n":1,"at":"1970-01-01T00:00:00+00:00"}""",
+            TrainingEvents.Line(new MessageEvent(MessageLevel.Warning, "a") { N = 1, At = DateTimeOffset.UnixEpoch }));
+        Assert.StartsWith(
+            """{"state":"Succeeded","epochs":2,"steps":40,"ended_because":"done",""",
+            RunSummaryJson.Write(new RunSummary(
+                2, 40, "done", new Dictionary<string, double>(), new Dictionary<string, double>(), 1, 12.5, "abc")),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("convex", "pixels", "affine")]
+    [InlineData("not_convex", "features", "convex")]
+    [InlineData("not_proved", "features", "unknown")]
+    [InlineData("inconclusive", "pixels", "unknown")]
+    public void A_certificate_is_written_again_byte_by_byte(string verdict, string space, string standing)
+    {
+        var text = Certificate(verdict, space, standing);
+        var certificate = JsonSerializer.Deserialize(text, EventJson.Default.Certificate);
+        Assert.Equal(text, JsonSerializer.Serialize(certificate, EventJson.Default.Certificate));
+    }
+
+    [Fact]
+    public void A_certificate_comes_to_the_API_in_its_words_and_one_of_other_words_is_none()
+    {
+        var result = CertificateResults.Read(Certificate("not_convex", "features", "affine"));
+        var json = JsonSerializer.SerializeToNode(result, Answers.Json)!;
+        Assert.Equal(
+            ("NotConvex", "features", "Affine"),
+            ((string?)json["verdict"], (string?)json["space"], (string?)json["structure"]!["tree"]![0]!["standing"]));
+
+        Assert.Null(CertificateResults.Read(Certificate("perhaps", "features", "affine")));
+        Assert.Null(CertificateResults.Read(Certificate("convex", "features", "concave")));
+    }
+
+    private static string Certificate(string verdict, string space, string standing)
+    {
+        const string test = "\"tested\":1,\"checks\":1,\"violations\":0,\"not_finite\":0,\"worst\":0";
+        return $$"""{"model":"m","constraint":"none","verdict":"{{verdict}}","sentence":"s","space":"{{space}}","""
+            + $$"""
+            "structure":{"proved":false,"broken":[],"tree":[{"name":"a","standing":"{{standing}}","breaks":false,"children":[]}]},
+            """
+            + $$$"""
+            "empirical":{"midpoint":[],"jensen":{"name":"j",{{{test}}}},"lines":{"name":"l",{{{test}}}},"segments":[],
+            """
+            + "\"violations\":0,\"checks\":2,\"not_finite\":0}}";
+    }
+
+    [Fact]
     public void Parse_EveryField_IsRead()
     {
         var all = Golden().Select(Parse).ToList();
@@ -71,6 +125,7 @@ public sealed class TrainingEventsTests
     [InlineData("{" + At + ""","type":"stopped","step":"1"}""")]
     [InlineData("{" + At + ""","type":"checkpoint","kind":"../../etc","step":1,"file":"x","bytes":1,"sha256":"x"}""")]
     [InlineData("{" + At + ""","type":"message","level":"info","text":"\ud800"}""")]
+    [InlineData("{" + At + ""","type":"message","level":"fatal","text":"a"}""")]
     public void Parse_WhatIsNoEvent_IsNothing(string line) => Assert.Null(Parse(line));
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task A_batch_that_comes_twice_is_stored_once()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
-        var message = new MessageEvent("info", "hello") { N = 3, At = DateTimeOffset.UnixEpoch };
+        var message = new MessageEvent(MessageLevel.Info, "hello") { N = 3, At = DateTimeOffset.UnixEpoch };
         var batch = Batch(PointsAt(1, 1, 0.5), PointsAt(2, 2, 0.4), message);
         var errors = new[] { new ErrorLine(1, DateTimeOffset.UnixEpoch, "careful") };
 
@@ -119,7 +119,7 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
     public async Task Text_that_PostgreSQL_does_not_take_is_stored_without_it()
     {
         var owner = await ClaimAsync(await Database.AddRunAsync());
-        var message = new MessageEvent("in\0fo", "a\0b" + new string('x', 5000)) { N = 1, At = DateTimeOffset.UnixEpoch };
+        var message = new MessageEvent(MessageLevel.Info, "a\0b" + new string('x', 5000)) { N = 1, At = DateTimeOffset.UnixEpoch };
 
         Assert.True(await WriteAsync(owner, Batch(message, PointsAt(2, 1, 0.5, "odd\0name"))));
 

@@ -25,7 +25,7 @@ public sealed class RealCertificateTests(PostgresCluster cluster) : DatabaseTest
 
         var proved = (await CertifyAsync(node, convex, twin: free)).Result!;
         Assert.Equal(
-            (Verdict.Convex, "exp_eps", "pixels", true),
+            (Verdict.Convex, "exp_eps", CertificateSpace.Pixels, true),
             (proved.Verdict, proved.Constraint, proved.Space, proved.Structure.Proved));
         Assert.Equal((0L, 0L), (proved.Empirical.Violations, proved.Empirical.NotFinite));
         Assert.True(proved.Control!.Violations > 0);

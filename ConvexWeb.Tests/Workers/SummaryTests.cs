@@ -59,8 +59,7 @@ public sealed class SummaryTests(PostgresCluster cluster) : DatabaseTest(cluster
         new(step, summary) { N = line, At = DateTimeOffset.UnixEpoch };
 
     private static RunSummary Summary(string because) => new(
-        "Succeeded", 2, 40, because, new Dictionary<string, double> { ["test/loss"] = double.NaN }, new Dictionary<string, double>(), 1,
-        12.5, "abc");
+        2, 40, because, new Dictionary<string, double> { ["test/loss"] = double.NaN }, new Dictionary<string, double>(), 1, 12.5, "abc");
 
     private Task<Assignment> ClaimAsync(long run, double seconds = 60) => Database.ClaimAsync(run, seconds);
 }

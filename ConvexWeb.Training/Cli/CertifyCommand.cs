@@ -106,8 +106,9 @@ internal static class CertifyCommand
     private static void Print(ProofNode node, int depth)
     {
         var kind = node.Kind is null ? "" : $" ({node.Kind})";
+        var standing = node.Standing.ToString().ToLowerInvariant();
         var because = node.Because is null ? "" : $", {node.Because}";
-        Console.WriteLine($"{new string(' ', 2 * depth)}{(node.Breaks ? "✗" : "·")} {node.Name}{kind}: {node.Standing}{because}");
+        Console.WriteLine($"{new string(' ', 2 * depth)}{(node.Breaks ? "✗" : "·")} {node.Name}{kind}: {standing}{because}");
         foreach (var child in node.Children) Print(child, depth + 1);
     }
 }

@@ -67,7 +67,7 @@ internal static class TrainCommand
         var display = Console.IsOutputRedirected ? null : new TrainDisplay(TimeProvider.System);
         var journal = settings.Out is null ? null : Path.Combine(settings.Out, JournalFile);
         using var events = new EventWriter(journal, display is null ? WriteLine : display.Show, TimeProvider.System);
-        events.Report(new MessageEvent("info", products));
+        events.Report(new MessageEvent(MessageLevel.Info, products));
         try
         {
             return Train(settings, device, events, stop);
@@ -83,7 +83,7 @@ internal static class TrainCommand
 
     private static int Train(Settings settings, Device device, EventWriter events, StopRequest stop)
     {
-        void Say(string text) => events.Report(new MessageEvent("info", text));
+        void Say(string text) => events.Report(new MessageEvent(MessageLevel.Info, text));
 
         // Loading may take minutes (a download, a whitening): a stop then has nothing to store, and does not wait for it.
         var loading = Task.Run(async () =>

@@ -59,7 +59,8 @@ internal sealed class RunningPoints(Spec spec, Learner learner, Device device, l
         if (hasWarned || double.IsFinite(loss)) return;
         hasWarned = true;
         events.Report(new MessageEvent(
-            "warning", $"The training loss is {loss} near step {step:N0}: this training has diverged and will hardly recover. "
+            MessageLevel.Warning,
+            $"The training loss is {loss} near step {step:N0}: this training has diverged and will hardly recover. "
             + "Try a lower optimizer.lr, or init log_normal under a constraint."));
     }
 

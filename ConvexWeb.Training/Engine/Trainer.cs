@@ -94,7 +94,7 @@ public sealed class Trainer : IDisposable
     {
         if (evaluator.Evaluate(epoch, progress, stop) is not { } evaluation) return false;
         latest = evaluation;
-        while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent("info", found));
+        while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent(MessageLevel.Info, found));
         events.Report(new EpochEvent(epoch, progress.Step, evaluation.Values));
         progress = evaluator.After(evaluation, progress);
         if (!BestEvaluation.Counts(spec, epoch)) return true;
@@ -124,12 +124,12 @@ public sealed class Trainer : IDisposable
         if (settings.VerifyConstraint && learner.Constraint.Kind != ConstraintKind.Free)
         {
             var text = $"No constrained weight was negative after any of the steps up to {progress.Step:N0}.";
-            events.Report(new MessageEvent("info", text));
+            events.Report(new MessageEvent(MessageLevel.Info, text));
         }
         // Resumed at its very end: the last evaluation was only in the memory of the process that died.
         var splits = latest?.Splits() ?? evaluator.Splits();
         var summary = new RunSummary(
-            "Succeeded", progress.Epoch, progress.Step, reason, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds,
+            progress.Epoch, progress.Step, reason, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds,
             Checkpoint.WeightsSha256(Network))
         {
             FittedEpoch = progress.FittedEpoch,

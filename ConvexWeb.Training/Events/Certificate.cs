@@ -1,22 +1,53 @@
+using System.Text.Json.Serialization;
+using ConvexWeb.Training.Models.Graph;
+
 namespace ConvexWeb.Training.Events;
 
 /// <summary>
 /// Whether a trained network's logits are convex functions of its input: what its structure proves, what its numbers show, and a control.
 /// </summary>
-/// <param name="Verdict">
-/// convex: proved and nowhere violated; not_convex: a violation was found; not_proved: neither; inconclusive: the test itself failed its
-/// control.
-/// </param>
 /// <param name="Sentence">The verdict in words.</param>
-/// <param name="Space">pixels, or features for a convex head on a free network.</param>
 /// <param name="InPixels">For a convex head: the same test on images, where it must find violations. Null otherwise.</param>
 /// <param name="Control">
 /// The same test on the unconstrained twin: it must find violations, or it has no power. Null where the network itself is unconstrained.
 /// </param>
 /// <param name="ControlIs">The control in words.</param>
 public sealed record Certificate(
-    string Model, string Constraint, string Verdict, string Sentence, string Space, StructuralProof Structure, EmpiricalTest Empirical,
-    EmpiricalTest? InPixels = null, EmpiricalTest? Control = null, string? ControlIs = null);
+    string Model, string Constraint, Verdict Verdict, string Sentence, CertificateSpace Space, StructuralProof Structure,
+    EmpiricalTest Empirical, EmpiricalTest? InPixels = null, EmpiricalTest? Control = null, string? ControlIs = null);
+
+/// <summary>What a certificate says.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<Verdict>))]
+public enum Verdict
+{
+    /// <summary>Proved, and nowhere violated.</summary>
+    [JsonStringEnumMemberName("convex")]
+    Convex,
+
+    /// <summary>A violation was found.</summary>
+    [JsonStringEnumMemberName("not_convex")]
+    NotConvex,
+
+    /// <summary>Neither proved nor violated.</summary>
+    [JsonStringEnumMemberName("not_proved")]
+    NotProved,
+
+    /// <summary>The test itself failed its control.</summary>
+    [JsonStringEnumMemberName("inconclusive")]
+    Inconclusive,
+}
+
+/// <summary>Of what the logits are functions in a certificate.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CertificateSpace>))]
+public enum CertificateSpace
+{
+    [JsonStringEnumMemberName("pixels")]
+    Pixels,
+
+    /// <summary>For a convex head on a free network.</summary>
+    [JsonStringEnumMemberName("features")]
+    Features,
+}
 
 /// <summary>The proof by structure, read off the network's graph and its actual weights.</summary>
 public sealed record StructuralProof
@@ -42,8 +73,8 @@ public sealed record ProofNode
     /// <summary>Of an operation; null for a folder.</summary>
     public string? Kind { get; init; }
 
-    /// <summary>affine, convex or unknown; of a folder, of its last operation.</summary>
-    public required string Standing { get; init; }
+    /// <summary>Of a folder: that of its last operation.</summary>
+    public required Standing Standing { get; init; }
     public string? Because { get; init; }
 
     /// <summary>Convexity ends here, or in one of the parts.</summary>

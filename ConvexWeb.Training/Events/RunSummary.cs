@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ConvexWeb.Training.Events;
 
 /// <summary>The result of a training, as <c>summary.json</c> and the last event of the journal have it.</summary>
@@ -7,9 +9,13 @@ namespace ConvexWeb.Training.Events;
 /// <param name="TrainSeconds">Seconds of training steps alone.</param>
 /// <param name="WeightsSha256">Hash over the network's tensors by name: two runs are the same run if it is equal.</param>
 public sealed record RunSummary(
-    string State, int Epochs, long Steps, string EndedBecause, IReadOnlyDictionary<string, double> Final,
-    IReadOnlyDictionary<string, double> Best, int BestEpoch, double TrainSeconds, string WeightsSha256)
+    int Epochs, long Steps, string EndedBecause, IReadOnlyDictionary<string, double> Final, IReadOnlyDictionary<string, double> Best,
+    int BestEpoch, double TrainSeconds, string WeightsSha256)
 {
+    /// <summary>Only a training that has succeeded has a summary. Written first, and not read.</summary>
+    [JsonPropertyOrder(-1)]
+    public string State { get; } = "Succeeded";
+
     // The generated reader sets what an older file lacks to null, whatever the initial value: hence the values in place of null below.
 
     /// <summary>First evaluated epoch and its step with a training accuracy of 100 %.</summary>

@@ -38,8 +38,7 @@ public sealed record PointsEvent(long Step, double Epoch, IReadOnlyDictionary<st
 /// <summary>Evaluation after <paramref name="Epoch"/> epochs, on whole splits.</summary>
 public sealed record EpochEvent(int Epoch, long Step, IReadOnlyDictionary<string, double> Values) : TrainingEvent;
 
-/// <param name="Level">info or warning.</param>
-public sealed record MessageEvent(string Level, string Text) : TrainingEvent;
+public sealed record MessageEvent(MessageLevel Level, string Text) : TrainingEvent;
 
 /// <summary>A checkpoint was written. The journal has every point up to its step before this line.</summary>
 public sealed record CheckpointEvent(CheckpointKind Kind, long Step, string File, long Bytes, string Sha256) : TrainingEvent;
@@ -52,6 +51,17 @@ public sealed record FinishedEvent(
 public sealed record StoppedEvent(long Step) : TrainingEvent;
 
 public sealed record FailedEvent(long Step, string Error) : TrainingEvent;
+
+/// <summary>How much a message matters.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<MessageLevel>))]
+public enum MessageLevel
+{
+    [JsonStringEnumMemberName("info")]
+    Info,
+
+    [JsonStringEnumMemberName("warning")]
+    Warning,
+}
 
 /// <summary>Which of the two checkpoints of a run.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<CheckpointKind>))]

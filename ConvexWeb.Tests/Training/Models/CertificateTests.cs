@@ -39,7 +39,7 @@ public sealed class CertificateTests
     public void A_trained_convex_network_is_certified_and_its_control_is_not(string model, string constraint)
     {
         var certificate = Certify(SpecOf(PlanTests.Model(model), Constraint(constraint)));
-        Assert.Equal("convex", certificate.Verdict);
+        Assert.Equal(Verdict.Convex, certificate.Verdict);
         Assert.Equal(0, certificate.Empirical.Violations);
         Assert.True(certificate.Structure.Proved);
         Assert.True(certificate.Structure.SmallestCovered >= 0);
@@ -53,7 +53,7 @@ public sealed class CertificateTests
     public void The_trained_unconstrained_twin_is_found_not_convex(string model)
     {
         var certificate = Certify(SpecOf(PlanTests.Model(model), new NoConvexityOptions()));
-        Assert.Equal("not_convex", certificate.Verdict);
+        Assert.Equal(Verdict.NotConvex, certificate.Verdict);
         Assert.False(certificate.Structure.Proved);
         Assert.NotEmpty(certificate.Structure.Broken);
         Assert.Null(certificate.Control);
@@ -68,7 +68,7 @@ public sealed class CertificateTests
             ? new MixerOptions { Mode = Fidelity.Seed, Patch = 8 }
             : new CycleMlpOptions { Mode = Fidelity.Seed, Size = CycleMlpSize.Tiny };
         var certificate = Certify(SpecOf(model, new ExpEpsOptions()));
-        Assert.Equal("not_convex", certificate.Verdict);
+        Assert.Equal(Verdict.NotConvex, certificate.Verdict);
         Assert.False(certificate.Structure.Proved);
         Assert.True(certificate.Structure.SmallestCovered >= 0, "the constraint itself held");
     }
@@ -87,7 +87,7 @@ public sealed class CertificateTests
         Assert.Contains(certificate.Structure.Broken, name =>
             name.EndsWith(".gate", StringComparison.Ordinal) || name.EndsWith(".sigmoid", StringComparison.Ordinal));
         // T.1 itself fails, and not only the proof.
-        Assert.Equal("not_convex", certificate.Verdict);
+        Assert.Equal(Verdict.NotConvex, certificate.Verdict);
         Assert.True(certificate.Empirical.Violations > 0);
     }
 
@@ -96,7 +96,7 @@ public sealed class CertificateTests
     {
         var spec = SpecOf(new MlpOptions(), new ExpEpsOptions());
         var whole = Certify(spec, pairs: Certifier.Pairs);
-        Assert.Equal(("convex", 0), (whole.Verdict, whole.Empirical.Violations));
+        Assert.Equal((Verdict.Convex, 0), (whole.Verdict, whole.Empirical.Violations));
         Assert.All(whole.Empirical.Midpoint, m => Assert.Equal(Certifier.Pairs, m.Tested));
         Assert.DoesNotContain("standard", whole.Sentence, StringComparison.Ordinal);
         Assert.Contains("Tested on 60 pairs of each kind; the standard is 2,000.", Certify(spec).Sentence, StringComparison.Ordinal);
@@ -108,7 +108,7 @@ public sealed class CertificateTests
         var certificate = Certify(
             SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions()),
             network => network.get_weight("fc4.weight").mul_(1e-12));
-        Assert.Equal("convex", certificate.Verdict);
+        Assert.Equal(Verdict.Convex, certificate.Verdict);
         Assert.Contains("hardly vary", certificate.Sentence, StringComparison.Ordinal);
     }
 
@@ -117,7 +117,7 @@ public sealed class CertificateTests
     {
         var model = (ConvexHeadOptions)PlanTests.Model("convex_head") with { Body = BodyKind.Convex };
         var certificate = Certify(SpecOf(model, new ExpEpsOptions()));
-        Assert.Equal(("pixels", "convex"), (certificate.Space, certificate.Verdict));
+        Assert.Equal((CertificateSpace.Pixels, Verdict.Convex), (certificate.Space, certificate.Verdict));
         Assert.True(certificate.Control!.Violations > 0);
         var free = Constrained(model).ToHashSet();
         Assert.Contains("body.conv2.weight", free);
@@ -132,8 +132,8 @@ public sealed class CertificateTests
     public void A_convex_head_is_certified_in_its_features_and_fails_on_images()
     {
         var certificate = Certify(SpecOf(PlanTests.Model("convex_head"), new ExpEpsOptions()));
-        Assert.Equal("features", certificate.Space);
-        Assert.Equal("convex", certificate.Verdict);
+        Assert.Equal(CertificateSpace.Features, certificate.Space);
+        Assert.Equal(Verdict.Convex, certificate.Verdict);
         Assert.True(certificate.InPixels!.Violations > 0);
     }
 
@@ -144,7 +144,7 @@ public sealed class CertificateTests
         var certificate = Certify(spec, network => network.get_weight("fc3.weight").select(0, 3).narrow(0, 5, 1).fill_(-0.001));
         Assert.False(certificate.Structure.Proved);
         Assert.Equal(["fc3"], certificate.Structure.Broken);
-        Assert.NotEqual("convex", certificate.Verdict);
+        Assert.NotEqual(Verdict.Convex, certificate.Verdict);
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class CertificateTests
     {
         // Without constrained scales the plan proves nothing; the weights of this network do.
         var spec = SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions { ConstrainBnGamma = false });
-        Assert.Equal("convex", Certify(spec).Verdict);
+        Assert.Equal(Verdict.Convex, Certify(spec).Verdict);
         Assert.Equal(["bn2"], Certify(spec, network => network.get_weight("bn2.weight").neg_first()).Structure.Broken);
     }
 

@@ -42,10 +42,10 @@ public static class Certifier
             ? (null, null)
             : Control(spec, points, seed, pairs, twin, features, stop);
         var (verdict, sentence) = Judge(structure, empirical, control, features, pairs);
-        if (verdict == "convex" && IsAllButConstant(InBatches(logits, inputs, exact.Plan)))
+        if (verdict == Verdict.Convex && IsAllButConstant(InBatches(logits, inputs, exact.Plan)))
             sentence += " On the test images the logits hardly vary, so the inequalities say little; the proof by structure counts.";
-        return new(spec.Model.Name, spec.Convexity.Name, verdict, sentence, features ? "features" : "pixels", structure, empirical,
-            inPixels, control, controlIs);
+        var space = features ? CertificateSpace.Features : CertificateSpace.Pixels;
+        return new(spec.Model.Name, spec.Convexity.Name, verdict, sentence, space, structure, empirical, inPixels, control, controlIs);
     }
 
     private static (EmpiricalTest, string) Control(
@@ -69,23 +69,23 @@ public static class Certifier
                 : Test(network.forward, points, network.Plan, pairs, stop);
     }
 
-    private static (string, string) Judge(
+    private static (Verdict, string) Judge(
         StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features, int pairs)
     {
         var where = features ? "features (not of the pixels)" : "input";
         if (empirical.Violations > 0)
-            return ("not_convex", $"Not convex: {empirical.Violations:N0} of {empirical.Checks:N0} inequalities are violated.");
+            return (Verdict.NotConvex, $"Not convex: {empirical.Violations:N0} of {empirical.Checks:N0} inequalities are violated.");
         if (empirical.NotFinite > 0)
-            return ("inconclusive",
+            return (Verdict.Inconclusive,
                 $"Inconclusive: {empirical.NotFinite:N0} of {empirical.Checks:N0} inequalities have logits that are no finite numbers.");
         if (!structure.Proved)
-            return ("not_proved",
+            return (Verdict.NotProved,
                 $"Not proved: no violation in {empirical.Checks:N0} inequalities, "
                 + $"but the structure does not show convexity ({string.Join(", ", structure.Broken.Take(3))}).");
         if (control is { Violations: 0 })
-            return ("inconclusive",
+            return (Verdict.Inconclusive,
                 "Inconclusive: the structure shows convexity, but the same test finds no violation in the unconstrained twin either.");
-        return ("convex",
+        return (Verdict.Convex,
             $"Convex: every logit is a convex function of the {where}, "
             + $"by structure and in {empirical.Checks:N0} inequalities without a violation"
             + (control is null ? "." : $"; the unconstrained twin violates {control.Violations:N0}.")

@@ -40,7 +40,7 @@ internal static class Structure
             {
                 Name = Last(step.Operation.Name),
                 Kind = step.Operation.Kind,
-                Standing = Word(standing),
+                Standing = standing,
                 Because = because ?? Reason(inputs.Max(), standing, least),
                 Breaks = ends,
                 Children = [],
@@ -58,8 +58,6 @@ internal static class Structure
     }
 
     private static double? Least(double? a, double? b) => a is null || b < a ? b : a;
-
-    private static string Word(Standing standing) => standing.ToString().ToLowerInvariant();
 
     private static string Last(string name) => name[(name.LastIndexOf('.') + 1)..];
 

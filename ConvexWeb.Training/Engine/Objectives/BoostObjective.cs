@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
@@ -8,7 +9,7 @@ namespace ConvexWeb.Training.Engine.Objectives;
 /// re-weights the training images for the next. Experts that do not train are in eval mode: neither weights nor running statistics move. In
 /// the last stage the gate minimises −log Σ_e g_e(x)·p_e(y | x).
 /// </summary>
-internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int stageEpochs, Action<string, string> say) : Objective
+internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int stageEpochs, Action<MessageLevel, string> say) : Objective
 {
     private readonly EnsembleOperation parts = network.Plan.Ensemble!;
 
@@ -27,11 +28,11 @@ internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int
         if (Wrong(stage - 1, stop) is not { } wrong) return false;
         var (error, alpha, next) = Samme.After(weights.cpu().data<double>().ToArray(), wrong, (int)network.Plan.Output.Channels);
         if (next is null)
-            say("warning",
+            say(MessageLevel.Warning,
                 $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images, no better than chance: "
                 + "the images' weights start anew.");
         else
-            say("info",
+            say(MessageLevel.Info,
                 $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images; its weight in boosting is {alpha:0.00}.");
         if (next is null) weights.fill_(1);
         else weights.copy_(from_array(next));

@@ -9,8 +9,8 @@ namespace ConvexWeb.Training.Engine.Objectives;
 /// <summary>What a step minimises. Plain for a single network; an ensemble trains its parts in turn.</summary>
 internal abstract class Objective : IDisposable
 {
-    /// <param name="say">Takes a level (info, warning) and a sentence for the run's log.</param>
-    public static Objective Of(Spec spec, PlanNetwork network, TrainingData data, Action<string, string> say) => spec.Model switch
+    /// <param name="say">Takes a sentence for the run's log.</param>
+    public static Objective Of(Spec spec, PlanNetwork network, TrainingData data, Action<MessageLevel, string> say) => spec.Model switch
     {
         EnsembleEmOptions => new EmObjective(network, data),
         EnsembleBoostOptions boost => new BoostObjective(network, data, boost.StageEpochs(spec.Training.Epochs), say),

@@ -1,18 +1,24 @@
+using System.Text.Json.Serialization;
+
 namespace ConvexWeb.Training.Models.Graph;
 
 /// <summary>
 /// What a value is as a function of the network's input, in eval mode.
 /// Ordered: an operation's result is no better than its worst input.
 /// </summary>
+[JsonConverter(typeof(JsonStringEnumConverter<Standing>))]
 public enum Standing
 {
     /// <summary>Affine in the input: weights behind it may have any sign.</summary>
+    [JsonStringEnumMemberName("affine")]
     Affine,
 
     /// <summary>Each element is a convex function of the input.</summary>
+    [JsonStringEnumMemberName("convex")]
     Convex,
 
     /// <summary>Nothing is known: some operation on the way may break convexity.</summary>
+    [JsonStringEnumMemberName("unknown")]
     Unknown,
 }
 
