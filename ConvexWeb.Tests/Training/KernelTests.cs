@@ -91,8 +91,46 @@ public sealed class KernelTests
         var y = Failing.apply(x, new Failing.Layer());
         var error = Assert.ThrowsAny<Exception>(() => FusedFunctions.Backward(y.sum()));
         Assert.Contains("on purpose", error.Message);
-        // The next pass is not affected.
+        // The next pass is not affected, whatever libtorch itself said of the first.
         FusedFunctions.Backward(ones([2], requires_grad: true).sum());
+
+        // Libtorch's own errors come through, and leave nothing behind either.
+        var vector = ones([2], requires_grad: true) * 2;
+        Assert.ThrowsAny<Exception>(() => FusedFunctions.Backward(vector));
+        FusedFunctions.Backward(ones([2], requires_grad: true).sum());
+    }
+
+    [Fact]
+    public void What_a_layer_saved_and_somebody_changed_is_an_error_and_not_the_end_of_the_process()
+    {
+        using var scope = NewDisposeScope();
+        var x = MemoryLayout.ChannelsLast(randn([2, 16, 4, 4])).requires_grad_(true);
+        var convolution = new Conv2dOperation("conv", 0, 16, 16, 3, 1, 1, 1);
+        var weight = randn([16, 16, 3, 3], requires_grad: true);
+        var y = FusedConvolution.Apply(convolution, ActivationFunction.Relu, x, [weight])!;
+        using (no_grad()) weight.add_(1);
+
+        var error = Assert.ThrowsAny<Exception>(() => FusedFunctions.Backward(y.sum()));
+
+        Assert.Contains("modified by an inplace operation", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Products_that_are_wrong_in_one_orientation_or_not_numbers_are_found()
+    {
+        using var scope = NewDisposeScope();
+        static Tensor Wrong(Tensor y, bool isWrong) => isWrong ? y * 1.001 : y;
+        Func<Tensor, Tensor, Tensor>[] faults =
+        [
+            (a, b) => Wrong(a.mm(b), !a.is_contiguous()),
+            (a, b) => Wrong(a.mm(b), !b.is_contiguous()),
+            (a, b) => Wrong(a.mm(b), a.is_contiguous() && b.is_contiguous()),
+            (a, b) => a.shape[0] == 256 ? a.mm(b) * float.NaN : a.mm(b),
+        ];
+        Assert.All(faults, fault => Assert.False(MatrixProducts.Error([fault]) < 1e-5));
+        Assert.True(MatrixProducts.Error([(a, b) => a.to(ScalarType.Float64).mm(b.to(ScalarType.Float64))]) < 1e-12);
+        // The check permits oneDNN; whoever asks it decides.
+        LibtorchNative.AllowReducedProducts(false);
     }
 
     [Fact]
@@ -104,6 +142,9 @@ public sealed class KernelTests
         var wrong = ConvolutionCheck.Compare(c, 8, 8, (x, w) =>
             Convolution.Products(c, x, w, null) * (arange(40).eq(7).to(ScalarType.Float32) * 0.01 + 1).view(-1, 1, 1));
         Assert.Contains("24 to 40 channels", wrong);
+        // Whose gradients are right, and whose result is none.
+        Assert.NotNull(ConvolutionCheck.Compare(
+            c, 8, 8, (x, w) => Convolution.Products(c, x, w, null) + full([1], x.dtype == ScalarType.Float64 ? 0 : float.NaN)));
     }
 
     [Theory]

@@ -92,6 +92,7 @@ public sealed class TrainerTests : IDisposable
             var outcome = Train(spec, $"{name}-{convexity.GetType().Name}");
             Assert.True(outcome.Ended);
             var summary = Assert.IsType<FinishedEvent>(outcome.Events[^1]).Summary!;
+            Assert.Equal(2, summary.Epochs);
             var weights = spec.Model.Plan(convexity, new ImageInput(1, 32, 32, 10)).Steps.SelectMany(s => s.Tensors)
                 .Where(t => t.Role is TensorRole.Weight or TensorRole.Coefficient);
             Assert.Equal(weights.Select(t => t.Name), summary.Layers.Select(l => l.Name));

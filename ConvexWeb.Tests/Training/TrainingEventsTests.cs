@@ -124,6 +124,8 @@ public sealed class TrainingEventsTests
     [InlineData("{" + At + ""","type":"points","step":1,"epoch":1,"values":{"a":"much"}}""")]
     [InlineData("{" + At + ""","type":"stopped","step":"1"}""")]
     [InlineData("{" + At + ""","type":"checkpoint","kind":"../../etc","step":1,"file":"x","bytes":1,"sha256":"x"}""")]
+    [InlineData("{" + At + ""","type":"checkpoint","kind":1,"step":1,"file":"x","bytes":1,"sha256":"x"}""")]
+    [InlineData("{" + At + ""","type":"message","level":1,"text":"x"}""")]
     [InlineData("{" + At + ""","type":"message","level":"info","text":"\ud800"}""")]
     [InlineData("{" + At + ""","type":"message","level":"fatal","text":"a"}""")]
     public void Parse_WhatIsNoEvent_IsNothing(string line) => Assert.Null(Parse(line));

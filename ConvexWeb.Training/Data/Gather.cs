@@ -20,8 +20,13 @@ internal static class Gather
         var (count, channels) = (shape[0], shape[1]);
         var fits = images.dtype == ScalarType.Byte && index.dtype == ScalarType.Int64
             && scale.dtype == ScalarType.Float32 && shift.dtype == ScalarType.Float32
-            && scale.numel() == channels && shift.numel() == channels;
-        if (!fits) throw new ArgumentException("images must be uint8 [N, C, …], index int64 [B], scale and shift float32 [C].");
+            && scale.numel() == channels && shift.numel() == channels && scale.is_contiguous() && shift.is_contiguous()
+            && Array.TrueForAll([index, scale, shift], tensor => tensor.device_type == DeviceType.CPU);
+        if (!fits)
+        {
+            throw new ArgumentException(
+                "images must be uint8 [N, C, …], index int64 [B], scale and shift float32 [C], dense and on the CPU.");
+        }
         shape[0] = index.numel();
         var batch = empty(shape, ScalarType.Float32);
         Run(images, index, scale, shift, batch, count, channels, images.numel() / Math.Max(1, count * channels));

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Models.Graph;
 
 namespace ConvexWeb.Training.Events;
@@ -17,7 +18,7 @@ public sealed record Certificate(
     EmpiricalTest Empirical, EmpiricalTest? InPixels = null, EmpiricalTest? Control = null, string? ControlIs = null);
 
 /// <summary>What a certificate says.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<Verdict>))]
+[JsonConverter(typeof(JsonWordConverter<Verdict>))]
 public enum Verdict
 {
     /// <summary>Proved, and nowhere violated.</summary>
@@ -38,7 +39,7 @@ public enum Verdict
 }
 
 /// <summary>Of what the logits are functions in a certificate.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<CertificateSpace>))]
+[JsonConverter(typeof(JsonWordConverter<CertificateSpace>))]
 public enum CertificateSpace
 {
     [JsonStringEnumMemberName("pixels")]

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Events;
 
@@ -53,7 +54,7 @@ public sealed record StoppedEvent(long Step) : TrainingEvent;
 public sealed record FailedEvent(long Step, string Error) : TrainingEvent;
 
 /// <summary>How much a message matters.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<MessageLevel>))]
+[JsonConverter(typeof(JsonWordConverter<MessageLevel>))]
 public enum MessageLevel
 {
     [JsonStringEnumMemberName("info")]
@@ -64,7 +65,7 @@ public enum MessageLevel
 }
 
 /// <summary>Which of the two checkpoints of a run.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<CheckpointKind>))]
+[JsonConverter(typeof(JsonWordConverter<CheckpointKind>))]
 public enum CheckpointKind
 {
     /// <summary>The newest state, from which a run is resumed.</summary>

@@ -43,15 +43,6 @@ internal static unsafe class Lanes
         return sum;
     }
 
-    /// <summary>The sum of <paramref name="count"/> elements.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static double Sum<T>(T* from, long count) where T : unmanaged, INumber<T>
-    {
-        var sum = Vector512<T>.Zero;
-        for (var i = 0L; i < count; i += Vector512<T>.Count) sum += Load(from + i, count - i);
-        return Total(sum);
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Exp<T>(Vector512<T> x)
         => typeof(T) == typeof(float) ? Vector512.Exp(x.AsSingle()).As<float, T>() : Vector512.Exp(x.AsDouble()).As<double, T>();

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Models.Graph;
 
@@ -6,7 +7,7 @@ namespace ConvexWeb.Training.Models.Graph;
 /// What a value is as a function of the network's input, in eval mode.
 /// Ordered: an operation's result is no better than its worst input.
 /// </summary>
-[JsonConverter(typeof(JsonStringEnumConverter<Standing>))]
+[JsonConverter(typeof(JsonWordConverter<Standing>))]
 public enum Standing
 {
     /// <summary>Affine in the input: weights behind it may have any sign.</summary>

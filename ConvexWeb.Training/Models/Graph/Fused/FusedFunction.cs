@@ -23,6 +23,10 @@ internal static class FusedFunctions
         {
             loss.backward();
         }
+        catch (Exception) when (failure is not null)
+        {
+            // What went wrong in a layer is the cause of what libtorch makes of it.
+        }
         finally
         {
             Release();
@@ -77,12 +81,15 @@ internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunc
 
     public sealed override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
     {
-        FusedFunctions.Release();
-        var layer = (TLayer)ctx.get_data(LayerKey);
-        var saved = ctx.get_saved_variables();
-        List<Tensor> gradients;
+        var inputs = 0;
+        List<Tensor> saved = [], gradients;
         try
         {
+            FusedFunctions.Release();
+            inputs = (int)ctx.get_data(InputsKey);
+            var layer = (TLayer)ctx.get_data(LayerKey);
+            // Throws where one of them was changed in place since.
+            saved = ctx.get_saved_variables();
             using var scope = NewDisposeScope();
             gradients = Backward(layer, grad_output, saved);
             foreach (var gradient in gradients) gradient?.MoveToOuterDisposeScope();
@@ -91,7 +98,7 @@ internal abstract class FusedFunction<TSelf, TLayer> : autograd.SingleTensorFunc
         {
             // The process edge: native frames are above this one.
             FusedFunctions.Failed(e);
-            gradients = [.. Enumerable.Repeat<Tensor>(null!, (int)ctx.get_data(InputsKey))];
+            gradients = [.. Enumerable.Repeat<Tensor>(null!, inputs)];
         }
         foreach (var tensor in saved) tensor?.Dispose();
         grad_output.Dispose();

@@ -21,15 +21,20 @@ internal static class FusedNorm
     {
         if (FusedActivations.Of(function) is not { } activation || !FusedLayers.Fits(KernelKind.Norm, x) || LayoutOf(x) is not { } layout)
             return null;
-        if (w[0].dtype != x.dtype || w[1].dtype != x.dtype || running[0].dtype != x.dtype) return null;
+        if (running[2].dtype != ScalarType.Int64 || running[2].numel() != 1) return null;
         var (rows, channels, places) = layout.Size;
-        if (rows * places < 2 || w[0].numel() != channels || w[1].numel() != channels || running[0].numel() != channels) return null;
+        if (rows * places < 2) return null;
+        if (!Array.TrueForAll([w[0], w[1], running[0], running[1]], tensor => IsVector(tensor, channels, x.dtype))) return null;
         var layer = new Layer(norm, activation, running, layout.Kind, rows, channels, places);
         if (is_grad_enabled()) return Function.apply(x, w[0], w[1], layer);
         var (output, saved) = Function.Compute(layer, x, w[0], w[1]);
         saved.Dispose();
         return output;
     }
+
+    // A vector of the channels as the kernel reads and writes it.
+    private static bool IsVector(Tensor tensor, long count, ScalarType type)
+        => tensor.numel() == count && tensor.dtype == type && tensor.is_contiguous() && tensor.device_type == TorchSharp.DeviceType.CPU;
 
     private static (NormLayout Kind, (long Rows, long Channels, long Places) Size)? LayoutOf(Tensor x)
     {
