@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
-using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Events;
 
