@@ -1,6 +1,7 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Models.Graph.Fused;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine.Metrics;
@@ -66,7 +67,7 @@ public static class LayerStatistics
         {
             using var scope = NewDisposeScope();
             var unit = (x / Math.Max(norm == 0 ? x.norm().item<float>() : norm, 1e-30)).detach().requires_grad_(true);
-            network.LinearPart(step, unit).square().sum().mul(0.5).backward();
+            FusedFunctions.Backward(network.LinearPart(step, unit).square().sum().mul(0.5));
             x = unit.grad!.detach().MoveToOuterDisposeScope();
             norm = x.norm().item<float>();
         }
