@@ -10,9 +10,9 @@ using Npgsql;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
-/// Makes tickets: as many as there are items that wait, but not more than there are slots. A ticket has no name: whoever gets one takes the
-/// item that is next (<see cref="ClaimOrder"/>), and one for which nothing is left ends. So a ticket that is lost or delivered twice costs
-/// nothing, and a study of 500 runs is not 500 jobs.
+/// Makes tickets: as many as there are items that wait, but not more than there are slots. A ticket has no name: the slot that gets one
+/// takes the item that is next (<see cref="ClaimOrder"/>), and one for which nothing is left ends. So a ticket that is lost or delivered
+/// twice costs nothing, and a study of 500 runs is not 500 jobs.
 /// </summary>
 internal sealed class TicketOffice(
     NpgsqlDataSource database, PostgreSqlStorage storage, TimeProvider time, ILogger<TicketOffice> log) : IWorkQueue

@@ -36,11 +36,12 @@ internal sealed class WorkerServer(
     private async Task TakeUpAsync(CancellationToken stop)
     {
         var begun = time.GetTimestamp();
+        var told = false;
         while (await leases.LeftBehindAsync(stop) is > 0 and var left && time.GetElapsedTime(begun) < settings.Lease)
         {
-            log.LogInformation("This worker left {Count} runs behind, and waits until it may take them up again", left);
-            while (await leases.LeftBehindAsync(stop) == left && time.GetElapsedTime(begun) < settings.Lease)
-                await Task.Delay(Glance, time, stop);
+            if (!told) log.LogInformation("This worker left {Count} runs behind, and waits until it may take them up again", left);
+            told = true;
+            await Task.Delay(Glance, time, stop);
         }
         if (await leases.TakeBackAsync(stop) is > 0 and var back)
             log.LogWarning("{Count} runs that this worker left behind are queued again", back);
