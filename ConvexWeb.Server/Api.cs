@@ -3,6 +3,7 @@ using ConvexWeb.Server.Catalog;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Runs;
+using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Server.Workers;
 
 namespace ConvexWeb.Server;
@@ -19,6 +20,7 @@ public static class Api
         api.MapCertificates();
         api.MapAccounts();
         api.MapWorkers();
+        api.MapQueue();
         routes.MapApiReference();
     }
 }

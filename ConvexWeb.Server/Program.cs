@@ -18,7 +18,7 @@ try
     var settings = builder.AddSettings();
     var worker = builder.AddWorkerSettings();
     builder.AddHttp(settings).Services
-        .AddPersistence().AddScheduling(settings, worker).AddWorkers(settings, worker).AddCertificates(settings);
+        .AddPersistence().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
     if (settings.ServesWeb)
         builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
             .AddPages();

@@ -36,8 +36,8 @@ public sealed class Settings
     /// <summary>Whether a run with a convexity constraint gets a certificate of its last checkpoint when it has succeeded.</summary>
     public bool CertifyRuns { get; set; } = true;
 
-    /// <summary>The group of workers that new runs go to.</summary>
-    public string ExecutionGroup { get; set; } = "cpu";
+    /// <summary>The queue that new runs go to when their submission names none.</summary>
+    public string Queue { get; set; } = "cpu";
 
     public Limits Limits { get; init; } = new();
 
@@ -101,8 +101,8 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
         var unreadable = settings.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _));
         foreach (var proxy in unreadable)
             yield return $"Convex:TrustedProxies '{proxy}' is neither an IP address nor a network such as 10.0.0.0/8.";
-        if (!WorkerSettings.IsGroup(settings.ExecutionGroup))
-            yield return "Convex:ExecutionGroup must name a group of workers, in small letters, digits, '_' and '-'.";
+        if (!WorkerSettings.IsQueue(settings.Queue))
+            yield return "Convex:Queue must name a queue of workers, in small letters, digits, '_' and '-'.";
         foreach (var (limit, value) in new[]
                  {
                      (nameof(Limits.SignInsPerMinute), settings.Limits.SignInsPerMinute),

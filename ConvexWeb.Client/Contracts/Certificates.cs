@@ -2,15 +2,6 @@ using System.Text.Json.Serialization;
 
 namespace ConvexWeb.Client.Contracts;
 
-/// <summary>The life of a certificate. A lost worker takes Running back to Queued.</summary>
-public enum CertificateState
-{
-    Queued,
-    Running,
-    Done,
-    Failed,
-}
-
 /// <summary>What a certificate says.</summary>
 public enum Verdict
 {
@@ -68,22 +59,22 @@ public sealed record CertificateView
     public required string Sha256 { get; init; }
     public required int Pairs { get; init; }
     public long? Twin { get; init; }
-    public required CertificateState State { get; init; }
+    public required RunState State { get; init; }
     public string? Worker { get; init; }
     public required DateTimeOffset RequestedAt { get; init; }
     public required string RequestedBy { get; init; }
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
 
-    /// <summary>Why it failed.</summary>
-    public string? Error { get; init; }
+    /// <summary>Why it failed, or why it waits.</summary>
+    public string? Reason { get; init; }
 
     /// <summary>Of one that is done; null for one that this version cannot read.</summary>
     public CertificateResult? Result { get; init; }
 }
 
 /// <summary>A certificate in a word: how far it is, and what it says when it is done.</summary>
-public sealed record CertificateMark(CertificateState State, Verdict? Verdict);
+public sealed record CertificateMark(RunState State, Verdict? Verdict);
 
 /// <summary>
 /// Whether the logits of a network are convex functions of its input: what its structure proves, what its numbers show, and a control.

@@ -3,11 +3,15 @@ using System.Text.Json.Serialization;
 
 namespace ConvexWeb.Client.Contracts;
 
-/// <summary>The life of a run. Queued → Running → one of the three ends; a lost worker takes Running back to Queued.</summary>
+/// <summary>
+/// The life of a work item: a run or a certificate. Queued → Running → one of the three ends; a lost worker, a shut-down or a retry takes
+/// Running back to Queued; Paused waits to be resumed.
+/// </summary>
 public enum RunState
 {
     Queued,
     Running,
+    Paused,
     Succeeded,
     Failed,
     Cancelled,
@@ -35,8 +39,14 @@ public sealed record Submission
 
     public IReadOnlyList<int> Seeds { get; init; } = [0];
 
-    /// <summary>1 (last) to 9 (first).</summary>
-    public int Priority { get; init; } = 5;
+    /// <summary>Which of the items that wait go first. Urgent is for administrators.</summary>
+    public Priority Priority { get; init; } = Priority.Normal;
+
+    /// <summary>The label of the workers that may take the runs, such as <c>gpu</c>; null for the server's default.</summary>
+    public string? Queue { get; init; }
+
+    /// <summary>How many of the study's runs may run at once; null for the lab's limit.</summary>
+    public int? MaxRunning { get; init; }
 }
 
 /// <summary>Either the study that was created, or every problem found. Nothing is stored when there is a problem.</summary>
@@ -62,6 +72,10 @@ public sealed record RunRow
     public required DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
+    public Priority Priority { get; init; } = Priority.Normal;
+
+    /// <summary>The label of the workers that may take it.</summary>
+    public string Queue { get; init; } = "cpu";
     public required int Attempt { get; init; }
     public string? Worker { get; init; }
     public required long Step { get; init; }
@@ -73,6 +87,14 @@ public sealed record RunRow
 
     /// <summary>Why it failed, or why it waits; null when there is nothing to say.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>The reason as one word, such as <c>crashed</c> or <c>retry</c>.</summary>
+    public string? ReasonCode { get; init; }
+
+    /// <summary>A running one is asked to stop, to be cancelled, to be paused, or to make room for a more urgent one.</summary>
+    public bool Stopping { get; init; }
+
+    /// <summary>A running one is to be cancelled.</summary>
     public required bool CancelRequested { get; init; }
 
     /// <summary>Runs that differ only in the seed share this key.</summary>
@@ -170,8 +192,11 @@ public enum LineLevel
     Stderr,
 }
 
-/// <summary>Outcome of an action on a run: done, or one sentence saying why not. <paramref name="Found"/> false: no such run.</summary>
-public sealed record ActionResult(bool Found, bool Done, string? Message, long? NewRunId = null);
+/// <summary>
+/// Outcome of an action on a run: done, or one sentence saying why not. <paramref name="Found"/> false: no such run.
+/// <paramref name="Denied"/>: it is not the caller's to do that with.
+/// </summary>
+public sealed record ActionResult(bool Found, bool Done, string? Message, long? NewRunId = null, bool Denied = false);
 
 /// <summary>Everything pages and API do with runs. Implemented once, in the server.</summary>
 public interface IRuns
@@ -184,7 +209,17 @@ public interface IRuns
 
     /// <summary>What the run said at its end; null before, and for runs that ended otherwise.</summary>
     Task<RunSummary?> SummaryAsync(long id, CancellationToken cancel = default);
-    Task<ActionResult> CancelAsync(long id, CancellationToken cancel = default);
+
+    /// <summary>Cancels, pauses, resumes or requeues a run. Only its creator and administrators may.</summary>
+    Task<ActionResult> ActAsync(ItemAction action, long id, CancellationToken cancel = default);
+
+    /// <summary>As <see cref="ActAsync"/>, with many runs at once.</summary>
+    /// <exception cref="InvalidInputException">There are none, or too many of them.</exception>
+    Task<BulkResult> ActOnAllAsync(BulkAction action, CancellationToken cancel = default);
+
+    /// <summary>Gives runs that have not ended another priority. Only their creators and administrators may.</summary>
+    /// <exception cref="InvalidInputException">There are none, or too many of them.</exception>
+    Task<BulkResult> PrioritiseAsync(Prioritise change, CancellationToken cancel = default);
 
     /// <summary>Queues the same spec and seed again as a new run.</summary>
     Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default);

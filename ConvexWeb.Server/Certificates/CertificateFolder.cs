@@ -21,19 +21,20 @@ internal sealed class CertificateFolder : IDisposable
 
     /// <exception cref="FileNotFoundException">A checkpoint is not here; the message is for people.</exception>
     /// <exception cref="IOException">Nothing can be written here.</exception>
-    public static async Task<CertificateFolder> MakeAsync(RunFolders folders, CertificateTask task, CancellationToken cancel)
+    public static async Task<CertificateFolder> MakeAsync(
+        RunFolders folders, Assignment owner, CertificateTask task, CancellationToken cancel)
     {
-        RemoveOlder(folders, task);
-        var folder = new CertificateFolder(folders.Certificate(task.Id, task.Claim));
+        RemoveOlder(folders, task.Id, owner.Attempt);
+        var folder = new CertificateFolder(folders.Certificate(task.Id, owner.Attempt));
         try
         {
             folders.MakeOwn(folder.Path);
-            await CopyAsync(folders, task.Database, task.Checkpoint, folder.Checkpoint, CheckpointFiles.NotHere, cancel);
+            await CopyAsync(folders, owner.Database, task.Checkpoint, folder.Checkpoint, CheckpointFiles.NotHere, cancel);
             if (task.Twin is { } twin)
             {
                 folder.Twin = System.IO.Path.Combine(folder.Path, "twin.safetensors");
                 var missing = $"Of the twin, run {twin.RunId}: {CheckpointFiles.NotHere}";
-                await CopyAsync(folders, task.Database, twin, folder.Twin, missing, cancel);
+                await CopyAsync(folders, owner.Database, twin, folder.Twin, missing, cancel);
             }
             await using var file = File.OpenRead(folder.Checkpoint);
             folder.Step = CheckpointFiles.StepIn(file);
@@ -66,9 +67,9 @@ internal sealed class CertificateFolder : IDisposable
     }
 
     // What a worker that died in it has left behind.
-    private static void RemoveOlder(RunFolders folders, CertificateTask task)
+    private static void RemoveOlder(RunFolders folders, Guid id, int attempt)
     {
-        for (var claim = 1; claim < task.Claim; claim++) Remove(folders.Certificate(task.Id, claim));
+        for (var earlier = 1; earlier < attempt; earlier++) Remove(folders.Certificate(id, earlier));
     }
 
     private static void Remove(string path)

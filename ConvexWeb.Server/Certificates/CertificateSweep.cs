@@ -1,5 +1,7 @@
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
+using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -12,7 +14,7 @@ namespace ConvexWeb.Server.Certificates;
 internal sealed class CertificateSweep(
     NpgsqlDataSource database, IWorkQueue queue, IOptions<Settings> settings, Steady steady, TimeProvider time) : BackgroundService
 {
-    /// <summary>Whose name stands at a certificate that nobody asked for.</summary>
+    /// <summary>The creator of certificates that the server makes by itself.</summary>
     public const string Automatic = "automatic";
 
     private const long Lock = 0x43657274; // "Cert"
@@ -34,36 +36,34 @@ internal sealed class CertificateSweep(
         await using (var connection = await database.OpenConnectionAsync(cancel))
         {
             await using var transaction = await connection.BeginTransactionAsync(cancel);
-            await using var tryLock = new NpgsqlCommand($"select pg_try_advisory_xact_lock({Lock})", connection, transaction);
-            if (await tryLock.ExecuteScalarAsync(cancel) is not true) return;
+            if (!await connection.ExecuteScalarAsync<bool>(
+                    new($"select pg_try_advisory_xact_lock({Lock})", cancellationToken: cancel)))
+            {
+                return;
+            }
 
-            var runs = await UncertifiedAsync(connection, cancel);
+            // Of the last day: who brings this program to an old database is not to wait for certificates of everything in it.
+            var runs = (await connection.QueryAsync<Row>(new(
+                $"""
+                select r.id, k.attempt, k.step, k.sha256, r.spec::text as spec
+                from work_items i join runs r on r.id = i.run_id
+                cross join lateral (select * from checkpoints where run_id = r.id and kind = 'last' order by attempt desc limit 1) k
+                where i.kind = 'run' and i.state = 'Succeeded' and i.finished_at > now() - interval '1 day' and r.convexity <> 'none'
+                  and not exists (select from certificates c where c.run_id = r.id)
+                order by i.finished_at limit {MostAtOnce}
+                """, cancellationToken: cancel))).AsList();
             if (runs.Count == 0) return;
-            foreach (var run in runs) await CertificateRequests.StoreAsync(connection, run, Automatic, cancel);
-            await RunChanges.NotifyAsync(connection, [.. runs.Select(run => run.RunId)], cancel);
+            foreach (var run in runs)
+            {
+                var requested = new Requested(
+                    run.Id, run.Attempt, "last", run.Step, run.Sha256, CertificateCost.Pairs(run.Spec), Twin: null);
+                await CertificateRequests.StoreAsync(connection, requested, Automatic, Priority.Lowest, cancel);
+            }
+            await RunChanges.NotifyAsync(connection, [.. runs.Select(run => run.Id)], cancel);
             await transaction.CommitAsync(cancel);
         }
         await queue.AnnounceAsync(cancel);
     }
 
-    private static async Task<List<Requested>> UncertifiedAsync(NpgsqlConnection connection, CancellationToken cancel)
-    {
-        // Of the last day: whoever brings this program to an old database is not to wait for certificates of everything in it.
-        await using var command = new NpgsqlCommand(
-            $"""
-            select r.id, r.execution_group, k.attempt, k.step, k.sha256, r.spec::text
-            from runs r cross join lateral (select * from checkpoints where run_id = r.id and kind = 'last' order by attempt desc limit 1) k
-            where r.state = 'Succeeded' and r.convexity <> 'none' and r.finished_at > now() - interval '1 day'
-              and not exists (select from certificates c where c.run_id = r.id)
-            order by r.finished_at limit {MostAtOnce}
-            """, connection);
-        var runs = new List<Requested>();
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            runs.Add(new(reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2), "last", reader.GetInt64(3), reader.GetString(4),
-                CertificateCost.Pairs(reader.GetString(5)), Twin: null));
-        }
-        return runs;
-    }
+    private sealed record Row(long Id, int Attempt, long Step, string Sha256, string Spec);
 }

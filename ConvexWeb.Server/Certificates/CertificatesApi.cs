@@ -31,6 +31,7 @@ public static class CertificatesApi
         {
             { Done: true } => TypedResults.NoContent(),
             { Found: false } => TypedResults.NotFound(),
+            { Denied: true } denied => Problems.Forbidden(denied.Message!),
             var refused => Problems.Conflict(refused.Message!),
         };
 

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Trainers;
 
 namespace ConvexWeb.Server.Certificates;
 
@@ -9,8 +10,7 @@ public static class CertificatesSetup
     /// </summary>
     public static IServiceCollection AddCertificates(this IServiceCollection services, Settings settings)
     {
-        services.AddSingleton<CertificateClaims>().AddSingleton<CertificateExecution>()
-            .AddHostedService<CertificateSweep>();
+        services.AddSingleton<CertificateTasks>().AddSingleton<IWorkExecution, CertificateMaking>().AddHostedService<CertificateSweep>();
         if (settings.ServesWeb) services.AddScoped<ICertificates, StoredCertificates>();
         return services;
     }

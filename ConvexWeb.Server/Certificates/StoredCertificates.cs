@@ -1,12 +1,13 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Leasing;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Certificates;
 
 /// <summary>What pages and API do with certificates.</summary>
-internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue queue, Caller caller) : ICertificates
+internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue queue, ItemRequests items, Caller caller) : ICertificates
 {
     private const int MostTwins = 50;
 
@@ -17,7 +18,7 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue q
         if (await CertificateRequests.CheckAsync(connection, runId, request, cancel) is not { } requested) return null;
 
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, cancel);
+        var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, Priority.Normal, cancel);
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
         if (isNew) await queue.AnnounceAsync(cancel);
@@ -33,30 +34,25 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue q
 
     public async Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default)
     {
-        caller.RequireSignedIn();
+        var asker = new Asker(caller.Name, caller.IsAdmin);
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (!await CertificateRequests.CancelAsync(connection, runId, caller.Name, cancel))
-        {
-            var known = await CertificateRows.LatestAsync(connection, runId, cancel);
-            return new(Found: known is not null, Done: false, known is null
-                ? "There is no certificate of this run."
-                : $"The certificate is {known.State.ToString().ToLowerInvariant()} already.");
-        }
-        await RunChanges.NotifyAsync(connection, [runId], cancel);
-        await transaction.CommitAsync(cancel);
-        return new(Found: true, Done: true, null);
+        var item = await connection.ExecuteScalarAsync<long?>(new(
+            """
+            select c.item_id from certificates c join work_items i on i.id = c.item_id
+            where c.run_id = @runId order by i.state in ('Queued', 'Running', 'Paused') desc, c.asked_at desc, c.id limit 1
+            """, new { runId }, cancellationToken: cancel));
+        if (item is null || await items.AskAsync(ItemAction.Cancel, item.Value, asker, cancel) is not { } asked)
+            return new(Found: false, Done: false, "There is no certificate of this run.");
+        var refusal = ItemRequests.Refusal(asked, ItemAction.Cancel, "certificate");
+        return new(Found: true, Done: refusal is null, refusal, Denied: !asked.Allowed);
     }
 
     public async Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default)
     {
         caller.RequireSignedIn();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var find = new NpgsqlCommand("select spec::text from runs where id = $1", connection)
-        {
-            Parameters = { new() { Value = runId } },
-        };
-        return await find.ExecuteScalarAsync(cancel) is string spec
+        return await connection.ExecuteScalarAsync<string?>(
+            new("select spec::text from runs where id = @runId", new { runId }, cancellationToken: cancel)) is { } spec
             ? new(CertificateCost.Pairs(spec), await CertificateRequests.TwinsAsync(connection, runId, MostTwins, cancel))
             : null;
     }

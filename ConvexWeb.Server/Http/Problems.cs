@@ -20,6 +20,9 @@ public static class Problems
     public static ProblemHttpResult Conflict(string message)
         => TypedResults.Problem(message, statusCode: StatusCodes.Status409Conflict, title: "That is not possible now.");
 
+    public static ProblemHttpResult Forbidden(string message)
+        => TypedResults.Problem(message, statusCode: StatusCodes.Status403Forbidden);
+
     internal static Dictionary<string, string[]> Errors(IEnumerable<FieldProblem> problems) => problems
         .GroupBy(problem => problem.Path)
         .ToDictionary(group => group.Key, group => group.Select(problem => problem.Message).ToArray());

@@ -1,8 +1,10 @@
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
-/// Who is next, in one place: read by the claim and by whatever tells people about the queue. Higher priority first; then a run that was
-/// begun before new ones; then the user with the fewest running runs, of whom the one whose last new run began longest ago; then age.
+/// Who is next, in one place: read by the claim, by whoever makes tickets, and by whatever tells people about the queue. Higher priority
+/// first; then an item that was begun before new ones; then the user with the fewest running items for the user's weight, and of those
+/// the one whose last new item began longest ago; then age. Limits of users and studies, the lab's maintenance and the memory of the
+/// device leave items out; they do not change the order of the others.
 /// </summary>
 internal static class ClaimOrder
 {
@@ -11,43 +13,69 @@ internal static class ClaimOrder
     /// </summary>
     public const string Lock = "select pg_advisory_xact_lock(0x5175657565)"; // "Queue"
 
-    /// <summary>Runs <c>q</c> that can be taken.</summary>
-    public const string IsWaiting = "q.state = 'Queued' and q.cancel_requested_at is null";
+    /// <summary>Items <c>q</c> that wait, and not for a time of their own.</summary>
+    public const string IsWaiting = "q.state = 'Queued' and (q.not_before is null or q.not_before <= clock_timestamp())";
 
-    /// <summary>Of each user <c>u.created_by</c>: how many runs he has at work, and when his last new run began.</summary>
-    public const string Shares =
-        """
-        cross join lateral (select count(*) as running from runs b where b.state = 'Running' and b.created_by = u.created_by) busy
-        cross join lateral (select max(t.started_at) as served from runs t where t.created_by = u.created_by) turn
+    /// <summary>Which items a claim looks at.</summary>
+    private const string InQueues = "q.queue = any(@queues)";
+
+    /// <summary>
+    /// Common table expressions: <c>waiting_users</c> (weight, limit, how many items run, when the last new one began) and
+    /// <c>full_studies</c>, which may start nothing more.
+    /// </summary>
+    /// <param name="of">Users of which waiting items <c>q</c>.</param>
+    public static string Shares(string of = InQueues) =>
+        $"""
+        waiting_users as (
+            select u.created_by, coalesce(s.weight, 1) as weight, coalesce(s.max_running, l.user_running) as most, busy.running, turn.served
+            from (select distinct q.created_by from work_items q where q.state = 'Queued' and {of}) u
+            cross join lab l left join user_shares s on s.user_name = u.created_by
+            cross join lateral (
+                select count(*) as running from work_items b where b.state = 'Running' and b.created_by = u.created_by) busy
+            cross join lateral (select max(t.started_at) as served from work_items t where t.created_by = u.created_by) turn),
+        full_studies as (
+            select r.study_id from work_items r join studies s on s.id = r.study_id cross join lab l
+            where r.state = 'Running' and r.kind = 'run'
+            group by r.study_id, s.max_running, l.study_running having count(*) >= coalesce(s.max_running, l.study_running))
         """;
 
-    /// <summary>The run that goes next of the groups in $1; no row when none waits. Only each user's best is compared.</summary>
-    public const string Next =
+    /// <summary>Whether nothing holds item <c>q</c> back but the want of a slot. Of a user that has reached the limit nothing may go.</summary>
+    public const string MayGo =
         $"""
-        select q.id from (select distinct q.created_by from runs q where {IsWaiting} and q.execution_group = any($1)) u
-        {Shares}
-        cross join lateral (
-            select q.id, q.priority, q.attempt > 0 as begun from runs q
-            where {IsWaiting} and q.execution_group = any($1) and q.created_by = u.created_by
-            order by q.priority desc, (q.attempt > 0) desc, q.id limit 1) q
-        order by q.priority desc, q.begun desc, busy.running, turn.served nulls first, q.id limit 1
+        {IsWaiting} and not exists (select from full_studies f where f.study_id = q.study_id and q.kind = 'run')
+        and exists (select from lab l where l.maintenance is null)
         """;
 
     /// <summary>
-    /// Of queued run $1: how many of its group go before it, if slots come free one by one and each run that starts counts as running.
-    /// Null for any other run.
+    /// After <see cref="Shares"/>: the item that goes next of the queues in @queues; no row when there is none. Only each user's best is
+    /// compared.
     /// </summary>
-    public const string Ahead =
+    /// <param name="memory">What the device has free, in SQL.</param>
+    public static string Next(string memory) =>
         $"""
-        with waiting as (
-            select q.id, q.created_by, q.priority, q.attempt > 0 as begun, row_number() over (
-                partition by q.created_by, q.priority, q.attempt > 0 order by q.id) as own
-            from runs q join runs r on r.id = $1 and q.execution_group = r.execution_group
-            where {IsWaiting}),
+        select q.id from waiting_users u
+        cross join lateral (
+            select q.id, q.priority, q.attempt > 0 as begun from work_items q
+            where {MayGo} and {InQueues} and q.created_by = u.created_by and q.memory_mb <= {memory}
+            order by q.priority desc, (q.attempt > 0) desc, q.id limit 1) q
+        where u.most is null or u.running < u.most
+        order by q.priority desc, q.begun desc, u.running / u.weight, u.served nulls first, q.id limit 1
+        """;
+
+    /// <summary>
+    /// After <see cref="Shares"/>: <c>placed</c>, every waiting item of @queues with its place in its queue, from 1, if slots come free one
+    /// by one and each item that starts counts as running. The first is the one that <see cref="Next"/> takes, if nothing holds it back.
+    /// </summary>
+    public const string Placed =
+        $"""
         placed as (
             select w.id, row_number() over (
-                order by w.priority desc, w.begun desc, busy.running + w.own, turn.served nulls first, w.id) as place
-            from (select distinct created_by from waiting) u {Shares} join waiting w on w.created_by = u.created_by)
-        select (select place - 1 from placed where id = $1)
+                partition by w.queue
+                order by w.priority desc, w.begun desc, (u.running + w.own - 1) / u.weight, u.served nulls first, w.id) as place
+            from (
+                select q.id, q.queue, q.created_by, q.priority, q.attempt > 0 as begun, row_number() over (
+                    partition by q.queue, q.created_by, q.priority, q.attempt > 0 order by q.id) as own
+                from work_items q where q.state = 'Queued' and {InQueues}) w
+            join waiting_users u on u.created_by = w.created_by)
         """;
 }

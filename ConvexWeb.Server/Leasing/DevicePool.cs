@@ -15,6 +15,9 @@ public sealed class DevicePool(WorkerSettings settings)
     {
         public string Name => device;
 
+        /// <summary>All of the device's memory; null when it is not known.</summary>
+        public int? MemoryMb => null;
+
         public void Dispose() => pool.free.Enqueue(device);
     }
 }

@@ -1,217 +1,235 @@
 using ConvexWeb.Client.Contracts;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Leasing;
 
+/// <summary>What the owner of a running item is asked for.</summary>
+public enum Wish
+{
+    Cancel,
+    Pause,
+
+    /// <summary>To make room for a more urgent item: it waits again, and goes on from its checkpoint.</summary>
+    Yield,
+}
+
+/// <summary>What became of an item when its attempt ended.</summary>
+/// <param name="NotBefore">When it is tried again, of one that waits until then.</param>
+public sealed record ItemEnd(RunState State, DateTimeOffset? NotBefore);
+
 /// <summary>
-/// Who owns a run. <c>runs.attempt</c> names the only attempt whose writes are taken; it changes here and nowhere else, under a lock on the
-/// run's row. A lease that ran out only allows others to take the run; until one does, its owner may come back and go on.
+/// Who owns a work item. <c>work_items.attempt</c> names the only attempt whose writes are taken; it changes here and nowhere else, under a
+/// lock on the item's row. A lease that ran out only allows others to take the item; until one does, its owner may come back and go on.
 /// </summary>
 public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
 {
-    /// <summary>A run whose trainer dies this often in a row, without a new checkpoint in between, has failed.</summary>
+    /// <summary>
+    /// An item fails whose attempts die or are lost this often in a row without a new checkpoint in between: it may be what kills them.
+    /// </summary>
     public const int MostDeaths = 5;
 
-    /// <summary>Whether nobody holds a lease on run <c>r</c>.</summary>
-    public const string Unowned =
-        """
-        not exists (
-            select from attempts a
-            where a.run_id = r.id and a.number = r.attempt and a.ended_at is null and a.lease_until > now())
-        """;
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
 
-    private sealed record Row(Guid Database, string State, int Attempt, bool CancelRequested, string Spec, int Seed);
+    /// <summary>Whether the lease on running item <c>i</c> is over.</summary>
+    public const string IsOver = "i.state = 'Running' and (i.lease_until is null or i.lease_until <= clock_timestamp())";
+
+    private static readonly string LostForGood = $"{MostDeaths} workers in a row were lost while they had it, without a new checkpoint.";
 
     /// <summary>
-    /// Puts running runs that nobody owns back into the queue. Whoever claims one in this moment has raised the attempt, and nothing
-    /// happens here.
+    /// Ends the attempts of running items that are not owned by a living worker: they wait again, end if that was wished, or fail if it
+    /// was the last of too many. An item that is claimed or renewed in this moment does not fit the condition any more.
     /// </summary>
-    /// <param name="condition">Which of them, in SQL over runs <c>r</c>.</param>
+    /// <param name="condition">Which of them, in SQL over items <c>i</c>.</param>
     public static string Release(string condition) =>
         $"""
         with released as (
-            update runs r set state = 'Queued' where {condition} and state = 'Running' and {Unowned} returning id),
-        closed as (update attempts set ended_at = now(), outcome = 'lost' from released where run_id = id and ended_at is null)
-        select pg_notify('{RunChanges.Rows}', id::text)::text from released
+            update work_items i set
+                state = case i.wish when 'cancel' then 'Cancelled' when 'pause' then 'Paused'
+                    else case when i.deaths + 1 >= {MostDeaths} then 'Failed' else 'Queued' end end,
+                deaths = i.deaths + 1, wish = null, lease_until = null, queued_at = clock_timestamp(),
+                finished_at = case when i.wish = 'cancel' or i.wish is distinct from 'pause' and i.deaths + 1 >= {MostDeaths}
+                    then clock_timestamp() end,
+                reason_code = case when i.wish is null and i.deaths + 1 >= {MostDeaths} then 'lost' end,
+                reason = case when i.wish is null and i.deaths + 1 >= {MostDeaths} then '{LostForGood}' end
+            where {condition} and {IsOver} returning i.id, i.run_id, i.attempt),
+        closed as (
+            update attempts a set ended_at = clock_timestamp(), outcome = 'lost' from released r
+            where a.item_id = r.id and a.number = r.attempt and a.ended_at is null)
+        select pg_notify('{RunChanges.Rows}', run_id::text)::text from released
         """;
 
-    /// <summary>Takes the run that is next (<see cref="ClaimOrder"/>) of these groups; null when none waits.</summary>
-    public async Task<Assignment?> ClaimAsync(IReadOnlyList<string> groups, CancellationToken cancel = default)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancel);
+    private sealed record Claimed(Guid Database, long ItemId, string Kind, long RunId, int Attempt, string? Notified);
 
-        // One round trip, so that a node that freezes cannot hold the queue's lock. Until its trainer says where it resumes, the new
-        // attempt supersedes nothing that is stored. Dying before the commit changes nothing; dying after it leaves a running run with a
-        // lease that nobody renews.
-        await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new(ClaimOrder.Lock));
-        batch.BatchCommands.Add(new(
+    /// <summary>Takes the item that is next (<see cref="ClaimOrder"/>) of these queues and fits on the device; null when there is none.</summary>
+    /// <param name="memoryMb">Of the device, all of it; null when it is not known, and then everything fits.</param>
+    public async Task<Assignment?> ClaimAsync(
+        IReadOnlyList<string> queues, string device = "cpu", int? memoryMb = null, CancellationToken cancel = default)
+    {
+        // One round trip, so that a node that freezes cannot hold the queue's lock. Dying before the commit changes nothing; dying after
+        // it leaves a running item with a lease that is not renewed.
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var answers = await connection.QueryMultipleAsync(new(
             $"""
-            with next as ({ClaimOrder.Next}),
-            run as (
-                update runs q set state = 'Running', attempt = attempt + 1, started_at = coalesce(started_at, now()), finished_at = null,
-                    reason = null
-                from next where q.id = next.id and {ClaimOrder.IsWaiting} returning q.id, q.attempt, q.step, q.spec::text as spec, q.seed),
+            {ClaimOrder.Lock};
+            with here as (
+                select @memory::bigint - coalesce(sum(i.memory_mb), 0) as free from work_items i
+                where i.state = 'Running' and i.worker = @worker and i.device = @device),
+            {ClaimOrder.Shares()},
+            next as ({ClaimOrder.Next("(select free from here)")}),
+            item as (
+                update work_items q set state = 'Running', attempt = attempt + 1, worker = @worker, device = @device,
+                    lease_until = clock_timestamp() + make_interval(secs => @lease), wish = null, not_before = null,
+                    started_at = coalesce(started_at, clock_timestamp()), finished_at = null, reason = null, reason_code = null
+                from next where q.id = next.id and {ClaimOrder.IsWaiting} and not exists (
+                    select from workers w where w.name = @worker and w.draining)
+                returning q.id, q.kind, q.run_id, q.attempt),
             attempt as (
-                insert into attempts (run_id, number, worker, lease_until, resumed_step)
-                select id, attempt, $2, clock_timestamp() + $3, step from run)
-            select d.id, run.id, run.attempt, run.spec, run.seed, pg_notify('{RunChanges.Rows}', run.id::text)::text
-            from run cross join this_database d
-            """)
-        {
-            Parameters = { new() { Value = groups.ToArray() }, new() { Value = settings.Name }, new() { Value = settings.Lease } },
-        });
-        await using var reader = await batch.ExecuteReaderAsync(cancel);
-        await reader.NextResultAsync(cancel);
-        return await reader.ReadAsync(cancel)
-            ? new(reader.GetGuid(0), reader.GetInt64(1), reader.GetInt32(2), reader.GetString(3), reader.GetInt32(4))
+                insert into attempts (item_id, number, worker, device, started_at)
+                select id, attempt, @worker, @device, clock_timestamp() from item)
+            select d.id as database, item.id as item_id, item.kind, item.run_id, item.attempt,
+                pg_notify('{RunChanges.Rows}', item.run_id::text)::text as notified
+            from item cross join this_database d
+            """,
+            new
+            {
+                queues = queues.ToArray(), worker = settings.Name, device, memory = memoryMb ?? int.MaxValue,
+                lease = settings.Lease.TotalSeconds,
+            },
+            cancellationToken: cancel));
+        await answers.ReadAsync();
+        return (await answers.ReadAsync<Claimed>()).SingleOrDefault() is { } claimed
+            ? new(claimed.Database, claimed.ItemId, Enum.Parse<WorkKind>(claimed.Kind, ignoreCase: true), claimed.RunId, claimed.Attempt)
             : null;
     }
 
-    /// <summary>How many runs a worker of this name, of an earlier life perhaps, still has a lease on.</summary>
+    /// <summary>How many items a worker of this name, of an earlier life perhaps, still has a lease on.</summary>
     public async Task<long> LeftBehindAsync(CancellationToken cancel = default)
     {
-        await using var command = database.CreateCommand(
-            """
-            select count(*) from runs r join attempts a on a.run_id = r.id and a.number = r.attempt
-            where r.state = 'Running' and a.ended_at is null and a.worker = $1 and a.lease_until > now()
-            """);
-        Add(command, settings.Name);
-        return (long)(await command.ExecuteScalarAsync(cancel))!;
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteScalarAsync<long>(new(
+            "select count(*) from work_items where state = 'Running' and worker = @Name and lease_until > clock_timestamp()",
+            new { settings.Name }, cancellationToken: cancel));
     }
 
     /// <summary>Queues again what a worker of this name left and whose lease is over.</summary>
     /// <returns>How many they are.</returns>
     public async Task<int> TakeBackAsync(CancellationToken cancel = default)
     {
-        const string mine = "exists (select from attempts o where o.run_id = r.id and o.number = r.attempt and o.worker = $1)";
-        await using var command = database.CreateCommand(Release($"cancel_requested_at is null and {mine}"));
-        Add(command, settings.Name);
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        var count = 0;
-        while (await reader.ReadAsync(cancel)) count++;
-        return count;
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return (await connection.QueryAsync<string>(
+            new(Release("i.worker = @Name"), new { settings.Name }, cancellationToken: cancel))).Count();
     }
+
+    private sealed record Renewed(long Id, int Attempt, bool Mine, string? Wish);
 
     /// <summary>
-    /// A new attempt of the owner himself, after his trainer died. Null: the run was taken from him, cancelled, or has failed for good.
+    /// Holds items for another while. One whose row is locked in this moment, by a batch of its own points, is left for the next time.
     /// </summary>
-    public async Task<Assignment?> RetryAsync(Assignment owner, string reason, CancellationToken cancel = default)
+    /// <returns>The items that are another's now, and what is wished of the others.</returns>
+    public async Task<(IReadOnlyList<Assignment> Lost, IReadOnlyList<Assignment> Wished)> RenewAsync(
+        IReadOnlyList<Assignment> held, CancellationToken cancel = default)
     {
+        if (held.Count == 0) return ([], []);
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await LockAsync(connection, owner.RunId, cancel) is not { State: nameof(RunState.Running) } row || row.Attempt != owner.Attempt)
-            return null;
-
-        var deaths = await DeathsAsync(connection, owner, cancel) + 1;
-        if (row.CancelRequested || deaths >= MostDeaths)
-        {
-            var (state, outcome) = row.CancelRequested ? (RunState.Cancelled, Outcome.Cancelled) : (RunState.Failed, Outcome.Died);
-            var words = row.CancelRequested ? null : $"The trainer died {deaths} times without a new checkpoint. {reason}";
-            await EndAsync(connection, owner, state, outcome, words, cancel);
-            await transaction.CommitAsync(cancel);
-            return null;
-        }
-        var next = await BeginAsync(connection, owner.RunId, row, Outcome.Died, cancel);
-        await transaction.CommitAsync(cancel);
-        return next;
-    }
-
-    /// <returns>Null when the run is no longer the caller's; otherwise whether somebody wants it cancelled.</returns>
-    public async Task<bool?> RenewAsync(Assignment owner, CancellationToken cancel = default)
-    {
-        await using var command = database.CreateCommand(
+        var rows = (await connection.QueryAsync<Renewed>(new(
             """
-            update attempts a set lease_until = clock_timestamp() + $3 from runs r
-            where a.run_id = $1 and a.number = $2 and a.ended_at is null
-              and r.id = a.run_id and r.attempt = a.number and r.state = 'Running'
-            returning r.cancel_requested_at is not null
-            """);
-        Add(command, owner.RunId, owner.Attempt, settings.Lease);
-        return await command.ExecuteScalarAsync(cancel) as bool?;
+            with held as (select * from unnest(@items, @attempts) as h (id, attempt)),
+            free as (
+                select i.id from work_items i join held h on h.id = i.id and h.attempt = i.attempt
+                where i.state = 'Running' order by i.id for update of i skip locked),
+            renewed as (
+                update work_items i set lease_until = clock_timestamp() + make_interval(secs => @lease) from free where i.id = free.id)
+            select h.id, h.attempt, i.id is not null as mine, i.wish
+            from held h left join work_items i on i.id = h.id and i.attempt = h.attempt and i.state = 'Running'
+            """,
+            new
+            {
+                items = held.Select(item => item.ItemId).ToArray(), attempts = held.Select(item => item.Attempt).ToArray(),
+                lease = settings.Lease.TotalSeconds,
+            },
+            commandTimeout: Math.Max(2, (int)settings.Lease.TotalSeconds), cancellationToken: cancel)))
+            .ToDictionary(row => (row.Id, row.Attempt));
+        return (
+            [.. held.Where(item => !rows[(item.ItemId, item.Attempt)].Mine)],
+            [.. held.Where(item => rows[(item.ItemId, item.Attempt)] is { Mine: true, Wish: not null })]);
     }
+
+    private sealed record Ended(string State, DateTimeOffset? NotBefore, string? Notified);
 
     /// <summary>
-    /// Ends the attempt and with it the run, or hands the run back (<see cref="RunState.Queued"/>), which a run
-    /// that somebody cancelled does not go through.
+    /// Ends the attempt, and decides what becomes of its item: one that succeeded or failed has ended; one that was stopped is cancelled
+    /// or paused where that was wished, and else waits again; one whose trainer died or hung is tried again, later each time, for as long
+    /// as that may help: five deaths in a row without a new checkpoint, or hanging twice, are too many. One that ran out of memory is
+    /// tried once more with twice the memory kept for it.
     /// </summary>
-    /// <returns>The state that the run has now; null when it was not the caller's to end.</returns>
-    public async Task<RunState?> EndAsync(
-        Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel = default)
+    /// <returns>Null when the item was not the caller's to end.</returns>
+    public async Task<ItemEnd?> EndAsync(Assignment owner, AttemptEnd end, CancellationToken cancel = default)
     {
+        // One statement: item and attempt end together or not at all. If we die before it, the lease runs out, and the next attempt
+        // finds in the journal what this one had reached.
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await EndAsync(connection, owner, state, outcome, reason, cancel);
-    }
-
-    private static async Task<RunState?> EndAsync(
-        NpgsqlConnection connection, Assignment owner, RunState state, string outcome, string? reason, CancellationToken cancel)
-    {
-        // One statement: run and attempt end together or not at all. If we die before it, the lease runs out and the next attempt finds
-        // in the journal what this one had reached.
-        await using var command = new NpgsqlCommand(
-            """
-            with ended as (
-                update runs set
-                    state = case when $3 = 'Queued' and cancel_requested_at is not null then 'Cancelled' else $3 end,
-                    finished_at = case when $3 = 'Queued' and cancel_requested_at is null then null else now() end,
-                    reason = $5
-                where id = $1 and attempt = $2 and state = 'Running' returning id, state),
+        return await connection.QuerySingleOrDefaultAsync<Ended>(new(
+            $"""
+            with mine as (
+                select i.id, i.memory_mb, i.deaths + 1 as deaths,
+                    case
+                        when @outcome in ('succeeded', 'failed') then @outcome
+                        when i.wish = 'cancel' then 'cancelled'
+                        when i.wish = 'pause' then 'paused'
+                        when @outcome = 'stopped' and i.wish = 'yield' then 'yielded'
+                        else @outcome end as outcome,
+                    exists (select from attempts a where a.item_id = i.id and a.number < i.attempt and a.outcome = @outcome) as again
+                from work_items i where i.id = @ItemId and i.attempt = @Attempt and i.state = 'Running' for update),
+            judged as (
+                select m.*,
+                    m.outcome = 'died' and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again as gives_up
+                from mine m),
+            ended as (
+                update work_items i set
+                    state = case
+                        when j.outcome = 'succeeded' then 'Succeeded'
+                        when j.outcome = 'failed' or j.gives_up then 'Failed'
+                        when j.outcome = 'cancelled' then 'Cancelled'
+                        when j.outcome = 'paused' then 'Paused'
+                        else 'Queued' end,
+                    deaths = case when j.outcome in ('died', 'hung', 'out_of_memory') then j.deaths else i.deaths end,
+                    memory_mb = case when j.outcome = 'out_of_memory' then greatest(2 * i.memory_mb, 1024) else i.memory_mb end,
+                    wish = null, lease_until = null, queued_at = clock_timestamp(),
+                    finished_at = case
+                        when j.outcome in ('succeeded', 'failed', 'cancelled') or j.gives_up then clock_timestamp() end,
+                    not_before = case when j.outcome in ('died', 'hung', 'out_of_memory') and not j.gives_up
+                        then clock_timestamp() + make_interval(secs => least(@delay * power(2, j.deaths - 1), @longest)) end,
+                    reason_code = case
+                        when j.outcome = 'failed' or j.gives_up then @Code
+                        when j.outcome in ('died', 'hung', 'out_of_memory') then 'retry' end,
+                    reason = case
+                        when j.outcome = 'failed' then @Reason
+                        when j.gives_up and j.outcome = 'died'
+                            then format('The trainer died %s times without a new checkpoint. %s', j.deaths, @Reason)
+                        when j.gives_up and j.outcome = 'hung' then format('It hung twice. %s', @Reason)
+                        when j.gives_up then format('It ran out of memory again, with %s MB kept for it. %s', j.memory_mb, @Reason)
+                        when j.outcome in ('died', 'hung') then format('It is tried again. %s', @Reason)
+                        when j.outcome = 'out_of_memory' then format('It is tried again with more memory kept for it. %s', @Reason) end
+                from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),
             closed as (
-                update attempts set ended_at = now(), outcome = case when ended.state = 'Cancelled' then 'cancelled' else $4 end
-                from ended where run_id = ended.id and number = $2)
-            select state, pg_notify($6, id::text)::text from ended
-            """, connection);
-        Add(command, owner.RunId, owner.Attempt, state.ToString(), outcome, (object?)reason ?? DBNull.Value, RunChanges.Rows);
-        command.Parameters[4].NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text;
-        return await command.ExecuteScalarAsync(cancel) is string ended ? Enum.Parse<RunState>(ended) : null;
-    }
-
-    private static async Task<Row?> LockAsync(NpgsqlConnection connection, long runId, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(
-            """
-            select d.id, r.state, r.attempt, r.cancel_requested_at is not null, r.spec::text, r.seed
-            from runs r, this_database d where r.id = $1 for update of r
-            """, connection);
-        Add(command, runId);
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        return await reader.ReadAsync(cancel)
-            ? new(reader.GetGuid(0), reader.GetString(1), reader.GetInt32(2), reader.GetBoolean(3), reader.GetString(4), reader.GetInt32(5))
+                update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome
+                from ended where a.item_id = ended.id and a.number = @Attempt)
+            select state, not_before, pg_notify('{RunChanges.Rows}', run_id::text)::text as notified from ended
+            """,
+            new
+            {
+                owner.ItemId, owner.Attempt, outcome = end.Outcome.Word(), end.Code, Reason = end.Reason ?? "",
+                delay = settings.RetryDelay.TotalSeconds, longest = LongestDelay.TotalSeconds,
+            },
+            cancellationToken: cancel)) is { } ended
+            ? new(Enum.Parse<RunState>(ended.State), ended.NotBefore)
             : null;
     }
 
-    private async Task<Assignment> BeginAsync(NpgsqlConnection connection, long runId, Row row, string outcome, CancellationToken cancel)
-    {
-        // Until its trainer says where it resumes, the new attempt supersedes nothing that is stored.
-        await using var command = new NpgsqlCommand(
-            """
-            with closed as (update attempts set ended_at = now(), outcome = $3 where run_id = $1 and ended_at is null),
-            run as (
-                update runs set state = 'Running', attempt = $2, started_at = coalesce(started_at, now()), finished_at = null, reason = null
-                where id = $1 returning id, step)
-            insert into attempts (run_id, number, worker, lease_until, resumed_step)
-            select id, $2, $4, clock_timestamp() + $5, step from run
-            returning pg_notify($6, run_id::text)::text
-            """, connection);
-        Add(command, runId, row.Attempt + 1, outcome, settings.Name, settings.Lease, RunChanges.Rows);
-        await command.ExecuteNonQueryAsync(cancel);
-        return new(row.Database, runId, row.Attempt + 1, row.Spec, row.Seed);
-    }
-
-    // An attempt that wrote a checkpoint got further, however it ended.
-    private static async Task<long> DeathsAsync(NpgsqlConnection connection, Assignment owner, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(
-            """
-            select count(*) from attempts where run_id = $1 and number < $2 and outcome = 'died'
-              and number > coalesce((select max(attempt) from checkpoints where run_id = $1 and kind = 'last'), 0)
-            """, connection);
-        Add(command, owner.RunId, owner.Attempt);
-        return (long)(await command.ExecuteScalarAsync(cancel))!;
-    }
-
-    private static void Add(NpgsqlCommand command, params object[] values)
-    {
-        foreach (var value in values) command.Parameters.Add(new() { Value = value });
-    }
+    /// <summary>Whether the item is still the caller's; for what its kind stores beside it, in the caller's transaction.</summary>
+    public static async Task<bool> HoldAsync(NpgsqlConnection connection, Assignment owner, CancellationToken cancel)
+        => await connection.ExecuteScalarAsync<bool?>(new(
+            "select true from work_items where id = @ItemId and attempt = @Attempt and state = 'Running' for share",
+            new { owner.ItemId, owner.Attempt }, cancellationToken: cancel)) == true;
 }

@@ -13,8 +13,8 @@ public static class RunChanges
     /// <summary>New points of a run. Payload: the run's id.</summary>
     public const string Points = "convex_points";
 
-    /// <summary>Somebody wants a run to stop. Payload: the run's id.</summary>
-    public const string Cancel = "convex_cancel";
+    /// <summary>A running item is to stop. Payload: the item's id.</summary>
+    public const string Wishes = "convex_wishes";
 
     public static async Task NotifyAsync(
         NpgsqlConnection connection, IReadOnlyList<long> runIds, CancellationToken cancel, string channel = Rows)

@@ -14,7 +14,7 @@ public sealed class RunFolders(IOptions<Settings> settings)
     private string Root => Path.Combine(settings.Value.DataFolder, "runs");
 
     /// <summary>What is taken apart for a certificate, while it is made.</summary>
-    public string Certificate(Guid id, int claim) => Path.Combine(settings.Value.DataFolder, "certificates", $"{id}-{claim}");
+    public string Certificate(Guid id, int attempt) => Path.Combine(settings.Value.DataFolder, "certificates", $"{id}-{attempt}");
 
     public string Attempt(Guid database, long runId, int attempt) => Path.Combine(Root, $"{database}", $"{runId}", $"{attempt}");
 

@@ -50,12 +50,12 @@ public sealed class WorkerHeartbeat(
         await using var command = database.CreateCommand(
             """
             with forgotten as (delete from workers where last_seen < now() - interval '7 days')
-            insert into workers (name, host, slots, groups, started_at, last_seen) values ($1, $2, $3, $4, $5, now())
-            on conflict (name) do update set host = excluded.host, slots = excluded.slots, groups = excluded.groups,
+            insert into workers (name, host, slots, queues, started_at, last_seen) values ($1, $2, $3, $4, $5, now())
+            on conflict (name) do update set host = excluded.host, slots = excluded.slots, queues = excluded.queues,
                 started_at = excluded.started_at, last_seen = now()
             """);
-        var groups = string.Join(", ", settings.GroupList);
-        foreach (var value in new object[] { settings.Name, Environment.MachineName, settings.Slots, groups, started })
+        var queues = string.Join(", ", settings.QueueList);
+        foreach (var value in new object[] { settings.Name, Environment.MachineName, settings.Slots, queues, started })
             command.Parameters.Add(new() { Value = value });
         await command.ExecuteNonQueryAsync(cancel);
     }

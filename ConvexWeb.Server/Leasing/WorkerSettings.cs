@@ -19,8 +19,8 @@ public sealed class WorkerSettings
     /// <summary>Threads of each trainer; by default the cores are shared out among the slots.</summary>
     public int? Threads { get; set; }
 
-    /// <summary>Execution groups whose runs it takes, separated by commas.</summary>
-    public string Groups { get; set; } = "cpu";
+    /// <summary>The queues that it serves, separated by commas: labels such as <c>cpu</c>, <c>gpu</c> or a host's name.</summary>
+    public string Queues { get; set; } = "cpu";
 
     /// <summary>Devices, separated by commas, that the slots take in turn: <c>cpu</c>, <c>cuda:0</c>, …</summary>
     public string Devices { get; set; } = "cpu";
@@ -34,13 +34,19 @@ public sealed class WorkerSettings
     /// <summary>How long a trainer that is asked to stop has for its last checkpoint.</summary>
     public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long an item waits after its trainer died, before it is tried again; after each further death twice as long.</summary>
+    public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long an item of level high or urgent waits before a run that is two levels lower makes room for it.</summary>
+    public TimeSpan PreemptAfter { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long a certificate may take: it stands in the place of a training.</summary>
     public TimeSpan CertificateLimit { get; set; } = TimeSpan.FromMinutes(30);
 
     /// <summary>Program and first arguments of the trainer; empty: the one beside this program.</summary>
     public IList<string> Trainer { get; init; } = [];
 
-    public IReadOnlyList<string> GroupList => Split(Groups);
+    public IReadOnlyList<string> QueueList => Split(Queues);
     public IReadOnlyList<string> DeviceList => Split(Devices);
     public int ThreadsPerSlot => Threads ?? Math.Max(1, Cores / Math.Max(1, Slots));
     public TimeSpan Renewal => Lease / 4;
@@ -50,21 +56,25 @@ public sealed class WorkerSettings
         if (string.IsNullOrWhiteSpace(Name)) yield return "Convex:Worker:Name must not be empty.";
         if (Slots is < 1 or > 256) yield return $"Convex:Worker:Slots must be from 1 to 256, not {Slots}.";
         if (Threads is < 1 or > 1024) yield return $"Convex:Worker:Threads must be from 1 to 1024, not {Threads}.";
-        if (GroupList.Count == 0) yield return "Convex:Worker:Groups must name at least one group, such as cpu.";
+        if (QueueList.Count == 0) yield return "Convex:Worker:Queues must name at least one queue, such as cpu.";
         if (DeviceList.Count == 0) yield return "Convex:Worker:Devices must name at least one device, such as cpu or cuda:0.";
         if (Niceness is < 0 or > 19) yield return $"Convex:Worker:Niceness must be from 0 to 19, not {Niceness}.";
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
-        foreach (var group in GroupList.Where(group => !IsGroup(group)))
-            yield return $"Convex:Worker:Groups may have small letters, digits, '_' and '-' in a name; got '{group}'.";
+        foreach (var queue in QueueList.Where(queue => !IsQueue(queue)))
+            yield return $"Convex:Worker:Queues may have small letters, digits, '_' and '-' in a name; got '{queue}'.";
+        if (RetryDelay < TimeSpan.Zero || RetryDelay > TimeSpan.FromMinutes(1))
+            yield return $"Convex:Worker:RetryDelay must be from 0 to 60 seconds, not {RetryDelay}.";
+        if (PreemptAfter < TimeSpan.Zero || PreemptAfter > TimeSpan.FromDays(1))
+            yield return $"Convex:Worker:PreemptAfter must be from 0 seconds to a day, not {PreemptAfter}.";
         if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20))
             yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
         if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1))
             yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
     }
 
-    /// <summary>Whether a group may be called so: what Hangfire takes for the name of a queue.</summary>
-    public static bool IsGroup(string name)
-        => name.Length > 0 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-');
+    /// <summary>Whether a queue may be called so: what Hangfire takes for a name, and no longer than a page can show.</summary>
+    public static bool IsQueue(string name)
+        => name.Length is > 0 and <= 40 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-');
 
     private static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

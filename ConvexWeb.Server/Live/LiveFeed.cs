@@ -113,8 +113,9 @@ public sealed class LiveFeed(
     {
         await using var command = new NpgsqlCommand(
             """
-            select id from runs
-            where state in ('Queued', 'Running') or finished_at > now() - interval '15 minutes' order by id desc limit 2000
+            select run_id from work_items
+            where kind = 'run' and (state in ('Queued', 'Running') or finished_at > now() - interval '15 minutes')
+            order by run_id desc limit 2000
             """, connection);
         await using var reader = await command.ExecuteReaderAsync(stop);
         var ids = new List<long>();

@@ -1,67 +1,84 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
-public sealed class RunActions(NpgsqlDataSource database, IWorkQueue queue)
+/// <summary>What people do with runs that are there, one or many at once.</summary>
+public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IWorkQueue queue)
 {
     private static readonly ActionResult Unknown = new(Found: false, Done: false, "There is no such run.");
 
-    /// <summary>
-    /// The row says that the run is to stop: that holds whatever becomes of the message to its worker, who reads it with the next renewal
-    /// of the lease at the latest.
-    /// </summary>
-    public async Task<ActionResult> CancelAsync(long id, CancellationToken cancel)
+    public async Task<ActionResult> ActAsync(ItemAction action, long id, Asker asker, CancellationToken cancel)
     {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await using var update = new NpgsqlCommand(
-            """
-            update runs set
-                cancel_requested_at = coalesce(cancel_requested_at, now()),
-                state = case state when 'Queued' then 'Cancelled' else state end,
-                finished_at = case state when 'Queued' then now() else finished_at end
-            where id = $1 and state in ('Queued', 'Running') returning state
-            """, connection, transaction)
-        { Parameters = { new() { Value = id } } };
-        var state = await update.ExecuteScalarAsync(cancel) as string;
-        if (state is null) return await WhyNotAsync(connection, id, cancel);
-
-        await RunChanges.NotifyAsync(connection, [id], cancel);
-        if (state == nameof(RunState.Running)) await RunChanges.NotifyAsync(connection, [id], cancel, RunChanges.Cancel);
-        await transaction.CommitAsync(cancel);
-        return new(Found: true, Done: true, state == nameof(RunState.Running) ? "The run is asked to stop." : "The run is cancelled.");
+        if ((await items.AskRunsAsync(action, [id], asker, cancel)).SingleOrDefault() is not { } asked) return Unknown;
+        if (ItemRequests.Refusal(asked, action, "run") is { } refusal)
+            return new(Found: true, Done: false, refusal, Denied: !asked.Allowed);
+        if (asked.Now == RunState.Queued) await queue.AnnounceAsync(cancel);
+        return new(Found: true, Done: true, (action, asked.Now) switch
+        {
+            (ItemAction.Cancel, RunState.Running) => "The run is asked to stop.",
+            (ItemAction.Cancel, _) => "The run is cancelled.",
+            (ItemAction.Pause, RunState.Running) => "The run is asked to stop with a checkpoint.",
+            (ItemAction.Pause, _) => "The run is paused.",
+            (ItemAction.Resume, RunState.Running) => "The run goes on.",
+            _ => "The run waits for a slot.",
+        });
     }
 
+    public async Task<BulkResult> ActAsync(ItemAction action, IReadOnlyCollection<long> ids, Asker asker, CancellationToken cancel)
+    {
+        var asked = await items.AskRunsAsync(action, ids, asker, cancel);
+        if (asked.Any(item => item.Now == RunState.Queued)) await queue.AnnounceAsync(cancel);
+        return Bulk(ids, asked, item => ItemRequests.Refusal(item, action, "run"));
+    }
+
+    /// <summary>Of running ones the priority counts when they wait again.</summary>
+    public async Task<BulkResult> PrioritiseAsync(
+        Priority priority, IReadOnlyCollection<long> ids, Asker asker, CancellationToken cancel)
+    {
+        if (priority == Priority.Urgent && !asker.IsAdmin)
+            throw new AccessDeniedException("The priority urgent is for administrators.");
+        var asked = await items.PrioritiseAsync(priority, ids, asker, cancel);
+        return Bulk(ids, asked, item => ItemRequests.Refusal(item, "prioritise", "run"));
+    }
+
+    /// <summary>The same spec and seed as a new run of the asker's.</summary>
     public async Task<ActionResult> RerunAsync(long id, string createdBy, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await using var insert = new NpgsqlCommand(
-            """
-            insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
-                              parameters, epochs, steps_per_epoch, total_steps, rerun_of, created_by)
-            select study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
-                   parameters, epochs, steps_per_epoch, total_steps, id, $2
-            from runs where id = $1 returning id
-            """, connection, transaction)
-        { Parameters = { new() { Value = id }, new() { Value = createdBy } } };
-        if (await insert.ExecuteScalarAsync(cancel) is not long run) return Unknown;
+        if (await connection.ExecuteScalarAsync<long?>(new(
+                """
+                with run as (
+                    insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                        steps_per_epoch, total_steps, rerun_of)
+                    select study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
+                        total_steps, id
+                    from runs where id = @id returning id, study_id)
+                insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
+                select 'run', run.id, run.study_id, @createdBy, least(old.priority, 4), old.queue, old.memory_mb
+                from run join work_items old on old.run_id = @id and old.kind = 'run' returning run_id
+                """, new { id, createdBy }, cancellationToken: cancel)) is not { } run)
+        {
+            return Unknown;
+        }
         await RunChanges.NotifyAsync(connection, [run], cancel);
         await transaction.CommitAsync(cancel);
         await queue.AnnounceAsync(cancel);
         return new(Found: true, Done: true, null, run);
     }
 
-    private static async Task<ActionResult> WhyNotAsync(NpgsqlConnection connection, long id, CancellationToken cancel)
+    private static BulkResult Bulk(
+        IReadOnlyCollection<long> ids, IReadOnlyList<AskedItem> asked, Func<AskedItem, string?> refusal)
     {
-        await using var find = new NpgsqlCommand("select state from runs where id = $1", connection)
-        {
-            Parameters = { new() { Value = id } },
-        };
-        return await find.ExecuteScalarAsync(cancel) is string state
-            ? new(Found: true, Done: false, $"The run has ended already: {state}.")
-            : Unknown;
+        var found = asked.Select(item => item.RunId).ToHashSet();
+        return new(
+            asked.Count(item => item.Now is not null),
+            [
+                .. asked.Where(item => item.Now is null).Select(item => new RefusedAction(item.RunId, refusal(item)!)),
+                .. ids.Distinct().Where(id => !found.Contains(id)).Select(id => new RefusedAction(id, "There is no such run.")),
+            ]);
     }
 }

@@ -17,7 +17,7 @@ internal static class RunList
         var (where, parameters) = Filter(query);
 
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var count = new NpgsqlCommand($"select count(*) from runs r join studies s on s.id = r.study_id {where}", connection);
+        await using var count = new NpgsqlCommand($"select count(*) from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id {where}", connection);
         foreach (var (name, value) in parameters) count.Parameters.AddWithValue(name, value);
         var total = (long)(await count.ExecuteScalarAsync(cancel))!;
 
@@ -57,7 +57,7 @@ internal static class RunList
     {
         var where = new List<string> { "true" };
         var parameters = new List<(string, object)>();
-        if (query.State is { } state) Add("r.state = @state", "state", state.ToString());
+        if (query.State is { } state) Add("i.state = @state", "state", state.ToString());
         if (query.StudyId is { } study) Add("r.study_id = @study", "study", study);
         if (query.Ids is { } ids) Add("r.id = any(@ids)", "ids", ids.ToArray());
 
@@ -66,7 +66,7 @@ internal static class RunList
         for (var i = 0; i < words.Length; i++)
         {
             Add(
-                $"concat_ws(E'\\n', r.name, r.model, r.convexity, r.dataset, r.labels, s.name, r.created_by) ilike @word{i}",
+                $"concat_ws(E'\\n', r.name, r.model, r.convexity, r.dataset, r.labels, s.name, i.created_by) ilike @word{i}",
                 $"word{i}", $"%{Escape(words[i])}%");
         }
         return ("where " + string.Join(" and ", where), parameters);

@@ -10,23 +10,22 @@ namespace ConvexWeb.Server.Runs;
 internal static class RunRows
 {
     // A run that waits says so when it would wait for ever.
-    private static readonly string NobodyServes =
+    private static readonly string NoWorker =
         $"""
-        case when r.state = 'Queued' and not exists (
+        case when i.state = 'Queued' and not exists (
                 select from workers w where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds'
-                and r.execution_group = any(string_to_array(w.groups, ', ')))
-             then format(
-                'It waits: no worker that serves the group "%s" is alive. The Workers page shows which there are.',
-                r.execution_group) end
+                and i.queue = any(string_to_array(w.queues, ', ')))
+             then format('{WaitingItems.NoWorker("%s")}', i.queue) end
         """;
 
-    /// <summary>Columns in the order of <see cref="Read"/>; <c>r</c> is runs, <c>s</c> studies, <c>a</c> the newest attempt.</summary>
+    /// <summary>Columns in the order of <see cref="Read"/>; <c>r</c> is runs, <c>s</c> studies, <c>i</c> work items.</summary>
     public static readonly string Select =
         $"""
-        select r.id, r.name, r.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name, r.created_by,
-               r.created_at, r.started_at, r.finished_at, r.attempt, a.worker, r.step, r.total_steps, r.epochs,
-               r.latest, coalesce(r.reason, {NobodyServes}), r.cancel_requested_at is not null, r.group_key, r.last_seq, r.spark
-        from runs r join studies s on s.id = r.study_id left join attempts a on a.run_id = r.id and a.number = r.attempt
+        select r.id, r.name, i.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name, i.created_by,
+               i.created_at, i.started_at, i.finished_at, i.attempt, i.worker, r.step, r.total_steps, r.epochs,
+               r.latest, coalesce(i.reason, {NoWorker}), i.wish = 'cancel', r.group_key, r.last_seq, r.spark,
+               i.priority, i.queue, i.reason_code, i.wish is not null
+        from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id
         """;
 
     public static RunRow Read(NpgsqlDataReader reader)
@@ -57,10 +56,14 @@ internal static class RunRows
             TestAccuracy = Value("test/accuracy"),
             Gap = Value("gap"),
             Reason = reader.IsDBNull(20) ? null : reader.GetString(20),
-            CancelRequested = reader.GetBoolean(21),
+            CancelRequested = !reader.IsDBNull(21) && reader.GetBoolean(21),
             GroupKey = reader.GetString(22),
             LastSeq = reader.GetInt64(23),
             Spark = Spark(reader.GetString(24)),
+            Priority = (Priority)reader.GetInt16(25),
+            Queue = reader.GetString(26),
+            ReasonCode = reader.IsDBNull(27) ? null : reader.GetString(27),
+            Stopping = reader.GetBoolean(28),
         };
 
         double? Value(string metric) => latest.TryGetValue(metric, out var value) ? value : null;

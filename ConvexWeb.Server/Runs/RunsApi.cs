@@ -27,7 +27,16 @@ public static class RunsApi
         runs.MapGet("/{id:long}/log", Log).WithSummary("Log lines; pass the last line's id as `after`");
         runs.MapGet("/{id:long}/summary", Summary)
             .WithSummary("What a run that ended well says of its last evaluation: confusion, calibration, layers, best and last figures");
-        runs.MapPost("/{id:long}/cancel", Cancel).WithSummary("Cancels a run that is queued, or asks a running one to stop");
+        runs.MapPost("/{id:long}/cancel", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Cancel, id, all, cancel))
+            .WithSummary("Cancels a run that waits, or asks a running one to stop; its creator and administrators may");
+        runs.MapPost("/{id:long}/pause", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Pause, id, all, cancel))
+            .WithSummary("Stops a run with a checkpoint, until it is resumed; its creator and administrators may");
+        runs.MapPost("/{id:long}/resume", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Resume, id, all, cancel))
+            .WithSummary("A paused run waits for a slot again, and goes on from its checkpoint");
+        runs.MapPost("/{id:long}/requeue", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Requeue, id, all, cancel))
+            .WithSummary("A run that failed or was cancelled is queued again, and goes on from its checkpoint");
+        runs.MapPost("/actions", ActOnAll).WithSummary("Cancels, pauses, resumes or requeues many runs at once");
+        runs.MapPost("/priority", Prioritise).WithSummary("Gives runs that have not ended another priority");
         runs.MapPost("/{id:long}/rerun", Rerun).WithSummary("Queues the same spec and seed again");
         api.MapCheckpoints();
     }
@@ -81,14 +90,21 @@ public static class RunsApi
     private static async Task<Results<Ok<RunSummary>, NotFound>> Summary(long id, IRuns runs, CancellationToken cancel) =>
         await runs.SummaryAsync(id, cancel) is { } summary ? TypedResults.Ok(summary) : TypedResults.NotFound();
 
-    private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Cancel(
-        long id, IRuns runs, CancellationToken cancel) =>
-        await runs.CancelAsync(id, cancel) switch
+    private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Act(
+        ItemAction action, long id, IRuns runs, CancellationToken cancel) =>
+        await runs.ActAsync(action, id, cancel) switch
         {
             { Found: false } => TypedResults.NotFound(),
+            { Denied: true } denied => Problems.Forbidden(denied.Message!),
             { Done: false } refused => Problems.Conflict(refused.Message!),
             var done => TypedResults.Ok(done),
         };
+
+    private static async Task<Results<Ok<BulkResult>, ValidationProblem>> ActOnAll(
+        BulkAction action, IRuns runs, CancellationToken cancel) => TypedResults.Ok(await runs.ActOnAllAsync(action, cancel));
+
+    private static async Task<Results<Ok<BulkResult>, ValidationProblem, ForbidHttpResult>> Prioritise(
+        Prioritise change, IRuns runs, CancellationToken cancel) => TypedResults.Ok(await runs.PrioritiseAsync(change, cancel));
 
     private static async Task<Results<Created<ActionResult>, NotFound, ProblemHttpResult>> Rerun(
         long id, IRuns runs, CancellationToken cancel) =>

@@ -1,6 +1,7 @@
 using System.Transactions;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
+using Dapper;
 using Hangfire;
 using Hangfire.Common;
 using Hangfire.PostgreSql;
@@ -59,39 +60,31 @@ internal sealed class TicketOffice(
             await notify.ExecuteNonQueryAsync(cancel);
         }
         scope.Complete();
-        log.LogDebug("{Count} tickets in {Time} ms", missing.Sum(m => m.Count), time.GetElapsedTime(begun).TotalMilliseconds);
+        log.LogDebug("{Count} tickets in {Time} ms", missing.Sum(queue => queue.Tickets), time.GetElapsedTime(begun).TotalMilliseconds);
     }
 
-    private async Task<List<(string Queue, int Count)>> MissingAsync(CancellationToken cancel)
+    private sealed record Missing(string Queue, int Tickets);
+
+    private async Task<IReadOnlyList<Missing>> MissingAsync(CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new(ClaimOrder.Lock));
-        batch.BatchCommands.Add(new(
+        await using var answers = await connection.QueryMultipleAsync(new(
             $"""
-            with items as (
-                select q.execution_group from runs q where {ClaimOrder.IsWaiting}
-                union all
-                select r.execution_group from certificates c join runs r on r.id = c.run_id
-                where c.state = 'queued' or c.state = 'running' and c.lease_until < clock_timestamp()),
-            waiting as (select execution_group, count(*) as items from items group by 1),
+            {ClaimOrder.Lock};
+            with {ClaimOrder.Shares("true")},
+            waiting as (
+                select q.queue, count(*) as items from work_items q join waiting_users u on u.created_by = q.created_by
+                where {ClaimOrder.MayGo} and (u.most is null or u.running < u.most) group by 1),
             slots as (
                 select g.name, sum(w.slots) as slots
-                from workers w cross join lateral unnest(string_to_array(w.groups, ', ')) as g(name)
+                from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
                 where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' group by 1),
             tickets as (
                 select queue, count(*) as tickets from {Migrator.TicketSchema}.jobqueue where fetchedat is null group by 1)
-            select execution_group, least(items, greatest(coalesce(slots, 0), {Fewest})) - coalesce(tickets, 0)
-            from waiting left join slots on slots.name = execution_group left join tickets on queue = execution_group
-            """));
-        var missing = new List<(string, int)>();
-        await using var reader = await batch.ExecuteReaderAsync(cancel);
-        do
-        {
-            while (await reader.ReadAsync(cancel))
-                if (reader.FieldCount == 2 && reader.GetDecimal(1) is > 0 and var count) missing.Add((reader.GetString(0), (int)count));
-        }
-        while (await reader.NextResultAsync(cancel));
-        return missing;
+            select w.queue, (least(w.items, greatest(coalesce(s.slots, 0), {Fewest})) - coalesce(t.tickets, 0))::int as tickets
+            from waiting w left join slots s on s.name = w.queue left join tickets t on t.queue = w.queue
+            """, cancellationToken: cancel));
+        await answers.ReadAsync();
+        return [.. (await answers.ReadAsync<Missing>()).Where(queue => queue.Tickets > 0)];
     }
 }

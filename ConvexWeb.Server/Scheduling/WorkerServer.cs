@@ -6,7 +6,7 @@ using Hangfire.PostgreSql;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
-/// The slots of this node: a Hangfire server with a thread for each. They open when this worker's runs of an earlier life are queued again,
+/// The slots of this node: a Hangfire server with a thread for each. They open when this worker's items of an earlier life are queued again,
 /// so that it takes those up first.
 /// </summary>
 internal sealed class WorkerServer(
@@ -32,25 +32,25 @@ internal sealed class WorkerServer(
         server = new BackgroundJobServer(Options(), storage);
     }
 
-    // Another process of this name that lives renews its leases: it keeps its runs, and this one opens all the same.
+    // Another process of this name that lives renews its leases: it keeps its items, and this one opens all the same.
     private async Task TakeUpAsync(CancellationToken stop)
     {
         var begun = time.GetTimestamp();
         var told = false;
         while (await leases.LeftBehindAsync(stop) is > 0 and var left && time.GetElapsedTime(begun) < settings.Lease)
         {
-            if (!told) log.LogInformation("This worker left {Count} runs behind, and waits until it may take them up again", left);
+            if (!told) log.LogInformation("This worker left {Count} items behind, and waits until it may take them up again", left);
             told = true;
             await Task.Delay(Glance, time, stop);
         }
         if (await leases.TakeBackAsync(stop) is > 0 and var back)
-            log.LogWarning("{Count} runs that this worker left behind are queued again", back);
+            log.LogWarning("{Count} items that this worker left behind are queued again", back);
     }
 
     private BackgroundJobServerOptions Options() => new()
     {
         ServerName = settings.Name,
-        Queues = [.. settings.GroupList],
+        Queues = [.. settings.QueueList],
         WorkerCount = settings.Slots,
         Activator = new NodeActivator(services),
 

@@ -10,7 +10,7 @@ namespace ConvexWeb.Server.Studies;
 /// </summary>
 public static class SubmissionReader
 {
-    private const string Fields = "name, spec, grid, seeds, priority";
+    private const string Fields = "name, spec, grid, seeds, priority, queue, maxRunning";
 
     public static (Submission? Submission, IReadOnlyList<FieldProblem> Problems) Read(JsonElement body)
     {
@@ -51,11 +51,26 @@ public static class SubmissionReader
                 case "seeds":
                     submission = submission with { Seeds = Seeds(field.Value, problems) };
                     break;
-                case "priority" when field.Value.ValueKind == JsonValueKind.Number && field.Value.TryGetInt32(out var priority):
+                case "priority" when Words.TryParse<Priority>(field.Value, out var priority):
                     submission = submission with { Priority = priority };
                     break;
                 case "priority":
-                    problems.Add(new("priority", $"priority must be a whole number from 1 to 9; got {Show(field.Value)}."));
+                    var levels = string.Join(", ", Words.Of<Priority>());
+                    problems.Add(new("priority", $"priority must be one of {levels}; got {Show(field.Value)}."));
+                    break;
+                case "queue" when field.Value.ValueKind is JsonValueKind.String or JsonValueKind.Null:
+                    submission = submission with { Queue = field.Value.GetString() };
+                    break;
+                case "queue":
+                    problems.Add(new("queue", $"queue must be text; got {Show(field.Value)}."));
+                    break;
+                case "maxRunning" when field.Value.ValueKind == JsonValueKind.Null:
+                    break;
+                case "maxRunning" when field.Value.ValueKind == JsonValueKind.Number && field.Value.TryGetInt32(out var most):
+                    submission = submission with { MaxRunning = most };
+                    break;
+                case "maxRunning":
+                    problems.Add(new("maxRunning", $"maxRunning must be a whole number; got {Show(field.Value)}."));
                     break;
                 default:
                     var name = Text.Short(field.Name);

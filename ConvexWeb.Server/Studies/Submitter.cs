@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Training.Specs;
+using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -32,8 +33,10 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
         if (Text.Problem("name", submission.Name) is { } unfit) yield return unfit;
         if (submission.Spec.ValueKind != JsonValueKind.Object)
             yield return new("spec", $"spec must be a JSON object; got {SubmissionReader.Show(submission.Spec)}.");
-        if (submission.Priority is < 1 or > 9)
-            yield return new("priority", $"priority must be a whole number from 1 to 9; got {submission.Priority}.");
+        if (submission.Queue is { } queue && !WorkerSettings.IsQueue(queue))
+            yield return new("queue", $"queue must name a queue of workers, in small letters, digits, '_' and '-'; got '{Text.Short(queue)}'.");
+        if (submission.MaxRunning is < 1 or > Submission.MostRuns)
+            yield return new("maxRunning", $"maxRunning must be from 1 to {Submission.MostRuns}; got {submission.MaxRunning}.");
 
         if (submission.Seeds.Count == 0) yield return new("seeds", "seeds is empty; give at least one, for example [0].");
         foreach (var seed in submission.Seeds.Where(seed => seed < 0).Take(5))
@@ -76,55 +79,83 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await using var insertStudy = new NpgsqlCommand(
-            "insert into studies (name, created_by) values ($1, $2) returning id", connection, transaction);
+        if (await WaitingProblemAsync(connection, createdBy, plans.Count * submission.Seeds.Count, cancel) is { } problem)
+            return new(null, [], [problem]);
         var given = submission.Name;
         var name = string.IsNullOrWhiteSpace(given) ? RunNames.OfStudy(plans[0].Spec, submission.Grid) : given.Trim();
-        insertStudy.Parameters.Add(new() { Value = name });
-        insertStudy.Parameters.Add(new() { Value = createdBy });
-        var study = (long)(await insertStudy.ExecuteScalarAsync(cancel))!;
-
-        await using var batch = new NpgsqlBatch(connection, transaction);
-        foreach (var plan in plans)
-        {
-            foreach (var seed in submission.Seeds) batch.BatchCommands.Add(Insert(study, plan, seed, submission.Priority, createdBy));
-        }
-        var ids = new List<long>(batch.BatchCommands.Count);
-        await using (var reader = await batch.ExecuteReaderAsync(cancel))
-        {
-            do
-            {
-                while (await reader.ReadAsync(cancel)) ids.Add(reader.GetInt64(0));
-            }
-            while (await reader.NextResultAsync(cancel));
-        }
-
+        var study = await connection.ExecuteScalarAsync<long>(new(
+            "insert into studies (name, created_by, max_running) values (@name, @createdBy, @MaxRunning) returning id",
+            new { name, createdBy, submission.MaxRunning }, cancellationToken: cancel));
+        var ids = await InsertAsync(connection, study, submission, plans, createdBy, cancel);
         await RunChanges.NotifyAsync(connection, ids, cancel);
         await transaction.CommitAsync(cancel);
         await queue.AnnounceAsync(cancel);
         return new(study, ids, []);
     }
 
-    private NpgsqlBatchCommand Insert(long study, Planned plan, int seed, int priority, string createdBy)
+    // Counted under a lock of the user's, so that two submissions at once do not both find room.
+    private static async Task<FieldProblem?> WaitingProblemAsync(
+        NpgsqlConnection connection, string createdBy, int more, CancellationToken cancel)
     {
-        var command = new NpgsqlBatchCommand(
+        await connection.ExecuteAsync(new(
+            "select pg_advisory_xact_lock(0x5573, hashtext(@createdBy))", new { createdBy }, cancellationToken: cancel)); // "Us"
+        var (waiting, most) = await connection.QuerySingleAsync<(long, int)>(new(
             """
-            insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
-                              parameters, epochs, steps_per_epoch, total_steps, created_by)
-            values ($1, $2, $3, $4::json, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning id
-            """);
-        var (spec, about) = (plan.Spec, plan.Description);
-        foreach (var value in new object[]
-                 {
-                     study, RunNames.OfRun(spec, plan.Values), seed, plan.Json, SpecWriter.GroupKey(spec), priority,
-                     settings.Value.ExecutionGroup, spec.Model.Name, spec.Convexity.Name, spec.Data.Name, spec.Labels.Name,
-                     (long)about.Parameters, spec.Training.Epochs, (long)about.StepsPerEpoch, (long)about.TotalSteps, createdBy,
-                 })
-        {
-            command.Parameters.Add(new() { Value = value });
-        }
-        return command;
+            select (select count(*) from work_items where created_by = @createdBy and state = 'Queued'), user_waiting from lab
+            """, new { createdBy }, cancellationToken: cancel));
+        return waiting + more <= most
+            ? null
+            : new("", $"You have {waiting:N0} items waiting and this would add {more:N0}; at most {most:N0} of one user may wait. "
+                + "Submit the rest when some of them have ended.");
     }
+
+    // One statement for any number of runs: a study of 500 keeps others waiting no longer than one of 5. A combination's texts go over
+    // the wire once and not for each seed.
+    private async Task<IReadOnlyList<long>> InsertAsync(
+        NpgsqlConnection connection, long study, Submission submission, List<Planned> plans, string createdBy, CancellationToken cancel)
+        => (await connection.QueryAsync<long>(new(
+            """
+            with plan as (
+                select * from unnest(@names, @specs, @keys, @models, @convexities, @datasets, @labels, @parameters, @epochs, @stepsPerEpoch,
+                    @totalSteps, @memory) with ordinality
+                as p (name, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch, total_steps, memory, n)),
+            run as (
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps)
+                select @study, p.name, s.seed, p.spec::json, p.group_key, p.model, p.convexity, p.dataset, p.labels, p.parameters, p.epochs,
+                    p.steps_per_epoch, p.total_steps
+                from plan p cross join unnest(@seeds) with ordinality as s (seed, n) order by p.n, s.n
+                returning id, group_key)
+            insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
+            select 'run', r.id, @study, @createdBy, @priority, @queue, greatest(m.measured, p.memory)
+            from run r
+            join (select distinct on (group_key) group_key, memory from plan) p on p.group_key = r.group_key
+            left join lateral (
+                select max(k.peak_memory_mb) as measured from runs k where k.group_key = r.group_key and k.peak_memory_mb is not null) m
+                on true
+            order by r.id returning run_id
+            """,
+            new
+            {
+                study,
+                createdBy,
+                seeds = submission.Seeds.ToArray(),
+                priority = (int)submission.Priority,
+                queue = submission.Queue ?? settings.Value.Queue,
+                names = plans.Select(plan => RunNames.OfRun(plan.Spec, plan.Values)).ToArray(),
+                specs = plans.Select(plan => plan.Json).ToArray(),
+                keys = plans.Select(plan => SpecWriter.GroupKey(plan.Spec)).ToArray(),
+                models = plans.Select(plan => plan.Spec.Model.Name).ToArray(),
+                convexities = plans.Select(plan => plan.Spec.Convexity.Name).ToArray(),
+                datasets = plans.Select(plan => plan.Spec.Data.Name).ToArray(),
+                labels = plans.Select(plan => plan.Spec.Labels.Name).ToArray(),
+                parameters = plans.Select(plan => plan.Description.Parameters).ToArray(),
+                epochs = plans.Select(plan => plan.Spec.Training.Epochs).ToArray(),
+                stepsPerEpoch = plans.Select(plan => plan.Description.StepsPerEpoch).ToArray(),
+                totalSteps = plans.Select(plan => plan.Description.TotalSteps).ToArray(),
+                memory = plans.Select(plan => plan.Description.MemoryMb).ToArray(),
+            },
+            cancellationToken: cancel))).AsList();
 
     private static readonly IReadOnlyDictionary<string, IReadOnlyList<JsonElement>> Empty =
         new Dictionary<string, IReadOnlyList<JsonElement>>();

@@ -16,10 +16,10 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
     // Behind the trainings, which are what the machine is for.
     private const int BehindTrainings = 5;
 
-    public ProcessStartInfo For(Assignment assignment, AttemptFolder folder, string device) => Start(
+    public ProcessStartInfo For(AttemptFolder folder, string device, int seed) => Start(
         folder.Path, worker.Niceness,
         [
-            "train", "-", "--stop-on-eof", "--seed", $"{assignment.Seed}", "--out", folder.Path, "--device", device,
+            "train", "-", "--stop-on-eof", "--seed", $"{seed}", "--out", folder.Path, "--device", device,
             .. folder.Resumes ? (string[])["--resume"] : [],
         ]);
 

@@ -14,10 +14,10 @@ public sealed class StoredWorkers(NpgsqlDataSource database, Caller caller) : IW
         caller.RequireSignedIn();
         await using var command = database.CreateCommand(
             """
-            select w.name, w.host, w.slots, w.groups, w.last_seen > now() - $1, w.last_seen,
-                   array(select r.id from runs r join attempts a on a.run_id = r.id and a.number = r.attempt
-                         where r.state = 'Running' and a.ended_at is null and a.worker = w.name order by r.id),
-                   array(select c.run_id from certificates c where c.state = 'running' and c.worker = w.name order by c.run_id)
+            select w.name, w.host, w.slots, w.queues, w.last_seen > now() - $1, w.last_seen,
+                   array(select i.run_id from work_items i where i.state = 'Running' and i.worker = w.name and i.kind = 'run' order by i.run_id),
+                   array(select i.run_id from work_items i
+                         where i.state = 'Running' and i.worker = w.name and i.kind = 'certificate' order by i.run_id)
             from workers w order by w.name
             """);
         command.Parameters.Add(new() { Value = WorkerHeartbeat.Silence });

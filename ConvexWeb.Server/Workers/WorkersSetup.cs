@@ -12,11 +12,11 @@ public static class WorkersSetup
     public static IServiceCollection AddWorkers(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         services.TryAddSingleton<RunFolders>();
-        services.AddSingleton<RunningRuns>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
-            .AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<AttemptExecution>()
-            .AddSingleton<RunExecution>();
+        services.AddSingleton<HeldItems>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
+            .AddSingleton<ItemRequests>().AddSingleton<WaitingItems>().AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<StoredSpecs>()
+            .AddSingleton<IWorkExecution, RunTraining>().AddSingleton<ItemExecution>();
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
-        if (settings.Trains && worker.Enabled) services.AddHostedService<WorkerHeartbeat>();
+        if (settings.Trains && worker.Enabled) services.AddHostedService<WorkerHeartbeat>().AddHostedService<LeaseKeeper>();
         return services;
     }
 }

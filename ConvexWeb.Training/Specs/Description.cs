@@ -15,17 +15,37 @@ public sealed record Layer(
     string Standing, string? Breaks);
 
 /// <summary>What a spec amounts to, found without building anything native.</summary>
+/// <param name="MemoryMb">What a training holds at most, in MiB, host and device together: an estimate from counts.</param>
 public sealed record Description(
-    IReadOnlyList<Layer> Layers, long Parameters, int TrainImages, long StepsPerEpoch, long TotalSteps, double FlopPerStep)
+    IReadOnlyList<Layer> Layers, long Parameters, int TrainImages, long StepsPerEpoch, long TotalSteps, double FlopPerStep, int MemoryMb)
 {
+    // The process with libtorch loaded and its first kernels compiled.
+    private const double ProcessMb = 330;
+
+    // Weights, gradients and two moments of an optimizer, four bytes each; and a copy while a checkpoint is written.
+    private const double BytesPerParameter = 24;
+
+    // A value is kept for the backward pass, and its gradient and one temporary stand beside it.
+    private const double BytesPerActivation = 12;
+
+    // Images as bytes, and once more as they are read.
+    private const double BytesPerPixel = 2;
+
     public static Description Of(Spec spec)
     {
-        var layers = Describe(ModelFactory.PlanOf(spec));
+        var plan = ModelFactory.PlanOf(spec);
+        var layers = Describe(plan);
         var size = SplitSize.Of(spec.Data);
         var steps = Batching.StepsPerEpoch(size.Train, spec.Training.BatchSize);
         // Forward, and twice as much for the gradients of inputs and weights; two operations for a multiply-add.
         var flop = 6.0 * spec.Training.BatchSize * layers.Sum(l => l.MultiplyAdds);
-        return new(layers, layers.Sum(l => l.Parameters), size.Train, steps, steps * spec.Training.Epochs, flop);
+        var parameters = layers.Sum(l => l.Parameters);
+        var images = (size.Train + size.Validation + size.Test) * (double)DatasetInfo.Of(spec.Data).Dimensions;
+        var activations = spec.Training.BatchSize * (double)plan.Steps.Sum(step => step.Output.Size);
+        var bytes = BytesPerParameter * parameters + BytesPerPixel * images + BytesPerActivation * activations;
+        return new(
+            layers, parameters, size.Train, steps, steps * spec.Training.Epochs, flop,
+            (int)Math.Min(int.MaxValue, Math.Ceiling(ProcessMb + bytes / (1 << 20))));
     }
 
     private static List<Layer> Describe(Plan plan) =>

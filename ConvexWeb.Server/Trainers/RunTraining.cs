@@ -6,50 +6,34 @@ using ConvexWeb.Training.Events;
 namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
-/// One attempt: its folder, what the attempts before it left behind, its trainer, and its journal on the way into the database. The journal
-/// is the only source of points, whether the trainer runs, has ended, or ran on another worker that is gone.
+/// One attempt at a run: its folder, what the attempts before it left behind, its trainer, and its journal on the way into the database. The
+/// journal is the only source of points, whether the trainer runs, has ended, or ran on another worker that is gone.
 /// </summary>
-public sealed class AttemptExecution(
-    RunFolders folders, TrainerCommand command, PointWriter writer, Leases leases, Patience patience, WorkerSettings settings,
-    TimeProvider time, ILogger<AttemptExecution> log)
+public sealed class RunTraining(
+    RunFolders folders, TrainerCommand command, PointWriter writer, StoredSpecs specs, Patience patience, WorkerSettings settings,
+    TimeProvider time) : IWorkExecution
 {
     /// <summary>Between two batches of a run, so that many lines share a transaction.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Announcement = TimeSpan.FromMilliseconds(500);
 
-    public async Task<AttemptEnd> RunAsync(Assignment assignment, string device, CancellationToken stop)
+    public WorkKind Kind => WorkKind.Run;
+
+    public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
     {
-        // From here to the end the lease is renewed. If we die anywhere, it runs out, and the next
-        // owner finds folder and journal as they are.
-        using var over = new CancellationTokenSource();
-        using var fence = new CancellationTokenSource();
-        using var cancelWanted = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        var renewal = RenewAsync(assignment, fence, cancelWanted, over.Token);
+        AttemptFolder folder;
         try
         {
-            AttemptFolder folder;
-            try
-            {
-                folder = AttemptFolder.Prepare(folders, assignment);
-                if (await AdoptAsync(assignment, fence.Token) is { } settled) return settled;
-            }
-            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-            {
-                var folderOfAttempt = folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt);
-                return AttemptEnd.Failed(Reasons.OfFolder(problem, folderOfAttempt));
-            }
-            return await TrainAsync(assignment, folder, device, fence.Token, cancelWanted.Token);
+            folder = AttemptFolder.Prepare(folders, assignment);
+            if (await AdoptAsync(assignment, fence) is { } settled) return settled;
         }
-        catch (OperationCanceledException) when (fence.IsCancellationRequested)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            return AttemptEnd.Lost;
+            var folderOfAttempt = folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt);
+            return AttemptEnd.Failed(Reasons.OfFolder(problem, folderOfAttempt), "folder");
         }
-        finally
-        {
-            await over.CancelAsync();
-            await renewal;
-        }
+        return await TrainAsync(assignment, folder, device, fence, stop);
     }
 
     // Reads on in the journals of earlier attempts, each from the line up to which it is stored. The last one may have come to its end
@@ -57,7 +41,7 @@ public sealed class AttemptExecution(
     private async Task<AttemptEnd?> AdoptAsync(Assignment assignment, CancellationToken cancel)
     {
         if (assignment.Attempt == 1) return null;
-        var stored = await patience.TryAsync($"Run {assignment.RunId}", token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
+        var stored = await patience.TryAsync(assignment.Name, token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
         TrainingEvent? end = null;
         foreach (var (earlier, line) in stored.Where(pair => pair.Key < assignment.Attempt).OrderBy(pair => pair.Key))
         {
@@ -88,15 +72,16 @@ public sealed class AttemptExecution(
     private async Task<AttemptEnd> TrainAsync(
         Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
     {
+        var (spec, seed) = await patience.TryAsync(assignment.Name, token => specs.ReadAsync(assignment.RunId, token), fence);
         if (stop.IsCancellationRequested) return AttemptEnd.Stopped;
         TrainerProcess trainer;
         try
         {
-            trainer = await TrainerProcess.StartAsync(command.For(assignment, folder, device), assignment.Spec, time);
+            trainer = await TrainerProcess.StartAsync(command.For(folder, device, seed), spec, time);
         }
         catch (Win32Exception problem)
         {
-            return AttemptEnd.Failed($"The trainer could not be started: {problem.Message}");
+            return AttemptEnd.Failed($"The trainer could not be started: {problem.Message}", "trainer");
         }
         await using var running = trainer;
 
@@ -148,33 +133,5 @@ public sealed class AttemptExecution(
 
     private Task<bool> WriteAsync(
         Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel)
-        => patience.TryAsync($"Run {owner.RunId}", token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
-
-    // The database being away is no reason to stop: the lease may run out, and is ours again if nobody took the run meanwhile.
-    private async Task RenewAsync(
-        Assignment assignment, CancellationTokenSource fence, CancellationTokenSource cancelWanted, CancellationToken over)
-    {
-        using var timer = new PeriodicTimer(settings.Renewal, time);
-        while (!over.IsCancellationRequested)
-        {
-            try
-            {
-                if (!await timer.WaitForNextTickAsync(over)) return;
-                var wanted = await leases.RenewAsync(assignment, over);
-                if (wanted == true) await cancelWanted.CancelAsync();
-                if (wanted is not null) continue;
-                log.LogWarning("Run {Run}, attempt {Attempt}: the run is not this worker's any more", assignment.RunId, assignment.Attempt);
-                await fence.CancelAsync();
-                return;
-            }
-            catch (OperationCanceledException) when (over.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception problem) when (problem is not OperationCanceledException)
-            {
-                log.LogDebug("Run {Run}: the lease could not be renewed: {Problem}", assignment.RunId, problem.Message);
-            }
-        }
-    }
+        => patience.TryAsync(owner.Name, token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
 }

@@ -1,0 +1,93 @@
+using ConvexWeb.Client.Contracts;
+using Dapper;
+using Npgsql;
+
+namespace ConvexWeb.Server.Leasing;
+
+/// <summary>An item that waits: its place in its queue, and what holds it back besides those before it.</summary>
+public sealed record WaitingItem
+{
+    public long ItemId { get; init; }
+    public string Kind { get; init; } = "";
+    public long RunId { get; init; }
+    public string CreatedBy { get; init; } = "";
+    public short Priority { get; init; }
+    public string Queue { get; init; } = "";
+    public int MemoryMb { get; init; }
+    public DateTimeOffset QueuedAt { get; init; }
+    public DateTimeOffset? NotBefore { get; init; }
+    public long Place { get; init; }
+    public string? Reason { get; init; }
+    public long UserRunning { get; init; }
+    public int? UserMost { get; init; }
+    public bool StudyFull { get; init; }
+}
+
+/// <summary>The living workers of a queue.</summary>
+/// <param name="Slots">Of those that do not drain.</param>
+/// <param name="MemoryMb">Of their largest device; null where one does not say.</param>
+public sealed record QueueWorkers(string Queue, int Workers, int Draining, int Slots, int? MemoryMb);
+
+/// <summary>What waits, in the order of <see cref="ClaimOrder"/>, and why each item waits.</summary>
+public sealed class WaitingItems(NpgsqlDataSource database)
+{
+    public sealed record Snapshot(
+        string? Maintenance, IReadOnlyList<WaitingItem> Items, IReadOnlyDictionary<string, QueueWorkers> Workers, long Total)
+    {
+        /// <summary>Why an item waits, as a code and in a sentence.</summary>
+        public (WaitCode Code, string Words) Why(WaitingItem item, DateTimeOffset now)
+        {
+            var workers = Workers.GetValueOrDefault(item.Queue);
+            if (Maintenance is not null) return (WaitCode.Maintenance, $"Maintenance: {Maintenance}");
+            if (workers is null or { Workers: 0 }) return (WaitCode.NoWorker, NoWorker(item.Queue));
+            if (workers.Draining == workers.Workers)
+                return (WaitCode.Draining, $"All workers of the queue \"{item.Queue}\" are being drained: they take nothing new.");
+            if (item.NotBefore is { } notBefore && notBefore > now) return (WaitCode.Retry, item.Reason ?? "It is tried again soon.");
+            if (item.UserMost is { } most && item.UserRunning >= most)
+                return (WaitCode.UserLimit, $"{item.CreatedBy} has {item.UserRunning} items running, and at most {most} may run at once.");
+            if (item.StudyFull) return (WaitCode.StudyLimit, "As many runs of its study are running as may run at once.");
+            if (workers.MemoryMb < item.MemoryMb)
+            {
+                return (WaitCode.Memory, $"It needs {item.MemoryMb:N0} MB, and no device of the queue's workers has more than "
+                    + $"{workers.MemoryMb:N0} MB.");
+            }
+            return item.Place == 1
+                ? (WaitCode.Next, "It is next, and waits for a free slot of a worker.")
+                : (WaitCode.Behind, $"{item.Place - 1:N0} item{(item.Place == 2 ? " goes" : "s go")} before it.");
+        }
+    }
+
+    public static string NoWorker(string queue)
+        => $"It waits: no worker that serves the queue \"{queue}\" is alive. The Workers page shows which there are.";
+
+    /// <param name="run">Only this run; null for all, in their order.</param>
+    public async Task<Snapshot> ReadAsync(long? run, string? queue, int most, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var queues = (await connection.QueryAsync<string>(new(
+            """
+            select distinct queue from work_items
+            where state = 'Queued' and (@run::bigint is null or run_id = @run and kind = 'run') and (@queue::text is null or queue = @queue)
+            """, new { run, queue }, cancellationToken: cancel))).ToArray();
+        await using var answers = await connection.QueryMultipleAsync(new(
+            $"""
+            select maintenance from lab;
+            with {ClaimOrder.Shares()}, {ClaimOrder.Placed}
+            select q.id as item_id, q.kind, q.run_id, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before, q.reason,
+                p.place, u.running as user_running, u.most as user_most,
+                q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
+            from placed p join work_items q on q.id = p.id join waiting_users u on u.created_by = q.created_by
+            where @run::bigint is null or q.run_id = @run and q.kind = 'run'
+            order by q.queue, p.place limit @most;
+            select g.name as queue, count(*)::int as workers, (count(*) filter (where w.draining))::int as draining,
+                coalesce(sum(w.slots) filter (where not w.draining), 0)::int as slots, null::int as memory_mb
+            from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
+            where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' and g.name = any(@queues) group by 1;
+            select count(*) from work_items where state = 'Queued' and (@queue::text is null or queue = @queue)
+            """, new { run, queue, queues, most }, cancellationToken: cancel));
+        var maintenance = await answers.ReadSingleAsync<string?>();
+        var items = (await answers.ReadAsync<WaitingItem>()).AsList();
+        var workers = (await answers.ReadAsync<QueueWorkers>()).ToDictionary(worker => worker.Queue);
+        return new(maintenance, items, workers, await answers.ReadSingleAsync<long>());
+    }
+}

@@ -1,0 +1,57 @@
+using ConvexWeb.Server.Leasing;
+
+namespace ConvexWeb.Server.Trainers;
+
+/// <summary>A work item in the hands of this worker, from its claim to the end of the attempt.</summary>
+public sealed class ItemExecution(
+    Leases leases, HeldItems held, IEnumerable<IWorkExecution> kinds, Patience patience, WorkerSettings settings, TimeProvider time,
+    ILogger<ItemExecution> log)
+{
+    private readonly Dictionary<WorkKind, IWorkExecution> kinds = kinds.ToDictionary(kind => kind.Kind);
+
+    /// <returns>How the attempt ended and what that made of the item; the latter is null when the item was not ours to end.</returns>
+    public async Task<(AttemptEnd End, ItemEnd? Item)> RunAsync(Assignment assignment, string device, CancellationToken stop)
+    {
+        // Here the renewal of the lease begins. If we die anywhere, the lease runs out, and the next owner finds what we have left.
+        using var item = held.Hold(assignment);
+        using var stopOrWish = CancellationTokenSource.CreateLinkedTokenSource(stop, item.Stopped);
+        log.LogInformation("{Item}: starts on {Device}", assignment.Name, device);
+        var end = await ExecuteAsync(assignment, device, stopOrWish.Token, item.Fenced);
+        log.LogInformation("{Item}: {Outcome} {Reason}", assignment.Name, end.Outcome.Word(), end.Reason);
+        if (end.Outcome == Outcome.Lost) return (end, null);
+
+        // Storing the end has a limit only when we are to stop; otherwise it waits for as long as the database is away.
+        using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
+        try
+        {
+            return (end, await patience.TryAsync(assignment.Name, cancel => leases.EndAsync(assignment, end, cancel), limit.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            // No database to store it in: the lease runs out, and the next owner goes on from what is in the folder.
+            return (end, null);
+        }
+    }
+
+    private async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
+    {
+        try
+        {
+            return await kinds[assignment.Kind].ExecuteAsync(assignment, device, stop, fence);
+        }
+        catch (OperationCanceledException) when (fence.IsCancellationRequested)
+        {
+            return AttemptEnd.Lost;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return AttemptEnd.Stopped;
+        }
+        catch (Exception problem)
+        {
+            // Whatever it is, the item says so instead of being tried for ever.
+            log.LogError(problem, "{Item}", assignment.Name);
+            return AttemptEnd.Failed($"The worker could not do it: {problem.Message}", "worker");
+        }
+    }
+}
