@@ -66,7 +66,7 @@ public sealed partial class CertificatePage(
 
     private async Task BeatAsync()
     {
-        if (certificate?.State is not (CertificateState.Queued or CertificateState.Running)) return;
+        if (certificate?.State is not (RunState.Queued or RunState.Running or RunState.Paused)) return;
         await LoadAsync();
         StateHasChanged();
     }

@@ -70,8 +70,16 @@ public sealed partial class RunPage(
         var sure = await dialogs.Confirm(
             "The training stops after writing a checkpoint. Its points, log and checkpoints are kept.", "Cancel this run?",
             new ConfirmOptions { OkButtonText = "Cancel the run", CancelButtonText = "Keep it running" });
-        if (sure == true) await ActAsync(runs.CancelAsync, "It could not be cancelled.");
+        if (sure == true) await AskAsync(ItemAction.Cancel);
     }
+
+    private Task AskAsync(ItemAction action) => ActAsync((id, cancel) => runs.ActAsync(action, id, cancel), action switch
+    {
+        ItemAction.Cancel => "It could not be cancelled.",
+        ItemAction.Pause => "It could not be paused.",
+        ItemAction.Resume => "It could not be resumed.",
+        _ => "It could not be queued.",
+    });
 
     private async Task RerunAsync()
     {

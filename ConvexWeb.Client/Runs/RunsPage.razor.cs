@@ -39,7 +39,7 @@ public sealed partial class RunsPage(
     /// <summary>Only what the server has put there itself: the visitor is new here.</summary>
     private bool OnlyDemo => Unfiltered && rows!.TrueForAll(r => r.CreatedBy == "demo");
 
-    private IEnumerable<RunRow> Cancellable => (rows ?? []).Where(r => selected.Contains(r.Id) && r.State.Goes() && !r.CancelRequested);
+    private IEnumerable<RunRow> Cancellable => (rows ?? []).Where(r => selected.Contains(r.Id) && (r.State.Goes() || r.State == RunState.Paused) && !r.CancelRequested);
 
     private RunQuery Query => new() { State = Filter, Search = string.IsNullOrWhiteSpace(Search) ? null : Search.Trim(), StudyId = Study };
 
@@ -127,11 +127,9 @@ public sealed partial class RunsPage(
         busy = true;
         error = await Edge.TryAsync(logger, async () =>
         {
-            foreach (var run in victims)
-            {
-                var result = await runs.CancelAsync(run.Id);
-                if (!result.Done) notes.Notify(NotificationSeverity.Warning, run.Name, result.Message ?? "It could not be cancelled.");
-            }
+            var result = await runs.ActOnAllAsync(new(ItemAction.Cancel, [.. victims.Select(run => run.Id)]));
+            foreach (var refused in result.Refused.Take(5))
+                notes.Notify(NotificationSeverity.Warning, $"Run {refused.RunId}", refused.Message);
         });
         busy = false;
         selected.Clear();

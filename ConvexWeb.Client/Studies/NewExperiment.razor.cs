@@ -25,7 +25,7 @@ public sealed partial class NewExperiment(
     private string seedText = "0";
     private string? seedProblem;
     private IReadOnlyList<int>? seeds = [0];
-    private int priority = 5;
+    private Priority priority = Priority.Normal;
     private IReadOnlyList<FieldProblem> problems = [];
     private IReadOnlyList<FieldProblem> unread = []; // what keeps the JSON text from being a draft
     private SpecEstimate? estimate;
@@ -71,7 +71,7 @@ public sealed partial class NewExperiment(
         view = catalog.Get();
         draft = new SpecDraft(view);
         (preset, json, name, error, estimate, busy, leaving) = ("", null, null, null, null, false, false);
-        (seedText, seeds, seedProblem, priority, unread) = ("0", [0], null, 5, []);
+        (seedText, seeds, seedProblem, priority, unread) = ("0", [0], null, Priority.Normal, []);
         if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
         else if (Demo == true) UseDemo();
         Check();

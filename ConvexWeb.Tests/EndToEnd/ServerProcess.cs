@@ -98,6 +98,10 @@ public sealed partial class ServerProcess : IAsyncDisposable
 
     public Task<int> TerminateAsync() => process.TerminateAsync();
 
+    public void FallAsleep() => process.FallAsleep();
+
+    public void WakeUp() => process.WakeUp();
+
     public async ValueTask DisposeAsync()
     {
         if (!process.HasExited) await process.TerminateAsync();

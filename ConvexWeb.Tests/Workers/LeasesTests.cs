@@ -6,13 +6,15 @@ namespace ConvexWeb.Tests.Workers;
 
 public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
-    private Leases Leases(double seconds = 60, string name = "a")
-        => new(Database, new WorkerSettings { Name = name, Lease = TimeSpan.FromSeconds(seconds) });
+    private Leases Leases(double seconds = 60, string name = "a", double retry = 1)
+        => new(Database, new WorkerSettings { Name = name, Lease = TimeSpan.FromSeconds(seconds), RetryDelay = TimeSpan.FromSeconds(retry) });
 
     private Task<Assignment?> ClaimAsync(string name = "a") => Leases(name: name).ClaimAsync(["cpu"]);
 
+    private async Task<bool> IsMineAsync(Assignment owner) => (await Leases().RenewAsync([owner])).Lost.Count == 0;
+
     [Fact]
-    public async Task Of_many_that_reach_for_a_run_one_gets_it()
+    public async Task Of_many_that_reach_for_an_item_one_gets_it()
     {
         await Database.AddRunAsync();
 
@@ -23,7 +25,7 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
-    public async Task Many_claims_at_once_take_each_run_once()
+    public async Task Many_claims_at_once_take_each_item_once()
     {
         for (var i = 0; i < 12; i++) await Database.AddRunAsync();
 
@@ -34,7 +36,7 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
-    public async Task An_abandoned_run_is_taken_once_it_is_queued_again()
+    public async Task An_abandoned_item_is_taken_once_it_is_queued_again()
     {
         var run = await Database.AddRunAsync();
         var dead = await Database.ClaimAsync(run, seconds: -1);
@@ -43,12 +45,13 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var next = await Database.ClaimAsync(run);
 
         Assert.Equal(2, next.Attempt);
-        Assert.Null(await Leases().RenewAsync(dead));
+        Assert.False(await IsMineAsync(dead));
+        Assert.True(await IsMineAsync(next));
         Assert.Equal("lost,-", await Database.OutcomesAsync(run));
     }
 
     [Fact]
-    public async Task A_run_whose_lease_holds_is_not_released()
+    public async Task An_item_whose_lease_holds_is_not_released()
     {
         var run = await Database.AddRunAsync();
         await Database.ClaimAsync(run);
@@ -58,12 +61,33 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
-    public async Task An_owner_whose_lease_ran_out_has_it_again_when_nobody_was_there()
+    public async Task An_owner_whose_lease_ran_out_has_it_again_when_it_was_not_taken()
     {
         var owner = await Database.ClaimAsync(await Database.AddRunAsync(), seconds: -1);
 
-        Assert.Equal(false, await Leases().RenewAsync(owner));
+        Assert.True(await IsMineAsync(owner));
+        Assert.True(await Database.ScalarAsync<bool>("select lease_until > now() + interval '50 seconds' from work_items"));
         Assert.Null(await ClaimAsync());
+    }
+
+    [Fact]
+    public async Task A_renewal_renews_what_is_held_tells_what_is_lost_and_wished_and_waits_for_no_row_that_is_locked()
+    {
+        var owners = new List<Assignment>();
+        for (var i = 0; i < 4; i++) owners.Add(await Database.ClaimAsync(await Database.AddRunAsync(), seconds: -1));
+        await Database.ScalarAsync<int>("update work_items set wish = 'pause' where id = @ItemId returning 1", new { owners[1].ItemId });
+        await Database.ScalarAsync<int>("update work_items set state = 'Succeeded' where id = @ItemId returning 1", new { owners[2].ItemId });
+        await using var connection = await Database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        Assert.True(await Server.Leasing.Leases.HoldAsync(connection, owners[3], default));
+
+        var (lost, wished) = await Leases().RenewAsync(owners);
+
+        Assert.Equal([owners[2]], lost);
+        Assert.Equal([owners[1]], wished);
+        Assert.Equal(
+            [owners[0].ItemId, owners[1].ItemId],
+            await Database.RowsAsync<long>("select id from work_items where lease_until > now() order by id"));
     }
 
     [Fact]
@@ -74,7 +98,7 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         Assert.Equal((1L, 0L), (await Leases(name: "a").LeftBehindAsync(), await Leases(name: "b").LeftBehindAsync()));
         Assert.Equal(0, await Leases(name: "a").TakeBackAsync());
 
-        await Database.UntilAsync("select lease_until < now() from attempts");
+        await Database.UntilAsync("select lease_until < now() from work_items");
 
         Assert.Equal(0, await Leases(name: "b").TakeBackAsync());
         Assert.Equal(1, await Leases(name: "a").TakeBackAsync());
@@ -88,36 +112,99 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var zombie = await Database.ClaimAsync(run, seconds: -1);
         await Database.ClaimAsync(run);
 
-        Assert.Null(await Leases().EndAsync(zombie, RunState.Failed, Outcome.Failed, "I think"));
-        Assert.Null(await Leases().RetryAsync(zombie, "I think"));
+        Assert.Null(await Leases().EndAsync(zombie, AttemptEnd.Failed("I think")));
+        Assert.Null(await Leases().EndAsync(zombie, AttemptEnd.Succeeded));
         Assert.Equal("Running", await Database.StateAsync(run));
     }
 
-    [Fact]
-    public async Task A_run_that_is_handed_back_while_somebody_cancels_it_is_cancelled()
+    [Theory]
+    [InlineData(null, RunState.Queued, "stopped")]
+    [InlineData("cancel", RunState.Cancelled, "cancelled")]
+    [InlineData("pause", RunState.Paused, "paused")]
+    [InlineData("yield", RunState.Queued, "yielded")]
+    public async Task What_becomes_of_an_item_that_was_stopped_is_what_was_wished(string? wish, RunState state, string outcome)
     {
         var run = await Database.AddRunAsync();
         var owner = await Database.ClaimAsync(run);
-        await Database.ScalarAsync<int>("update runs set cancel_requested_at = now() where id = @run returning 1", new { run });
+        await Database.ScalarAsync<int>("update work_items set wish = @wish returning 1", new { wish });
 
-        Assert.Equal(true, await Leases().RenewAsync(owner));
-        Assert.Equal(RunState.Cancelled, await Leases().EndAsync(owner, RunState.Queued, Outcome.Stopped, null));
-        Assert.Equal("cancelled", await Database.OutcomesAsync(run));
-        Assert.Null(await ClaimAsync());
+        Assert.Equal(state, (await Leases().EndAsync(owner, AttemptEnd.Stopped))!.State);
+        Assert.Equal(outcome, await Database.OutcomesAsync(run));
+        Assert.Equal(
+            (null, state == RunState.Cancelled),
+            (await Database.RowsAsync<(string?, bool)>("select wish, finished_at is not null from work_items")).Single());
+    }
+
+    [Theory]
+    [InlineData("cancel", RunState.Cancelled)]
+    [InlineData("pause", RunState.Paused)]
+    public async Task A_wish_holds_when_the_trainer_dies_or_the_worker_is_lost(string wish, RunState state)
+    {
+        foreach (var lost in new[] { false, true })
+        {
+            var run = await Database.AddRunAsync();
+            var owner = await Database.ClaimAsync(run, seconds: lost ? -1 : 60);
+            await Database.ScalarAsync<int>("update work_items set wish = @wish where run_id = @run returning 1", new { wish, run });
+
+            if (lost) await Database.ScalarAsync<string>(Server.Leasing.Leases.Release("i.run_id = @run"), new { run });
+            else await Leases().EndAsync(owner, AttemptEnd.Died("Signal 9."));
+
+            Assert.Equal(state.ToString(), await Database.StateAsync(run));
+        }
     }
 
     [Fact]
-    public async Task A_run_whose_trainer_dies_again_and_again_fails_with_the_reason()
+    public async Task An_item_whose_trainer_dies_is_tried_again_later_each_time_and_fails_in_the_end_with_the_reason()
     {
         var run = await Database.AddRunAsync();
-        var owner = await ClaimAsync();
-        for (var deaths = 1; deaths < Server.Leasing.Leases.MostDeaths; deaths++) owner = await Leases().RetryAsync(owner!, "Signal 9.");
+        var delays = new List<double>();
+        for (var death = 1; death <= Server.Leasing.Leases.MostDeaths; death++)
+        {
+            await Database.ScalarAsync<int>("update work_items set not_before = null returning 1");
+            var end = await Leases().EndAsync((await ClaimAsync())!, AttemptEnd.Died("Signal 9."));
+            if (end!.NotBefore is null) continue;
+            Assert.Equal(RunState.Queued, end.State);
+            Assert.Null(await ClaimAsync());
+            delays.Add(await Database.ScalarAsync<double>("select extract(epoch from not_before - queued_at)::float8 from work_items"));
+        }
 
-        Assert.Equal(5, owner!.Attempt);
-        Assert.Null(await Leases().RetryAsync(owner, "Signal 9."));
-        Assert.Equal("Failed", await Database.StateAsync(run));
+        Assert.Equal([1, 2, 4, 8], delays.Select(delay => Math.Round(delay, 1)));
         Assert.Equal(
-            "The trainer died 5 times without a new checkpoint. Signal 9.",
-            await Database.ScalarAsync<string>("select reason from runs"));
+            ("Failed", "crashed", "The trainer died 5 times without a new checkpoint. Signal 9."),
+            (await Database.RowsAsync<(string, string, string)>("select state, reason_code, reason from work_items")).Single());
+        Assert.Equal("died,died,died,died,died", await Database.OutcomesAsync(run));
+    }
+
+    [Fact]
+    public async Task An_item_whose_workers_are_lost_again_and_again_fails()
+    {
+        var run = await Database.AddRunAsync();
+        for (var loss = 1; loss <= Server.Leasing.Leases.MostDeaths; loss++)
+        {
+            await Leases(seconds: -1).ClaimAsync(["cpu"]);
+            await Database.ScalarAsync<string>(Server.Leasing.Leases.Release("true"));
+        }
+
+        Assert.Equal("Failed", await Database.StateAsync(run));
+        Assert.StartsWith(
+            "5 workers in a row were lost", await Database.ScalarAsync<string>("select reason from work_items"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_that_hangs_is_tried_once_more_and_one_that_runs_out_of_memory_once_with_twice_as_much_kept_for_it()
+    {
+        foreach (var end in new[] { AttemptEnd.Hung("Nothing was heard."), AttemptEnd.OutOfMemory("Out of memory.") })
+        {
+            var run = await Database.AddRunAsync(memory: 3000);
+            Assert.Equal(RunState.Queued, (await Leases(retry: 0).EndAsync((await ClaimAsync())!, end))!.State);
+            Assert.Equal(
+                end.Outcome == Outcome.OutOfMemory ? 6000 : 3000,
+                await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @run", new { run }));
+
+            Assert.Equal(RunState.Failed, (await Leases(retry: 0).EndAsync((await ClaimAsync())!, end))!.State);
+            Assert.EndsWith(
+                end.Reason!, await Database.ScalarAsync<string>("select reason from work_items where run_id = @run", new { run }),
+                StringComparison.Ordinal);
+        }
     }
 }

@@ -1,0 +1,199 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Leasing;
+using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
+using Dapper;
+
+namespace ConvexWeb.Tests.Scheduling;
+
+/// <summary>Whose item is next: the one statement against the policy in words, written once more in C#.</summary>
+public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
+{
+    private static readonly string[] Users = ["ada", "bob", "cleo", "dan", "eve"];
+
+    private Leases Leases(string worker = "w") => new(Database, new WorkerSettings { Name = worker });
+
+    private async Task<long?> NextAsync(string worker = "w", int? memory = null, params string[] queues)
+        => (await Leases(worker).ClaimAsync(queues.Length > 0 ? queues : ["cpu"], "cpu", memory))?.RunId;
+
+    private sealed record Waiting(long Run, string User, int Priority, bool Begun, int Memory, long Study);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Every_claim_is_the_policys_with_weights_limits_memory_and_the_place_says_so_beforehand(int seed)
+    {
+        var random = new Random(seed);
+        var weights = new Dictionary<string, double> { ["ada"] = 2, ["eve"] = 0.5 };
+        var limits = new Dictionary<string, int> { ["bob"] = 2 };
+        const int userLimit = 4, studyLimit = 3, capacity = 8000;
+        await ExecuteAsync($"update lab set user_running = {userLimit}, study_running = {studyLimit}");
+        await ExecuteAsync("insert into user_shares (user_name, weight, max_running) values ('ada', 2, null), ('eve', 0.5, null), ('bob', 1, 2)");
+        var studies = new List<long>();
+        for (var i = 0; i < 6; i++)
+            studies.Add(await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id"));
+
+        var waiting = new List<Waiting>();
+        for (var i = 0; i < 140; i++)
+        {
+            var user = Users[Math.Min(random.Next(5), random.Next(5))];
+            var (priority, memory, study) = (1 + random.Next(5), 1000 * random.Next(7), studies[random.Next(6)]);
+            var run = await Database.AddRunAsync(priority: (Priority)priority, user: user, memory: memory, study: study);
+            waiting.Add(new(run, user, priority, random.Next(8) == 0, memory, study));
+        }
+        foreach (var begun in waiting.Where(item => item.Begun))
+        {
+            await ExecuteAsync(
+                "update work_items set attempt = 1, started_at = timestamptz '2020-01-01' + @Run * interval '1 minute' where run_id = @Run",
+                new { begun.Run });
+        }
+
+        var running = new List<Waiting>();
+        var served = waiting.Where(item => item.Begun).GroupBy(item => item.User)
+            .ToDictionary(own => own.Key, own => own.Max(item => item.Run) - 1_000_000);
+        var claims = 0;
+        for (var turn = 1; waiting.Count > 0; turn++)
+        {
+            var free = capacity - running.Sum(item => item.Memory);
+            int Of(string user) => running.Count(item => item.User == user);
+            var expected = waiting
+                .Where(item => item.Memory <= free && Of(item.User) < limits.GetValueOrDefault(item.User, userLimit)
+                    && running.Count(other => other.Study == item.Study) < studyLimit)
+                .OrderByDescending(item => item.Priority).ThenByDescending(item => item.Begun)
+                .ThenBy(item => Of(item.User) / weights.GetValueOrDefault(item.User, 1))
+                .ThenBy(item => served.GetValueOrDefault(item.User, long.MinValue)).ThenBy(item => item.Run).FirstOrDefault();
+
+            Assert.Equal(expected?.Run, await NextAsync(memory: capacity));
+
+            if (expected is not null)
+            {
+                claims++;
+                waiting.Remove(expected);
+                running.Add(expected);
+                if (!expected.Begun) served[expected.User] = turn;
+            }
+            if (expected is not null && running.Count < 6) continue;
+            var done = running[random.Next(running.Count)];
+            running.Remove(done);
+            await ExecuteAsync("update work_items set state = 'Succeeded', finished_at = now() where run_id = @Run", new { done.Run });
+        }
+        Assert.Equal(140, claims);
+        Assert.Null(await NextAsync(memory: capacity));
+    }
+
+    [Fact]
+    public async Task The_queue_shows_the_order_in_which_claims_take_items_while_slots_come_free()
+    {
+        var random = new Random(7);
+        await ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 3)");
+        for (var i = 0; i < 60; i++)
+            await Database.AddRunAsync(priority: (Priority)(1 + random.Next(5)), user: Users[random.Next(5)]);
+        var snapshot = await new WaitingItems(Database).ReadAsync(run: null, queue: "cpu", most: 1000, default);
+        Assert.Equal(Enumerable.Range(1, 60).Select(place => (long)place), snapshot.Items.Select(item => item.Place));
+
+        var order = new List<long>();
+        while (await NextAsync() is { } run) order.Add(run);
+
+        Assert.Equal(snapshot.Items.Select(item => item.RunId), order);
+    }
+
+    [Fact]
+    public async Task Of_a_user_with_many_runs_and_one_with_two_each_second_slot_is_the_others()
+    {
+        for (var i = 0; i < 30; i++) await Database.AddRunAsync();
+        for (var i = 0; i < 2; i++) await Database.AddRunAsync(user: "eve");
+
+        Assert.Equal([1, 31, 2, 32, 3], [await NextAsync(), await NextAsync(), await NextAsync(), await NextAsync(), await NextAsync()]);
+    }
+
+    [Fact]
+    public async Task A_weight_of_two_is_two_slots_for_each_of_the_others()
+    {
+        await ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 2)");
+        for (var i = 0; i < 20; i++)
+        {
+            await Database.AddRunAsync(user: "ada");
+            await Database.AddRunAsync(user: "bob");
+        }
+        for (var i = 0; i < 9; i++) await NextAsync();
+
+        Assert.Equal(
+            [("ada", 6L), ("bob", 3L)],
+            await Database.RowsAsync<(string, long)>(
+                "select created_by, count(*) from work_items where state = 'Running' group by 1 order by 1"));
+    }
+
+    [Fact]
+    public async Task Nothing_starts_in_maintenance_nor_on_a_worker_that_is_drained_nor_before_its_time()
+    {
+        var run = await Database.AddRunAsync();
+        await ExecuteAsync("update lab set maintenance = 'new disks'");
+        Assert.Null(await NextAsync());
+        await ExecuteAsync("update lab set maintenance = null");
+
+        await ExecuteAsync(
+            """
+            insert into workers (name, host, slots, queues, started_at, last_seen, draining) values ('w', 'h', 1, 'cpu', now(), now(), true)
+            """);
+        Assert.Null(await NextAsync());
+        await ExecuteAsync("update workers set draining = false");
+
+        await ExecuteAsync("update work_items set not_before = now() + interval '1 hour'");
+        Assert.Null(await NextAsync());
+        await ExecuteAsync("update work_items set not_before = now() - interval '1 second'");
+        Assert.Equal(run, await NextAsync());
+    }
+
+    [Fact]
+    public async Task A_device_takes_what_fits_beside_what_runs_on_it_and_another_device_is_not_counted()
+    {
+        var big = await Database.AddRunAsync(memory: 6000);
+        var second = await Database.AddRunAsync(memory: 6000);
+        var small = await Database.AddRunAsync(memory: 2000);
+        Assert.Equal(big, await NextAsync(memory: 8000));
+        Assert.Equal(small, await NextAsync(memory: 8000));
+        Assert.Null(await NextAsync(memory: 8000));
+
+        Assert.Equal(second, (await Leases().ClaimAsync(["cpu"], "cuda:1", 8000))?.RunId);
+    }
+
+    [Fact]
+    public async Task An_item_goes_only_to_workers_of_its_queue()
+    {
+        var gpu = await Database.AddRunAsync(queue: "gpu");
+        Assert.Null(await NextAsync());
+        Assert.Equal(gpu, await NextAsync(queues: ["cpu", "gpu"]));
+    }
+
+    [Theory]
+    [InlineData("update lab set maintenance = 'new disks'", WaitCode.Maintenance, "new disks")]
+    [InlineData("delete from workers", WaitCode.NoWorker, "no worker that serves the queue \"cpu\"")]
+    [InlineData("update workers set draining = true", WaitCode.Draining, "being drained")]
+    [InlineData(
+        "update work_items set not_before = now() + interval '1 hour', reason = 'It is tried again. It died.'", WaitCode.Retry, "It died")]
+    [InlineData("update lab set user_running = 1", WaitCode.UserLimit, "tester has 1 items running, and at most 1")]
+    [InlineData("update studies set max_running = 1", WaitCode.StudyLimit, "of its study")]
+    [InlineData("select 1", WaitCode.Behind, "1 item goes before it")]
+    public async Task Why_an_item_waits_is_said_as_a_code_and_in_a_sentence(string change, WaitCode code, string words)
+    {
+        var study = await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id");
+        for (var i = 0; i < 3; i++) await Database.AddRunAsync(study: study);
+        await ExecuteAsync(
+            "insert into workers (name, host, slots, queues, started_at, last_seen) values ('w', 'h', 1, 'cpu', now(), now())");
+        await NextAsync();
+        await ExecuteAsync(change);
+
+        var snapshot = await new WaitingItems(Database).ReadAsync(run: 3, queue: null, most: 10, default);
+        var why = snapshot.Why(Assert.Single(snapshot.Items), DateTimeOffset.UtcNow);
+
+        Assert.Equal(code, why.Code);
+        Assert.Contains(words, why.Words, StringComparison.Ordinal);
+    }
+
+    private async Task ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await Database.OpenConnectionAsync();
+        await connection.ExecuteAsync(sql, parameters);
+    }
+}
