@@ -206,6 +206,9 @@ public interface IRuns
     Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default);
     Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default);
     Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default);
+
+    /// <summary>Several runs, in order of their ids; those that do not exist are left out.</summary>
+    Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default);
     Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default);
     Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default);
 

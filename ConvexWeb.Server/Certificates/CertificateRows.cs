@@ -46,15 +46,16 @@ internal static class CertificateRows
         Result = CertificateResults.Read(row.Result),
     };
 
-    /// <summary>Of run @id: the newest certificate that is done, else the one that was asked for last.</summary>
-    public const string MarkOf =
+    /// <summary>Of each of the runs in @ids: the newest certificate that is done, else the one that was asked for last.</summary>
+    public const string MarksOf =
         """
-        select i.state, c.result->>'verdict' as verdict from certificates c join work_items i on i.id = c.item_id
-        where c.run_id = @id order by i.state = 'Succeeded' desc, c.asked_at desc limit 1
+        select distinct on (c.run_id) c.run_id, i.state, c.result->>'verdict' as verdict
+        from certificates c join work_items i on i.id = c.item_id
+        where c.run_id = any(@ids) order by c.run_id, i.state = 'Succeeded' desc, c.asked_at desc
         """;
 
-    /// <summary>A row of <see cref="MarkOf"/>.</summary>
-    public sealed record MarkRow(string State, string? Verdict)
+    /// <summary>A row of <see cref="MarksOf"/>.</summary>
+    public sealed record MarkRow(long RunId, string State, string? Verdict)
     {
         public CertificateMark View() => new(
             Enum.Parse<RunState>(State),

@@ -1,4 +1,6 @@
+using System.Reflection;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace ConvexWeb.Server.Http;
 
@@ -6,6 +8,10 @@ namespace ConvexWeb.Server.Http;
 internal static class Words
 {
     public static IEnumerable<string> Of<T>() where T : struct, Enum => Enum.GetNames<T>().Select(name => name.ToLowerInvariant());
+
+    /// <summary>The word of a value as its contract names it.</summary>
+    public static string Of<T>(T value) where T : struct, Enum
+        => typeof(T).GetField($"{value}")?.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name ?? $"{value}";
 
     public static bool TryParse<T>(string? word, out T value) where T : struct, Enum
     {

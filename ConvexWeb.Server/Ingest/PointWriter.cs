@@ -9,6 +9,11 @@ namespace ConvexWeb.Server.Ingest;
 /// <summary>A line that the trainer wrote to stderr.</summary>
 public sealed record ErrorLine(long Number, DateTimeOffset At, string Text);
 
+/// <summary>An attempt that has ended.</summary>
+/// <param name="Line">Of its journal, up to which everything is stored.</param>
+/// <param name="Lost">Its worker was not heard of any more: how it ended stands only in the journal, if anywhere.</param>
+public sealed record StoredAttempt(int Number, long Line, bool Lost);
+
 /// <summary>
 /// Stores a batch of a journal in one transaction that begins with a lock on the run's row. The lock is the fence (only the attempt that
 /// owns the run gets it) and it puts the batches of a run in line, so that their points are numbered without a hole.
@@ -24,8 +29,6 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         public long StepsPerEpoch { get; init; }
         public ChunkStore.Tail Tail { get; set; }
     }
-
-    private sealed record StoredLine(int Attempt, long Line);
 
     /// <param name="attempt">Whose journal it is: the owner's own, or that of an attempt before it.</param>
     /// <param name="announce">Whether to tell pages of the progress; points and milestones are always told.</param>
@@ -50,6 +53,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         commands.BatchCommands.Add(Remember(owner, attempt, run, journal, batch.LastLine, points, buffer));
         if (buffer.Log.Count + errors.Count > 0) commands.BatchCommands.Add(Log(owner, attempt, buffer, errors));
         foreach (var checkpoint in buffer.Checkpoints.Values) commands.BatchCommands.Add(Keep(owner, attempt, checkpoint));
+        if (buffer.Checkpoints.ContainsKey(CheckpointKind.Last)) commands.BatchCommands.Add(Progressed(owner));
         if (buffer.Finished is { Summary: { } summary } end && StorableText.Summary(summary) is { } text)
             commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, text));
         if (points.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
@@ -62,17 +66,16 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         return true;
     }
 
-    /// <summary>Attempt → the line of its journal up to which everything is stored.</summary>
-    public async Task<IReadOnlyDictionary<int, long>> StoredLinesAsync(long runId, CancellationToken cancel = default)
+    /// <summary>What is stored of the journals of an item's attempts before this one, in their order.</summary>
+    public async Task<IReadOnlyList<StoredAttempt>> StoredAsync(Assignment owner, CancellationToken cancel = default)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var lines = await connection.QueryAsync<StoredLine>(new CommandDefinition(
+        return (await connection.QueryAsync<StoredAttempt>(new CommandDefinition(
             """
-            select a.number as attempt, coalesce(j.stored_line, 0) as line
-            from attempts a left join journals j on j.run_id = a.run_id and j.attempt = a.number
-            where a.run_id = @runId
-            """, new { runId }, cancellationToken: cancel));
-        return lines.ToDictionary(line => line.Attempt, line => line.Line);
+            select a.number, coalesce(j.stored_line, 0) as line, coalesce(a.outcome = 'lost', false) as lost
+            from attempts a left join journals j on j.run_id = @RunId and j.attempt = a.number
+            where a.item_id = @ItemId and a.number < @Attempt order by a.number
+            """, new { owner.ItemId, owner.RunId, owner.Attempt }, cancellationToken: cancel))).AsList();
     }
 
     // Statements of their own: the later ones see what the batch has committed that held the lock before.
@@ -81,15 +84,16 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
     {
         await using var found = await connection.QueryMultipleAsync(new CommandDefinition(
             """
-            select last_seq as LastSeq, step, spark::text as spark, epochs, steps_per_epoch as StepsPerEpoch
-            from runs where id = @RunId and attempt = @Owner and state = 'Running' for update;
+            select r.last_seq as LastSeq, r.step, r.spark::text as spark, r.epochs, r.steps_per_epoch as StepsPerEpoch
+            from work_items i join runs r on r.id = i.run_id
+            where i.id = @ItemId and i.attempt = @Owner and i.state = 'Running' for update of r for share of i;
             select resumed_step as ResumedStep, coalesce(stored_line, 0) as StoredLine, last_step as LastStep, last_metrics as LastMetrics,
                 first_seq as FirstSeq, overlap_seq as OverlapSeq, (
                     select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt and attempt < @Owner
                 ) as SupersededAfter
             from (select 1) one left join journals on run_id = @RunId and attempt = @attempt;
             select attempt, cardinality(steps) as reports, cardinality("values") as points from point_tails where run_id = @RunId
-            """, new { owner.RunId, Owner = owner.Attempt, attempt }, cancellationToken: cancel));
+            """, new { owner.ItemId, owner.RunId, Owner = owner.Attempt, attempt }, cancellationToken: cancel));
         var run = await found.ReadSingleOrDefaultAsync<Run>();
         var journal = await found.ReadSingleAsync<StoredJournal>();
         if (run is null) return null;
@@ -156,6 +160,10 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         """,
         owner.RunId, attempt, checkpoint.Kind == CheckpointKind.Last ? "last" : "best", checkpoint.Step, checkpoint.Bytes,
         checkpoint.Sha256);
+
+    // It got further: what ended attempts before it does not count against it any more.
+    private static NpgsqlBatchCommand Progressed(Assignment owner)
+        => Command("update work_items set deaths = 0 where id = $1 and deaths > 0", owner.ItemId);
 
     private static NpgsqlBatchCommand Summarise(Assignment owner, int attempt, long step, string summary) => Command(
         "insert into run_summaries (run_id, attempt, step, summary) values ($1, $2, $3, $4) on conflict do nothing",

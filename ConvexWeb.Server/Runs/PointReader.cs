@@ -36,7 +36,7 @@ public sealed class PointReader(NpgsqlDataSource database)
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
         await using var opening = await connection.QueryMultipleAsync(new CommandDefinition(
             $"""
-            select attempt, last_seq as LastSeq from runs where id = @run;
+            select i.attempt, r.last_seq as LastSeq from runs r join work_items i on i.run_id = r.id and i.kind = 'run' where r.id = @run;
             select attempt, resumed_step as ResumedStep, first_seq as FirstSeq, overlap_seq as OverlapSeq from journals where run_id = @run;
             {StoredChunk.Tail};
             select id, name from metrics where name = any(@wanted)

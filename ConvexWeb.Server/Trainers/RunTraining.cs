@@ -36,24 +36,23 @@ public sealed class RunTraining(
         return await TrainAsync(assignment, folder, device, fence, stop);
     }
 
-    // Reads on in the journals of earlier attempts, each from the line up to which it is stored. The last one may have come to its end
-    // without anybody having been there to say so; then nothing is left to train.
+    // Reads on in the journals of earlier attempts, each from the line up to which it is stored. One that was lost may have come to its end
+    // with no worker there to store that; then nothing is left to train.
     private async Task<AttemptEnd?> AdoptAsync(Assignment assignment, CancellationToken cancel)
     {
         if (assignment.Attempt == 1) return null;
-        var stored = await patience.TryAsync(assignment.Name, token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
         TrainingEvent? end = null;
-        foreach (var (earlier, line) in stored.Where(pair => pair.Key < assignment.Attempt).OrderBy(pair => pair.Key))
+        foreach (var earlier in await patience.TryAsync(assignment.Name, token => writer.StoredAsync(assignment, token), cancel))
         {
-            var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier));
+            var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
             JournalBatch batch;
             end = null;
             do
             {
                 batch = journal.Read();
-                end = EndIn(batch) ?? end;
-                var rest = batch with { Events = [.. batch.Events.Where(item => item.N > line)] };
-                if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier, rest, [], announce: false, cancel))
+                if (earlier.Lost) end = EndIn(batch) ?? end;
+                var rest = batch with { Events = [.. batch.Events.Where(item => item.N > earlier.Line)] };
+                if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier.Number, rest, [], announce: false, cancel))
                     return AttemptEnd.Lost;
             }
             while (batch.More);

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Leasing;
+using Dapper;
+using Npgsql;
+
+namespace ConvexWeb.Server.Runs;
+
+/// <summary>Reads runs whole: as many as are asked for, in two trips to the database, and one more for each of those that wait.</summary>
+internal static class RunDetails
+{
+    public const int MostRuns = 100;
+
+    private const string Details =
+        """
+        select id, spec::text as spec, parameters, steps_per_epoch, rerun_of, latest::text as latest from runs where id = any(@ids);
+        select i.run_id, a.number, a.worker, a.started_at, a.ended_at, coalesce(j.resumed_step, 0) as resumed_step, a.outcome
+        from work_items i join attempts a on a.item_id = i.id left join journals j on j.run_id = i.run_id and j.attempt = a.number
+        where i.run_id = any(@ids) and i.kind = 'run' order by i.run_id, a.number;
+        select run_id, id, kind, step, bytes, sha256, created_at from checkpoints
+        where run_id = any(@ids) order by run_id, created_at desc;
+        """;
+
+    private sealed record OwnRow(long Id, string Spec, long Parameters, long StepsPerEpoch, long? RerunOf, string Latest);
+
+    private sealed record AttemptRow(
+        long RunId, int Number, string Worker, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, long ResumedStep, string? Outcome)
+    {
+        public AttemptView View => new(Number, Worker, StartedAt, EndedAt, ResumedStep, Outcome);
+    }
+
+    private sealed record CheckpointRow(
+        long RunId, Guid Id, string Kind, long Step, long Bytes, string Sha256, DateTimeOffset CreatedAt)
+    {
+        public CheckpointView View => new(Id, Kind, Step, Bytes, Sha256, CreatedAt);
+    }
+
+    public static async Task<IReadOnlyList<RunDetail>> ReadAsync(
+        NpgsqlDataSource database, WaitingItems waiting, DateTimeOffset now, IReadOnlyCollection<long> ids, CancellationToken cancel)
+    {
+        if (ids.Count is < 1 or > MostRuns)
+            throw new InvalidInputException("ids", $"From 1 to {MostRuns} ids may be asked for at once; got {ids.Count}.");
+
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var rows = await RunRows.ReadAsync(connection, "where r.id = any(@ids) order by r.id", new { ids = ids.ToArray() }, cancel);
+        if (rows.Count == 0) return [];
+
+        await using var answers = await connection.QueryMultipleAsync(new(
+            $"{Details} {CertificateRows.MarksOf}", new { ids = rows.Select(row => row.Id).ToArray() }, cancellationToken: cancel));
+        var own = (await answers.ReadAsync<OwnRow>()).ToDictionary(row => row.Id);
+        var attempts = (await answers.ReadAsync<AttemptRow>()).ToLookup(row => row.RunId, row => row.View);
+        var checkpoints = (await answers.ReadAsync<CheckpointRow>()).ToLookup(row => row.RunId, row => row.View);
+        var marks = (await answers.ReadAsync<CertificateRows.MarkRow>()).ToDictionary(row => row.RunId, row => row.View());
+
+        var details = new List<RunDetail>();
+        foreach (var row in rows.Where(row => own.ContainsKey(row.Id)))
+        {
+            var told = row.State == RunState.Queued ? await ReasonAsync(waiting, row, now, cancel) : row;
+            details.Add(Detail(told, own[row.Id], [.. attempts[row.Id]], [.. checkpoints[row.Id]], marks.GetValueOrDefault(row.Id)));
+        }
+        return details;
+    }
+
+    private static async Task<RunRow> ReasonAsync(WaitingItems waiting, RunRow row, DateTimeOffset now, CancellationToken cancel)
+    {
+        var snapshot = await waiting.ReadAsync(row.Id, queue: null, most: 1, cancel);
+        if (snapshot.Items.SingleOrDefault() is not { } item) return row; // it has been taken meanwhile
+        var (code, words) = snapshot.Why(item, now);
+        return row with { Reason = words, ReasonCode = Http.Words.Of(code) };
+    }
+
+    private static RunDetail Detail(
+        RunRow row, OwnRow own, IReadOnlyList<AttemptView> attempts, IReadOnlyList<CheckpointView> checkpoints, CertificateMark? mark)
+    {
+        using var spec = JsonDocument.Parse(own.Spec);
+        return new()
+        {
+            Row = row,
+            Spec = spec.RootElement.Clone(),
+            Parameters = own.Parameters,
+            StepsPerEpoch = own.StepsPerEpoch,
+            RerunOf = own.RerunOf,
+            Attempts = attempts,
+            Checkpoints = checkpoints,
+            Latest = RunRows.Latest(own.Latest),
+            Certificate = mark,
+        };
+    }
+}
