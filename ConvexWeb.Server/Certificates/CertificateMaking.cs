@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Trainers;
 
 namespace ConvexWeb.Server.Certificates;
@@ -9,7 +10,7 @@ namespace ConvexWeb.Server.Certificates;
 /// earlier one.
 /// </summary>
 internal sealed class CertificateMaking(
-    CertificateTasks tasks, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings, TimeProvider time)
+    CertificateTasks tasks, RunFolders folders, TrainerCommand command, DatabaseRetry retry, WorkerSettings settings, TimeProvider time)
     : IWorkExecution
 {
     public WorkKind Kind => WorkKind.Certificate;
@@ -17,11 +18,11 @@ internal sealed class CertificateMaking(
     public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop, fence);
-        var task = await patience.TryAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), over.Token);
+        var task = await retry.RunAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), over.Token);
         try
         {
             using var folder = await CertificateFolder.MakeAsync(folders, assignment, task, over.Token);
-            if (folder.Sha256 != task.Sha256 && !await patience.TryAsync(
+            if (folder.Sha256 != task.Sha256 && !await retry.RunAsync(
                     assignment.Name, cancel => tasks.MadeOfAsync(assignment, folder.Step, folder.Sha256, cancel), over.Token))
             {
                 return AttemptEnd.Failed(
@@ -63,9 +64,9 @@ internal sealed class CertificateMaking(
         if (trainer.ExitCode == 0 && answer is not null)
         {
             if (CertificateResults.Read(answer) is null) return AttemptEnd.Failed("The trainer's answer is no certificate.", "trainer");
-            using var patient = Limit.After(settings.StopPatience, time, stop);
+            using var patient = GraceToken.After(settings.StopPatience, time, stop);
             using var until = CancellationTokenSource.CreateLinkedTokenSource(patient.Token, fence);
-            return await patience.TryAsync(assignment.Name, cancel => tasks.StoreAsync(assignment, answer, cancel), until.Token)
+            return await retry.RunAsync(assignment.Name, cancel => tasks.StoreAsync(assignment, answer, cancel), until.Token)
                 ? AttemptEnd.Succeeded
                 : AttemptEnd.Lost;
         }

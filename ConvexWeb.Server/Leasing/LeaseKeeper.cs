@@ -6,11 +6,11 @@ namespace ConvexWeb.Server.Leasing;
 /// Renews the leases of all items in hand, in one statement. A database that is away is no reason to stop: leases may run out, and are
 /// ours again if nothing took the items meanwhile.
 /// </summary>
-public sealed class LeaseKeeper(Leases leases, HeldItems held, WorkerSettings settings, Steady steady, TimeProvider time)
+public sealed class LeaseKeeper(Leases leases, HeldItems held, WorkerSettings settings, ServiceLoop loop, TimeProvider time)
     : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
-        => steady.RunAsync("Renewing leases", RenewAsync, stoppingToken);
+        => loop.RunAsync("Renewing leases", RenewAsync, stoppingToken);
 
     private async Task RenewAsync(CancellationToken stop)
     {

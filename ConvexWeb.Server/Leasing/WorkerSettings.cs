@@ -5,6 +5,9 @@ namespace ConvexWeb.Server.Leasing;
 /// <summary>Section <c>Convex:Worker</c>: what this node trains, when its role is worker or both.</summary>
 public sealed class WorkerSettings
 {
+    /// <summary>Name of the queue of maintenance jobs, which no group of workers may have.</summary>
+    public const string MaintenanceQueue = "maintenance";
+
     private static readonly int Cores = Environment.ProcessorCount;
 
     /// <summary>False: this node takes no runs, whatever its role.</summary>
@@ -62,6 +65,7 @@ public sealed class WorkerSettings
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
         foreach (var queue in QueueList.Where(queue => !IsQueue(queue)))
             yield return $"Convex:Worker:Queues may have small letters, digits, '_' and '-' in a name; got '{queue}'.";
+        if (QueueList.Contains(MaintenanceQueue)) yield return $"Convex:Worker:Queues may not name '{MaintenanceQueue}', the server's own.";
         if (RetryDelay < TimeSpan.Zero || RetryDelay > TimeSpan.FromMinutes(1))
             yield return $"Convex:Worker:RetryDelay must be from 0 to 60 seconds, not {RetryDelay}.";
         if (PreemptAfter < TimeSpan.Zero || PreemptAfter > TimeSpan.FromDays(1))

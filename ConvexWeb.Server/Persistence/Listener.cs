@@ -1,3 +1,4 @@
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
@@ -6,7 +7,7 @@ namespace ConvexWeb.Server.Persistence;
 public sealed record Notice(string Channel, string Payload);
 
 /// <summary>Listens to the database's notifications on a connection of its own, and begins again when that is lost.</summary>
-public sealed class Listener(NpgsqlDataSource database, Steady steady)
+public sealed class Listener(NpgsqlDataSource database, ServiceLoop loop)
 {
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
@@ -14,7 +15,7 @@ public sealed class Listener(NpgsqlDataSource database, Steady steady)
     public Task ListenAsync(
         string what, IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin,
         Func<Notice, CancellationToken, Task> take, CancellationToken stop)
-        => steady.RunAsync(what, token => ListenAsync(channels, begin, take, token), stop);
+        => loop.RunAsync(what, token => ListenAsync(channels, begin, take, token), stop);
 
     private async Task ListenAsync(
         IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin,
@@ -34,9 +35,6 @@ public sealed class Listener(NpgsqlDataSource database, Steady steady)
         }
     }
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancel);
-    }
+    private static Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancel)
+        => connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancel));
 }

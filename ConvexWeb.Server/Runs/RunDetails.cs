@@ -43,7 +43,7 @@ internal static class RunDetails
             throw new InvalidInputException("ids", $"From 1 to {MostRuns} ids may be asked for at once; got {ids.Count}.");
 
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var rows = await RunRows.ReadAsync(connection, "where r.id = any(@ids) order by r.id", new { ids = ids.ToArray() }, cancel);
+        var rows = await RunRows.QueryAsync(connection, "where r.id = any(@ids) order by r.id", new { ids = ids.ToArray() }, cancel);
         if (rows.Count == 0) return [];
 
         await using var answers = await connection.QueryMultipleAsync(new(

@@ -9,7 +9,7 @@ namespace ConvexWeb.Server.Scheduling;
 /// Makes rows and tickets agree, whatever was killed when: an item whose worker stays away waits again, or ends where that was wished; an
 /// urgent item that finds no slot asks for one; and what waits gets tickets. Every node does it; each pass is idempotent.
 /// </summary>
-internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemption, TicketOffice office, Steady steady, TimeProvider time)
+internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemption, TicketOffice office, ServiceLoop loop, TimeProvider time)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -23,7 +23,7 @@ internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemptio
     private Dictionary<(long Item, int Attempt), int> absent = [];
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
-        => steady.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
+        => loop.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
 
     private async Task LookAfterAsync(CancellationToken stop)
     {

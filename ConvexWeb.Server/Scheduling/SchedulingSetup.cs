@@ -8,8 +8,8 @@ namespace ConvexWeb.Server.Scheduling;
 public static class SchedulingSetup
 {
     /// <summary>
-    /// The queue: rows that wait, and Hangfire's jobs as tickets for slots. Every node looks after it; a node that trains has slots. After
-    /// the workers' part: services stop in the reverse order, and leases must be renewed until the slots have ended their work.
+    /// The queue: rows that wait, and Hangfire's jobs as tickets for slots. Every node looks after it; a node that trains has slots, and
+    /// one that serves pages a slot for maintenance. After the workers' part: services stop in the reverse order, and leases must be renewed until the slots have ended their work.
     /// </summary>
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
@@ -21,6 +21,7 @@ public static class SchedulingSetup
         services.AddHostedService<Reconciler>();
         if (settings.ServesWeb) services.AddScoped<IQueue, StoredQueue>();
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(30)); // trainers write checkpoints
+        if (settings.ServesWeb) services.AddHostedService<MaintenanceServer>();
         if (trains) services.AddSingleton<WorkTicket>().AddHostedService<QueueListener>().AddHostedService<WorkerServer>();
         return services;
     }

@@ -1,10 +1,11 @@
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 
 namespace ConvexWeb.Server.Trainers;
 
 /// <summary>A work item in the hands of this worker, from its claim to the end of the attempt.</summary>
 public sealed class ItemExecution(
-    Leases leases, HeldItems held, IEnumerable<IWorkExecution> kinds, Patience patience, WorkerSettings settings, TimeProvider time,
+    Leases leases, HeldItems held, IEnumerable<IWorkExecution> kinds, DatabaseRetry retry, WorkerSettings settings, TimeProvider time,
     ILogger<ItemExecution> log)
 {
     private readonly Dictionary<WorkKind, IWorkExecution> kinds = kinds.ToDictionary(kind => kind.Kind);
@@ -21,10 +22,10 @@ public sealed class ItemExecution(
         if (end.Outcome == Outcome.Lost) return (end, null);
 
         // Storing the end has a limit only when we are to stop; otherwise it waits for as long as the database is away.
-        using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
+        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         try
         {
-            return (end, await patience.TryAsync(assignment.Name, cancel => leases.EndAsync(assignment, end, cancel), limit.Token));
+            return (end, await retry.RunAsync(assignment.Name, cancel => leases.EndAsync(assignment, end, cancel), limit.Token));
         }
         catch (OperationCanceledException)
         {

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Trainers;
@@ -10,7 +11,7 @@ namespace ConvexWeb.Server.Trainers;
 /// journal is the only source of points, whether the trainer runs, has ended, or ran on another worker that is gone.
 /// </summary>
 public sealed class RunTraining(
-    RunFolders folders, TrainerCommand command, PointWriter writer, StoredSpecs specs, Patience patience, WorkerSettings settings,
+    RunFolders folders, TrainerCommand command, PointWriter writer, StoredSpecs specs, DatabaseRetry retry, WorkerSettings settings,
     TimeProvider time) : IWorkExecution
 {
     /// <summary>Between two batches of a run, so that many lines share a transaction.</summary>
@@ -42,7 +43,7 @@ public sealed class RunTraining(
     {
         if (assignment.Attempt == 1) return null;
         TrainingEvent? end = null;
-        foreach (var earlier in await patience.TryAsync(assignment.Name, token => writer.StoredAsync(assignment, token), cancel))
+        foreach (var earlier in await retry.RunAsync(assignment.Name, token => writer.StoredAsync(assignment, token), cancel))
         {
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
             JournalBatch batch;
@@ -71,7 +72,7 @@ public sealed class RunTraining(
     private async Task<AttemptEnd> TrainAsync(
         Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
     {
-        var (spec, seed) = await patience.TryAsync(assignment.Name, token => specs.ReadAsync(assignment.RunId, token), fence);
+        var (spec, seed) = await retry.RunAsync(assignment.Name, token => specs.ReadAsync(assignment.RunId, token), fence);
         if (stop.IsCancellationRequested) return AttemptEnd.Stopped;
         TrainerProcess trainer;
         try
@@ -84,7 +85,7 @@ public sealed class RunTraining(
         }
         await using var running = trainer;
 
-        using var limit = Limit.After(settings.StopPatience, time, stop);
+        using var limit = GraceToken.After(settings.StopPatience, time, stop);
         await using var asking = stop.Register(trainer.AskToStop);
         await using var killing = limit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
@@ -105,7 +106,7 @@ public sealed class RunTraining(
     private async Task<(bool Owned, TrainingEvent? End)> IngestAsync(
         Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
     {
-        using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
+        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
         TrainingEvent? end = null;
@@ -132,5 +133,5 @@ public sealed class RunTraining(
 
     private Task<bool> WriteAsync(
         Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel)
-        => patience.TryAsync(owner.Name, token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
+        => retry.RunAsync(owner.Name, token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
 }

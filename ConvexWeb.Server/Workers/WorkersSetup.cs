@@ -12,7 +12,7 @@ public static class WorkersSetup
     public static IServiceCollection AddWorkers(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         services.TryAddSingleton<RunFolders>();
-        services.AddSingleton<HeldItems>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
+        services.AddSingleton<HeldItems>().AddSingleton<DevicePool>().AddSingleton<Leases>()
             .AddSingleton<ItemRequests>().AddSingleton<WaitingItems>().AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<StoredSpecs>()
             .AddSingleton<IWorkExecution, RunTraining>().AddSingleton<ItemExecution>();
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
