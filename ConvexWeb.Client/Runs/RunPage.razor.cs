@@ -73,7 +73,7 @@ public sealed partial class RunPage(
         if (sure == true) await AskAsync(ItemAction.Cancel);
     }
 
-    private Task AskAsync(ItemAction action) => ActAsync((id, cancel) => runs.ActAsync(action, id, cancel), action switch
+    private async Task AskAsync(ItemAction action) => await ActAsync((id, cancel) => runs.ActAsync(action, id, cancel), action switch
     {
         ItemAction.Cancel => "It could not be cancelled.",
         ItemAction.Pause => "It could not be paused.",
