@@ -28,16 +28,16 @@ public sealed class ItemRequests(NpgsqlDataSource database)
             state = case i.state when 'Running' then 'Running' else 'Cancelled' end,
             wish = case i.state when 'Running' then 'cancel' end,
             finished_at = case i.state when 'Running' then i.finished_at else clock_timestamp() end,
-            not_before = null, reason = null, reason_code = null
+            not_before = null, reason = format('Cancelled by %s.', @Name), reason_code = null
             """, "a.state in ('Queued', 'Running', 'Paused')"),
         ItemAction.Pause => (
             """
             state = case i.state when 'Running' then 'Running' else 'Paused' end, wish = case i.state when 'Running' then 'pause' end,
-            not_before = null, reason = null, reason_code = null
+            not_before = null, reason = format('Paused by %s.', @Name), reason_code = null
             """, "a.state in ('Queued', 'Running') and a.wish is distinct from 'cancel'"),
         ItemAction.Resume => (
             """
-            state = case i.state when 'Running' then 'Running' else 'Queued' end, wish = null, queued_at = clock_timestamp()
+            state = case i.state when 'Running' then 'Running' else 'Queued' end, wish = null, reason = null, queued_at = clock_timestamp()
             """, "(a.state = 'Paused' or a.state = 'Running' and a.wish = 'pause')"),
         ItemAction.Requeue => (
             """

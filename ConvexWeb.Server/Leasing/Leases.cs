@@ -51,7 +51,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 finished_at = case when i.wish = 'cancel' or i.wish is distinct from 'pause' and i.deaths + 1 >= {MostDeaths}
                     then clock_timestamp() end,
                 reason_code = case when i.wish is null and i.deaths + 1 >= {MostDeaths} then 'lost' end,
-                reason = case when i.wish is null and i.deaths + 1 >= {MostDeaths} then '{LostForGood}' end
+                reason = case when i.wish is not null then i.reason when i.deaths + 1 >= {MostDeaths} then '{LostForGood}' end
             where {condition} and {IsOver} returning i.id, i.run_id, i.attempt),
         closed as (
             update attempts a set ended_at = clock_timestamp(), outcome = 'lost' from released r
@@ -204,6 +204,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.outcome = 'failed' or j.gives_up then @Code
                         when j.outcome in ('died', 'hung', 'out_of_memory') then 'retry' end,
                     reason = case
+                        when j.outcome in ('cancelled', 'paused') then i.reason
                         when j.outcome = 'failed' then @Reason
                         when j.gives_up and j.outcome = 'died'
                             then format('The trainer died %s times without a new checkpoint. %s', j.deaths, @Reason)

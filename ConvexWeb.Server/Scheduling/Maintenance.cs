@@ -68,9 +68,9 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
             some = await ExecuteAsync(
                 """
                 delete from log_lines where run_id in (
-                    select r.id from runs r
-                    where r.state in ('Succeeded', 'Failed', 'Cancelled') and r.finished_at < @before
-                      and exists (select from log_lines l where l.run_id = r.id)
+                    select i.run_id from work_items i
+                    where i.kind = 'run' and i.state in ('Succeeded', 'Failed', 'Cancelled') and i.finished_at < @before
+                      and exists (select from log_lines l where l.run_id = i.run_id)
                     limit @RunsAtOnce)
                 """, new { before, RunsAtOnce }, cancel);
             count += some;

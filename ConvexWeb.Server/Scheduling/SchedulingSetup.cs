@@ -1,3 +1,4 @@
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
 using Hangfire;
 using Hangfire.PostgreSql;

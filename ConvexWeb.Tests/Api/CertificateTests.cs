@@ -33,13 +33,14 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
 
         Assert.Single(all.Select(certificate => certificate.Id).Distinct());
         Assert.Equal(
-            (CertificateState.Queued, "last", 50, 10L, "sha-last"),
+            (RunState.Queued, "last", 50, 10L, "sha-last"),
             (all[0].State, all[0].Checkpoint, all[0].Pairs, all[0].Step, all[0].Sha256));
         Assert.Equal(3, new[] { all[0].Id, other.Id, more.Id }.Distinct().Count());
         Assert.Equal(2000, more.Pairs);
         Assert.Equal([all[0].Id, other.Id, more.Id], await host.Database.RowsAsync<Guid>(
             """
-            select c.id from certificates c where c.run_id = @run and c.state = 'queued' order by c.requested_at
+            select c.id from certificates c join work_items i on i.id = c.item_id
+            where c.run_id = @run and i.state = 'Queued' order by i.created_at
             """, new { run }));
         Assert.Equal(more.Id, (await client.GetAsync<CertificateView>($"/api/v1/runs/{run}/certificate")).Id);
 
@@ -59,8 +60,8 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
         Assert.Equal(HttpStatusCode.NoContent, (await client.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
 
         var cancelled = await client.GetAsync<CertificateView>($"/api/v1/runs/{run}/certificate");
-        Assert.Equal(CertificateState.Failed, cancelled.State);
-        Assert.StartsWith("It was cancelled by ", cancelled.Error, StringComparison.Ordinal);
+        Assert.Equal(RunState.Cancelled, cancelled.State);
+        Assert.StartsWith("Cancelled by ", cancelled.Reason, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Conflict, (await client.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
         using var stranger = host.Anonymous();
         Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.DeleteAsync($"/api/v1/runs/{run}/certificate")).StatusCode);
@@ -87,16 +88,19 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
         var run = await RunAsync(client, "last");
         var first = await RequestAsync(client, run, """{"pairs":50}""");
         await host.Database.ScalarAsync<int>(
-            "update certificates set state = 'failed', error = 'no' where id = @Id returning 1", new { first.Id });
+            "update work_items i set state = 'Failed' from certificates c where i.id = c.item_id and c.id = @Id returning 1", new { first.Id });
 
         var second = await RequestAsync(client, run, """{"pairs":50}""");
         await host.Database.ScalarAsync<int>(
-            "update certificates set state = 'done', result = '{}' where id = @Id returning 1", new { second.Id });
+            """
+            with result as (update certificates set result = '{}' where id = @Id returning item_id)
+            update work_items i set state = 'Succeeded' from result where i.id = item_id returning 1
+            """, new { second.Id });
 
         Assert.NotEqual(first.Id, second.Id);
         Assert.Equal(second.Id, (await RequestAsync(client, run, """{"pairs":50}""")).Id);
         Assert.Equal(
-            new CertificateMark(CertificateState.Done, null),
+            new CertificateMark(RunState.Succeeded, null),
             (await client.GetAsync<RunDetail>($"/api/v1/runs/{run}")).Certificate);
     }
 

@@ -57,7 +57,7 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
         using var submitted = await client.PostJsonAsync(
-            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"priority":9}""");
+            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"priority":"high"}""");
         var answer = await submitted.ReadAsync<JsonObject>(HttpStatusCode.Created);
         var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
         async Task<string?> ReasonAsync(long id) => (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row.Reason;
@@ -184,7 +184,7 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task A_rerun_is_a_new_run_of_the_same_spec_and_seed()
     {
         using var client = await host.UserAsync();
-        var id = await client.SubmitAsync(",\"seeds\":[17],\"priority\":8");
+        var id = await client.SubmitAsync(",\"seeds\":[17],\"priority\":\"high\"");
 
         var answer = await (await client.PostAsync($"/api/v1/runs/{id}/rerun", null)).ReadAsync<ActionResult>(HttpStatusCode.Created);
 
@@ -192,7 +192,7 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         var copy = await client.GetAsync<RunDetail>($"/api/v1/runs/{answer.NewRunId}");
         Assert.Equal((old.Row.GroupKey, 17, RunState.Queued, (long?)id), (copy.Row.GroupKey, copy.Row.Seed, copy.Row.State, copy.RerunOf));
         Assert.Equal(old.Spec.GetRawText(), copy.Spec.GetRawText());
-        Assert.Equal(8, await host.Database.ScalarAsync<int>("select priority from runs where id = @id", new { id = copy.Row.Id }));
+        Assert.Equal(Priority.High, copy.Row.Priority);
     }
 
     [Fact]

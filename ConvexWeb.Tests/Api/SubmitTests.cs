@@ -21,7 +21,7 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
             $$"""
             {
               "name":"who memorises?","spec":{{StoredRun.Spec}},
-              "grid":{"convexity.name":["none","exp_eps"],"labels.name":["true","random"]},"seeds":[0,1],"priority":7
+              "grid":{"convexity.name":["none","exp_eps"],"labels.name":["true","random"]},"seeds":[0,1],"priority":"high"
             }
             """);
         var answer = await response.ReadAsync<JsonObject>(HttpStatusCode.Created);
@@ -37,7 +37,7 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(4, page.Items.Select(run => run.Name).Distinct().Count());
         Assert.Equal(8, page.Items.Select(run => (run.Name, run.Seed)).Distinct().Count());
         Assert.Equal(ids, await host.Database.RowsAsync<long>(
-            "select id from runs where id = any(@ids) and priority = 7 and execution_group = 'cpu' order by id", new { ids }));
+            "select run_id from work_items where run_id = any(@ids) and priority = 4 and queue = 'cpu' order by run_id", new { ids }));
         Assert.True(host.Queue.Announced > announced);
     }
 
@@ -103,9 +103,13 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         { "seeds[0]", "{\"spec\":{},\"seeds\":[1.5]}" },
         { "seeds[1]", "{\"spec\":{},\"seeds\":[0,\"1\"]}" },
         { "seeds[0]", "{\"spec\":{},\"seeds\":[99999999999]}" },
-        { "priority", "{\"spec\":{},\"priority\":0}" },
-        { "priority", "{\"spec\":{},\"priority\":10}" },
-        { "priority", "{\"spec\":{},\"priority\":\"high\"}" },
+        { "priority", "{\"spec\":{},\"priority\":5}" },
+        { "priority", "{\"spec\":{},\"priority\":\"High\"}" },
+        { "priority", "{\"spec\":{},\"priority\":\"urgent\"}" },
+        { "queue", "{\"spec\":{},\"queue\":\"Big GPU\"}" },
+        { "queue", "{\"spec\":{},\"queue\":7}" },
+        { "maxRunning", "{\"spec\":{},\"maxRunning\":0}" },
+        { "maxRunning", "{\"spec\":{},\"maxRunning\":\"two\"}" },
         { "grid", "{\"spec\":{},\"grid\":[]}" },
         { "grid.optimizer.lr", "{\"spec\":{},\"grid\":{\"optimizer.lr\":0.1}}" },
         { "grid.optimizer.lr", "{\"spec\":{},\"grid\":{\"optimizer.lr\":[]}}" },

@@ -76,7 +76,7 @@ public sealed class CertificatePageTests : PageContext
     public void One_that_is_made_is_shown_when_the_hub_tells_of_it()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Running) with
+        Certificates.Latest = FakeCertificates.View(1, RunState.Running) with
         {
             Worker = "gpu-2",
             StartedAt = DateTimeOffset.UtcNow.AddSeconds(-70),
@@ -84,16 +84,16 @@ public sealed class CertificatePageTests : PageContext
         var page = Open();
         Assert.Contains("It is being made on gpu-2, for 1 min 1", page.Find(".notice[role=status]").TextContent);
 
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, FakeCertificates.Result());
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result());
         page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
 
         page.WaitForAssertion(() => Assert.Equal("The sentence of Convex.", page.Find(".verdict h2").TextContent));
     }
 
     [Theory]
-    [InlineData(CertificateState.Queued)]
-    [InlineData(CertificateState.Running)]
-    public void One_that_waits_or_is_made_can_be_cancelled(CertificateState state)
+    [InlineData(RunState.Queued)]
+    [InlineData(RunState.Running)]
+    public void One_that_waits_or_is_made_can_be_cancelled(RunState state)
     {
         AddRun(("last", 790));
         Certificates.Latest = FakeCertificates.View(1, state);
@@ -109,9 +109,9 @@ public sealed class CertificatePageTests : PageContext
     public void One_that_failed_says_why_and_can_be_asked_for_again()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Failed) with
+        Certificates.Latest = FakeCertificates.View(1, RunState.Failed) with
         {
-            Error = "It was not done after 30 minutes.",
+            Reason = "It was not done after 30 minutes.",
             Pairs = 5000,
         };
         var page = Open();
@@ -126,7 +126,7 @@ public sealed class CertificatePageTests : PageContext
     public void The_verdict_stands_beside_its_control()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, FakeCertificates.Result());
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result());
         var page = Open();
 
         Assert.Contains("good", page.Find(".verdict").ClassList);
@@ -143,7 +143,7 @@ public sealed class CertificatePageTests : PageContext
     public void What_breaks_convexity_is_open_and_says_so_in_words()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, FakeCertificates.Result(Verdict.NotConvex));
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result(Verdict.NotConvex));
         var page = Open();
 
         Assert.Contains("bad", page.Find(".verdict").ClassList);
@@ -157,7 +157,7 @@ public sealed class CertificatePageTests : PageContext
     public void A_network_without_a_constraint_that_is_not_convex_is_no_alarm_and_has_no_control()
     {
         AddRun(r => r with { Convexity = "none" }, ("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, FakeCertificates.Result(Verdict.NotConvex, "none"));
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result(Verdict.NotConvex, "none"));
         var page = Open();
 
         Assert.Contains("plain", page.Find(".verdict").ClassList);
@@ -168,7 +168,7 @@ public sealed class CertificatePageTests : PageContext
     public void A_convex_head_is_shown_in_both_spaces()
     {
         AddRun(("last", 790));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, FakeCertificates.Result(inPixels: FakeCertificates.Test(99)));
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result(inPixels: FakeCertificates.Test(99)));
         var page = Open();
 
         Assert.Contains("features", page.Find(".verdict p").TextContent);
@@ -182,7 +182,7 @@ public sealed class CertificatePageTests : PageContext
     {
         AddRun(("last", 790));
         var broken = FakeCertificates.Result(Verdict.NotConvex, inPixels: FakeCertificates.Test(99));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, broken with
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, broken with
         {
             Verdict = Verdict.Convex,
             Structure = broken.Structure with { Proved = true, Broken = [] },
@@ -197,16 +197,16 @@ public sealed class CertificatePageTests : PageContext
     public void A_certificate_of_a_checkpoint_that_was_replaced_says_so()
     {
         AddRun(("last", 1580));
-        Certificates.Latest = FakeCertificates.View(1, CertificateState.Done, FakeCertificates.Result()) with { Sha256 = "of another" };
+        Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result()) with { Sha256 = "of another" };
 
         Assert.Contains("of step 1,580 now", Open().Find(".notice.warn").TextContent);
     }
 
     [Theory]
-    [InlineData(CertificateState.Done, Verdict.Convex, "convex")]
-    [InlineData(CertificateState.Done, Verdict.NotConvex, "not convex")]
-    [InlineData(CertificateState.Running, null, "running")]
-    public void The_head_of_the_run_and_the_comparison_carry_it_in_words(CertificateState state, Verdict? verdict, string word)
+    [InlineData(RunState.Succeeded, Verdict.Convex, "convex")]
+    [InlineData(RunState.Succeeded, Verdict.NotConvex, "not convex")]
+    [InlineData(RunState.Running, null, "running")]
+    public void The_head_of_the_run_and_the_comparison_carry_it_in_words(RunState state, Verdict? verdict, string word)
     {
         var detail = Runs.Add(1, r => r with { Convexity = "exp_eps" });
         Runs.All[0] = detail with { Certificate = new(state, verdict) };

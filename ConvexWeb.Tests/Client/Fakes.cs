@@ -8,7 +8,9 @@ namespace ConvexWeb.Tests.Client;
 public sealed class FakeRuns : IRuns
 {
     public List<RunDetail> All { get; } = [];
-    public List<long> Cancelled { get; } = [];
+    /// <summary>What was asked of which run.</summary>
+    public List<(ItemAction Action, long Run)> Actions { get; } = [];
+    public IEnumerable<long> Cancelled => Actions.Where(asked => asked.Action == ItemAction.Cancel).Select(asked => asked.Run);
     public List<RunQuery> Queries { get; } = [];
     public List<LogLine> Log { get; } = [];
     public Dictionary<long, RunSummary> Summaries { get; } = [];
@@ -80,11 +82,23 @@ public sealed class FakeRuns : IRuns
         return lines;
     }
 
-    public Task<ActionResult> CancelAsync(long id, CancellationToken cancel = default)
+    public Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default)
+        => Task.FromResult<IReadOnlyList<RunDetail>>([.. All.Where(run => ids.Contains(run.Row.Id)).OrderBy(run => run.Row.Id)]);
+
+    public Task<ActionResult> ActAsync(ItemAction action, long id, CancellationToken cancel = default)
     {
-        Cancelled.Add(id);
+        Actions.Add((action, id));
         return Task.FromResult(new ActionResult(true, true, null));
     }
+
+    public Task<BulkResult> ActOnAllAsync(BulkAction action, CancellationToken cancel = default)
+    {
+        Actions.AddRange(action.Ids.Select(id => (action.Action, id)));
+        return Task.FromResult(new BulkResult(action.Ids.Count, []));
+    }
+
+    public Task<BulkResult> PrioritiseAsync(Prioritise change, CancellationToken cancel = default)
+        => Task.FromResult(new BulkResult(change.Ids.Count, []));
 
     public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default)
         => Task.FromResult(new ActionResult(true, true, null, 99));
@@ -220,7 +234,7 @@ public sealed class FakeCertificates : ICertificates
     {
         Requested = request;
         if (Refusal.Count > 0) throw new InvalidInputException(Refusal);
-        Latest = View(runId, CertificateState.Queued) with
+        Latest = View(runId, RunState.Queued) with
         {
             Checkpoint = request.Checkpoint,
             Pairs = request.Pairs ?? Choices.Pairs,
@@ -233,14 +247,14 @@ public sealed class FakeCertificates : ICertificates
 
     public Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default)
     {
-        Latest = Latest! with { State = CertificateState.Failed, Error = "It was cancelled by ada." };
+        Latest = Latest! with { State = RunState.Cancelled, Reason = "Cancelled by ada." };
         return Task.FromResult(new ActionResult(true, true, null));
     }
 
     public Task<CertificateChoices?> ChoicesAsync(long runId, CancellationToken cancel = default)
         => Task.FromResult<CertificateChoices?>(Choices);
 
-    public static CertificateView View(long runId, CertificateState state, CertificateResult? result = null) => new()
+    public static CertificateView View(long runId, RunState state, CertificateResult? result = null) => new()
     {
         Id = Guid.NewGuid(),
         RunId = runId,

@@ -25,8 +25,8 @@ public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetim
     {
         var old = Migration.Embedded.TakeWhile(migration => migration.Name != "0009_point_chunks").ToList();
         await new Migrator(database, old).ApplyAsync();
-        var run = await database.AddRunAsync();
-        var other = await database.AddRunAsync();
+        var run = await database.AddOldRunAsync();
+        var other = await database.AddOldRunAsync();
         await AddRowsAsync(run, other);
         var before = await RowsAsync();
 
@@ -65,13 +65,16 @@ public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetim
     {
         var old = Migration.Embedded.TakeWhile(migration => migration.Name != "0009_point_chunks").ToList();
         await new Migrator(database, old).ApplyAsync();
-        var run = await database.AddRunAsync();
-        await AddRowsAsync(run, await database.AddRunAsync());
+        var run = await database.AddOldRunAsync();
+        await AddRowsAsync(run, await database.AddOldRunAsync());
         await new Migrator(database).ApplyAsync();
 
         var writer = new PointWriter(database, new MetricIds(database));
-        var owner = new Assignment(default, run, 2, "{}", 0);
-        Assert.Equal(7, (await writer.StoredLinesAsync(run))[2]);
+        var item = await database.ScalarAsync<long>("select id from work_items where run_id = @run", new { run });
+        var owner = new Assignment(default, item, WorkKind.Run, run, 2);
+        Assert.Equal(
+            [(1, 1010L), (2, 7L)],
+            (await writer.StoredAsync(owner with { Attempt = 3 })).Select(stored => (stored.Number, stored.Line)));
         var again = TrainingDatabase.Batch(
             TrainingDatabase.PointsAt(7, 903, 1, "a"), // its line is stored
             TrainingDatabase.PointsAt(8, 902, 1, "a"), TrainingDatabase.PointsAt(9, 902, 5, "c"),

@@ -131,7 +131,8 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
             var run = await Database.AddRunAsync();
             await Database.ScalarAsync<int>(
                 """
-                update runs set name = @name, state = @state, finished_at = now() - @ended::interval where id = @run;
+                update runs set name = @name where id = @run;
+                update work_items set state = @state, finished_at = now() - @ended::interval where run_id = @run;
                 insert into log_lines (run_id, attempt, n, at, level, text) select @run, 1, n, now(), 'info', 'line' from
                     generate_series(1, 3) n returning 1
                 """, new { run, name, state, ended });
@@ -142,7 +143,8 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
             var run = await Database.AddRunAsync();
             await Database.ScalarAsync<int>(
                 """
-                update runs set name = 'many', state = 'Cancelled', finished_at = now() - interval '1 year' where id = @run;
+                update runs set name = 'many' where id = @run;
+                update work_items set state = 'Cancelled', finished_at = now() - interval '1 year' where run_id = @run;
                 insert into log_lines (run_id, attempt, n, at, level, text) values (@run, 1, 1, now(), 'info', 'line') returning 1
                 """, new { run });
         }
@@ -157,8 +159,8 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
 
     [Theory]
     [InlineData("Convex:Retention:LogDays", "0")]
-    [InlineData("Convex:ExecutionGroup", "maintenance")]
-    [InlineData("Convex:Worker:Groups", "cpu,maintenance")]
+    [InlineData("Convex:Queue", "maintenance")]
+    [InlineData("Convex:Worker:Queues", "cpu,maintenance")]
     public async Task What_cannot_be_is_refused_at_the_start(string setting, string value)
     {
         var refused = await Assert.ThrowsAsync<OptionsValidationException>(() => StartNodeAsync((setting, value)));

@@ -22,10 +22,11 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
         for (var i = 0; i < Submissions; i++)
             await Database.UntilAsync(await web.SubmitAsync("""{"steps":1}"""), RunState.Succeeded);
         Report("submission to claim", await Database.RowsAsync<double>(
-            "select extract(epoch from a.started_at - r.created_at)::float8 * 1000 from runs r join attempts a on a.run_id = r.id"));
+            "select extract(epoch from a.started_at - i.created_at)::float8 * 1000 from work_items i join attempts a on a.item_id = i.id"));
         Report("submission to the trainer's first word", await Database.RowsAsync<double>(
             """
-            select extract(epoch from min(p.at) - r.created_at)::float8 * 1000 from runs r join points p on p.run_id = r.id group by r.id
+            select extract(epoch from min(p.at) - i.created_at)::float8 * 1000
+            from work_items i join points p on p.run_id = i.run_id group by i.id
             """));
     }
 
@@ -39,12 +40,15 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
         await Database.ScalarAsync<long>(
             """
             with more as (
-                insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
-                    parameters, epochs, steps_per_epoch, total_steps, created_by)
-                select study_id, name, n, spec, group_key, 1 + n % 9, execution_group, model, convexity, dataset, labels,
-                    parameters, epochs, steps_per_epoch, total_steps, 'user' || n % 20
-                from runs, generate_series(2, @waiting) n returning 1)
-            select count(*) from more
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps)
+                select study_id, name, n, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
+                    total_steps
+                from runs, generate_series(2, @waiting) n returning id, study_id, seed as n),
+            items as (
+                insert into work_items (kind, run_id, study_id, created_by, priority, queue)
+                select 'run', id, study_id, 'user' || n % 20, 1 + n % 5, 'cpu' from more returning 1)
+            select count(*) from items
             """, new { waiting });
         await Database.ScalarAsync<long>("select 1::bigint from (select pg_stat_force_next_flush()) f");
         var leases = new Leases(Database, new WorkerSettings());

@@ -1,5 +1,4 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
@@ -22,15 +21,15 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
         IReadOnlyList<long> expected;
         await using (var web = await StartNodeAsync(("Convex:Role", "web")))
         {
-            var low = await web.SubmitAsync(2, Short, priority: 1);
-            var high = await web.SubmitAsync(2, Short, priority: 9);
-            var middle = await web.SubmitAsync(2, Short, priority: 5);
+            var low = await web.SubmitAsync(2, Short, priority: Priority.Lowest);
+            var high = await web.SubmitAsync(2, Short, priority: Priority.High);
+            var middle = await web.SubmitAsync(2, Short, priority: Priority.Normal);
             expected = [.. high, .. middle, .. low];
         }
         await using var worker = await StartNodeAsync();
 
-        await Database.UntilAsync("select count(*) = 6 from runs where state = 'Succeeded'");
-        Assert.Equal(expected, await Database.RowsAsync<long>("select run_id from attempts order by started_at"));
+        await Database.UntilAsync("select count(*) = 6 from work_items where state = 'Succeeded'");
+        Assert.Equal(expected, await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
     }
 
     [Fact]
@@ -43,7 +42,7 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
         {
             var asked = TimeProvider.System.GetTimestamp();
             var run = await web.SubmitAsync(Short);
-            await Database.UntilAsync("select state <> 'Queued' from runs where id = @run", new { run });
+            await Database.UntilAsync("select state <> 'Queued' from work_items where run_id = @run", new { run });
             waits.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
             await Database.UntilAsync(run, RunState.Succeeded);
         }
@@ -68,7 +67,7 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
     {
         var run = await Database.AddRunAsync("""{"steps":20}""");
         await Database.StartAttemptAsync(run);
-        await Database.ScalarAsync<int>("update attempts set lease_until = now() - interval '1 second' returning 1");
+        await Database.ScalarAsync<int>("update work_items set lease_until = now() - interval '1 second' returning 1");
 
         await using var node = await StartNodeAsync();
         await Database.UntilAsync(run, RunState.Succeeded);
@@ -76,14 +75,14 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
-    public async Task Runs_of_a_group_that_nobody_serves_wait_and_hold_up_nobody()
+    public async Task Runs_of_a_queue_without_workers_wait_and_hold_up_no_others()
     {
         await using var node = await StartNodeAsync();
         long waiting;
         await using (var connection = await Database.OpenConnectionAsync())
-            waiting = await connection.AddRunAsync(Short, priority: 9, group: "gpu");
+            waiting = await connection.AddRunAsync(Short, priority: Priority.High, queue: "gpu");
         await node.Queue.AnnounceAsync();
-        var run = await node.SubmitAsync(Short, priority: 1);
+        var run = await node.SubmitAsync(Short, priority: Priority.Lowest);
 
         await Database.UntilAsync(run, RunState.Succeeded);
         Assert.Equal("Queued", await Database.StateAsync(waiting));
@@ -94,7 +93,7 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
     {
         await Database.ScalarAsync<int>(
             """
-            insert into workers (name, host, slots, groups, started_at, last_seen) values ('w', 'h', 6, 'cpu', now(), now()) returning 1
+            insert into workers (name, host, slots, queues, started_at, last_seen) values ('w', 'h', 6, 'cpu', now(), now()) returning 1
             """);
         var offices = Enumerable.Range(0, 6).Select(_ => Office()).ToList();
         for (var i = 0; i < 3; i++) await Database.AddRunAsync(Short);
@@ -121,7 +120,7 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
         await Database.UntilAsync(
             """
             select count(*) = 1 from hangfire.state
-            where name = 'Succeeded' and data->>'Result' like '%Run ' || @run || ', attempt 1: succeeded%'
+            where name = 'Succeeded' and data->>'Result' like '%run ' || @run || ', attempt 1: succeeded%'
             """, new { run });
         Assert.Equal(
             [$"\"run {run}, attempt 1\""],
@@ -140,75 +139,11 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
-    public async Task Who_is_next_follows_the_policy_and_the_place_in_the_queue_says_so_beforehand()
+    public async Task A_queue_name_that_Hangfire_does_not_take_is_refused_at_the_start()
     {
-        // The policy once more, in C#: what the one statement decides, run by run, while runs end at random.
-        var random = new Random(5);
-        string[] users = ["ada", "bob", "cleo", "dan", "eve"];
-        foreach (var user in Enumerable.Range(0, 120).Select(_ => users[Math.Min(random.Next(5), random.Next(5))]))
-        {
-            var run = await Database.AddRunAsync(Short, priority: new[] { 1, 5, 5, 9 }[random.Next(4)]);
-            var attempt = random.Next(8) == 0 ? 1 : 0;
-            await Database.ScalarAsync<int>(
-                """
-                update runs set created_by = @user, attempt = @attempt,
-                    started_at = case @attempt when 1 then timestamptz '2020-01-01' + @run * interval '1 minute' end
-                where id = @run returning 1
-                """, new { run, user, attempt });
-        }
-        var waiting = (await Database.RowsAsync<(long Id, string User, int Priority, int Attempt)>(
-            "select id, created_by, priority, attempt from runs order by id")).ToList();
-        var running = new List<(long Id, string User)>();
-        // When a user's newest run was started for the first time.
-        var served = waiting.Where(run => run.Attempt > 0).GroupBy(run => run.User)
-            .ToDictionary(own => own.Key, own => own.Max(run => run.Id) - 1_000_000);
-        var leases = new Leases(Database, new WorkerSettings());
-        for (var turn = 1; waiting.Count > 0; turn++)
-        {
-            var expected = waiting
-                .OrderByDescending(run => run.Priority).ThenByDescending(run => run.Attempt > 0)
-                .ThenBy(run => running.Count(other => other.User == run.User))
-                .ThenBy(run => served.GetValueOrDefault(run.User, long.MinValue)).ThenBy(run => run.Id).First();
-            if (turn % 10 == 1) Assert.Equal(0, await Database.ScalarAsync<long>(Ahead, new { id = expected.Id }));
-
-            var claimed = (await leases.ClaimAsync(["cpu"]))!;
-
-            Assert.Equal(expected.Id, claimed.RunId);
-            waiting.Remove(expected);
-            running.Add((expected.Id, expected.User));
-            if (expected.Attempt == 0) served[expected.User] = turn;
-            if (running.Count < 6) continue;
-            var done = running[random.Next(running.Count)];
-            running.Remove(done);
-            await Database.ScalarAsync<int>(
-                "update runs set state = 'Succeeded', finished_at = now() where id = @Id returning 1", new { done.Id });
-        }
-        Assert.Null(await leases.ClaimAsync(["cpu"]));
+        var refused = await Assert.ThrowsAnyAsync<Exception>(() => StartNodeAsync(("Convex:Worker:Queues", "Big GPU")));
+        Assert.Contains("Queues", refused.Message, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public async Task Of_a_user_with_a_hundred_runs_and_one_with_two_each_second_slot_is_the_others()
-    {
-        for (var i = 0; i < 30; i++) await Database.AddRunAsync(Short);
-        for (var i = 0; i < 2; i++)
-        {
-            var run = await Database.AddRunAsync(Short);
-            await Database.ScalarAsync<int>("update runs set created_by = 'eve' where id = @run returning 1", new { run });
-        }
-        var leases = new Leases(Database, new WorkerSettings());
-        var order = new List<long>();
-        for (var i = 0; i < 4; i++) order.Add((await leases.ClaimAsync(["cpu"]))!.RunId);
-        Assert.Equal([1, 31, 2, 32], order);
-    }
-
-    [Fact]
-    public async Task A_group_name_that_Hangfire_does_not_take_is_refused_at_the_start()
-    {
-        var refused = await Assert.ThrowsAnyAsync<Exception>(() => StartNodeAsync(("Convex:Worker:Groups", "Big GPU")));
-        Assert.Contains("Groups", refused.Message, StringComparison.Ordinal);
-    }
-
-    private static string Ahead => ClaimOrder.Ahead.Replace("$1", "@id", StringComparison.Ordinal);
 
     private TicketOffice Office() => new(
         Database, TicketStorage.Create(Database, []), TimeProvider.System,

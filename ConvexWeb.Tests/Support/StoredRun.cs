@@ -24,9 +24,12 @@ public static class StoredRun
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            insert into attempts (run_id, number, worker, lease_until) values (@run, @attempt, 'worker-1', now() + interval '1 minute');
+            insert into attempts (item_id, number, worker)
+            select id, @attempt, 'worker-1' from work_items where kind = 'run' and run_id = @run;
             insert into journals (run_id, attempt, resumed_step) values (@run, @attempt, @resumedStep);
-            update runs set state = 'Running', attempt = @attempt, started_at = now() where id = @run;
+            update work_items set state = 'Running', attempt = @attempt, started_at = now(), worker = 'worker-1',
+                lease_until = now() + interval '1 minute'
+            where kind = 'run' and run_id = @run;
             select pg_notify('convex_runs', @run::text);
             """, new { run, attempt, resumedStep });
     }
@@ -36,7 +39,8 @@ public static class StoredRun
         this NpgsqlDataSource database, long run, int attempt, string metric, params (long Step, double Value)[] points)
     {
         await using var connection = await database.OpenConnectionAsync();
-        var owner = await connection.ExecuteScalarAsync<int>("select attempt from runs where id = @run", new { run });
+        var (item, owner) = await connection.QuerySingleAsync<(long, int)>(
+            "select id, attempt from work_items where kind = 'run' and run_id = @run", new { run });
         var line = await connection.ExecuteScalarAsync<long>(
             "select stored_line from journals where run_id = @run and attempt = @attempt", new { run, attempt });
         var events = points.Select(TrainingEvent (point) =>
@@ -47,6 +51,6 @@ public static class StoredRun
             }).ToList();
         var writer = new PointWriter(database, new MetricIds(database));
         Assert.True(await writer.WriteAsync(
-            new Assignment(default, run, owner, "{}", 0), attempt, new JournalBatch(events, line, More: false), [], announce: false));
+            new Assignment(default, item, WorkKind.Run, run, owner), attempt, new JournalBatch(events, line, More: false), [], announce: false));
     }
 }

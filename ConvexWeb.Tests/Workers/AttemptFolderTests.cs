@@ -67,7 +67,7 @@ public sealed class AttemptFolderTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private static Assignment Attempt(int number) => new(Guid.Empty, 7, number, "{}", 0);
+    private static Assignment Attempt(int number) => new(Guid.Empty, 70, WorkKind.Run, 7, number);
 
     private string Path(int attempt, string kind) => folders.Checkpoint(Guid.Empty, 7, attempt, kind);
 

@@ -23,12 +23,12 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
     {
         await using var node = await StartNodeAsync();
         var run = await StoreAsync("fine");
-        Assert.Equal(CertificateState.Queued, (await node.RequestAsync(run))!.State);
+        Assert.Equal(RunState.Queued, (await node.RequestAsync(run))!.State);
 
         var certificate = await EndAsync(run);
 
         Assert.Equal(
-            (CertificateState.Done, Verdict.Convex, "worker-1"),
+            (RunState.Succeeded, Verdict.Convex, "worker-1"),
             (certificate.State, certificate.Result!.Verdict, certificate.Worker));
         Assert.Contains(
             $"checkpoint.safetensors --json --stop-on-eof --pairs 50 --threads 2 --data {Path.Combine(Folder, "datasets")}",
@@ -63,24 +63,33 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await node.RequestAsync(run);
 
         var certificate = await EndAsync(run);
-        Assert.Equal(CertificateState.Failed, certificate.State);
-        Assert.Contains(error, certificate.Error, StringComparison.Ordinal);
+        Assert.Equal(RunState.Failed, certificate.State);
+        Assert.Contains(error, certificate.Reason, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Runs_that_wait_go_first()
+    public async Task One_that_a_person_asked_for_goes_as_a_run_of_that_person_would_and_automatic_ones_behind_all()
     {
         await using (var web = await StartNodeAsync(("Convex:Role", "web")))
         {
-            await web.RequestAsync(await StoreAsync("fine"));
-            await web.SubmitAsync(3, """{"steps":1}""", priority: 1);
+            var certified = await StoreAsync("fine");
+            await Database.ScalarAsync<int>("update runs set convexity = 'exp_eps' returning 1");
+            await Database.ScalarAsync<int>("update work_items set finished_at = now() returning 1");
+            await Sweep(web).PassAsync(default);
+            await web.SubmitAsync(2, """{"steps":1}""");
+            await web.RequestAsync(certified);
         }
         await using var worker = await StartNodeAsync();
 
-        await Database.UntilAsync("select count(*) = 1 from certificates where state = 'done'");
-        Assert.True(await Database.ScalarAsync<bool>(
-            "select (select started_at from certificates) >= max(ended_at) and count(*) = 3 from attempts"));
+        await Database.UntilAsync("select count(*) = 5 from work_items where state = 'Succeeded'");
+        Assert.Equal(
+            [("run", "tester"), ("run", "tester"), ("certificate", "tester"), ("certificate", "automatic")],
+            await Database.RowsAsync<(string, string)>(
+                "select i.kind, i.created_by from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
     }
+
+    private static CertificateSweep Sweep(TrainingNode node)
+        => node.Services.GetServices<IHostedService>().OfType<CertificateSweep>().Single();
 
     [Fact]
     public async Task A_worker_that_is_killed_in_it_is_replaced_and_it_is_made_anew()
@@ -90,15 +99,15 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await using var first = WorkerProcess.Start(ConnectionString, Folder, "first");
         var run = await StoreAsync($"wait {go}");
         await web.RequestAsync(run);
-        await Database.UntilAsync("select state = 'running' from certificates");
+        await Database.UntilAsync("select state = 'Running' from work_items where kind = 'certificate'");
 
         await first.KillAsync();
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
-        await Database.UntilAsync("select worker = 'second' and deaths = 1 from certificates");
+        await Database.UntilAsync("select worker = 'second' and deaths = 1 from work_items where kind = 'certificate'");
         await File.WriteAllTextAsync(go, "");
 
         var certificate = await EndAsync(run);
-        Assert.Equal((CertificateState.Done, "second"), (certificate.State, certificate.Worker));
+        Assert.Equal((RunState.Succeeded, "second"), (certificate.State, certificate.Worker));
     }
 
     [Fact]
@@ -107,7 +116,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await using var node = await StartNodeAsync();
         var run = await StoreAsync("wait /nowhere");
         await node.RequestAsync(run);
-        await Database.UntilAsync("select state = 'running' from certificates");
+        await Database.UntilAsync("select state = 'Running' from work_items where kind = 'certificate'");
         Assert.Equal([run], Assert.Single(await WorkersAsync()).Certificates);
 
         Assert.True((await node.Certificates.CancelAsync(run)).Done);
@@ -115,10 +124,10 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         // The only slot is free again when the next one can be made.
         var next = await StoreAsync("fine");
         await node.RequestAsync(next);
-        Assert.Equal(CertificateState.Done, (await EndAsync(next)).State);
+        Assert.Equal(RunState.Succeeded, (await EndAsync(next)).State);
         var cancelled = (await node.Certificates.LatestAsync(run))!;
-        Assert.Equal(CertificateState.Failed, cancelled.State);
-        Assert.StartsWith("It was cancelled by", cancelled.Error, StringComparison.Ordinal);
+        Assert.Equal(RunState.Cancelled, cancelled.State);
+        Assert.StartsWith("Cancelled by", cancelled.Reason, StringComparison.Ordinal);
         Assert.Empty(Assert.Single(await WorkersAsync()).Certificates);
     }
 
@@ -137,36 +146,33 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await using (var node = await StartNodeAsync())
         {
             await node.RequestAsync(run);
-            await Database.UntilAsync("select state = 'running' from certificates");
+            await Database.UntilAsync("select state = 'Running' from work_items where kind = 'certificate'");
         }
-        Assert.Equal("queued", await Database.ScalarAsync<string>("select state from certificates"));
+        Assert.Equal("Queued", await Database.ScalarAsync<string>("select state from work_items where kind = 'certificate'"));
 
         await File.WriteAllTextAsync(go, "");
         await using var next = await StartNodeAsync(("Convex:Worker:Name", "next"));
-        Assert.Equal(CertificateState.Done, (await EndAsync(run)).State);
-        Assert.Equal((2, 0), (await Database.RowsAsync<(int, int)>("select claim, deaths from certificates")).Single());
+        Assert.Equal(RunState.Succeeded, (await EndAsync(run)).State);
+        Assert.Equal((2, 0), (await Database.RowsAsync<(int, int)>("select attempt, deaths from work_items where kind = 'certificate'")).Single());
     }
 
     [Fact]
-    public async Task What_a_worker_writes_that_was_replaced_is_refused_and_three_deaths_end_it()
+    public async Task What_a_worker_stores_that_was_replaced_is_refused()
     {
         await using var web = await StartNodeAsync(("Convex:Role", "web"));
         var run = await StoreAsync("fine");
-        var id = (await web.RequestAsync(run))!.Id;
-        CertificateClaims Claims(double lease) => new(Database, new WorkerSettings { Lease = TimeSpan.FromSeconds(lease) });
-        var claims = Claims(60);
-        var first = (await Claims(-1).ClaimAsync(["cpu"], default))!;
-        Assert.Equal(id, first.Id);
-        var second = (await Claims(-1).ClaimAsync(["cpu"], default))!;
+        await web.RequestAsync(run);
+        Task<Assignment?> ClaimAsync(double lease)
+            => new Leases(Database, new WorkerSettings { Lease = TimeSpan.FromSeconds(lease) }).ClaimAsync(["cpu"]);
+        var first = (await ClaimAsync(-1))!;
+        await Database.ScalarAsync<string>(Leases.Release("true"));
+        var second = (await ClaimAsync(60))!;
+        var tasks = new CertificateTasks(Database);
 
-        Assert.False(await claims.EndAsync(first, "{}", null, default));
-        Assert.False(await claims.HandBackAsync(first, default));
-        Assert.False(await claims.RenewAsync(first, default));
-        Assert.NotNull(await Claims(-1).ClaimAsync(["cpu"], default));
-        Assert.False(await claims.EndAsync(second, null, "no", default));
-        Assert.Null(await claims.ClaimAsync(["cpu"], default));
-
-        Assert.Contains("3 workers died", (await EndAsync(run)).Error, StringComparison.Ordinal);
+        Assert.False(await tasks.StoreAsync(first, "{}", default));
+        Assert.Null(await Database.ScalarAsync<string?>("select result::text from certificates"));
+        Assert.True(await tasks.StoreAsync(second, "{}", default));
+        Assert.Equal("{}", await Database.ScalarAsync<string?>("select result::text from certificates"));
     }
 
     [Theory]
@@ -180,14 +186,13 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await Database.ScalarAsync<int>("update runs set convexity = @constraint returning 1", new { constraint });
         await Database.UntilAsync(run, RunState.Succeeded);
 
-        var sweep = node.Services.GetServices<IHostedService>().OfType<CertificateSweep>().Single();
-        for (var pass = 0; pass < 3; pass++) await sweep.PassAsync(default);
+        for (var pass = 0; pass < 3; pass++) await Sweep(node).PassAsync(default);
 
         Assert.Equal(expected, await Database.ScalarAsync<long>("select count(*) from certificates"));
         if (expected == 0) return;
         var certificate = await EndAsync(run);
         Assert.Equal(
-            (CertificateState.Done, "last", 10L, 2000, "automatic"),
+            (RunState.Succeeded, "last", 10L, 2000, "automatic"),
             (certificate.State, certificate.Checkpoint, certificate.Step, certificate.Pairs, certificate.RequestedBy));
     }
 
@@ -198,10 +203,13 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         var run = await StoreAsync("fine");
         await Database.ScalarAsync<int>(
             """
-            insert into certificates (run_id, attempt, kind, step, sha256, pairs, requested_by)
-            values (@run, 1, 'last', 10, 'sha', 50, 'tester') returning 1
+            with item as (
+                insert into work_items (kind, run_id, study_id, created_by, queue)
+                select 'certificate', id, study_id, 'tester', 'cpu' from runs where id = @run returning id)
+            insert into certificates (item_id, run_id, attempt, kind, step, sha256, pairs)
+            select id, @run, 1, 'last', 10, 'sha', 50 from item returning 1
             """, new { run });
-        Assert.Equal(CertificateState.Done, (await EndAsync(run)).State);
+        Assert.Equal(RunState.Succeeded, (await EndAsync(run)).State);
     }
 
     /// <summary>A run with a checkpoint of these words; null leaves the file out.</summary>
@@ -214,7 +222,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await using var connection = await Database.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            update runs set state = 'Succeeded' where id = @run;
+            update work_items set state = 'Succeeded' where kind = 'run' and run_id = @run;
             insert into checkpoints (run_id, attempt, kind, step, bytes, sha256) values (@run, 1, 'last', 10, 1, 'sha')
             """, new { run });
         return run;
@@ -222,7 +230,11 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
 
     private async Task<CertificateView> EndAsync(long run)
     {
-        await Database.UntilAsync("select state in ('done', 'failed') from certificates where run_id = @run", new { run });
+        await Database.UntilAsync(
+            """
+            select i.state in ('Succeeded', 'Failed', 'Cancelled') from certificates c join work_items i on i.id = c.item_id
+            where c.run_id = @run order by c.asked_at desc limit 1
+            """, new { run });
         await using var connection = await Database.OpenConnectionAsync();
         return (await CertificateRows.LatestAsync(connection, run, default))!;
     }

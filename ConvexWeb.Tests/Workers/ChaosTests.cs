@@ -49,8 +49,8 @@ public sealed class ChaosTests
             }
         }
 
-        await postgres.Database.UntilAsync("select count(*) = 0 from runs where state in ('Queued', 'Running')");
-        Assert.Equal(["Succeeded"], await postgres.Database.RowsAsync<string>("select distinct state from runs"));
+        await postgres.Database.UntilAsync("select count(*) = 0 from work_items where state in ('Queued', 'Running')");
+        Assert.Equal(["Succeeded"], await postgres.Database.RowsAsync<string>("select distinct state from work_items"));
         foreach (var run in runs) await postgres.Database.AssertWholeAsync(run, 80);
         Xunit.TestContext.Current.TestOutputHelper?.WriteLine(string.Join(", ",
             await postgres.Database.RowsAsync<string>("select coalesce(outcome, '-') || ' ' || count(*) from attempts group by outcome")));

@@ -46,9 +46,9 @@ public sealed class RealCertificateTests(PostgresCluster cluster) : DatabaseTest
     {
         await using var connection = await Database.OpenConnectionAsync();
         var id = (await node.RequestAsync(run, twin))!.Id;
-        await Database.UntilAsync("select state in ('done', 'failed') from certificates where id = @id", new { id });
+        await Database.UntilAsync("select i.state in ('Succeeded', 'Failed') from certificates c join work_items i on i.id = c.item_id where c.id = @id", new { id });
         var certificate = (await CertificateRows.FindAsync(connection, id, default))!;
-        Assert.Null(certificate.Error);
+        Assert.Null(certificate.Reason);
         return certificate;
     }
 }

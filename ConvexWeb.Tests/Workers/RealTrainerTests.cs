@@ -24,7 +24,7 @@ public sealed class RealTrainerTests(PostgresCluster cluster) : DatabaseTest(clu
         var start = await Database.ScalarAsync<double>(
             """
             select extract(epoch from min(p.at) - a.started_at) * 1000
-            from points p join attempts a on a.run_id = p.run_id group by a.started_at
+            from points p join work_items i on i.run_id = p.run_id join attempts a on a.item_id = i.id group by a.started_at
             """);
         Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"From claim to the first point {start:0} ms");
 

@@ -15,30 +15,34 @@ public static class TrainingDatabase
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     public static async Task<long> AddRunAsync(
-        this NpgsqlConnection connection, string spec = "{}", int priority = 5, string group = "cpu", int epochs = 4)
+        this NpgsqlConnection connection, string spec = "{}", Priority priority = Priority.Normal, string queue = "cpu", int epochs = 4,
+        string user = "tester", int memory = 0, long? study = null)
     {
-        var study = await connection.ExecuteScalarAsync<long>("insert into studies (name, created_by) values ('s', 'tester') returning id");
+        study ??= await connection.ExecuteScalarAsync<long>("insert into studies (name, created_by) values ('s', 'tester') returning id");
         return await connection.ExecuteScalarAsync<long>(
             """
-            insert into runs (study_id, name, seed, spec, group_key, priority, execution_group, model, convexity, dataset, labels,
-                parameters, epochs, steps_per_epoch, total_steps, created_by)
-            values (@study, 'r', 0, @spec::json, 'k', @priority, @group, 'mlp', 'none', 'glyphs', 'true',
-                1, @epochs, 5, 20, 'tester')
-            returning id
-            """, new { study, spec, priority, group, epochs });
+            with run as (
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps)
+                values (@study, 'r', 0, @spec::json, 'k', 'mlp', 'none', 'glyphs', 'true', 1, @epochs, 5, 20) returning id)
+            insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
+            select 'run', id, @study, @user, @priority, @queue, @memory from run returning run_id
+            """, new { study, spec, priority = (int)priority, queue, epochs, user, memory });
     }
 
-    public static async Task<long> AddRunAsync(this NpgsqlDataSource database, string spec = "{}", int priority = 5)
+    public static async Task<long> AddRunAsync(
+        this NpgsqlDataSource database, string spec = "{}", Priority priority = Priority.Normal, string queue = "cpu",
+        string user = "tester", int memory = 0, long? study = null)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.AddRunAsync(spec, priority);
+        return await connection.AddRunAsync(spec, priority, queue, user: user, memory: memory, study: study);
     }
 
-    /// <summary>A run in the hands of a worker, taken from whoever had it if his lease is over.</summary>
+    /// <summary>A run in the hands of a worker, taken from its owner if the owner's lease is over.</summary>
     public static async Task<Assignment> ClaimAsync(this NpgsqlDataSource database, long run, double seconds = 60, string worker = "w")
     {
         await using (var connection = await database.OpenConnectionAsync())
-            await connection.ExecuteAsync(Leases.Release("id = @run"), new { run });
+            await connection.ExecuteAsync(Leases.Release("i.run_id = @run"), new { run });
         var settings = new WorkerSettings { Name = worker, Lease = TimeSpan.FromSeconds(seconds) };
         var claimed = await new Leases(database, settings).ClaimAsync(["cpu"]);
         Assert.Equal(run, claimed?.RunId);
@@ -58,12 +62,13 @@ public static class TrainingDatabase
     }
 
     public static Task<string> StateAsync(this NpgsqlDataSource database, long run)
-        => database.ScalarAsync<string>("select state from runs where id = @run", new { run });
+        => database.ScalarAsync<string>("select state from work_items where kind = 'run' and run_id = @run", new { run });
 
     public static Task<string> OutcomesAsync(this NpgsqlDataSource database, long run) =>
         database.ScalarAsync<string>(
             """
-            select coalesce(string_agg(coalesce(outcome, '-'), ',' order by number), '') from attempts where run_id = @run
+            select coalesce(string_agg(coalesce(a.outcome, '-'), ',' order by a.number), '')
+            from attempts a join work_items i on i.id = a.item_id where i.kind = 'run' and i.run_id = @run
             """, new { run });
 
     /// <summary>Waits until a condition holds; the database may be away meanwhile.</summary>
@@ -80,13 +85,13 @@ public static class TrainingDatabase
             {
                 // Asked again.
             }
-            if (limit.IsCancellationRequested) Assert.Fail($"Never came true: {condition}. Runs: {await DescribeAsync(database)}");
+            if (limit.IsCancellationRequested) Assert.Fail($"Never came true: {condition}. Items: {await DescribeAsync(database)}");
             await Task.Delay(20);
         }
     }
 
     public static async Task UntilAsync(this NpgsqlDataSource database, long run, RunState state) =>
-        await database.UntilAsync("select state = @state from runs where id = @run", new { run, state = state.ToString() });
+        await database.UntilAsync("select state = @state from work_items where kind = 'run' and run_id = @run", new { run, state = state.ToString() });
 
     /// <summary>
     /// Every step from 1 to <paramref name="steps"/> is there exactly once for a reader, and the numbers of the points have no hole.
@@ -128,7 +133,7 @@ public static class TrainingDatabase
     private static async Task<string> DescribeAsync(NpgsqlDataSource database)
     {
         var rows = await database.RowsAsync<(long Id, string State, int Attempt, long Step, string? Reason)>(
-            "select id, state, attempt, step, reason from runs order by id limit 10");
+            "select r.id, i.state, i.attempt, r.step, i.reason from runs r join work_items i on i.run_id = r.id order by r.id limit 10");
         return string.Join("; ", rows.Select(row => string.Create(
             CultureInfo.InvariantCulture, $"{row.Id} {row.State} attempt {row.Attempt} step {row.Step} {row.Reason}")));
     }

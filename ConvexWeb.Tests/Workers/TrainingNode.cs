@@ -28,7 +28,12 @@ public sealed class TrainingNode : IAsyncDisposable
     public IServiceProvider Services => app.Services;
     public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
     public IWorkQueue Queue => Services.GetRequiredService<IWorkQueue>();
-    public RunActions Actions => new(Database, Queue);
+    public RunActions Actions => new(Database, new ItemRequests(Database), Queue);
+
+    /// <summary>The one who has submitted the runs of tests.</summary>
+    public static readonly Asker Owner = new("tester", IsAdmin: false);
+
+    public Task<ActionResult> CancelAsync(long run) => Actions.ActAsync(ItemAction.Cancel, run, Owner, default);
 
     /// <summary>Quick settings for tests, as configuration keys.</summary>
     public static IEnumerable<KeyValuePair<string, string>> Quick(string connectionString, string folder) => new Dictionary<string, string>
@@ -40,6 +45,7 @@ public sealed class TrainingNode : IAsyncDisposable
         ["Convex:Worker:Name"] = "worker-1",
         ["Convex:Worker:Slots"] = "1",
         ["Convex:Worker:Lease"] = "00:00:02",
+        ["Convex:Worker:RetryDelay"] = "00:00:00.05",
         ["Logging:LogLevel:Default"] = Environment.GetEnvironmentVariable("CONVEX_TEST_LOG") ?? "Error",
     };
 
@@ -55,14 +61,14 @@ public sealed class TrainingNode : IAsyncDisposable
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         var server = builder.AddSettings();
         var worker = builder.AddWorkerSettings();
-        builder.Services.AddPersistence().AddScheduling(server, worker).AddWorkers(server, worker).AddCertificates(server);
+        builder.Services.AddPersistence().AddWorkers(server, worker).AddCertificates(server).AddScheduling(server, worker);
         var app = builder.Build();
         await app.StartAsync();
         return new(app);
     }
 
     /// <summary>Stores runs and announces them, as a submission does.</summary>
-    public async Task<IReadOnlyList<long>> SubmitAsync(int count, string spec, int priority = 5)
+    public async Task<IReadOnlyList<long>> SubmitAsync(int count, string spec, Priority priority = Priority.Normal)
     {
         await using var connection = await Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
@@ -74,7 +80,7 @@ public sealed class TrainingNode : IAsyncDisposable
         return ids;
     }
 
-    public async Task<long> SubmitAsync(string spec, int priority = 5) => (await SubmitAsync(1, spec, priority))[0];
+    public async Task<long> SubmitAsync(string spec, Priority priority = Priority.Normal) => (await SubmitAsync(1, spec, priority))[0];
 
     /// <summary>Asks for a certificate with 50 pairs, as a signed-in person does.</summary>
     public Task<CertificateView?> RequestAsync(long run, long? twin = null) => Certificates.RequestAsync(run, new("last", 50, twin));
@@ -86,7 +92,7 @@ public sealed class TrainingNode : IAsyncDisposable
         {
             var caller = new Caller();
             caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
-            return new StoredCertificates(Database, Queue, caller);
+            return new StoredCertificates(Database, Queue, new ItemRequests(Database), caller);
         }
     }
 

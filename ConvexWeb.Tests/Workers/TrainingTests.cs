@@ -24,7 +24,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         Assert.Equal("succeeded", await Database.OutcomesAsync(run));
         Assert.Equal((20L, "[[1,90,70.5],[2,90,70.5],[3,90,70.5],[4,90,70.5]]", true),
             (await Database.RowsAsync<(long, string, bool)>(
-                "select step, replace(spark::text, ' ', ''), finished_at > started_at from runs")).Single());
+                "select r.step, replace(r.spark::text, ' ', ''), i.finished_at > i.started_at from runs r join work_items i on i.run_id = r.id")).Single());
         Assert.Equal("{\"big\": \"Infinity\", \"gap\": 19.5, \"odd\": \"NaN\"}",
             await Database.ScalarAsync<string>(
                 "select (latest - 'attempt' - 'train/accuracy' - 'test/accuracy' - 'train/loss_running')::text from runs"));
@@ -67,7 +67,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         var run = await node.SubmitAsync("""{"steps":20,"fail_at":7}""");
 
         await Database.UntilAsync(run, RunState.Failed);
-        Assert.Equal("the loss is not finite", await Database.ScalarAsync<string>("select reason from runs"));
+        Assert.Equal("the loss is not finite", await Database.ScalarAsync<string>("select reason from work_items"));
         await Database.AssertWholeAsync(run, 7);
     }
 
@@ -80,7 +80,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         var run = await node.SubmitAsync($$"""{"steps":20,"exit_at":3,"code":{{code}}}""");
 
         await Database.UntilAsync(run, RunState.Failed);
-        var text = await Database.ScalarAsync<string>("select reason from runs");
+        var text = await Database.ScalarAsync<string>("select reason from work_items");
         Assert.StartsWith(reason, text, StringComparison.Ordinal);
         Assert.EndsWith("no such layer", text, StringComparison.Ordinal);
     }
@@ -92,7 +92,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         var run = await node.SubmitAsync("{}");
 
         await Database.UntilAsync(run, RunState.Failed);
-        Assert.Contains("/nowhere/trainer", await Database.ScalarAsync<string>("select reason from runs"), StringComparison.Ordinal);
+        Assert.Contains("/nowhere/trainer", await Database.ScalarAsync<string>("select reason from work_items"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
 
         await Database.UntilAsync(run, RunState.Failed);
         Assert.Equal("died,died,died,died,died", await Database.OutcomesAsync(run));
-        Assert.Contains("signal 9", await Database.ScalarAsync<string>("select reason from runs"), StringComparison.Ordinal);
+        Assert.Contains("signal 9", await Database.ScalarAsync<string>("select reason from work_items"), StringComparison.Ordinal);
         await Database.AssertWholeAsync(run, 3);
     }
 
@@ -127,7 +127,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await Database.UntilAsync("select step >= 5 from runs");
 
         var asked = TimeProvider.System.GetTimestamp();
-        Assert.True((await node.Actions.CancelAsync(run, default)).Done);
+        Assert.True((await node.CancelAsync(run)).Done);
         await Database.UntilAsync(run, RunState.Cancelled);
 
         Assert.True(TimeProvider.System.GetElapsedTime(asked) < new WorkerSettings().StopPatience);
@@ -142,7 +142,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         var run = await node.SubmitAsync("""{"hang_at":2}""");
         await Database.UntilAsync("select exists (select from log_lines where text = 'hangs')");
 
-        await node.Actions.CancelAsync(run, default);
+        await node.CancelAsync(run);
         await Database.UntilAsync(run, RunState.Cancelled);
     }
 
@@ -154,9 +154,9 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await Database.UntilAsync("select step >= 1 from runs where id = @busy", new { busy });
         var waiting = await node.SubmitAsync("{}");
 
-        await node.Actions.CancelAsync(waiting, default);
+        await node.CancelAsync(waiting);
         Assert.Equal("Cancelled", await Database.StateAsync(waiting));
-        await node.Actions.CancelAsync(busy, default);
+        await node.CancelAsync(busy);
 
         await Database.UntilAsync(busy, RunState.Cancelled);
         await Database.UntilAsync("select count(*) = 0 from hangfire.jobqueue");
@@ -208,7 +208,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await using var node = await StartNodeAsync(("Convex:Worker:Slots", "2"));
         var runs = await node.SubmitAsync(50, """{"steps":3,"every":3,"pause":0.001}""");
 
-        await Database.UntilAsync("select count(*) = 50 from runs where state = 'Succeeded'");
+        await Database.UntilAsync("select count(*) = 50 from work_items where state = 'Succeeded'");
 
         // From one end to the next start in either slot.
         var gaps = await Database.RowsAsync<double>(
@@ -219,11 +219,11 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
             """);
         var starts = await Database.RowsAsync<double>(
             "select extract(epoch from p.at - a.started_at) * 1000 "
-            + "from attempts a join points p on p.run_id = a.run_id and p.seq = 1 order by 1");
+            + "from attempts a join work_items i on i.id = a.item_id join points p on p.run_id = i.run_id and p.seq = 1 order by 1");
         Xunit.TestContext.Current.TestOutputHelper?.WriteLine(
             $"gap p50 {gaps[gaps.Count / 2]:0} p95 {gaps[gaps.Count * 95 / 100]:0} max {gaps[^1]:0} ms; "
             + $"claim to first point p50 {starts[25]:0} p95 {starts[47]:0} ms");
         Assert.True(gaps[gaps.Count / 2] < 500, $"{gaps[gaps.Count / 2]} ms");
-        Assert.Equal(runs.Order(), await Database.RowsAsync<long>("select run_id from attempts order by run_id"));
+        Assert.Equal(runs.Order(), await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id order by 1"));
     }
 }

@@ -25,7 +25,7 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         var killed = TimeProvider.System.GetTimestamp();
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
 
-        await Database.UntilAsync("select attempt = 2 from runs");
+        await Database.UntilAsync("select attempt = 2 from work_items");
         Xunit.TestContext.Current.TestOutputHelper?.WriteLine(
             $"Killed, and taken over after {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:0.0} s");
         await Database.UntilAsync(run, RunState.Succeeded);
@@ -46,7 +46,7 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
 
         sleeper.FallAsleep();
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
-        await Database.UntilAsync("select attempt = 2 and step > 0 from runs");
+        await Database.UntilAsync("select i.attempt = 2 and r.step > 0 from runs r join work_items i on i.run_id = r.id");
         sleeper.WakeUp();
 
         await Database.UntilAsync(run, RunState.Succeeded);
@@ -96,7 +96,7 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync("select step >= 5 from runs");
         await first.KillAsync();
 
-        await web.Actions.CancelAsync(run, default);
+        await web.CancelAsync(run);
 
         await Database.UntilAsync(run, RunState.Cancelled);
         Assert.Equal("lost", await Database.OutcomesAsync(run));
@@ -114,10 +114,10 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync(run, RunState.Queued);
 
         await using var second = WorkerProcess.Start(ConnectionString, Folder, "second");
-        await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");
+        await Database.UntilAsync("select count(*) = 3 from work_items where state = 'Succeeded'");
         Assert.Equal(
             [run, .. waiting],
-            await Database.RowsAsync<long>("select run_id from attempts where worker = 'second' order by started_at"));
+            await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id where a.worker = 'second' order by a.started_at"));
     }
 
     [Fact]
@@ -131,8 +131,8 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await killed.KillAsync();
 
         await using var again = WorkerProcess.Start(ConnectionString, Folder, "same");
-        await Database.UntilAsync("select count(*) = 3 from runs where state = 'Succeeded'");
-        Assert.Equal([run, run, .. waiting], await Database.RowsAsync<long>("select run_id from attempts order by started_at"));
+        await Database.UntilAsync("select count(*) = 3 from work_items where state = 'Succeeded'");
+        Assert.Equal([run, run, .. waiting], await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
         await Database.AssertWholeAsync(run, 150);
     }
 
