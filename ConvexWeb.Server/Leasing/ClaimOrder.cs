@@ -1,7 +1,8 @@
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
-/// Who is next, in one place: read by the claim, by whoever makes tickets, and by whatever tells people about the queue. Higher priority
+/// Who is next, in one place: read by the claim, by what makes tickets, and by what tells people about the queue (<see cref="QueueOrder"/>
+/// goes on from it, claim after claim). Higher priority
 /// first; then an item that was begun before new ones; then the user with the fewest running items for the user's weight, and of those
 /// the one whose last new item began longest ago; then age. Limits of users and studies, the lab's maintenance and the memory of the
 /// device leave items out; they do not change the order of the others.
@@ -60,22 +61,5 @@ internal static class ClaimOrder
             order by q.priority desc, (q.attempt > 0) desc, q.id limit 1) q
         where u.most is null or u.running < u.most
         order by q.priority desc, q.begun desc, u.running / u.weight, u.served nulls first, q.id limit 1
-        """;
-
-    /// <summary>
-    /// After <see cref="Shares"/>: <c>placed</c>, every waiting item of @queues with its place in its queue, from 1, if slots come free one
-    /// by one and each item that starts counts as running. The first is the one that <see cref="Next"/> takes, if nothing holds it back.
-    /// </summary>
-    public const string Placed =
-        $"""
-        placed as (
-            select w.id, row_number() over (
-                partition by w.queue
-                order by w.priority desc, w.begun desc, (u.running + w.own - 1) / u.weight, u.served nulls first, w.id) as place
-            from (
-                select q.id, q.queue, q.created_by, q.priority, q.attempt > 0 as begun, row_number() over (
-                    partition by q.queue, q.created_by, q.priority, q.attempt > 0 order by q.id) as own
-                from work_items q where q.state = 'Queued' and {InQueues}) w
-            join waiting_users u on u.created_by = w.created_by)
         """;
 }

@@ -60,34 +60,50 @@ public sealed class WaitingItems(NpgsqlDataSource database)
     public static string NoWorker(string queue)
         => $"It waits: no worker that serves the queue \"{queue}\" is alive. The Workers page shows which there are.";
 
+    private sealed record Place(long Id, string Queue, string CreatedBy, short Priority, bool Begun);
+
     /// <param name="run">Only this run; null for all, in their order.</param>
+    /// <param name="queue">Only this queue; null for all, one after the other.</param>
     public async Task<Snapshot> ReadAsync(long? run, string? queue, int most, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var queues = (await connection.QueryAsync<string>(new(
-            """
-            select distinct queue from work_items
-            where state = 'Queued' and (@run::bigint is null or run_id = @run and kind = 'run') and (@queue::text is null or queue = @queue)
-            """, new { run, queue }, cancellationToken: cancel))).ToArray();
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             select maintenance from lab;
-            with {ClaimOrder.Shares()}, {ClaimOrder.Placed}
-            select q.id as item_id, q.kind, q.run_id, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before, q.reason,
-                p.place, u.running as user_running, u.most as user_most,
-                q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
-            from placed p join work_items q on q.id = p.id join waiting_users u on u.created_by = q.created_by
-            where @run::bigint is null or q.run_id = @run and q.kind = 'run'
-            order by q.queue, p.place limit @most;
+            with {ClaimOrder.Shares("true")} select created_by, weight, running, served from waiting_users;
+            select q.id, q.queue, q.created_by, q.priority, q.attempt > 0 as begun from work_items q
+            where q.state = 'Queued' and q.queue in (
+                select queue from work_items
+                where state = 'Queued' and (@run::bigint is null or run_id = @run and kind = 'run')
+                  and (@queue::text is null or queue = @queue));
             select g.name as queue, count(*)::int as workers, (count(*) filter (where w.draining))::int as draining,
                 coalesce(sum(w.slots) filter (where not w.draining), 0)::int as slots, null::int as memory_mb
             from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
-            where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' and g.name = any(@queues) group by 1;
-            select count(*) from work_items where state = 'Queued' and (@queue::text is null or queue = @queue)
-            """, new { run, queue, queues, most }, cancellationToken: cancel));
+            where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' group by 1
+            """, new { run, queue }, cancellationToken: cancel));
         var maintenance = await answers.ReadSingleAsync<string?>();
-        var items = (await answers.ReadAsync<WaitingItem>()).AsList();
+        var users = (await answers.ReadAsync<QueueUser>()).AsList();
+        var all = (await answers.ReadAsync<Place>()).AsList();
         var workers = (await answers.ReadAsync<QueueWorkers>()).ToDictionary(worker => worker.Queue);
-        return new(maintenance, items, workers, await answers.ReadSingleAsync<long>());
+
+        var places = new Dictionary<long, long>();
+        foreach (var line in all.GroupBy(item => item.Queue).OrderBy(line => line.Key, StringComparer.Ordinal))
+        {
+            var place = 0L;
+            var candidates = line.Select(item => new Candidate(item.Id, item.CreatedBy, item.Priority, item.Begun));
+            foreach (var id in QueueOrder.Of(candidates, users)) places[id] = ++place;
+        }
+        var wanted = run is null ? places.Keys.Take(most).ToArray() : [.. places.Keys];
+        var items = (await connection.QueryAsync<WaitingItem>(new(
+            $"""
+            with {ClaimOrder.Shares("true")}
+            select q.id as item_id, q.kind, q.run_id, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before, q.reason,
+                coalesce(u.running, 0) as user_running, u.most as user_most,
+                q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
+            from work_items q left join waiting_users u on u.created_by = q.created_by
+            where q.state = 'Queued' and q.id = any(@wanted) and (@run::bigint is null or q.run_id = @run and q.kind = 'run')
+            """, new { run, wanted }, cancellationToken: cancel))).Select(item => item with { Place = places[item.ItemId] });
+        return new(
+            maintenance, [.. items.OrderBy(item => item.Queue, StringComparer.Ordinal).ThenBy(item => item.Place)], workers, all.Count);
     }
 }

@@ -82,10 +82,13 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         Assert.Null(await NextAsync(memory: capacity));
     }
 
-    [Fact]
-    public async Task The_queue_shows_the_order_in_which_claims_take_items_while_slots_come_free()
+    [Theory]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(9)]
+    public async Task The_queue_shows_the_order_in_which_claims_take_items_while_slots_come_free(int seed)
     {
-        var random = new Random(7);
+        var random = new Random(seed);
         await ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 3)");
         for (var i = 0; i < 60; i++)
             await Database.AddRunAsync(priority: (Priority)(1 + random.Next(5)), user: Users[random.Next(5)]);
