@@ -1,8 +1,5 @@
-using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
-using ConvexWeb.Server.Certificates;
-using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
 using Npgsql;
 
@@ -24,76 +21,12 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
     }
 
     public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)
+        => (await FindAllAsync([id], cancel)).SingleOrDefault();
+
+    public Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default)
     {
         caller.RequireSignedIn();
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var find = new NpgsqlCommand($"{RunRows.Select} where r.id = $1", connection) { Parameters = { new() { Value = id } } };
-        if ((await RunRows.ReadAllAsync(find, cancel)).SingleOrDefault() is not { } row) return null;
-
-        await using var batch = new NpgsqlBatch(connection);
-        foreach (var sql in new[]
-                 {
-                     "select spec::text, parameters, steps_per_epoch, rerun_of, latest from runs where id = $1",
-                     "select number, worker, started_at, ended_at, resumed_step, outcome from attempts where run_id = $1 order by number",
-                     "select id, kind, step, bytes, sha256, created_at from checkpoints where run_id = $1 order by created_at desc",
-                     CertificateRows.MarkOf,
-                     ClaimOrder.Ahead,
-                 })
-        {
-            batch.BatchCommands.Add(new(sql) { Parameters = { new() { Value = id } } });
-        }
-        await using var reader = await batch.ExecuteReaderAsync(cancel);
-        if (!await reader.ReadAsync(cancel)) return null;
-        using var spec = JsonDocument.Parse(reader.GetString(0));
-        var (parameters, stepsPerEpoch) = (reader.GetInt64(1), reader.GetInt64(2));
-        long? rerunOf = reader.IsDBNull(3) ? null : reader.GetInt64(3);
-        var latest = RunRows.Latest(reader.GetString(4));
-
-        var attempts = new List<AttemptView>();
-        await reader.NextResultAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            attempts.Add(new(
-                reader.GetInt32(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2), RunRows.Time(reader, 3),
-                reader.GetInt64(4), reader.IsDBNull(5) ? null : reader.GetString(5)));
-        }
-
-        var checkpoints = new List<CheckpointView>();
-        await reader.NextResultAsync(cancel);
-        while (await reader.ReadAsync(cancel))
-        {
-            checkpoints.Add(new(
-                reader.GetGuid(0), reader.GetString(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetString(4),
-                reader.GetFieldValue<DateTimeOffset>(5)));
-        }
-
-        await reader.NextResultAsync(cancel);
-        var mark = await reader.ReadAsync(cancel) ? CertificateRows.Mark(reader) : null;
-
-        await reader.NextResultAsync(cancel);
-        if (row.Reason is null && await reader.ReadAsync(cancel) && !await reader.IsDBNullAsync(0, cancel))
-        {
-            var ahead = reader.GetInt64(0);
-            row = row with
-            {
-                Reason = ahead == 0
-                    ? "It is next, and waits for a free slot of a worker."
-                    : $"{ahead:N0} run{(ahead == 1 ? " goes" : "s go")} before it.",
-            };
-        }
-
-        return new RunDetail
-        {
-            Row = row,
-            Spec = spec.RootElement.Clone(),
-            Parameters = parameters,
-            StepsPerEpoch = stepsPerEpoch,
-            RerunOf = rerunOf,
-            Attempts = attempts,
-            Checkpoints = checkpoints,
-            Latest = latest,
-            Certificate = mark,
-        };
+        return RunDetails.ReadAsync(database, ids, cancel);
     }
 
     public Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default)
