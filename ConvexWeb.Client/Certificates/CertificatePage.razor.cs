@@ -8,11 +8,10 @@ namespace ConvexWeb.Client.Certificates;
 
 /// <summary>Whether a run's network is convex in its input: the verdict, the inequalities, the curves and the proof.</summary>
 public sealed partial class CertificatePage(
-    IRuns runs, ICertificates certificates, NotificationService notes, TimeProvider time, ILogger<CertificatePage> logger)
+    IRuns runs, ICertificates certificates, IRunFeed feed, NotificationService notes, TimeProvider time, ILogger<CertificatePage> logger)
     : ComponentBase, IDisposable
 {
-    // The hub tells of changes; this catches one that it missed, and moves the clock of one that is being made.
-    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
     private RunDetail? detail;
     private CertificateView? certificate;
@@ -22,7 +21,8 @@ public sealed partial class CertificatePage(
     private int asked;
     private int answered;
     private bool busy;
-    private ITimer? heartbeat;
+    private ITimer? clock;
+    private IDisposable? watch;
 
     [Parameter] public long Id { get; set; }
 
@@ -44,8 +44,10 @@ public sealed partial class CertificatePage(
     {
         if (!RendererInfo.IsInteractive || loaded == Id) return;
         (loaded, detail, certificate, missing) = (Id, null, null, false);
+        watch?.Dispose();
+        watch = null;
         await LoadAsync();
-        heartbeat ??= time.CreateTimer(_ => InvokeAsync(BeatAsync), null, Heartbeat, Heartbeat);
+        clock ??= time.CreateTimer(_ => InvokeAsync(MoveClock), null, Tick, Tick);
     }
 
     private async Task LoadAsync()
@@ -56,6 +58,7 @@ public sealed partial class CertificatePage(
         CertificateView? latest = null;
         var failure = await Edge.TryAsync(logger, async () =>
         {
+            watch ??= feed.Subscribe([id], _ => InvokeAsync(RefreshAsync));
             found = await runs.FindAsync(id);
             if (found is not null) latest = await certificates.LatestAsync(id);
         });
@@ -64,11 +67,17 @@ public sealed partial class CertificatePage(
         if (failure is null) (detail, certificate, missing) = (found, latest, found is null);
     }
 
-    private async Task BeatAsync()
+    // A certificate that changes is told as a change of its run.
+    private async Task RefreshAsync()
     {
-        if (certificate?.State is not (RunState.Queued or RunState.Running or RunState.Paused)) return;
         await LoadAsync();
         StateHasChanged();
+    }
+
+    // How long it has been in the making; nothing is read for it.
+    private void MoveClock()
+    {
+        if (certificate?.State == RunState.Running) StateHasChanged();
     }
 
     private async Task CancelAsync()
@@ -89,5 +98,9 @@ public sealed partial class CertificatePage(
         certificate = requested;
     }
 
-    public void Dispose() => heartbeat?.Dispose();
+    public void Dispose()
+    {
+        watch?.Dispose();
+        clock?.Dispose();
+    }
 }

@@ -15,7 +15,6 @@ export class Live {
   #starting = null;
   #watchers = new Set();
   #states = new Set();
-  #tables = 0;
   state = 'connecting';
 
   constructor(connection = build) {
@@ -23,8 +22,8 @@ export class Live {
   }
 
   /**
-   * Watches runs until the returned function is called. `handlers`: `points(batch)`, `run(row)`, and `joined(states)`, which is
-   * called with [{ id, lastSeq }] after the first join and after every reconnect: whatever was missed lies behind `lastSeq`.
+   * Watches runs until the returned function is called. `handlers`: `points(batch)`, and `joined(states)`, which is called
+   * with [{ id, lastSeq }] after the first join and after every reconnect: whatever was missed lies behind `lastSeq`.
    */
   watch(ids, handlers) {
     const watcher = { ids: new Set(ids), handlers };
@@ -38,18 +37,6 @@ export class Live {
     };
   }
 
-  /** Like `watch`, for the rows of all runs. */
-  watchTable(handlers) {
-    const watcher = { ids: null, handlers };
-    this.#watchers.add(watcher);
-    this.#tables++;
-    this.#join([watcher]);
-    return () => {
-      this.#watchers.delete(watcher);
-      if (--this.#tables === 0) this.#send('unwatchTable');
-    };
-  }
-
   /** Calls back with 'connecting', 'live' or 'reconnecting', at once and at every change. */
   onState(callback) {
     this.#states.add(callback);
@@ -58,7 +45,7 @@ export class Live {
   }
 
   #ids() {
-    return new Set([...this.#watchers].flatMap(w => (w.ids ? [...w.ids] : [])));
+    return new Set([...this.#watchers].flatMap(w => [...w.ids]));
   }
 
   #setState(state) {
@@ -70,10 +57,7 @@ export class Live {
     if (this.#starting) return this.#starting;
     const connection = this.#build();
     connection.on('points', batch => {
-      for (const w of [...this.#watchers]) if (w.ids?.has(batch.runId)) w.handlers.points?.(batch);
-    });
-    connection.on('run', row => {
-      for (const w of [...this.#watchers]) if (!w.ids || w.ids.has(row.id)) w.handlers.run?.(row);
+      for (const w of [...this.#watchers]) if (w.ids.has(batch.runId)) w.handlers.points?.(batch);
     });
     connection.onreconnecting(() => this.#setState('reconnecting'));
     connection.onreconnected(() => {
@@ -108,11 +92,10 @@ export class Live {
     await this.#connect();
     const watchers = wanted.filter(w => this.#watchers.has(w)); // some may have left while the connection was being made
     try {
-      if (watchers.some(w => !w.ids)) await this.#connection.invoke('watchTable');
-      const ids = [...new Set(watchers.flatMap(w => (w.ids ? [...w.ids] : [])))];
+      const ids = [...new Set(watchers.flatMap(w => [...w.ids]))];
       const states = ids.length > 0 ? await this.#connection.invoke('watch', ids) : [];
       for (const w of watchers) {
-        if (this.#watchers.has(w)) w.handlers.joined?.(w.ids ? states.filter(s => w.ids.has(s.id)) : []);
+        if (this.#watchers.has(w)) w.handlers.joined?.(states.filter(s => w.ids.has(s.id)));
       }
     } catch {
       // Lost in between: the reconnect joins again.

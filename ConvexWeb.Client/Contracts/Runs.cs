@@ -137,7 +137,9 @@ public sealed record AttemptView(
 /// <summary>A stored checkpoint, downloaded by its id.</summary>
 public sealed record CheckpointView(Guid Id, string Kind, long Step, long Bytes, string Sha256, DateTimeOffset CreatedAt);
 
-/// <summary>What to list. Cursor paging: pass the last page's <c>Next</c> as <see cref="After"/>.</summary>
+/// <summary>
+/// What to list. Cursor paging: pass the last page's <c>Next</c>, which is the id of its last run, as <see cref="After"/>.
+/// </summary>
 public sealed record RunQuery
 {
     public RunState? State { get; init; }
@@ -146,6 +148,20 @@ public sealed record RunQuery
     public IReadOnlyList<long>? Ids { get; init; }
     public string? After { get; init; }
     public int Limit { get; init; } = 50;
+
+    /// <summary>Every one of these must be found somewhere in a run: in its name, model, data, study, user, …</summary>
+    public IReadOnlyList<string> Words => (Search ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Whether a run is listed, whatever the page: what the server's statement for lists says, for a row in memory.</summary>
+    public bool Matches(RunRow row) =>
+        (State is null || row.State == State) && (StudyId is null || row.StudyId == StudyId) && (Ids is null || Ids.Contains(row.Id))
+        && Words.All(word => SearchedIn(row).Any(text => Folded(text).Contains(Folded(word), StringComparison.Ordinal)));
+
+    private static IEnumerable<string> SearchedIn(RunRow row)
+        => [row.Name, row.Model, row.Convexity, row.Dataset, row.Labels, row.Study, row.CreatedBy];
+
+    // As PostgreSQL's ilike compares: letter by letter, in lower case. .NET leaves the Turkish İ as it is.
+    private static string Folded(string text) => text.ToLowerInvariant().Replace('İ', 'i');
 }
 
 public sealed record Page<T>(IReadOnlyList<T> Items, string? Next, long Total);
@@ -207,7 +223,7 @@ public interface IRuns
     Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default);
     Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default);
 
-    /// <summary>Several runs, in order of their ids; those that do not exist are left out.</summary>
+    /// <summary>Those of the runs that exist, in order of their ids.</summary>
     Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default);
     Task<PointBatch?> PointsAsync(long id, PointQuery query, CancellationToken cancel = default);
     Task<IReadOnlyList<LogLine>?> LogAsync(long id, long after, int limit, CancellationToken cancel = default);

@@ -7,9 +7,13 @@ using Microsoft.Extensions.Logging;
 namespace ConvexWeb.Client.Runs;
 
 /// <summary>Up to fifty runs over one another: <c>?runs=1,2,3</c>, or with <c>study=7</c> all of a study.</summary>
-public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger) : ComponentBase
+public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider time, ILogger<ComparePage> logger)
+    : ComponentBase, IDisposable
 {
     private const int Most = 50;
+
+    // Between two readings of runs that change; the feed gathers meanwhile.
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private static readonly string[] Charts = ["accuracy", "gap", "loss"];
 
@@ -19,6 +23,8 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
     private bool cut;
     private string? error;
     private string? shown;
+    private Task loading = Task.CompletedTask;
+    private IDisposable? watch;
 
     [SupplyParameterFromQuery(Name = "runs")] public string? Asked { get; set; }
     [SupplyParameterFromQuery(Name = "study")] public long? Study { get; set; }
@@ -28,14 +34,13 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
         .. (Asked ?? "").Split(',').Select(t => long.TryParse(t, out var id) ? id : 0).Where(id => id > 0).Distinct(),
     ];
 
-    private string Key => string.Join(',', details!.Select(d => d.Row.Id));
-
     protected override Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || shown == $"{Asked}|{Study}") return Task.CompletedTask;
         shown = $"{Asked}|{Study}";
         details = null;
-        return Ids.Count > 0 || Study is not null ? LoadAsync() : Task.CompletedTask;
+        watch?.Dispose();
+        return Ids.Count > 0 || Study is not null ? loading = LoadAsync() : Task.CompletedTask;
     }
 
     private async Task LoadAsync()
@@ -43,7 +48,7 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
         // Whoever chooses other runs meanwhile gets those: an answer to an older question changes nothing.
         var (question, ids, asked) = (shown, Ids, Study);
         var left = false;
-        var found = new List<RunDetail>();
+        List<RunDetail> found = [];
         var failure = await Edge.TryAsync(logger, async () =>
         {
             if (asked is { } study)
@@ -54,10 +59,10 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
             }
             left |= ids.Count > Most;
             ids = [.. ids.Take(Most).Order()];
-            foreach (var id in ids)
-            {
-                if (await runs.FindAsync(id) is { } detail) found.Add(detail);
-            }
+            if (question != shown) return;
+            watch?.Dispose();
+            watch = feed.Subscribe(ids, news => InvokeAsync(() => TakeAsync(news)));
+            found = [.. await runs.FindAllAsync(ids)];
         });
         if (question != shown) return;
         error = failure;
@@ -66,20 +71,28 @@ public sealed partial class ComparePage(IRuns runs, ILogger<ComparePage> logger)
         (cut, missing, details) = (left, [.. ids.Except(found.Select(d => d.Row.Id))], found);
     }
 
-    private async Task RefreshAsync(IReadOnlyList<long> changed)
+    private async Task TakeAsync(RunNews news)
     {
+        await loading;
         if (details is not { } listed) return;
+        var changed = listed.Select(d => d.Row.Id).Where(id => news.Missed || news.Rows.Any(row => row.Id == id)).ToList();
+        if (changed.Count == 0) return;
         var failure = await Edge.TryAsync(logger, async () =>
         {
-            for (var i = 0; i < listed.Count; i++)
-            {
-                var id = listed[i].Row.Id;
-                if ((changed.Count == 0 || changed.Contains(id)) && await runs.FindAsync(id) is { } fresh) listed[i] = fresh;
-            }
+            foreach (var fresh in await runs.FindAllAsync(changed)) listed[listed.FindIndex(d => d.Row.Id == fresh.Row.Id)] = fresh;
         });
-        if (ReferenceEquals(listed, details)) error = failure;
+        if (!ReferenceEquals(listed, details)) return;
+        error = failure;
+        StateHasChanged();
+        await Task.Delay(Pause, time);
     }
 
     // Names alone do not tell runs apart: a study gives many runs one name, or one seed each.
     private static string Label(RunDetail detail) => $"{detail.Row.Name} · s{detail.Row.Seed}";
+
+    public void Dispose()
+    {
+        shown = null; // a reading that is under way subscribes no more
+        watch?.Dispose();
+    }
 }

@@ -8,6 +8,12 @@ public static class RunFacts
     /// <summary>Queued or running: it may still change.</summary>
     public static bool Goes(this RunState state) => state is RunState.Queued or RunState.Running;
 
+    /// <summary>Whether this is an earlier state of the run than another: rows that come on two ways may overtake one another.</summary>
+    public static bool IsOlderThan(this RunRow row, RunRow other) =>
+        row.Attempt != other.Attempt ? row.Attempt < other.Attempt
+        : row.LastSeq != other.LastSeq ? row.LastSeq < other.LastSeq
+        : row.State.Goes() && !other.State.Goes();
+
     public static double Share(this RunRow row) => row.TotalSteps > 0 ? Math.Clamp((double)row.Step / row.TotalSteps, 0, 1) : 0;
 
     /// <summary>Epochs done, with one decimal while one is under way.</summary>

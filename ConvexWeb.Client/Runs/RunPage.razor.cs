@@ -8,11 +8,12 @@ namespace ConvexWeb.Client.Runs;
 
 /// <summary>One run: head, live charts, what was measured at its end, and below them configuration, layers, log, attempts.</summary>
 public sealed partial class RunPage(
-    IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunPage> logger)
+    IRuns runs, IRunFeed feed, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time,
+    ILogger<RunPage> logger)
     : ComponentBase, IDisposable
 {
-    // The hub tells of changes; this only catches what no change of the row goes with, such as a log line before the first step.
-    private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(3);
+    // What a queued run waits for changes with other runs and with workers, of which the feed of this run says nothing.
+    private static readonly TimeSpan Glance = TimeSpan.FromSeconds(10);
 
     private static readonly (string Key, string Title)[] Tabs =
         [("config", "Configuration"), ("layers", "Layers"), ("log", "Log"), ("attempts", "Attempts and checkpoints")];
@@ -25,8 +26,8 @@ public sealed partial class RunPage(
     private long loaded;
     private int asked;
     private int answered;
-    private bool went;
-    private ITimer? heartbeat;
+    private ITimer? glances;
+    private IDisposable? watch;
 
     [Parameter] public long Id { get; set; }
     [SupplyParameterFromQuery(Name = "tab")] public string? AskedTab { get; set; }
@@ -36,9 +37,11 @@ public sealed partial class RunPage(
     protected override async Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || loaded == Id) return;
-        (loaded, detail, missing, went, busy) = (Id, null, false, true, false);
+        (loaded, detail, missing, busy) = (Id, null, false, false);
+        watch?.Dispose();
+        watch = null;
         await LoadAsync();
-        heartbeat ??= time.CreateTimer(_ => InvokeAsync(BeatAsync), null, Heartbeat, Heartbeat);
+        glances ??= time.CreateTimer(_ => InvokeAsync(GlanceAsync), null, Glance, Glance);
     }
 
     private async Task LoadAsync()
@@ -46,24 +49,25 @@ public sealed partial class RunPage(
         // Answers may overtake one another, and this page may have gone on to another run meanwhile: an older answer changes nothing.
         var (id, question) = (Id, ++asked);
         RunDetail? found = null;
-        var failure = await Edge.TryAsync(logger, async () => found = await runs.FindAsync(id));
+        var failure = await Edge.TryAsync(logger, async () =>
+        {
+            watch ??= feed.Subscribe([id], _ => InvokeAsync(RefreshAsync));
+            found = await runs.FindAsync(id);
+        });
         if (id != Id || question < answered) return;
         (answered, error) = (question, failure);
         refreshed++;
         if (failure is null) (detail, missing) = (found, found is null);
     }
 
-    private Task RefreshAsync() => LoadAsync();
-
-    private async Task BeatAsync()
+    // Attempts, checkpoints, log and certificate change with the row.
+    private async Task RefreshAsync()
     {
-        // Once more after the end, for what is logged last.
-        var goes = detail?.Row.State.Goes() == true;
-        if (!goes && !went) return;
-        went = goes;
         await LoadAsync();
         StateHasChanged();
     }
+
+    private Task GlanceAsync() => detail?.Row.State == RunState.Queued ? RefreshAsync() : Task.CompletedTask;
 
     private async Task CancelAsync()
     {
@@ -101,5 +105,9 @@ public sealed partial class RunPage(
         return result;
     }
 
-    public void Dispose() => heartbeat?.Dispose();
+    public void Dispose()
+    {
+        watch?.Dispose();
+        glances?.Dispose();
+    }
 }

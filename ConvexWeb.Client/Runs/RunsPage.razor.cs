@@ -8,21 +8,31 @@ namespace ConvexWeb.Client.Runs;
 
 /// <summary>The runs table. What it shows is in the address: <c>q</c>, <c>state</c>, <c>study</c>.</summary>
 public sealed partial class RunsPage(
-    IRuns runs, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time, ILogger<RunsPage> logger)
+    IRuns runs, IRunFeed feed, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time,
+    ILogger<RunsPage> logger)
     : ComponentBase, IDisposable
 {
+    private const int PageSize = 50;
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Between two counts of a total that changes.</summary>
+    private static readonly TimeSpan CountPause = TimeSpan.FromSeconds(10);
+
     private readonly HashSet<long> selected = [];
-    private List<RunRow>? rows;
-    private string? next;
-    private long? total;
+
+    // Rows that were reported while something was being read, which may be older than they are.
+    private readonly Dictionary<long, RunRow> meanwhile = [];
+    private ShownRuns? shown;
     private string? error;
+    private bool isStale;
     private bool busy;
-    private string? shown;
+    private string? filter;
     private int asked;
     private int answered;
-    private int loading;
+    private int reading;
+    private long? counted;
+    private ITimer? count;
+    private IDisposable? watch;
     private CancellationTokenSource? typing;
 
     [SupplyParameterFromQuery(Name = "q")] public string? Search { get; set; }
@@ -31,79 +41,117 @@ public sealed partial class RunsPage(
 
     private RunState? Filter => Enum.TryParse<RunState>(State, ignoreCase: true, out var state) && Enum.IsDefined(state) ? state : null;
 
+    private IReadOnlyList<RunRow> Rows => shown?.Rows ?? [];
+
     private bool Unfiltered => Filter is null && string.IsNullOrEmpty(Search) && Study is null;
 
     /// <summary>Nothing has ever been run here.</summary>
-    private bool Virgin => Unfiltered && total == 0;
+    private bool Virgin => Unfiltered && shown?.Total == 0;
 
     /// <summary>Only what the server has put there itself: the visitor is new here.</summary>
-    private bool OnlyDemo => Unfiltered && rows!.TrueForAll(r => r.CreatedBy == "demo");
+    private bool OnlyDemo => Unfiltered && Rows.Count > 0 && Rows.All(r => r.CreatedBy == "demo");
 
-    private IEnumerable<RunRow> Cancellable => (rows ?? []).Where(r => selected.Contains(r.Id) && (r.State.Goes() || r.State == RunState.Paused) && !r.CancelRequested);
+    private IEnumerable<RunRow> Cancellable => Rows.Where(
+        r => selected.Contains(r.Id) && (r.State.Goes() || r.State == RunState.Paused) && !r.CancelRequested);
 
     private RunQuery Query => new() { State = Filter, Search = string.IsNullOrWhiteSpace(Search) ? null : Search.Trim(), StudyId = Study };
 
     protected override Task OnParametersSetAsync()
     {
         var wanted = $"{Search}|{Filter}|{Study}";
-        if (!RendererInfo.IsInteractive || wanted == shown) return Task.CompletedTask;
-        shown = wanted;
+        if (!RendererInfo.IsInteractive || wanted == filter) return Task.CompletedTask;
+        filter = wanted;
         return LoadAsync();
     }
 
     // Answers may overtake one another: one to an older question, or to a filter that is no longer wanted, changes nothing.
-    private async Task LoadAsync(int atLeast = 50)
+    private async Task LoadAsync(int size = PageSize)
     {
-        var (query, filter, question) = (Query, shown, ++asked);
-        var found = new List<RunRow>();
-        string? rest = null;
-        long all = 0;
-        loading++;
-        var failure = await Edge.TryAsync(logger, async () =>
-        {
-            do
+        var (found, wanted, question) = (new ShownRuns(Query, size), filter, ++asked);
+        await ReadAsync(
+            async () =>
             {
-                var page = await runs.ListAsync(query with { After = rest, Limit = Math.Min(200, atLeast - found.Count) });
-                found.AddRange(page.Items);
-                (rest, all) = (page.Next, page.Total);
-            }
-            while (rest is not null && found.Count < atLeast);
-        });
-        loading--;
-        if (filter != shown || question < answered) return;
-        (answered, error) = (question, failure);
-        if (failure is null) (rows, next, total) = (found, rest, all);
+                watch ??= feed.Subscribe(null, news => InvokeAsync(() => TakeAsync(news)));
+                do
+                {
+                    var after = found.Next;
+                    found.Append(
+                        await runs.ListAsync(found.Query with { After = after, Limit = Math.Min(200, size - found.Rows.Count) }), after);
+                }
+                while (found.Next is not null && found.Rows.Count < size);
+            },
+            failure =>
+            {
+                if (wanted != filter || question < answered) return;
+                (answered, error, isStale) = (question, failure, failure is not null);
+                if (failure is null) shown = found;
+            });
     }
 
     private async Task MoreAsync()
     {
         busy = true;
-        await LoadAsync(rows!.Count + 50);
+        shown!.Grow(PageSize);
+        await ReadOnAsync(shown, PageSize);
         busy = false;
     }
 
-    // Rows that are shown are read again; a run that is not shown may be a new one, or one that now fits the state, so the page is.
-    private async Task RefreshAsync(IReadOnlyList<long> changed)
+    // Only what follows the rows that are shown, with a new total.
+    private Task ReadOnAsync(ShownRuns list, int atMost)
     {
-        if (rows is null) return;
-        if (loading > 0 || changed.Count is 0 or > 200 || Filter is not null
-            || (next is null || Unfiltered) && changed.Any(id => id > rows.Select(r => r.Id).DefaultIfEmpty().Max()))
-        {
-            await LoadAsync(Math.Max(50, rows.Count));
-            return;
-        }
-        var known = changed.Intersect(rows.Select(r => r.Id)).ToList();
-        if (known.Count == 0) return;
-        var question = ++asked;
-        error = await Edge.TryAsync(logger, async () =>
-        {
-            var fresh = (await runs.ListAsync(new RunQuery { Ids = known, Limit = known.Count })).Items.ToDictionary(r => r.Id);
-            if (question < answered) return;
-            for (var i = 0; i < rows.Count; i++)
+        Page<RunRow>? page = null;
+        var after = list.Next;
+        list.BeginCount();
+        return ReadAsync(
+            async () => page = await runs.ListAsync(list.Query with { After = after, Limit = atMost }),
+            failure =>
             {
-                if (fresh.TryGetValue(rows[i].Id, out var row)) rows[i] = row;
-            }
-        });
+                if (list != shown) return;
+                error = failure;
+                if (page is null) return;
+                if (after is null) list.Count(page);
+                else list.Append(page, after);
+            });
+    }
+
+    private async Task ReadAsync(Func<Task> read, Action<string?> take)
+    {
+        reading++;
+        take(await Edge.TryAsync(logger, read));
+        shown?.Take(meanwhile.Values);
+        if (--reading == 0) meanwhile.Clear();
+    }
+
+    private async Task TakeAsync(RunNews news)
+    {
+        if (reading > 0)
+        {
+            foreach (var row in news.Rows) meanwhile[row.Id] = row;
+        }
+        shown?.Take(news.Rows);
+        if (news.Missed || isStale) await LoadAsync(shown?.Size ?? PageSize);
+        else if (shown is { IsTotalDoubtful: true }) CountLater();
+        StateHasChanged();
+    }
+
+    private void CountLater()
+    {
+        if (count is not null) return;
+        var wait = counted is { } last ? CountPause - time.GetElapsedTime(last) : TimeSpan.Zero;
+        count = time.CreateTimer(
+            _ => InvokeAsync(CountAsync), null, wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    // Rows that have left make room for what follows.
+    private async Task CountAsync()
+    {
+        count?.Dispose();
+        count = null;
+        if (shown is not { IsTotalDoubtful: true } list) return;
+        counted = time.GetTimestamp();
+        await ReadOnAsync(list, Math.Max(1, list.Size - list.Rows.Count));
+        if (list.IsTotalDoubtful) CountLater();
+        StateHasChanged();
     }
 
     private async Task SearchAsync(string? text)
@@ -133,7 +181,6 @@ public sealed partial class RunsPage(
         });
         busy = false;
         selected.Clear();
-        await RefreshAsync([.. victims.Select(v => v.Id)]);
     }
 
     private string Address(string? state = null, long? study = null)
@@ -144,5 +191,10 @@ public sealed partial class RunsPage(
             ["study"] = (study ?? Study) is > 0 and var id ? id : null,
         });
 
-    public void Dispose() => typing?.Dispose();
+    public void Dispose()
+    {
+        watch?.Dispose();
+        count?.Dispose();
+        typing?.Dispose();
+    }
 }

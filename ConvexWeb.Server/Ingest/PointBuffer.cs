@@ -60,8 +60,8 @@ internal sealed class PointBuffer
         }
     }
 
-    /// <summary>Something that a row of the table shows at once.</summary>
-    public bool IsMilestone => Resumed is not null || Accuracies.Count > 0;
+    /// <summary>Something that pages show at once.</summary>
+    public bool IsMilestone => Resumed is not null || Accuracies.Count > 0 || Log.Count > 0 || Checkpoints.Count > 0;
 
     private void AddAccuracies(EpochEvent epoch)
     {

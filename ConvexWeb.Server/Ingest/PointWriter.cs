@@ -57,7 +57,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         if (buffer.Finished is { Summary: { } summary } end && StorableText.Summary(summary) is { } text)
             commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, text));
         if (points.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
-        if (announce || buffer.IsMilestone) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
+        if (announce || buffer.IsMilestone || errors.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
         await commands.ExecuteNonQueryAsync(cancel);
 
         // Points, their numbers and the line up to which the journal is stored become true

@@ -1,3 +1,4 @@
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Http.Connections;
 
@@ -16,6 +17,9 @@ public static class LiveSetup
         services.AddSingleton<Outbox>();
         services.AddSingleton<LiveFeed>();
         services.AddHostedService(provider => provider.GetRequiredService<LiveFeed>());
+        services.AddSingleton<RowSubscribers>();
+        services.AddHostedService<RowFeed>();
+        services.AddScoped<IRunFeed, RunFeed>();
         services.AddSingleton<SessionSweep>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionSweep>());
         return services;

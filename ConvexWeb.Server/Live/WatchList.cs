@@ -12,12 +12,6 @@ public sealed class WatchList
     private readonly Lock gate = new();
     private readonly Dictionary<long, Watched> runs = [];
     private readonly Dictionary<string, HashSet<long>> connections = new(StringComparer.Ordinal);
-    private readonly HashSet<string> tables = new(StringComparer.Ordinal);
-
-    public bool AnyTable
-    {
-        get { lock (gate) return tables.Count > 0; }
-    }
 
     /// <returns>How many runs the connection watches now.</returns>
     public int Add(string connection, IEnumerable<long> ids)
@@ -52,26 +46,10 @@ public sealed class WatchList
         lock (gate) return connections.TryGetValue(connection, out var own) ? own.Count : 0;
     }
 
-    public void AddTable(string connection)
-    {
-        lock (gate) tables.Add(connection);
-    }
-
-    public void RemoveTable(string connection)
-    {
-        lock (gate) tables.Remove(connection);
-    }
-
     /// <summary>Whom the points of a run are for.</summary>
     public IReadOnlyList<string> WatchersOf(long id)
     {
         lock (gate) return runs.TryGetValue(id, out var run) ? [.. run.Watchers] : [];
-    }
-
-    /// <summary>Whom the row of a run is for, each once.</summary>
-    public IReadOnlyList<string> ReadersOf(long id)
-    {
-        lock (gate) return runs.TryGetValue(id, out var run) ? [.. tables.Union(run.Watchers)] : [.. tables];
     }
 
     public void Forget(string connection)
@@ -80,7 +58,6 @@ public sealed class WatchList
         {
             if (connections.TryGetValue(connection, out var own)) Remove(connection, own);
             connections.Remove(connection);
-            tables.Remove(connection);
         }
     }
 

@@ -59,9 +59,9 @@ internal static class RunList
         if (query.StudyId is { } study) Add("r.study_id = @study", "study", study);
         if (query.Ids is { } ids) Add("r.id = any(@ids)", "ids", ids.ToArray());
 
-        // Every word must be found somewhere; the parts are joined by a line end, which no name holds and no word spans.
-        var words = (query.Search ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        for (var i = 0; i < words.Length; i++)
+        // As RunQuery.Matches has it. The parts are joined by a line end, which no name holds and no word spans.
+        var words = query.Words;
+        for (var i = 0; i < words.Count; i++)
         {
             Add(
                 $"concat_ws(E'\\n', r.name, r.model, r.convexity, r.dataset, r.labels, s.name, i.created_by) ilike @word{i}",

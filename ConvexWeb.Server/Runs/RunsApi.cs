@@ -23,6 +23,7 @@ public static class RunsApi
             .RequireRateLimiting(RateLimits.Submit);
         runs.MapGet("", List).WithSummary("Runs, newest first; pass the page's `next` as `after` for the page that follows");
         runs.MapGet("/{id:long}", Find).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
+        runs.MapGet("/details", FindAll).WithSummary("Several runs whole, in order of their ids; those that do not exist are left out");
         runs.MapGet("/{id:long}/points", Points).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
         runs.MapGet("/{id:long}/log", Log).WithSummary("Log lines; pass the last line's id as `after`");
         runs.MapGet("/{id:long}/summary", Summary)
@@ -68,6 +69,9 @@ public static class RunsApi
 
     private static async Task<Results<Ok<RunDetail>, NotFound>> Find(long id, IRuns runs, CancellationToken cancel) =>
         await runs.FindAsync(id, cancel) is { } run ? TypedResults.Ok(run) : TypedResults.NotFound();
+
+    private static async Task<Results<Ok<IReadOnlyList<RunDetail>>, ValidationProblem>> FindAll(
+        IRuns runs, long[] ids, CancellationToken cancel) => TypedResults.Ok(await runs.FindAllAsync(ids, cancel));
 
     private static async Task<Results<Ok<PointBatch>, NotFound, ValidationProblem>> Points(
         long id, IRuns runs, long? after, long? fromStep, long? toStep, string[]? metrics, int? limit, CancellationToken cancel)

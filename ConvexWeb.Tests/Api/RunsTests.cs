@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Tests.Support;
@@ -50,6 +51,42 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
                 $$$"""{"name":"Elephant memory","spec":{{{StoredRun.Spec}}},"grid":{"convexity.name":["none","exp_eps"]}}""");
 
         Assert.Equal(expected, (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?search={search}")).Total);
+    }
+
+    [Fact]
+    public async Task Several_runs_come_whole_as_each_does_alone()
+    {
+        using var client = await host.UserAsync();
+        var (first, second) = (await client.SubmitAsync(), await client.SubmitAsync());
+        await host.Database.StartAttemptAsync(first);
+        await host.Database.StartAttemptAsync(first, attempt: 2);
+        await host.Database.ScalarAsync<long?>(
+            """
+            insert into checkpoints (run_id, attempt, kind, step, bytes, sha256) values (@first, 2, 'last', 5, 100, 'abc') returning step
+            """, new { first });
+
+        var several = await client.GetAsync<List<RunDetail>>($"/api/v1/runs/details?ids={second}&ids={first}&ids=999999");
+
+        Assert.Equal([first, second], several.Select(run => run.Row.Id));
+        Assert.Equal(2, several[0].Attempts.Count);
+        Assert.Equal(5, several[0].Checkpoints.Single().Step);
+        Assert.NotNull(several[1].Row.Reason);
+        foreach (var run in several)
+        {
+            var alone = await client.GetAsync<JsonNode>($"/api/v1/runs/{run.Row.Id}");
+            Assert.True(JsonNode.DeepEquals(alone, JsonSerializer.SerializeToNode(run, Answers.Json)), alone.ToJsonString());
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(101)]
+    public async Task No_runs_whole_or_too_many_are_told_by_their_field(int count)
+    {
+        using var client = await host.UserAsync();
+        var query = "?" + string.Join('&', Enumerable.Range(1, count).Select(id => $"ids={id}"));
+
+        Assert.Equal(["ids"], (await (await client.GetAsync("/api/v1/runs/details" + query)).ProblemsAsync()).Keys);
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using ConvexWeb.Client.Certificates;
-using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Runs;
 
@@ -73,7 +72,7 @@ public sealed class CertificatePageTests : PageContext
     }
 
     [Fact]
-    public void One_that_is_made_is_shown_when_the_hub_tells_of_it()
+    public void One_that_is_made_is_shown_when_the_feed_tells_of_it()
     {
         AddRun(("last", 790));
         Certificates.Latest = FakeCertificates.View(1, RunState.Running) with
@@ -85,7 +84,7 @@ public sealed class CertificatePageTests : PageContext
         Assert.Contains("It is being made on gpu-2, for 1 min 1", page.Find(".notice[role=status]").TextContent);
 
         Certificates.Latest = FakeCertificates.View(1, RunState.Succeeded, FakeCertificates.Result());
-        page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
+        Feed.Tell(Runs.All[0].Row);
 
         page.WaitForAssertion(() => Assert.Equal("The sentence of Convex.", page.Find(".verdict h2").TextContent));
     }

@@ -119,5 +119,46 @@ public sealed class ComparePageTests : PageContext
     }
 
     [Fact]
+    public void All_runs_are_read_at_once_and_again_only_those_that_change()
+    {
+        for (var id = 1; id <= 3; id++) Runs.Add(id);
+        var page = Open<ComparePage>("compare?runs=1,2,3");
+        Assert.Equal([1L, 2, 3], Assert.Single(Runs.Found));
+
+        Feed.Tell(Runs.Change(2, r => r with { State = RunState.Succeeded, Gap = 12.5 }));
+
+        page.WaitForAssertion(() => Assert.Contains("+12.50", page.FindAll(".numbers tr[data-row]")[1].TextContent));
+        Assert.Equal([2L], Runs.Found[^1]);
+    }
+
+    [Fact]
+    public void A_run_that_changes_while_all_are_read_is_read_again()
+    {
+        Runs.Add(1, r => r with { State = RunState.Running });
+        var gate = Runs.Gate = new TaskCompletionSource();
+        var page = Open<ComparePage>("compare?runs=1");
+
+        Feed.Tell(Runs.Change(1, r => r with { State = RunState.Failed }));
+        Runs.Gate = null;
+        gate.SetResult(); // what was found before
+
+        page.WaitForAssertion(() => Assert.Contains("Failed", page.Find(".numbers").TextContent));
+    }
+
+    [Fact]
+    public void After_something_was_missed_all_are_read_again()
+    {
+        Runs.Add(1);
+        Runs.Add(2);
+        var page = Open<ComparePage>("compare?study=7");
+        Runs.Change(1, r => r with { State = RunState.Failed });
+
+        Feed.Miss();
+
+        page.WaitForAssertion(() => Assert.Contains("Failed", page.Find(".numbers").TextContent));
+        Assert.Equal(1, Feed.Subscriptions);
+    }
+
+    [Fact]
     public void A_run_keeps_its_colour_where_it_is_free() => Assert.Equal(RunColours.Of(13), RunColours.Assign([13, 14, 15])[13]);
 }

@@ -12,6 +12,9 @@ public sealed class FakeRuns : IRuns
     public List<(ItemAction Action, long Run)> Actions { get; } = [];
     public IEnumerable<long> Cancelled => Actions.Where(asked => asked.Action == ItemAction.Cancel).Select(asked => asked.Run);
     public List<RunQuery> Queries { get; } = [];
+
+    /// <summary>The ids of each question for several runs whole.</summary>
+    public List<long[]> Found { get; } = [];
     public List<LogLine> Log { get; } = [];
     public Dictionary<long, RunSummary> Summaries { get; } = [];
 
@@ -45,12 +48,7 @@ public sealed class FakeRuns : IRuns
     public async Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default)
     {
         Queries.Add(query);
-        var found = All.Select(d => d.Row)
-            .Where(r => query.State is null || r.State == query.State)
-            .Where(r => query.Search is null || r.Name.Contains(query.Search, StringComparison.OrdinalIgnoreCase))
-            .Where(r => query.StudyId is null || r.StudyId == query.StudyId)
-            .Where(r => query.Ids is null || query.Ids.Contains(r.Id))
-            .OrderByDescending(r => r.Id).ToList();
+        var found = All.Select(d => d.Row).Where(query.Matches).OrderByDescending(r => r.Id).ToList();
         var rest = query.After is null ? found : [.. found.Where(r => r.Id < long.Parse(query.After))];
         var page = rest.Take(query.Limit).ToList();
         await AnswerAsync();
@@ -60,6 +58,14 @@ public sealed class FakeRuns : IRuns
     public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)
     {
         var found = All.FirstOrDefault(d => d.Row.Id == id);
+        await AnswerAsync();
+        return found;
+    }
+
+    public async Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default)
+    {
+        Found.Add([.. ids]);
+        var found = All.Where(d => ids.Contains(d.Row.Id)).OrderBy(d => d.Row.Id).ToList();
         await AnswerAsync();
         return found;
     }
@@ -81,9 +87,6 @@ public sealed class FakeRuns : IRuns
         if (LogGate is { } gate) await gate.Task;
         return lines;
     }
-
-    public Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default)
-        => Task.FromResult<IReadOnlyList<RunDetail>>([.. All.Where(run => ids.Contains(run.Row.Id)).OrderBy(run => run.Row.Id)]);
 
     public Task<ActionResult> ActAsync(ItemAction action, long id, CancellationToken cancel = default)
     {
@@ -142,10 +145,52 @@ public sealed class FakeRuns : IRuns
         return detail;
     }
 
+    /// <summary>Changes the row of a run.</summary>
+    public RunRow Change(long id, Func<RunRow, RunRow> change)
+    {
+        var place = All.FindIndex(d => d.Row.Id == id);
+        All[place] = All[place] with { Row = change(All[place].Row) };
+        return All[place].Row;
+    }
+
     private async Task AnswerAsync()
     {
         if (Gate is { } gate) await gate.Task;
         if (Failure is not null) throw Failure;
+    }
+}
+
+/// <summary>The feed of rows, in which a test tells what has changed.</summary>
+public sealed class FakeRunFeed : IRunFeed
+{
+    private readonly List<Subscription> open = [];
+
+    private sealed record Subscription(IReadOnlyCollection<long>? Ids, Func<RunNews, Task> Take, FakeRunFeed Feed) : IDisposable
+    {
+        public void Dispose() => Feed.open.Remove(this);
+    }
+
+    public int Subscriptions => open.Count;
+
+    public IDisposable Subscribe(IReadOnlyCollection<long>? ids, Func<RunNews, Task> take)
+    {
+        var subscription = new Subscription(ids, take, this);
+        open.Add(subscription);
+        return subscription;
+    }
+
+    public void Tell(params IReadOnlyList<RunRow> rows)
+    {
+        foreach (var subscription in open.ToList())
+        {
+            var wanted = rows.Where(row => subscription.Ids?.Contains(row.Id) != false).ToList();
+            if (wanted.Count > 0) _ = subscription.Take(new(wanted));
+        }
+    }
+
+    public void Miss()
+    {
+        foreach (var subscription in open.ToList()) _ = subscription.Take(new([], Missed: true));
     }
 }
 
@@ -290,4 +335,17 @@ public sealed class FakeCertificates : ICertificates
         [new("test, test", 2000, 20_000, violations, 0, violations > 0 ? 0.25 : -0.5)], new("mixtures of 4", 2000, 20_000, 0, 0, -0.4),
         new("second differences on lines", 24, 7440, 0, 0, -0.001),
         [new(0, 1, [0, 0.5, 1], [[1, 0, 1], [2, 1.5, 1]], 0)], violations, 47_440, 0);
+}
+
+/// <summary>One worker, and what it trains.</summary>
+public sealed class FakeWorkers : IWorkers
+{
+    public IReadOnlyList<long> Runs { get; set; } = [];
+    public int Asked { get; private set; }
+
+    public Task<IReadOnlyList<WorkerView>> ListAsync(CancellationToken cancel = default)
+    {
+        Asked++;
+        return Task.FromResult<IReadOnlyList<WorkerView>>([new("w", "host", 2, "cpu", true, DateTimeOffset.UnixEpoch, Runs, [])]);
+    }
 }

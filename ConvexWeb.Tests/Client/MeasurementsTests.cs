@@ -1,5 +1,4 @@
 using AngleSharp.Dom;
-using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Metrics;
 using ConvexWeb.Client.Runs;
@@ -62,7 +61,7 @@ public sealed class MeasurementsTests : PageContext
         Runs.All.Clear();
         Add(Summary());
 
-        page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
+        Feed.Tell(Runs.All[0].Row);
 
         page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll(".measurements .confusion")));
     }

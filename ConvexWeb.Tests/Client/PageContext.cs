@@ -18,15 +18,19 @@ public abstract class PageContext : BunitContext
         Services.AddRadzenComponents();
         Services.AddSingleton(TimeProvider.System);
         Services.AddSingleton<IRuns>(Runs);
+        Services.AddSingleton<IRunFeed>(Feed);
         Services.AddSingleton<ICatalog>(Catalog);
         Services.AddSingleton<ICertificates>(Certificates);
+        Services.AddSingleton<IWorkers>(Workers);
         Services.AddSingleton<AntiforgeryStateProvider, NoAntiforgery>();
         SetRendererInfo(new RendererInfo("Server", isInteractive: true));
     }
 
     protected FakeRuns Runs { get; } = new();
+    protected FakeRunFeed Feed { get; } = new();
     protected FakeCatalog Catalog { get; } = new();
     protected FakeCertificates Certificates { get; } = new();
+    protected FakeWorkers Workers { get; } = new();
 
     protected NavigationManager Navigation => Services.GetRequiredService<NavigationManager>();
 

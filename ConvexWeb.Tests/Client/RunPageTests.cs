@@ -1,4 +1,3 @@
-using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Runs;
 
@@ -82,11 +81,41 @@ public sealed class RunPageTests : PageContext
 
         // The run ends while its log is being read: nothing tells of a change after this.
         Runs.Log.Add(new(1, 1, DateTimeOffset.UnixEpoch, LineLevel.Info, "the last line"));
-        page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
+        Feed.Tell(Runs.All[0].Row);
         Runs.LogGate = null;
         gate.SetResult();
 
         page.WaitForAssertion(() => Assert.Contains("the last line", page.Find(".log").TextContent));
+    }
+
+    [Fact]
+    public void A_run_that_changes_is_read_again_and_another_is_not()
+    {
+        Runs.Add(1, r => r with { State = RunState.Running });
+        Runs.Add(2);
+        var page = Open(1);
+
+        Feed.Tell(Runs.All[1].Row);
+        Runs.Change(1, r => r with { State = RunState.Failed, Reason = "It failed." });
+        Assert.DoesNotContain("It failed.", page.Markup);
+        Feed.Tell(Runs.All[0].Row);
+
+        page.WaitForAssertion(() => Assert.Contains("It failed.", page.Find("[role=alert]").TextContent));
+    }
+
+    [Fact]
+    public void On_the_way_to_another_run_the_first_is_left()
+    {
+        Runs.Add(1);
+        Runs.Add(2);
+        var page = Open(1);
+        page.Render(p => p.Add(r => r.Id, 2));
+        Runs.Change(2, r => r with { Gap = 12.5 });
+
+        Feed.Tell(Runs.All[1].Row);
+
+        page.WaitForAssertion(() => Assert.Contains("+12.50", page.Find(".run-head").TextContent));
+        Assert.Equal(1, Feed.Subscriptions);
     }
 
     [Fact]

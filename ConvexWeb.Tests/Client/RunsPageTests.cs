@@ -1,4 +1,3 @@
-using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Runs;
 
@@ -104,29 +103,183 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
-    public async Task A_change_reads_only_the_changed_row()
+    public void A_row_that_changes_is_shown_without_a_query()
     {
         Runs.Add(1);
         Runs.Add(2);
-        var page = Open<RunsPage>("");
-        Runs.All[0] = Runs.All[0] with { Row = Runs.All[0].Row with { Gap = 12.5 } };
+        var page = Open<RunsPage>("?q=mlp");
+        Runs.Queries.Clear();
 
-        await page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([1]));
+        Feed.Tell(Runs.Change(1, r => r with { Gap = 12.5 }));
 
-        Assert.Equal([1L], Runs.Queries[^1].Ids!);
         page.WaitForAssertion(() => Assert.Contains("+12.50", page.FindAll("tbody tr")[1].TextContent));
+        Assert.Empty(Runs.Queries);
     }
 
     [Fact]
-    public async Task A_new_run_appears_by_itself()
+    public void A_new_run_appears_by_itself_and_is_counted()
     {
         Runs.Add(1);
         var page = Open<RunsPage>("");
-        Runs.Add(2);
 
-        await page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([2]));
+        Feed.Tell(Runs.Add(2).Row);
 
-        page.WaitForAssertion(() => Assert.Equal(2, page.FindAll("tbody tr").Count));
+        page.WaitForAssertion(() => Assert.Equal(["mlp-2", "mlp-1"], Names(page)));
+        page.WaitForAssertion(() => Assert.Equal("2", page.Find("h1 .count").TextContent));
+    }
+
+    [Fact]
+    public void A_row_comes_when_it_matches_and_leaves_when_it_does_not()
+    {
+        for (var id = 1; id <= 3; id++) Runs.Add(id, r => r with { State = r.Id == 2 ? RunState.Queued : RunState.Running });
+        var page = Open<RunsPage>("?state=Running&q=mlp");
+        Assert.Equal(["mlp-3", "mlp-1"], Names(page));
+
+        Feed.Tell(Runs.Change(2, r => r with { State = RunState.Running }), Runs.Change(3, r => r with { State = RunState.Failed }));
+
+        page.WaitForAssertion(() => Assert.Equal(["mlp-2", "mlp-1"], Names(page)));
+        Feed.Tell(Runs.Add(4, r => r with { Name = "allconv", Model = "allconv", State = RunState.Running }).Row);
+        Feed.Tell(Runs.Change(1, r => r with { State = RunState.Succeeded }));
+        page.WaitForAssertion(() => Assert.Equal(["mlp-2"], Names(page)));
+        page.WaitForAssertion(() => Assert.Equal("1", page.Find("h1 .count").TextContent));
+    }
+
+    [Fact]
+    public void A_row_that_is_overtaken_by_a_newer_one_changes_nothing()
+    {
+        var old = Runs.Add(1, r => r with { State = RunState.Running, Attempt = 1, LastSeq = 5, Gap = 1 }).Row;
+        var page = Open<RunsPage>("");
+
+        Feed.Tell(Runs.Change(1, r => r with { LastSeq = 9, Gap = 22.5, State = RunState.Succeeded }));
+        Feed.Tell(old);
+
+        page.WaitForAssertion(() => Assert.Contains("+22.50", page.Find("tbody tr").TextContent));
+        Assert.Contains("Succeeded", page.Find("tbody tr").TextContent);
+    }
+
+    [Fact]
+    public void A_row_that_changes_while_the_page_is_read_is_not_lost()
+    {
+        Runs.Add(1, r => r with { State = RunState.Running, Attempt = 1 });
+        var gate = Runs.Gate = new TaskCompletionSource();
+        var page = Open<RunsPage>("");
+
+        Feed.Tell(Runs.Change(1, r => r with { State = RunState.Failed }));
+        Feed.Tell(Runs.Add(2).Row);
+        Runs.Gate = null;
+        gate.SetResult(); // what was found before
+
+        page.WaitForAssertion(() => Assert.Equal(["mlp-2", "mlp-1"], Names(page)));
+        Assert.Contains("Failed", page.FindAll("tbody tr")[1].TextContent);
+    }
+
+    [Fact]
+    public void After_another_filter_is_chosen_rows_come_and_go_by_that()
+    {
+        Runs.Add(1);
+        Runs.Add(2, r => r with { State = RunState.Failed });
+        var page = Open<RunsPage>("?state=Failed");
+        Navigation.NavigateTo("?state=Queued");
+        page.Render();
+        page.WaitForAssertion(() => Assert.Equal(["mlp-1"], Names(page)));
+
+        Feed.Tell(Runs.Add(3, r => r with { State = RunState.Failed }).Row, Runs.Add(4).Row);
+
+        page.WaitForAssertion(() => Assert.Equal(["mlp-4", "mlp-1"], Names(page)));
+        Assert.Equal(1, Feed.Subscriptions);
+    }
+
+    [Fact]
+    public void Many_rows_that_come_and_go_are_counted_once_in_ten_seconds()
+    {
+        Runs.Add(1);
+        var page = Open<RunsPage>("?q=mlp");
+        Runs.Queries.Clear();
+
+        Feed.Tell([.. Enumerable.Range(2, 39).Select(id => Runs.Add(id).Row)]);
+
+        page.WaitForAssertion(() => Assert.Equal("40", page.Find("h1 .count").TextContent));
+        page.WaitForAssertion(() => Assert.Single(Runs.Queries));
+        for (var id = 41; id <= 45; id++) Feed.Tell(Runs.Add(id).Row);
+        page.WaitForAssertion(() => Assert.Equal("45", page.Find("h1 .count").TextContent));
+        Assert.Single(Runs.Queries);
+    }
+
+    [Fact]
+    public void A_page_grows_by_no_more_than_one_asks_for()
+    {
+        for (var id = 1; id <= 50; id++) Runs.Add(id);
+        var page = Open<RunsPage>("");
+
+        Feed.Tell([.. Enumerable.Range(51, 20).Select(id => Runs.Add(id).Row)]);
+
+        page.WaitForAssertion(() => Assert.Equal(("mlp-70", "mlp-21", 50), (Names(page).First(), Names(page).Last(), Names(page).Count())));
+        Do(page, () => page.Find(".more button").Click());
+        Assert.Equal(Enumerable.Range(1, 70).Reverse().Select(id => $"mlp-{id}"), Names(page));
+    }
+
+    [Fact]
+    public void Rows_that_leave_make_room_for_those_that_follow()
+    {
+        for (var id = 1; id <= 70; id++) Runs.Add(id);
+        var page = Open<RunsPage>("?state=Queued");
+
+        Feed.Tell([.. Enumerable.Range(31, 40).Select(id => Runs.Change(id, r => r with { State = RunState.Running }))]);
+
+        page.WaitForAssertion(() => Assert.Equal(Enumerable.Range(1, 30).Reverse().Select(id => $"mlp-{id}"), Names(page)));
+        page.WaitForAssertion(() => Assert.Equal("30", page.Find("h1 .count").TextContent));
+    }
+
+    [Fact]
+    public void A_run_beyond_what_is_shown_is_counted_when_its_state_changes()
+    {
+        for (var id = 1; id <= 60; id++) Runs.Add(id);
+        var page = Open<RunsPage>("?state=Queued");
+
+        Feed.Tell(Runs.Change(1, r => r with { State = RunState.Running }));
+
+        page.WaitForAssertion(() => Assert.Equal("59", page.Find("h1 .count").TextContent));
+        Assert.Equal(50, Names(page).Count());
+    }
+
+    [Fact]
+    public void What_was_missed_is_read_again_all_that_is_shown()
+    {
+        for (var id = 1; id <= 60; id++) Runs.Add(id);
+        var page = Open<RunsPage>("");
+        Do(page, () => page.Find(".more button").Click());
+        for (var id = 1; id <= 60; id++) Runs.Change(id, r => r with { Name = "other" });
+
+        Feed.Miss();
+
+        page.WaitForAssertion(() => Assert.Equal(60, Names(page).Count(name => name == "other")));
+    }
+
+    [Fact]
+    public void A_page_that_could_not_be_read_again_is_when_something_is_heard()
+    {
+        Runs.Add(1);
+        var page = Open<RunsPage>("");
+        Runs.Failure = new TimeoutException();
+        Feed.Miss();
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("[role=alert]")));
+
+        Runs.Failure = null;
+        Feed.Tell(Runs.Add(2).Row);
+
+        page.WaitForAssertion(() => Assert.Empty(page.FindAll("[role=alert]")));
+        Assert.Equal(2, Names(page).Count());
+    }
+
+    [Fact]
+    public async Task A_page_that_is_left_listens_no_more()
+    {
+        Open<RunsPage>("");
+        Assert.Equal(1, Feed.Subscriptions);
+
+        await DisposeComponentsAsync();
+
+        Assert.Equal(0, Feed.Subscriptions);
     }
 
     [Fact]
@@ -149,19 +302,6 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
-    public async Task A_long_list_stays_long_when_it_is_read_again()
-    {
-        for (var id = 1; id <= 260; id++) Runs.Add(id);
-        var page = Open<RunsPage>("");
-        for (var clicks = 0; clicks < 5; clicks++) page.FindAll(".more button").SingleOrDefault()?.Click();
-        Assert.Equal(260, page.FindAll("tbody tr").Count);
-
-        await page.InvokeAsync(() => page.FindComponent<LiveRows>().Instance.Changed([]));
-
-        Assert.Equal(260, page.FindAll("tbody tr").Count);
-    }
-
-    [Fact]
     public void What_the_services_refuse_is_said_in_their_words()
     {
         Runs.Failure = new InvalidInputException("search", "search must be one line of text.");
@@ -175,10 +315,15 @@ public sealed class RunsPageTests : PageContext
         for (var id = 1; id <= 60; id++) Runs.Add(id);
         var page = Open<RunsPage>("");
         Assert.Equal(50, page.FindAll("tbody tr").Count);
+        Runs.Queries.Clear();
 
         Do(page, () => page.Find(".more button").Click());
 
         Assert.Equal(60, page.FindAll("tbody tr").Count);
         Assert.Empty(page.FindAll(".more"));
+        Assert.Equal("11", Assert.Single(Runs.Queries).After); // only what follows
     }
+
+    private static IEnumerable<string> Names(IRenderedComponent<RunsPage> page)
+        => page.FindAll("tbody tr a[title*='·']").Select(a => a.TextContent);
 }

@@ -8,7 +8,7 @@ public sealed class ScriptTests
 {
     [Theory]
     [InlineData("points", 8)]
-    [InlineData("live", 4)]
+    [InlineData("live", 2)]
     [InlineData("curves", 4)]
     [InlineData("metrics", 4)]
     public async Task The_rules_of_a_script_hold(string script, int tests)

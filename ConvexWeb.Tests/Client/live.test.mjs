@@ -17,21 +17,6 @@ const connection = () => ({
 });
 beforeEach(() => { asked = []; live = new Live(connection); });
 
-test('a table that is left is no longer watched', async () => {
-  const leave = live.watchTable({});
-  await soon(), await soon();
-  leave();
-  assert.deepEqual(asked, ['watchTable', 'unwatchTable']);
-});
-
-test('while a second table is shown, it stays watched', async () => {
-  const leave = live.watchTable({});
-  live.watchTable({});
-  await soon(), await soon();
-  leave();
-  assert.ok(!asked.includes('unwatchTable'));
-});
-
 test('runs that nobody watches any more are left', async () => {
   const leave = live.watch([1, 2], {});
   live.watch([2], {});
@@ -42,7 +27,6 @@ test('runs that nobody watches any more are left', async () => {
 
 test('who leaves before there is a connection is never joined', async () => {
   let joined = false;
-  live.watchTable({ joined: () => { joined = true; } })();
   live.watch([1], { joined: () => { joined = true; } })();
   await soon(), await soon();
   assert.deepEqual(asked.filter(a => a.startsWith('watch')), []);

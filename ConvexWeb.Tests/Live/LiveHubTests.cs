@@ -54,37 +54,6 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
-    public async Task Who_watches_the_table_gets_the_rows_of_all_runs()
-    {
-        var (client, _, hub) = await WatchedAsync();
-        using var ___ = client;
-        await using var __ = hub;
-        await hub.InvokeAsync<JsonNode>("watchTable");
-        var id = await client.SubmitAsync();
-        Assert.Equal(RunState.Queued, (await hub.NextAsync<RunRow>("run", run => run.Id == id)).State);
-
-        await host.Database.StartAttemptAsync(id);
-
-        Assert.Equal("worker-1", (await hub.NextAsync<RunRow>("run", run => run.Id == id && run.State == RunState.Running)).Worker);
-    }
-
-    [Fact]
-    public async Task Who_leaves_the_table_gets_no_more_rows()
-    {
-        var (client, watchedRun, hub) = await WatchedAsync();
-        using var ___ = client;
-        await using var __ = hub;
-        await hub.InvokeAsync<JsonNode>("watchTable");
-        await hub.InvokeAsync<JsonNode>("unwatchTable");
-        await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { watchedRun });
-
-        await client.SubmitAsync();
-        await host.Database.StartAttemptAsync(watchedRun, attempt: 2);
-
-        Assert.Equal(watchedRun, (await hub.NextAsync<RunRow>("run")).Id);
-    }
-
-    [Fact]
     public async Task A_browser_that_does_not_read_holds_up_nobody_and_is_cut_off()
     {
         var (client, flooded, hub) = await WatchedAsync();
@@ -184,7 +153,7 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         using var browser = new Forms(host);
         await browser.SignInAsync(user.UserName!);
         await using var hub = await HubClient.ConnectAsync(host, options => options.SetRequestHeader("Cookie", browser.CookieHeader));
-        await hub.InvokeAsync<JsonNode>("watchTable");
+        await hub.InvokeAsync<JsonNode>("watch", Array.Empty<long>());
 
         await browser.PostAsync("/account/signout", user.Id);
         await host.Services.GetRequiredService<SessionSweep>().SweepAsync(CancellationToken.None);

@@ -1,0 +1,172 @@
+using System.Globalization;
+using System.Net;
+using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
+using Dapper;
+using Microsoft.Playwright;
+
+namespace ConvexWeb.Tests.Live;
+
+/// <summary>
+/// <c>./convexweb bench pages</c>: what ten open pages with a search ask of the database while runs report, and how long another user
+/// waits meanwhile.
+/// </summary>
+[Trait("kind", "browser")]
+public sealed class PagesBench(ServerHost host, Browser browser) : IClassFixture<ServerHost>
+{
+    private const int Stored = 20_000;
+    private const int Reporting = 20;
+    private static readonly TimeSpan Length = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan BetweenReports = TimeSpan.FromMilliseconds(500);
+
+    // Half of the pages show what reports, half show older runs that do not.
+    private static readonly string[] Searches = ["/?q=sweep&state=Running", "/?q=elephant"];
+
+    [Fact(Explicit = true)]
+    [Trait("bench", "pages")]
+    public async Task Ten_pages_with_a_search_while_twenty_runs_report()
+    {
+        var runs = await FillAsync();
+        using var other = await host.UserAsync();
+        using var stop = new CancellationTokenSource();
+        var reporting = Task.WhenAll(runs.Select((run, place) => ReportAsync(run, place, stop.Token)));
+        try
+        {
+            await MeasureAsync("no page open", other);
+            var user = await host.AddUserAsync();
+            var pages = new List<IPage>();
+            for (var i = 0; i < 10; i++)
+            {
+                var page = await browser.OpenAsync(host, Searches[i % 2], user);
+                await page.Locator("tbody tr").First.WaitForAsync();
+                pages.Add(page);
+            }
+            await MeasureAsync("ten pages with a search", other);
+            await AssertLiveAsync(pages[0]);
+            foreach (var page in pages) await page.Context.CloseAsync();
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await reporting;
+        }
+    }
+
+    private async Task MeasureAsync(string what, HttpClient other)
+    {
+        using var length = new CancellationTokenSource(Length);
+        var postgres = await PostmasterAsync();
+        var (cpu, begun) = (Cpu(postgres), TimeProvider.System.GetTimestamp());
+        var waits = new List<double>();
+        while (!length.IsCancellationRequested)
+        {
+            var asked = TimeProvider.System.GetTimestamp();
+            using var answer = await other.GetAsync("/api/v1/runs");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            waits.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
+            await Task.Delay(100);
+        }
+        var share = (Cpu(postgres) - cpu) / TimeProvider.System.GetElapsedTime(begun);
+        waits.Sort();
+        Say($"{what}: PostgreSQL {100 * share:0} % of a core; first page of another user, {waits.Count} times: "
+            + $"p50 {At(0.5):0} ms, p95 {At(0.95):0} ms, max {waits[^1]:0} ms");
+
+        double At(double part) => waits[(int)(part * (waits.Count - 1))];
+    }
+
+    // A page that stood still would cost nothing.
+    private static async Task AssertLiveAsync(IPage page)
+    {
+        var bar = page.Locator("tbody tr [role=progressbar]").First;
+        var before = await bar.GetAttributeAsync("aria-valuenow");
+        await Assertions.Expect(bar).Not.ToHaveAttributeAsync("aria-valuenow", before!, new() { Timeout = 5_000 });
+    }
+
+    private async Task<IReadOnlyList<long>> FillAsync()
+    {
+        await using var connection = await host.Database.OpenConnectionAsync();
+        await connection.AddRunAsync();
+        await connection.ExecuteAsync(
+            $$"""
+            insert into runs (study_id, name, seed, spec, group_key, state, model, convexity, dataset, labels, parameters, epochs,
+                steps_per_epoch, total_steps, step, attempt, last_seq, latest, spark, created_by, started_at, finished_at)
+            select study_id, case when n % 700 = 0 then 'elephant ' else 'mouse ' end || n, n % 5, spec, 'k' || n / 5, 'Succeeded', model,
+                convexity, dataset, labels, parameters, 100, 100, 10000, 10000, 1, 10000,
+                '{"train/accuracy":99.5,"test/accuracy":80.25,"gap":19.25,"train/loss":0.01,"test/loss":0.9}',
+                (select jsonb_agg(jsonb_build_array(e * 4, 50 + e * 2, 50 + e)) from generate_series(1, 24) e),
+                'user' || n % 20, now(), now()
+            from runs, generate_series(2, {{Stored - Reporting}}) n where id = 1
+            """, commandTimeout: 120);
+        var runs = (await connection.QueryAsync<long>(
+            """
+            insert into runs (study_id, name, seed, spec, group_key, state, model, convexity, dataset, labels, parameters, epochs,
+                steps_per_epoch, total_steps, attempt, latest, spark, created_by, started_at)
+            select study_id, 'sweep ' || n, n, spec, 'sweep', 'Running', model, convexity, dataset, labels, parameters, 100, 100, 10000, 1,
+                '{"train/accuracy":50.5,"test/accuracy":40.25,"gap":10.25,"train/loss":0.01,"test/loss":0.9}',
+                (select spark from runs where id = 2), 'tester', now()
+            from runs, generate_series(1, @Reporting) n where id = 1 returning id
+            """, new { Reporting })).AsList();
+        await connection.ExecuteAsync(
+            """
+            insert into attempts (run_id, number, worker, lease_until)
+            select id, 1, 'w', now() + interval '1 hour' from runs where attempt = 1;
+            analyze
+            """);
+        return runs;
+    }
+
+    // As a worker does: points twice a second and the row with them.
+    private async Task ReportAsync(long run, int place, CancellationToken stop)
+    {
+        await Task.Delay(BetweenReports * place / Reporting, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        for (var step = 1; !stop.IsCancellationRequested; step++)
+        {
+            await host.Database.AddPointsAsync(run, 1, "train/loss", (step, 1.0 / step));
+            await using (var connection = await host.Database.OpenConnectionAsync(CancellationToken.None))
+            {
+                await connection.ExecuteAsync(
+                    """
+                    update runs set step = 20 * @step % 10000, latest = latest || jsonb_build_object('train/loss', 1.0 / @step)
+                    where id = @run;
+                    select pg_notify('convex_runs', @run::text);
+                    """, new { run, step });
+            }
+            await Task.Delay(BetweenReports, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<int> PostmasterAsync() => Parent(await host.Database.ScalarAsync<int>("select pg_backend_pid()"));
+
+    // Of the postmaster, of the processes that it has, and of those that it had.
+    private static TimeSpan Cpu(int postmaster)
+    {
+        var ticks = Times(postmaster, 4);
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var process)) continue;
+            try
+            {
+                if (Parent(process) == postmaster) ticks += Times(process, 2);
+            }
+            catch (IOException)
+            {
+                // It has ended meanwhile.
+            }
+        }
+        return TimeSpan.FromSeconds(ticks / 100.0);
+    }
+
+    // Fields of /proc/pid/stat behind the name in brackets: state, parent, …; the 12th is the first of four times.
+    private static string[] Stat(int process)
+    {
+        var text = File.ReadAllText($"/proc/{process}/stat");
+        return text[(text.LastIndexOf(')') + 2)..].Split(' ');
+    }
+
+    private static int Parent(int process) => int.Parse(Stat(process)[1], CultureInfo.InvariantCulture);
+
+    private static long Times(int process, int count)
+        => Stat(process).Skip(11).Take(count).Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture));
+
+    private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
+}
