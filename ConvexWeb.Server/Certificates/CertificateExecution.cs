@@ -116,6 +116,7 @@ internal sealed class CertificateExecution(
         var watch = WatchAsync(task, trainer, done.Token);
         await using var stopping = stop.Register(trainer.Kill);
         await using var ending = limit.Token.Register(trainer.Kill);
+        await using var hanging = HangWatch.Over(trainer, settings.HangLimit, time);
         await trainer.Exited;
         await done.CancelAsync();
         var lost = await watch;
@@ -133,8 +134,9 @@ internal sealed class CertificateExecution(
             var minutes = settings.CertificateLimit.TotalMinutes;
             return new(null, $"It was not done after {minutes:0.#} minutes and was ended. Ask again with fewer pairs.");
         }
+        if (hanging.Reason is { } hang) return new(null, hang);
         return new(null, trainer.ExitCode is 1 or 2 && trainer.Tail.Length > 0
             ? trainer.Tail
-            : Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path));
+            : Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path, trainer.KilledForMemory));
     }
 }

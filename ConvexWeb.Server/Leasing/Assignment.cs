@@ -17,6 +17,9 @@ public static class Outcome
     /// <summary>The trainer ended without saying why.</summary>
     public const string Died = "died";
 
+    /// <summary>The trainer did nothing any more and was ended.</summary>
+    public const string Hung = "hung";
+
     /// <summary>The worker was not heard of until its lease was over.</summary>
     public const string Lost = "lost";
 }

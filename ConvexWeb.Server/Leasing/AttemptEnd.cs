@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Leasing;
 
@@ -15,4 +16,17 @@ public sealed record AttemptEnd(string Outcome, RunState State, string? Reason)
 
     public static AttemptEnd Failed(string reason) => new(Leasing.Outcome.Failed, RunState.Failed, reason);
     public static AttemptEnd Died(string reason) => new(Leasing.Outcome.Died, RunState.Running, reason);
+
+    /// <summary>Died, by our hand: it did nothing any more.</summary>
+    public static AttemptEnd Hung(string reason) => new(Leasing.Outcome.Hung, RunState.Running, reason);
+
+    /// <summary>What the trainer knows of the cause of its failure.</summary>
+    public FailureCause? Cause { get; init; }
+
+    /// <summary>Whether the system ended the trainer because memory ran out; null when it does not tell, or there was another end.</summary>
+    public bool? KilledForMemory { get; init; }
+
+    /// <summary>The most memory that the trainer had, on the host and on its device, as far as that was seen.</summary>
+    public int? PeakMemoryMb { get; init; }
+    public int? PeakDeviceMemoryMb { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Training.Events;
@@ -11,7 +12,7 @@ namespace ConvexWeb.Server.Trainers;
 /// </summary>
 public sealed class AttemptExecution(
     RunFolders folders, TrainerCommand command, PointWriter writer, Leases leases, Patience patience, WorkerSettings settings,
-    TimeProvider time, ILogger<AttemptExecution> log)
+    Nvml nvml, TimeProvider time, ILogger<AttemptExecution> log)
 {
     /// <summary>Between two batches of a run, so that many lines share a transaction.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -77,7 +78,7 @@ public sealed class AttemptExecution(
         return end switch
         {
             FinishedEvent => AttemptEnd.Succeeded,
-            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
+            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)) with { Cause = failed.Cause },
             _ => null,
         };
     }
@@ -105,15 +106,24 @@ public sealed class AttemptExecution(
         await using var killing = limit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
 
+        await using var watch = HangWatch.Over(trainer, settings.HangLimit, time, () => nvml.UsedBy(trainer.Id, device));
         var (owned, end) = await IngestAsync(assignment, trainer, fence, stop);
         if (!owned || fence.IsCancellationRequested) return AttemptEnd.Lost;
-        return end switch
+        string Exit() => Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path, trainer.KilledForMemory);
+        var outcome = end switch
         {
             FinishedEvent => AttemptEnd.Succeeded,
-            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
+            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)) with { Cause = failed.Cause },
             _ when stop.IsCancellationRequested => AttemptEnd.Stopped,
-            _ when trainer.ExitCode is 1 or 2 => AttemptEnd.Failed(Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path)),
-            _ => AttemptEnd.Died(Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path)),
+            _ when watch.Reason is { } hang => AttemptEnd.Hung(hang),
+            _ when trainer.ExitCode is 1 or 2 => AttemptEnd.Failed(Exit()),
+            _ => AttemptEnd.Died(Exit()),
+        };
+        return outcome with
+        {
+            KilledForMemory = trainer.KilledForMemory,
+            PeakMemoryMb = trainer.PeakMemoryMb,
+            PeakDeviceMemoryMb = watch.PeakDeviceMemoryMb,
         };
     }
 

@@ -38,7 +38,7 @@ public sealed class RunExecution(
 
             // Telling has a limit only when we are to stop; otherwise it waits for as long as the database is away.
             using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
-            if (end.Outcome == Outcome.Died)
+            if (end.Outcome is Outcome.Died or Outcome.Hung)
             {
                 var next = await patience.TryAsync(
                     $"Run {current.RunId}", cancel => leases.RetryAsync(current, end.Reason ?? "", cancel), limit.Token);

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Trainers;
@@ -14,9 +15,12 @@ public static class WorkersSetup
         services.TryAddSingleton<RunFolders>();
         services.AddSingleton<RunningRuns>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
             .AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<AttemptExecution>()
-            .AddSingleton<RunExecution>();
+            .AddSingleton<RunExecution>().AddSingleton<TrainerRegister>().AddSingleton<WorkerStanding>().AddSingleton<WorkerSamples>()
+            .AddSingleton(_ => Nvml.Open()).AddSingleton(provider => new HostProbe(
+                provider.GetRequiredService<Nvml>(), provider.GetRequiredService<TimeProvider>()));
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
-        if (settings.Trains && worker.Enabled) services.AddHostedService<WorkerHeartbeat>();
+        if (settings.Trains && worker.Enabled)
+            services.AddHostedService(provider => provider.GetRequiredService<TrainerRegister>()).AddHostedService<WorkerHeartbeat>();
         return services;
     }
 }
