@@ -21,7 +21,8 @@ internal static class Autogroup
     {
         for (var tries = 0; tries < MostTries && !cancel.IsCancellationRequested; tries++)
         {
-            if (Name(SystemFile.Read(PathOf(process))) is not { } group || Name(SystemFile.Read("/proc/self/autogroup")) is not { } own) return;
+            var (group, own) = (Name(SystemFile.Read(PathOf(process))), Name(SystemFile.Read("/proc/self/autogroup")));
+            if (group is null || own is null) return;
             var left = group != own;
             if (left && TryWrite(process, niceness)) return;
             await Task.Delay(left ? Busy : Glance, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

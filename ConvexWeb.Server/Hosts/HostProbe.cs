@@ -28,7 +28,8 @@ public sealed class HostProbe(Nvml nvml, TimeProvider time, string root = "/")
         var all = others.Prepend(cpu)
             .Select(device => memory.TryGetValue(device.Name, out var given) ? device with { MemoryTotalMb = given } : device);
         return new(
-            version, libtorch, Environment.Version.ToString(), nvml.Driver, Environment.ProcessorCount, total, used, share, Load(), [.. all]);
+            version, libtorch, Environment.Version.ToString(), nvml.Driver, Environment.ProcessorCount, total, used, share, Load(),
+            [.. all]);
     }
 
     private (int Total, int Used) Memory()

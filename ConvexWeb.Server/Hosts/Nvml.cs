@@ -94,7 +94,8 @@ public sealed class Nvml : IDisposable
             Find<DeviceText>("nvmlDeviceGetName") is { } call && call(device, text, NameLength) == Success ? Text(text) : null,
             Megabytes(memory?.Total),
             Megabytes(memory?.Used),
-            Find<DeviceUtilisation>("nvmlDeviceGetUtilizationRates") is { } rates && rates(device, out var rate) == Success ? rate.Gpu : null,
+            Find<DeviceUtilisation>("nvmlDeviceGetUtilizationRates") is { } rates && rates(device, out var rate) == Success
+                ? rate.Gpu : null,
             Find<DeviceSensor>("nvmlDeviceGetTemperature") is { } sensor && sensor(device, TemperatureOfGpu, out var degrees) == Success
                 ? degrees : null,
             Find<DeviceNumber>("nvmlDeviceGetPowerUsage") is { } power && power(device, out var milliwatts) == Success
@@ -102,7 +103,8 @@ public sealed class Nvml : IDisposable
     }
 
     /// <summary>
-    /// Memory of a process on a device; null when the driver does not tell. In a container it may not: it knows processes by the host's ids.
+    /// Memory of a process on a device; null when the driver does not tell. In a container it may not, since it knows processes by the
+    /// host's ids.
     /// </summary>
     public int? UsedBy(int process, string name)
     {

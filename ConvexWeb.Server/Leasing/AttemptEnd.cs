@@ -23,7 +23,7 @@ public sealed record AttemptEnd(string Outcome, RunState State, string? Reason)
     /// <summary>What the trainer knows of the cause of its failure.</summary>
     public FailureCause? Cause { get; init; }
 
-    /// <summary>Whether the system ended the trainer because memory ran out; null when it does not tell, or there was another end.</summary>
+    /// <summary>Whether the system ended the trainer because memory ran out; null when that is not known.</summary>
     public bool? KilledForMemory { get; init; }
 
     /// <summary>The most memory that the trainer had, on the host and on its device, as far as that was seen.</summary>

@@ -55,12 +55,14 @@ public sealed class WorkerSettings
 
     public IReadOnlyList<string> GroupList => Split(Groups);
     public IReadOnlyList<string> DeviceList => Split(Devices);
-    public IReadOnlyDictionary<string, int> DeviceMemoryMb
-        => DeviceMemoryPairs.Where(pair => pair.Megabytes > 0).DistinctBy(pair => pair.Device).ToDictionary(p => p.Device, p => p.Megabytes);
+    public IReadOnlyDictionary<string, int> DeviceMemoryMb => DeviceMemoryPairs.Where(pair => pair.Megabytes > 0)
+        .DistinctBy(pair => pair.Device).ToDictionary(pair => pair.Device, pair => pair.Megabytes);
     public int ThreadsPerSlot => Threads ?? Math.Max(1, Cores / Math.Max(1, Slots));
 
     /// <summary>What tells the trainer's process from others: the program that its line names last before the arguments.</summary>
-    public string TrainerProgram => Trainer.Count > 0 ? Trainer[^1] : Path.Combine(AppContext.BaseDirectory, "trainer", "ConvexWeb.Training.dll");
+    public string TrainerProgram => Trainer.Count > 0
+        ? Trainer[^1]
+        : Path.Combine(AppContext.BaseDirectory, "trainer", "ConvexWeb.Training.dll");
 
     public TimeSpan Renewal => Lease / 4;
 

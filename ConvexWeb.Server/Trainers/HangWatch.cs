@@ -4,9 +4,10 @@ namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
 /// Ends a trainer that hangs: one that was stopped, or waits for a network drive that is gone. Its signs of life are lines, which it writes
-/// with every line of its journal, and processor time of its process tree. A silent trainer computes, and one at a slow disk does so now and
-/// then; a training on a GPU uses the processor too, to queue its kernels and, while it waits for them, to ask whether they are done. An idle
-/// trainer uses no tick in a minute. While a trainer is watched, what it leaves no trace of at its end is noted as well.
+/// with every line of its journal, and processor time of its process tree. A silent trainer computes, and one at a slow disk does so now
+/// and then. A training on a GPU uses the processor too, to queue its kernels and, while it waits for them, to ask whether they are done.
+/// The true trainer, waiting for a file, used no tick in 80 seconds. While a trainer is watched, it is also noted what leaves no trace at
+/// its end.
 /// </summary>
 internal sealed class HangWatch : IAsyncDisposable
 {
@@ -48,7 +49,7 @@ internal sealed class HangWatch : IAsyncDisposable
         {
             Look();
 
-            // Not more than was watched: when this process stood still as well, with the whole machine perhaps, that is no sign of anything.
+            // Not more than was watched: when this process stood still as well, with the whole machine perhaps, that says nothing.
             var elapsed = time.GetElapsedTime(at);
             at = time.GetTimestamp();
             still += elapsed < 2 * interval ? elapsed : 2 * interval;
@@ -64,7 +65,9 @@ internal sealed class HangWatch : IAsyncDisposable
         }
     }
 
-    /// <param name="ticks">At the last sign of life; <paramref name="now"/> is the new value when this is one, and otherwise the old.</param>
+    /// <param name="ticks">At the last sign of life.</param>
+    /// <param name="since">How long ago that was.</param>
+    /// <param name="now">What to ask with next: the new ticks when this is a sign, and otherwise the old.</param>
     private bool HasWorked(long ticks, TimeSpan since, out long now)
     {
         var enough = Math.Max(1, since.TotalSeconds * ProcessStat.TicksPerSecond / LeastShare);

@@ -70,8 +70,8 @@ public sealed class TrainerProcess : IAsyncDisposable
     public bool HasExited => exited.IsCompleted;
 
     /// <summary>
-    /// Completes when it has ended and what it wrote last is read; or some seconds after it was killed, when it does not even end then: in a
-    /// system call that no signal ends.
+    /// Completes when it has ended and what it wrote last is read; or some seconds after it was killed, when it does not even end then, in
+    /// a system call that no signal interrupts.
     /// </summary>
     public Task Exited => exited;
 
@@ -84,7 +84,7 @@ public sealed class TrainerProcess : IAsyncDisposable
     /// <summary>The most memory that it had by the last look; null before the first.</summary>
     public int? PeakMemoryMb { get; private set; }
 
-    /// <summary>Of one that has ended by signal 9: whether the kernel sent it because memory ran out; null when that is not known.</summary>
+    /// <summary>Whether signal 9, by which it has ended, came from the kernel for lack of memory; null when that is not known.</summary>
     public bool? KilledForMemory { get; private set; }
 
     /// <summary>

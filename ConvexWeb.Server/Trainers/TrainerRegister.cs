@@ -19,8 +19,8 @@ public sealed class TrainerRegister(WorkerSettings worker, IOptions<Settings> se
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
     /// <summary>
-    /// Ids name processes together with their start, on one machine since it was started, and in one container: the data folder may be shared
-    /// with others.
+    /// Ids name processes together with their start, on one machine since it was started, and in one container: the data folder may be
+    /// shared with others.
     /// </summary>
     internal sealed record Entry(int Id, long Started, string Program, int Server, long ServerStarted, string Place);
 

@@ -11,8 +11,8 @@ public static class WorkersApi
         workers.MapGet("", List).WithSummary("Workers of the cluster: what they train now, and what their hosts have and use");
         workers.MapGet("/{name}/samples", Samples).WithSummary(
             "Figures of a worker's devices over time, oldest first: of the last hour, or since a time, at most 7 days ago. "
-            + $"Of each device at most {StoredWorkers.MostSamples}: over a longer time one stands for several, with means of utilisation and "
-            + "power and the highest memory and temperature");
+            + $"Of each device at most {StoredWorkers.MostSamples}: over a longer time one stands for several, with the means of "
+            + "utilisation and power and the highest memory and temperature");
         workers.MapPost("/{name}/drain", Drain)
             .WithSummary("Lets a worker take nothing new, also when it is started again; what it trains goes on. Administrators only");
         workers.MapPost("/{name}/resume", Resume).WithSummary("Lets a worker take work again. Administrators only");
