@@ -62,8 +62,8 @@ public sealed class ArchitectureTests
     // docs/architecture.md: each folder of Server names only folders before it.
     private static readonly string[] ServerFloors =
     [
-        "Persistence", "Http", "Accounts", "Catalog", "Leasing", "Ingest", "Trainers", "Certificates", "Studies", "Runs", "Live", "Workers",
-        "Scheduling",
+        "Persistence", "Http", "Accounts", "Catalog", "Hosts", "Leasing", "Ingest", "Trainers", "Certificates", "Studies", "Runs", "Live",
+        "Workers", "Scheduling",
     ];
 
     [Fact]

@@ -1,4 +1,5 @@
 using ConvexWeb.Server;
+using ConvexWeb.Server.Leasing;
 using Microsoft.Extensions.Configuration;
 
 namespace ConvexWeb.Tests;
@@ -47,6 +48,25 @@ public sealed class SettingsTests
     [Fact]
     public void Validate_WorkerOnTheNetwork_IsRefused()
         => Assert.True(Check(new Settings { Role = Role.Worker, Url = "http://0.0.0.0:5081" }).Failed);
+
+    [Theory]
+    [InlineData("cpu=16000, cuda:0=24000", "")]
+    [InlineData("cpu=lots", "got 'cpu=lots'")]
+    [InlineData("cpu", "got 'cpu'")]
+    [InlineData("cpu=0", "got 'cpu=0'")]
+    [InlineData("cuda:1=5", "names cuda:1, which is not in Convex:Worker:Devices")]
+    [InlineData("cpu=5, cpu=6", "names cpu twice")]
+    public void Problems_MemoryOfDevices_IsChecked(string memory, string problem)
+    {
+        var settings = new WorkerSettings { Devices = "cuda:0", DeviceMemory = memory };
+        if (problem.Length > 0) Assert.Contains(problem, Assert.Single(settings.Problems()), StringComparison.Ordinal);
+        else Assert.Empty(settings.Problems());
+        if (problem.Length == 0) Assert.Equal(24000, settings.DeviceMemoryMb["cuda:0"]);
+    }
+
+    [Fact]
+    public void Problems_HangLimitThatIsTooShort_IsRefused()
+        => Assert.Single(new WorkerSettings { HangLimit = TimeSpan.FromSeconds(4) }.Problems());
 
     private static Microsoft.Extensions.Options.ValidateOptionsResult Check(
         Settings settings, string hosts = "localhost;127.0.0.1;[::1]") =>

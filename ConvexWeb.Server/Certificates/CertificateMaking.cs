@@ -59,6 +59,7 @@ internal sealed class CertificateMaking(
         await using var stopping = stop.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
         await using var ending = limit.Token.Register(trainer.Kill);
+        await using var watch = HangWatch.Over(trainer, settings.HangLimit, time);
         await trainer.Exited;
 
         if (trainer.ExitCode == 0 && answer is not null)
@@ -72,6 +73,7 @@ internal sealed class CertificateMaking(
         }
         if (fence.IsCancellationRequested) return AttemptEnd.Lost;
         if (stop.IsCancellationRequested) return AttemptEnd.Stopped;
+        if (watch.Reason is { } hang) return AttemptEnd.Hung(hang);
         if (limit.IsCancellationRequested)
         {
             var minutes = settings.CertificateLimit.TotalMinutes;
@@ -79,7 +81,12 @@ internal sealed class CertificateMaking(
                 $"It was not done after {minutes:0.#} minutes and was ended. Ask again with fewer pairs.", "too_long");
         }
         if (trainer.ExitCode is 0 or 1 or 2 && trainer.Tail.Length > 0) return AttemptEnd.Failed(trainer.Tail, "trainer");
-        var reason = Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path);
-        return trainer.ExitCode is 0 or 1 or 2 ? AttemptEnd.Failed(reason, "trainer") : AttemptEnd.Died(reason);
+        var reason = Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path, trainer.KilledForMemory);
+        return trainer switch
+        {
+            { ExitCode: 0 or 1 or 2 } => AttemptEnd.Failed(reason, "trainer"),
+            { KilledForMemory: true } => AttemptEnd.OutOfMemory(reason),
+            _ => AttemptEnd.Died(reason),
+        };
     }
 }

@@ -110,6 +110,7 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         _ when type.Contains("RunState", StringComparison.Ordinal) =>
             $"a state; allowed are {string.Join(", ", Enum.GetNames<RunState>())}",
         _ when type.Contains("Guid", StringComparison.Ordinal) => "an id",
+        _ when type.Contains("DateTimeOffset", StringComparison.Ordinal) => "a time such as 2026-01-31T12:00:00Z",
         _ => "a value that is allowed here",
     };
 

@@ -28,6 +28,9 @@ public enum Outcome
 /// <param name="Code">The reason as one word, where there is one.</param>
 public sealed record AttemptEnd(Outcome Outcome, string? Reason = null, string? Code = null)
 {
+    /// <summary>The most memory that it was seen to have on its device, in MB.</summary>
+    public int? PeakMemoryMb { get; init; }
+
     public static readonly AttemptEnd Succeeded = new(Outcome.Succeeded);
     public static readonly AttemptEnd Stopped = new(Outcome.Stopped);
     public static readonly AttemptEnd Lost = new(Outcome.Lost);

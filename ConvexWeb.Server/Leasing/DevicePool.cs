@@ -1,12 +1,30 @@
 using System.Collections.Concurrent;
+using ConvexWeb.Server.Hosts;
 
 namespace ConvexWeb.Server.Leasing;
 
-/// <summary>Which device each slot uses; there are as many as slots, and the devices come round when there are fewer of them.</summary>
-public sealed class DevicePool(WorkerSettings settings)
+/// <summary>
+/// Which device each slot uses; there are as many as slots, and the devices come round when there are fewer of them. How many items a device
+/// takes at once is decided by its memory as well.
+/// </summary>
+public sealed class DevicePool
 {
-    private readonly ConcurrentQueue<string> free =
-        new(Enumerable.Range(0, settings.Slots).Select(slot => settings.DeviceList[slot % settings.DeviceList.Count]));
+    // The host keeps some for itself, and a driver some of its device.
+    private const double UsableShare = 0.9;
+
+    private readonly ConcurrentQueue<string> free;
+    private readonly IReadOnlyDictionary<string, int?> memory;
+
+    public DevicePool(WorkerSettings settings, HostProbe probe)
+    {
+        free = new(Enumerable.Range(0, settings.Slots).Select(slot => settings.DeviceList[slot % settings.DeviceList.Count]));
+        memory = probe.Read(settings.DeviceList, settings.DeviceMemoryMb, "", null).Devices.ToDictionary(
+            device => device.Name,
+            device => settings.DeviceMemoryMb.TryGetValue(device.Name, out var given) ? given : Usable(device.MemoryTotalMb));
+    }
+
+    /// <summary>Of a device's memory, what items may have together; null when it is not known.</summary>
+    private static int? Usable(int? total) => total is > 0 and var all ? (int)(UsableShare * all) : null;
 
     /// <summary>Null when every slot is taken.</summary>
     public Loan? TryTake() => free.TryDequeue(out var device) ? new(this, device) : null;
@@ -15,8 +33,8 @@ public sealed class DevicePool(WorkerSettings settings)
     {
         public string Name => device;
 
-        /// <summary>All of the device's memory; null when it is not known.</summary>
-        public int? MemoryMb => null;
+        /// <summary>What items may have on it together; null when it is not known.</summary>
+        public int? MemoryMb => pool.memory.GetValueOrDefault(device);
 
         public void Dispose() => pool.free.Enqueue(device);
     }

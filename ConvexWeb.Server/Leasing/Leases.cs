@@ -82,7 +82,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                     lease_until = clock_timestamp() + make_interval(secs => @lease), wish = null, not_before = null,
                     started_at = coalesce(started_at, clock_timestamp()), finished_at = null, reason = null, reason_code = null
                 from next where q.id = next.id and {ClaimOrder.IsWaiting} and not exists (
-                    select from workers w where w.name = @worker and w.draining)
+                    select from workers w where w.name = @worker and (w.draining or w.refused is not null))
                 returning q.id, q.kind, q.run_id, q.attempt),
             attempt as (
                 insert into attempts (item_id, number, worker, device, started_at)
@@ -195,6 +195,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         else 'Queued' end,
                     deaths = case when j.outcome in ('died', 'hung', 'out_of_memory') then j.deaths else i.deaths end,
                     memory_mb = case when j.outcome = 'out_of_memory' then greatest(2 * i.memory_mb, 1024) else i.memory_mb end,
+                    peak_memory_mb = greatest(i.peak_memory_mb, @PeakMemoryMb::int),
                     wish = null, lease_until = null, queued_at = clock_timestamp(),
                     finished_at = case
                         when j.outcome in ('succeeded', 'failed', 'cancelled') or j.gives_up then clock_timestamp() end,
@@ -220,7 +221,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             """,
             new
             {
-                owner.ItemId, owner.Attempt, outcome = end.Outcome.Word(), end.Code, Reason = end.Reason ?? "",
+                owner.ItemId, owner.Attempt, outcome = end.Outcome.Word(), end.Code, Reason = end.Reason ?? "", end.PeakMemoryMb,
                 delay = settings.RetryDelay.TotalSeconds, longest = LongestDelay.TotalSeconds,
             },
             cancellationToken: cancel)) is { } ended

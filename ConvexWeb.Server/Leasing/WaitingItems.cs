@@ -77,7 +77,8 @@ public sealed class WaitingItems(NpgsqlDataSource database)
                 where state = 'Queued' and (@run::bigint is null or run_id = @run and kind = 'run')
                   and (@queue::text is null or queue = @queue));
             select g.name as queue, count(*)::int as workers, (count(*) filter (where w.draining))::int as draining,
-                coalesce(sum(w.slots) filter (where not w.draining), 0)::int as slots, null::int as memory_mb
+                coalesce(sum(w.slots) filter (where not w.draining), 0)::int as slots,
+                max((select max((d->>'memoryTotalMb')::int) from jsonb_array_elements(w.devices) d))::int as memory_mb
             from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
             where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' group by 1
             """, new { run, queue }, cancellationToken: cancel));

@@ -1,17 +1,26 @@
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Persistence;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Leasing;
 
-/// <summary>Keeps this worker's row fresh. It is for people: no run depends on it.</summary>
+/// <summary>
+/// Keeps this worker's row fresh, with what its host has and uses. It is for people, and no run depends on it; but the answer says which
+/// version serves the database (<see cref="WorkerStanding"/>).
+/// </summary>
 public sealed class WorkerHeartbeat(
-    NpgsqlDataSource database, WorkerSettings settings, ServiceLoop loop, TimeProvider time, ILogger<WorkerHeartbeat> log)
-    : BackgroundService
+    NpgsqlDataSource database, WorkerSettings settings, HostProbe probe, WorkerSamples samples, WorkerStanding standing, ServiceLoop loop,
+    TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     /// <summary>A worker that has said nothing for so long is taken for lost.</summary>
     public static readonly TimeSpan Silence = Interval * 5;
+
+    private static readonly TimeSpan BetweenForgetting = TimeSpan.FromHours(1);
+
+    private readonly string? libtorch = TensorLibrary.VersionOf(settings.TrainerProgram);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -19,15 +28,18 @@ public sealed class WorkerHeartbeat(
         return loop.RunAsync("The heartbeat", stop => BeatAsync(started, stop), stoppingToken);
     }
 
-    /// <summary>A worker that is shut down signs off; one that is lost stays on the list as such.</summary>
+    /// <summary>
+    /// A worker that is shut down signs off; one that is lost stays on the list as such. So does one that is drained, which must not take
+    /// work again because it was started again.
+    /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
         try
         {
-            await using var command = database.CreateCommand("delete from workers where name = $1");
-            command.Parameters.Add(new() { Value = settings.Name });
-            await command.ExecuteNonQueryAsync(cancellationToken);
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await connection.ExecuteAsync(new CommandDefinition(
+                "delete from workers where name = @Name and not draining", new { settings.Name }, cancellationToken: cancellationToken));
         }
         catch (Exception problem) when (Outage.Is(problem) || problem is OperationCanceledException)
         {
@@ -38,25 +50,71 @@ public sealed class WorkerHeartbeat(
     private async Task BeatAsync(DateTimeOffset started, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(Interval, time);
+        var report = Report();
+        long sampled = 0, forgotten = 0;
         do
         {
-            await StoreAsync(started, stop);
+            if (sampled == 0 || time.GetElapsedTime(sampled) >= WorkerSamples.Interval - Interval / 2)
+            {
+                sampled = time.GetTimestamp();
+                report = Report();
+                await StoreAsync(started, report, stop);
+                await samples.StoreAsync(report.Devices, stop);
+            }
+            else
+            {
+                await StoreAsync(started, report, stop);
+            }
+            if (forgotten == 0 || time.GetElapsedTime(forgotten) >= BetweenForgetting)
+            {
+                await samples.ForgetAsync(stop);
+                forgotten = time.GetTimestamp();
+            }
         }
         while (await timer.WaitForNextTickAsync(stop));
     }
 
-    private async Task StoreAsync(DateTimeOffset started, CancellationToken cancel)
+    private HostReport Report() => probe.Read(settings.DeviceList, settings.DeviceMemoryMb, ProductVersion.Text, libtorch);
+
+    private async Task StoreAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
     {
-        await using var command = database.CreateCommand(
+        var version = await WriteAsync(started, report, cancel);
+        if (standing.Judge(version)) await WriteAsync(started, report, cancel);
+    }
+
+    /// <returns>The version that serves the database.</returns>
+    private async Task<string?> WriteAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             """
-            with forgotten as (delete from workers where last_seen < now() - interval '7 days')
-            insert into workers (name, host, slots, queues, started_at, last_seen) values ($1, $2, $3, $4, $5, now())
+            with forgotten as (delete from workers where last_seen < now() - interval '7 days' and not draining and name <> @Name)
+            insert into workers (name, host, slots, queues, started_at, last_seen, product_version, libtorch, dotnet, driver, cores, load,
+                devices, refused)
+            values (@Name, @host, @Slots, @queues, @started, now(), @ProductVersion, @Libtorch, @DotNet, @Driver, @Cores, @Load,
+                @devices::jsonb, @Refused)
             on conflict (name) do update set host = excluded.host, slots = excluded.slots, queues = excluded.queues,
-                started_at = excluded.started_at, last_seen = now()
-            """);
-        var queues = string.Join(", ", settings.QueueList);
-        foreach (var value in new object[] { settings.Name, Environment.MachineName, settings.Slots, queues, started })
-            command.Parameters.Add(new() { Value = value });
-        await command.ExecuteNonQueryAsync(cancel);
+                started_at = excluded.started_at, last_seen = now(), product_version = excluded.product_version,
+                libtorch = excluded.libtorch, dotnet = excluded.dotnet, driver = excluded.driver, cores = excluded.cores,
+                load = excluded.load, devices = excluded.devices, refused = excluded.refused
+            returning (select d.product_version from this_database d)
+            """,
+            new
+            {
+                settings.Name,
+                host = Environment.MachineName,
+                settings.Slots,
+                queues = string.Join(", ", settings.QueueList),
+                started,
+                report.ProductVersion,
+                report.Libtorch,
+                report.DotNet,
+                report.Driver,
+                report.Cores,
+                report.Load,
+                devices = WorkerSamples.Json(report.Devices),
+                standing.Refused,
+            },
+            cancellationToken: cancel));
     }
 }

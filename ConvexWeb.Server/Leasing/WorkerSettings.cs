@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server.Leasing;
@@ -46,12 +47,32 @@ public sealed class WorkerSettings
     /// <summary>How long a certificate may take: it stands in the place of a training.</summary>
     public TimeSpan CertificateLimit { get; set; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>
+    /// For so long a trainer may neither report anything nor use processor time; then it hangs, and is ended. A debugger that stops one
+    /// needs more.
+    /// </summary>
+    public TimeSpan HangLimit { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// What devices have, in MB, when it is to be less than what they say: <c>cpu=16000, cuda:0=24000</c>. (A setting's name cannot have
+    /// the colon of a device.)
+    /// </summary>
+    public string DeviceMemory { get; set; } = "";
+
     /// <summary>Program and first arguments of the trainer; empty: the one beside this program.</summary>
     public IList<string> Trainer { get; init; } = [];
 
     public IReadOnlyList<string> QueueList => Split(Queues);
     public IReadOnlyList<string> DeviceList => Split(Devices);
+    public IReadOnlyDictionary<string, int> DeviceMemoryMb => DeviceMemoryPairs.Where(pair => pair.Megabytes > 0)
+        .DistinctBy(pair => pair.Device).ToDictionary(pair => pair.Device, pair => pair.Megabytes);
     public int ThreadsPerSlot => Threads ?? Math.Max(1, Cores / Math.Max(1, Slots));
+
+    /// <summary>What tells the trainer's process from others: the program that its line names last before the arguments.</summary>
+    public string TrainerProgram => Trainer.Count > 0
+        ? Trainer[^1]
+        : Path.Combine(AppContext.BaseDirectory, "trainer", "ConvexWeb.Training.dll");
+
     public TimeSpan Renewal => Lease / 4;
 
     internal IEnumerable<string> Problems()
@@ -74,11 +95,28 @@ public sealed class WorkerSettings
             yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
         if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1))
             yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
+        if (HangLimit < TimeSpan.FromSeconds(5)) yield return $"Convex:Worker:HangLimit must be at least 5 seconds, not {HangLimit}.";
+        foreach (var (text, device, megabytes) in DeviceMemoryPairs)
+        {
+            if (megabytes < 1)
+                yield return $"Convex:Worker:DeviceMemory must give MB to devices, such as cpu=16000, cuda:0=24000; got '{text}'.";
+            else if (device != "cpu" && !DeviceList.Contains(device))
+                yield return $"Convex:Worker:DeviceMemory names {device}, which is not in Convex:Worker:Devices ({Devices}).";
+        }
+        foreach (var twice in DeviceMemoryPairs.GroupBy(pair => pair.Device).Where(group => group.Count() > 1))
+            yield return $"Convex:Worker:DeviceMemory names {twice.Key} twice.";
     }
 
     /// <summary>Whether a queue may be called so: what Hangfire takes for a name, and no longer than a page can show.</summary>
     public static bool IsQueue(string name)
         => name.Length is > 0 and <= 40 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-');
+
+    private IEnumerable<(string Text, string Device, int Megabytes)> DeviceMemoryPairs => Split(DeviceMemory).Select(text =>
+    {
+        var parts = text.Split('=', StringSplitOptions.TrimEntries);
+        var readable = parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out _);
+        return (text, parts[0], readable ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 0);
+    });
 
     private static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

@@ -60,8 +60,11 @@ public sealed class Database(
 
         try
         {
-            var applied = await new Migrator(services.GetRequiredService<NpgsqlDataSource>()).ApplyAsync(cancel);
+            var source = services.GetRequiredService<NpgsqlDataSource>();
+            if (!settings.Value.ServesWeb) await DatabaseVersion.CheckAsync(source, cancel);
+            var applied = await new Migrator(source).ApplyAsync(cancel);
             if (applied > 0) log.LogInformation("Applied {Count} migrations", applied);
+            if (settings.Value.ServesWeb) await DatabaseVersion.WriteAsync(source, cancel);
         }
         catch (PostgresException problem) when (IsOperators(problem))
         {

@@ -11,7 +11,7 @@ namespace ConvexWeb.Server.Scheduling;
 /// every ticket: one of a name that is gone ends as failed, and the office makes another.
 /// </summary>
 internal sealed class WorkTicket(
-    Leases leases, ItemExecution items, DevicePool devices, TicketOffice office, TicketQueue queue, WorkerSettings settings,
+    Leases leases, ItemExecution items, DevicePool devices, WorkerStanding standing, TicketOffice office, TicketQueue queue, WorkerSettings settings,
     TimeProvider time, IHostApplicationLifetime life, ILogger<WorkTicket> log)
 {
     /// <summary>
@@ -26,13 +26,13 @@ internal sealed class WorkTicket(
         if (stop.IsCancellationRequested) return "This worker is stopping.";
         try
         {
-            using var device = devices.TryTake();
-            if (device is null) return "No slot was free.";
-            if (await leases.ClaimAsync(settings.QueueList, device.Name, device.MemoryMb, stop) is not { } item)
-                return "Nothing was waiting that may start here.";
+            if (!standing.TakesWork) return standing.Refused ?? "This worker takes nothing.";
+            using var slots = new Slots(devices);
+            var (item, device) = await ClaimAsync(slots, stop);
+            if (item is null) return device is null ? "No slot was free." : "Nothing was waiting that may start here.";
             Show(context, item);
             await OneMoreAsync(stop);
-            var (end, left) = await items.RunAsync(item, device.Name, stop);
+            var (end, left) = await items.RunAsync(item, device!, stop);
             if (left is { NotBefore: { } retry }) _ = AnnounceAsync(retry, stop);
             return $"{item.Name}: {end.Outcome.Word()}{(left is null ? "" : $", now {left.State}")}";
         }
@@ -45,6 +45,62 @@ internal sealed class WorkTicket(
             if (Outage.Is(problem)) log.LogWarning("A ticket could not be used: {Problem}", problem.Message);
             else log.LogError(problem, "A ticket could not be used");
             return $"It could not be used: {problem.Message}";
+        }
+    }
+
+    // What does not fit on one device may fit on another: each device with a free slot is asked, until one takes an item.
+    private async Task<(Assignment? Item, string? Device)> ClaimAsync(Slots slots, CancellationToken stop)
+    {
+        string? asked = null;
+        while (slots.Another() is { } device)
+        {
+            asked = device.Name;
+            if (await leases.ClaimAsync(settings.QueueList, device.Name, device.MemoryMb, stop) is { } item)
+            {
+                slots.KeepOnly(device);
+                return (item, device.Name);
+            }
+        }
+        return (null, asked);
+    }
+
+    /// <summary>The slots that a ticket holds: one of each device while it looks for an item, and then that of the item.</summary>
+    private sealed class Slots(DevicePool devices) : IDisposable
+    {
+        private readonly List<DevicePool.Loan> held = [];
+
+        /// <summary>A free slot of a device that was not asked yet; null when there is none.</summary>
+        public DevicePool.Loan? Another()
+        {
+            var spare = new List<DevicePool.Loan>();
+            try
+            {
+                while (devices.TryTake() is { } loan)
+                {
+                    if (held.Exists(other => other.Name == loan.Name)) spare.Add(loan);
+                    else
+                    {
+                        held.Add(loan);
+                        return loan;
+                    }
+                }
+                return null;
+            }
+            finally
+            {
+                foreach (var loan in spare) loan.Dispose();
+            }
+        }
+
+        public void KeepOnly(DevicePool.Loan kept)
+        {
+            foreach (var loan in held.Where(loan => loan != kept)) loan.Dispose();
+            held.RemoveAll(loan => loan != kept);
+        }
+
+        public void Dispose()
+        {
+            foreach (var loan in held) loan.Dispose();
         }
     }
 

@@ -127,12 +127,12 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
                 from plan p cross join unnest(@seeds) with ordinality as s (seed, n) order by p.n, s.n
                 returning id, group_key)
             insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
-            select 'run', r.id, @study, @createdBy, @priority, @queue, greatest(m.measured, p.memory)
+            select 'run', r.id, @study, @createdBy, @priority, @queue, coalesce(m.measured, p.memory)
             from run r
             join (select distinct on (group_key) group_key, memory from plan) p on p.group_key = r.group_key
             left join lateral (
-                select max(k.peak_memory_mb) as measured from runs k where k.group_key = r.group_key and k.peak_memory_mb is not null) m
-                on true
+                select max(i.peak_memory_mb) as measured
+                from runs k join work_items i on i.run_id = k.id and i.kind = 'run' where k.group_key = r.group_key) m on true
             order by r.id returning run_id
             """,
             new

@@ -5,11 +5,14 @@ internal static class Reasons
 {
     private const long FullDisk = 16 << 20;
 
-    public static string OfExit(int code, string tail, string folder)
+    /// <param name="outOfMemory">Whether the kernel ended a process for memory; null when it does not tell.</param>
+    public static string OfExit(int code, string tail, string folder, bool? outOfMemory = null)
     {
         if (DiskIsFull(tail, folder)) return FullDiskAt(folder);
         var how = code switch
         {
+            137 when outOfMemory == true => $"The trainer was killed for memory (signal 9): {Environment.MachineName} had none left.",
+            137 when outOfMemory == false => "The trainer was killed by signal 9, which was not sent for lack of memory.",
             137 => "The trainer was killed (signal 9), perhaps because memory ran out.",
             134 => "The trainer was aborted (signal 6).",
             139 => "The trainer crashed (signal 11).",
@@ -18,6 +21,19 @@ internal static class Reasons
             _ => $"The trainer ended with code {code}.",
         };
         return tail.Length == 0 ? how : $"{how} Its last words: {tail}";
+    }
+
+    /// <param name="state">Of the trainer, by proc(5).</param>
+    public static string OfHang(TimeSpan limit, char state)
+    {
+        var why = state switch
+        {
+            'T' or 't' => " It had been stopped by a signal or a debugger.",
+            'D' => " It waited for a disk, a network drive or a device.",
+            _ => "",
+        };
+        var time = limit < TimeSpan.FromMinutes(2) ? $"{limit.TotalSeconds:0.#} seconds" : $"{limit.TotalMinutes:0.#} minutes";
+        return $"The trainer hung: for {time} it reported nothing and used no processor time, and was ended.{why}";
     }
 
     public static string OfFolder(Exception problem, string folder) => DiskIsFull(problem.Message, folder)

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
@@ -12,7 +13,7 @@ namespace ConvexWeb.Server.Trainers;
 /// </summary>
 public sealed class RunTraining(
     RunFolders folders, TrainerCommand command, PointWriter writer, StoredSpecs specs, DatabaseRetry retry, WorkerSettings settings,
-    TimeProvider time) : IWorkExecution
+    Nvml nvml, TimeProvider time) : IWorkExecution
 {
     /// <summary>Between two batches of a run, so that many lines share a transaction.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
@@ -61,7 +62,7 @@ public sealed class RunTraining(
         return end switch
         {
             FinishedEvent => AttemptEnd.Succeeded,
-            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
+            FailedEvent failed => Failure(failed),
             _ => null,
         };
     }
@@ -90,15 +91,37 @@ public sealed class RunTraining(
         await using var killing = limit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
 
+        await using var watch = HangWatch.Over(trainer, settings.HangLimit, time, () => nvml.UsedBy(trainer.Id, device));
         var (owned, end) = await IngestAsync(assignment, trainer, fence, stop);
         if (!owned || fence.IsCancellationRequested) return AttemptEnd.Lost;
-        return end switch
+        var outcome = end switch
         {
             FinishedEvent => AttemptEnd.Succeeded,
-            FailedEvent failed => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
+            FailedEvent failed => Failure(failed),
             _ when stop.IsCancellationRequested => AttemptEnd.Stopped,
-            _ when trainer.ExitCode is 1 or 2 => AttemptEnd.Failed(Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path)),
-            _ => AttemptEnd.Died(Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path)),
+            _ when watch.Reason is { } hang => AttemptEnd.Hung(hang),
+            _ => Exit(trainer, folder),
+        };
+        return outcome with { PeakMemoryMb = device == "cpu" ? trainer.PeakMemoryMb : watch.PeakDeviceMemoryMb };
+    }
+
+    private static AttemptEnd Failure(FailedEvent failed) => failed.Cause switch
+    {
+        FailureCause.OutOfMemory => AttemptEnd.OutOfMemory(StorableText.Clean(failed.Error)),
+        FailureCause.NotFinite => AttemptEnd.Failed(StorableText.Clean(failed.Error), "not_finite"),
+        FailureCause.DiskFull => AttemptEnd.Failed(StorableText.Clean(failed.Error), "disk_full"),
+        _ => AttemptEnd.Failed(StorableText.Clean(failed.Error)),
+    };
+
+    // Codes 1 and 2 are the trainer's own: it would say the same again.
+    private static AttemptEnd Exit(TrainerProcess trainer, AttemptFolder folder)
+    {
+        var reason = Reasons.OfExit(trainer.ExitCode, trainer.Tail, folder.Path, trainer.KilledForMemory);
+        return trainer switch
+        {
+            { ExitCode: 1 or 2 } => AttemptEnd.Failed(reason, trainer.ExitCode == 2 ? "refused" : null),
+            { KilledForMemory: true } => AttemptEnd.OutOfMemory(reason),
+            _ => AttemptEnd.Died(reason),
         };
     }
 

@@ -4,8 +4,13 @@ using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server.Trainers;
 
+/// <summary>A trainer that is to be started.</summary>
+/// <param name="Program">What its command line has that no other process's has.</param>
+/// <param name="Register">Knows it for as long as it lives; null for none.</param>
+public sealed record TrainerStart(ProcessStartInfo Process, string Program, int Niceness = 0, TrainerRegister? Register = null);
+
 /// <summary>How a trainer is started: which program, with what arguments, in what surroundings.</summary>
-public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> settings)
+public sealed class TrainerCommand(WorkerSettings worker, TrainerRegister register, IOptions<Settings> settings)
 {
     // Its own session: a Ctrl-C meant for the server must not reach the trainers, which are asked to stop in another way. Both programs
     // replace themselves by the next, so the process that we started is the trainer.
@@ -16,26 +21,26 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
     // Behind the trainings, which are what the machine is for.
     private const int BehindTrainings = 5;
 
-    public ProcessStartInfo For(AttemptFolder folder, string device, int seed) => Start(
+    public TrainerStart For(AttemptFolder folder, string device, int seed) => Start(
         folder.Path, worker.Niceness,
         [
             "train", "-", "--stop-on-eof", "--seed", $"{seed}", "--out", folder.Path, "--device", device,
             .. folder.Resumes ? (string[])["--resume"] : [],
         ]);
 
-    public ProcessStartInfo ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(
+    public TrainerStart ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(
         folder, Math.Min(Nicest, worker.Niceness + BehindTrainings),
         [
             "certify", checkpoint, "--json", "--stop-on-eof", "--pairs", $"{pairs}",
             .. twin is null ? (string[])[] : ["--twin", twin],
         ]);
 
-    private ProcessStartInfo Start(string folder, int niceness, string[] arguments)
+    private TrainerStart Start(string folder, int niceness, string[] arguments)
     {
         string[] nice = niceness > 0 && File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", $"{niceness}"] : [];
         string[] line =
         [
-            .. Session, .. nice, .. worker.Trainer.Count > 0 ? worker.Trainer : Own(), .. arguments,
+            .. Session, .. nice, .. worker.Trainer.Count > 0 ? worker.Trainer : [Host(), worker.TrainerProgram], .. arguments,
             "--threads", $"{worker.ThreadsPerSlot}", "--data", Path.Combine(settings.Value.DataFolder, "datasets"),
         ];
         var start = new ProcessStartInfo(line[0], line[1..])
@@ -47,9 +52,12 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
         };
         start.Environment["OMP_NUM_THREADS"] = $"{worker.ThreadsPerSlot}";
 
+        // CUDA's own order is by speed; by the bus, cuda:0 is the device of which the worker reports figures under that name.
+        start.Environment.TryAdd("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+
         // The server's secrets and addresses are none of the trainer's business.
         foreach (var name in start.Environment.Keys.Where(IsOurs).ToList()) start.Environment.Remove(name);
-        return start;
+        return new(start, worker.TrainerProgram, niceness, register);
     }
 
     private static bool IsOurs(string name)
@@ -58,11 +66,7 @@ public sealed class TrainerCommand(WorkerSettings worker, IOptions<Settings> set
         || name.StartsWith("ASPNETCORE_", StringComparison.OrdinalIgnoreCase);
 
     // The .NET that runs us runs the trainer. A test's host is not named dotnet; then the PATH decides.
-    private static string[] Own()
-    {
-        var host = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
-            ? Environment.ProcessPath!
-            : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        return [host, Path.Combine(AppContext.BaseDirectory, "trainer", "ConvexWeb.Training.dll")];
-    }
+    private static string Host() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+        ? Environment.ProcessPath!
+        : Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Ingest;
 
 namespace ConvexWeb.Server.Trainers;
@@ -14,6 +15,8 @@ public sealed class TrainerProcess : IAsyncDisposable
 {
     private const int MostErrorLines = 2000;
     private const int TailLines = 12;
+    private const int Killed = 128 + 9;
+    private static readonly TimeSpan UntilGivenUp = TimeSpan.FromSeconds(15);
 
     private readonly Process process;
     private readonly TimeProvider time;
@@ -23,11 +26,21 @@ public sealed class TrainerProcess : IAsyncDisposable
     private readonly Task output;
     private readonly Task errorOutput;
     private readonly Task exited;
+    private readonly Task yielding;
+    private readonly CancellationTokenSource over = new();
+    private readonly TaskCompletionSource killed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly OutOfMemory memory = new();
+    private readonly IDisposable? registration;
+    private (long? Before, long? Newest) memoryKills;
     private long errorCount;
+    private long lines;
 
-    private TrainerProcess(Process process, TimeProvider time, Action<string> take)
+    private TrainerProcess(Process process, TrainerStart start, TimeProvider time, Action<string> take)
     {
         (this.process, this.time) = (process, time);
+        registration = start.Register?.Add(process.Id, start.Program);
+        memoryKills = (memory.Count(), memory.Count());
+        yielding = start.Niceness > 0 ? Autogroup.YieldAsync(process.Id, start.Niceness, time, over.Token) : Task.CompletedTask;
         output = ReadAsync(process.StandardOutput, take);
         errorOutput = ReadAsync(process.StandardError, Keep);
         exited = WaitAsync();
@@ -35,11 +48,11 @@ public sealed class TrainerProcess : IAsyncDisposable
 
     /// <param name="take">Gets the lines of stdout, on any thread.</param>
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
-    public static async Task<TrainerProcess> StartAsync(ProcessStartInfo start, string spec, TimeProvider time, Action<string>? take = null)
+    public static async Task<TrainerProcess> StartAsync(TrainerStart start, string spec, TimeProvider time, Action<string>? take = null)
     {
-        var process = Process.Start(start)!;
+        var process = Process.Start(start.Process)!;
         PreferAsVictim(process);
-        var trainer = new TrainerProcess(process, time, take ?? (_ => { }));
+        var trainer = new TrainerProcess(process, start, time, take ?? (_ => { }));
         try
         {
             await process.StandardInput.WriteAsync(spec.ReplaceLineEndings(" ") + "\n");
@@ -52,13 +65,39 @@ public sealed class TrainerProcess : IAsyncDisposable
         return trainer;
     }
 
+    public int Id => process.Id;
+
     public bool HasExited => exited.IsCompleted;
 
-    /// <summary>Completes when it has ended and what it wrote last is read.</summary>
+    /// <summary>
+    /// Completes when it has ended and what it wrote last is read; or some seconds after it was killed, when it does not even end then, in
+    /// a system call that no signal interrupts.
+    /// </summary>
     public Task Exited => exited;
 
     /// <summary>As a shell has it: 128 + n for one that signal n ended.</summary>
-    public int ExitCode => process.ExitCode;
+    public int ExitCode => process.HasExited ? process.ExitCode : Killed;
+
+    /// <summary>Lines of either stream so far.</summary>
+    public long Lines => Interlocked.Read(ref lines);
+
+    /// <summary>The most memory that it had by the last look; null before the first.</summary>
+    public int? PeakMemoryMb { get; private set; }
+
+    /// <summary>Whether signal 9, by which it has ended, came from the kernel for lack of memory; null when that is not known.</summary>
+    public bool? KilledForMemory { get; private set; }
+
+    /// <summary>
+    /// Notes what is not to be seen any more once it has ended. To be called every second or so by one who waits for it.
+    /// </summary>
+    public void Look()
+    {
+        if (ProcessStat.PeakMemoryMb(process.Id) is { } peak) PeakMemoryMb = Math.Max(PeakMemoryMb ?? 0, peak);
+
+        // The last count but one: the newest may have its own end in it, which is not noticed yet.
+        if (HasExited) return;
+        lock (tail) memoryKills = (memoryKills.Newest, memory.Count());
+    }
 
     /// <summary>The last lines of stderr.</summary>
     public string Tail
@@ -105,23 +144,39 @@ public sealed class TrainerProcess : IAsyncDisposable
         {
             // It has gone by itself.
         }
+        killed.TrySetResult();
     }
 
     public async ValueTask DisposeAsync()
     {
         if (!HasExited) Kill();
         await exited;
+        await over.CancelAsync();
+        await yielding;
+        over.Dispose();
         process.Dispose();
         changed.Dispose();
     }
 
     private async Task WaitAsync()
     {
-        await process.WaitForExitAsync();
+        var ended = process.WaitForExitAsync();
+        await Task.WhenAny(ended, GiveUpAsync());
+        if (ended.IsCompleted)
+        {
+            registration?.Dispose();
+            if (process.ExitCode == Killed) lock (tail) KilledForMemory = memory.Since(memoryKills.Before);
+        }
 
         // What it wrote last; but a grandchild that keeps the pipes open does not hold us up.
         await Task.WhenAny(Task.WhenAll(output, errorOutput), Task.Delay(TimeSpan.FromSeconds(2), time));
         Signal();
+    }
+
+    private async Task GiveUpAsync()
+    {
+        await killed.Task;
+        await Task.Delay(UntilGivenUp, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task ReadAsync(StreamReader reader, Action<string> take)
@@ -130,6 +185,7 @@ public sealed class TrainerProcess : IAsyncDisposable
         {
             while (await reader.ReadLineAsync() is { } line)
             {
+                Interlocked.Increment(ref lines);
                 take(line);
                 Signal();
             }

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Trainers;
@@ -12,11 +13,19 @@ public static class WorkersSetup
     public static IServiceCollection AddWorkers(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         services.TryAddSingleton<RunFolders>();
-        services.AddSingleton<HeldItems>().AddSingleton<DevicePool>().AddSingleton<Leases>()
-            .AddSingleton<ItemRequests>().AddSingleton<WaitingItems>().AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<StoredSpecs>()
+        services.AddSingleton<HeldItems>().AddSingleton<DevicePool>().AddSingleton<Leases>().AddSingleton<ItemRequests>()
+            .AddSingleton<WaitingItems>().AddSingleton<WorkerStanding>().AddSingleton<WorkerSamples>()
+            .AddSingleton(_ => Nvml.Open()).AddSingleton(provider => new HostProbe(
+                provider.GetRequiredService<Nvml>(), provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<MetricIds>().AddSingleton<PointWriter>()
+            .AddSingleton<TrainerRegister>().AddSingleton<TrainerCommand>().AddSingleton<StoredSpecs>()
             .AddSingleton<IWorkExecution, RunTraining>().AddSingleton<ItemExecution>();
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
-        if (settings.Trains && worker.Enabled) services.AddHostedService<WorkerHeartbeat>().AddHostedService<LeaseKeeper>();
+        if (settings.Trains && worker.Enabled)
+        {
+            services.AddHostedService(provider => provider.GetRequiredService<TrainerRegister>()).AddHostedService<WorkerHeartbeat>()
+                .AddHostedService<LeaseKeeper>();
+        }
         return services;
     }
 }

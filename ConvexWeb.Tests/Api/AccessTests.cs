@@ -31,6 +31,7 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
             }
             var path = pattern
                 .Replace("{id:long}", "1", StringComparison.Ordinal)
+                .Replace("{name}", "w", StringComparison.Ordinal)
                 .Replace("{id:guid}", Guid.Empty.ToString(), StringComparison.Ordinal);
             using var request = new HttpRequestMessage(new HttpMethod(Method(endpoint)), path.Split('{')[0]);
             using var response = await client.SendAsync(request);

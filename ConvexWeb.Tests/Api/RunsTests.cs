@@ -99,19 +99,19 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
         async Task<string?> ReasonAsync(long id) => (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row.Reason;
 
-        Assert.Contains("no worker that serves the group \"cpu\" is alive", await ReasonAsync(ids[0]), StringComparison.Ordinal);
+        Assert.Contains("no worker that serves the queue \"cpu\" is alive", await ReasonAsync(ids[0]), StringComparison.Ordinal);
         var listed = (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0];
         Assert.Contains("no worker", listed.Reason, StringComparison.Ordinal);
 
         await host.Database.ScalarAsync<int>(
             """
-            insert into workers (name, host, slots, groups, started_at, last_seen)
+            insert into workers (name, host, slots, queues, started_at, last_seen)
             values ('busy', 'h', 1, 'gpu, cpu', now(), now()) returning 1
             """);
         try
         {
             Assert.Equal("It is next, and waits for a free slot of a worker.", await ReasonAsync(ids[0]));
-            Assert.Equal("1 run goes before it.", await ReasonAsync(ids[1]));
+            Assert.Equal("1 item goes before it.", await ReasonAsync(ids[1]));
             Assert.Null((await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0].Reason);
         }
         finally
@@ -193,7 +193,7 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
 
         Assert.True(first.Done);
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
-        Assert.True(run.Row is { State: RunState.Cancelled, FinishedAt: not null, CancelRequested: true });
+        Assert.True(run.Row is { State: RunState.Cancelled, FinishedAt: not null });
         var problem = await second.ReadAsync<JsonObject>(HttpStatusCode.Conflict);
         Assert.Contains("Cancelled", (string)problem["detail"]!, StringComparison.Ordinal);
     }
@@ -207,13 +207,13 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         await using var worker = await host.Database.OpenConnectionAsync();
         var heard = new List<string>();
         worker.Notification += (_, notice) => heard.Add(notice.Payload);
-        await worker.ExecuteAsync("listen convex_cancel");
+        await worker.ExecuteAsync("listen convex_wishes");
 
         await (await client.PostAsync($"/api/v1/runs/{id}/cancel", null)).ReadAsync<ActionResult>();
         await (await client.PostAsync($"/api/v1/runs/{id}/cancel", null)).ReadAsync<ActionResult>();
 
         await worker.ExecuteAsync("select 1");
-        Assert.Contains($"{id}", heard);
+        Assert.Contains(await host.Database.ScalarAsync<string>("select id::text from work_items where run_id = @id", new { id }), heard);
         Assert.True((await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row is { State: RunState.Running, CancelRequested: true });
     }
 

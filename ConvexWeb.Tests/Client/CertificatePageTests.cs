@@ -100,7 +100,7 @@ public sealed class CertificatePageTests : PageContext
 
         Do(page, () => page.Find(".notice button.danger").Click());
 
-        Assert.Contains("It was cancelled by ada.", page.Find(".notice.bad").TextContent);
+        Assert.Contains("Cancelled by ada.", page.Find(".notice.bad").TextContent);
         Assert.NotEmpty(page.FindAll(".certificate-form"));
     }
 

@@ -343,9 +343,17 @@ public sealed class FakeWorkers : IWorkers
     public IReadOnlyList<long> Runs { get; set; } = [];
     public int Asked { get; private set; }
 
+    /// <summary>What the one worker says of itself.</summary>
+    public Func<WorkerView, WorkerView> Change { get; set; } = worker => worker;
+
     public Task<IReadOnlyList<WorkerView>> ListAsync(CancellationToken cancel = default)
     {
         Asked++;
-        return Task.FromResult<IReadOnlyList<WorkerView>>([new("w", "host", 2, "cpu", true, DateTimeOffset.UnixEpoch, Runs, [])]);
+        return Task.FromResult<IReadOnlyList<WorkerView>>([Change(new("w", "host", 2, "cpu", true, DateTimeOffset.UnixEpoch, Runs, []))]);
     }
+
+    public Task<IReadOnlyList<WorkerSample>?> SamplesAsync(string name, DateTimeOffset? since, CancellationToken cancel = default)
+        => throw new NotSupportedException();
+
+    public Task<bool> DrainAsync(string name, bool draining, CancellationToken cancel = default) => throw new NotSupportedException();
 }

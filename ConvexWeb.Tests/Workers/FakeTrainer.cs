@@ -4,7 +4,7 @@ namespace ConvexWeb.Tests.Workers;
 /// A trainer that trains nothing but keeps the protocol: journal, stdout, checkpoints, stop on the end of stdin.
 /// Its "spec" says what happens: steps, every (steps of an epoch), pause (seconds a step), and at which step what goes wrong,
 /// in the first <c>times</c> attempts.
-/// Its certificates are made of what a checkpoint's file says: refuse, die, chatter, wait for a file of that name, or anything else.
+/// Its certificates are made of what a checkpoint's file says: refuse, die, hang, chatter, wait for a file of that name, or anything else.
 /// </summary>
 public static class FakeTrainer
 {
@@ -18,6 +18,7 @@ public static class FakeTrainer
           case $word in
             refuse) echo "There is no data set of that name." >&2; exit 1;;
             die) kill -9 $$;;
+            hang) kill -STOP $$;;
             chatter) echo "here you are"; exit 0;;
             wait*) while [ ! -e "${word#wait }" ]; do sleep 0.05; done;;
           esac

@@ -9,4 +9,17 @@ public sealed class ReasonsTests
         Assert.StartsWith(
             "The disk of",
             Reasons.OfExit(1, "System.IO.IOException: No space left on device", Path.GetTempPath()), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(true, "killed for memory (signal 9)")]
+    [InlineData(false, "killed by signal 9, which was not sent for lack of memory")]
+    [InlineData(null, "perhaps because memory ran out")]
+    public void OfExit_Signal9_SaysWhetherItWasForMemory(bool? memory, string words) =>
+        Assert.Contains(words, Reasons.OfExit(137, "", Path.GetTempPath(), memory), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(5, 'T', "for 5 seconds it reported nothing and used no processor time, and was ended. It had been stopped")]
+    [InlineData(300, 'D', "for 5 minutes it reported nothing and used no processor time, and was ended. It waited for a disk")]
+    public void OfHang_State_SaysWhatItWaitedFor(int seconds, char state, string words) =>
+        Assert.Contains(words, Reasons.OfHang(TimeSpan.FromSeconds(seconds), state), StringComparison.Ordinal);
 }

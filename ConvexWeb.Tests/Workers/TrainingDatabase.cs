@@ -42,7 +42,10 @@ public static class TrainingDatabase
     public static async Task<Assignment> ClaimAsync(this NpgsqlDataSource database, long run, double seconds = 60, string worker = "w")
     {
         await using (var connection = await database.OpenConnectionAsync())
+        {
             await connection.ExecuteAsync(Leases.Release("i.run_id = @run"), new { run });
+            await connection.ExecuteAsync("update work_items set deaths = 0 where run_id = @run", new { run }); // as often as a test likes
+        }
         var settings = new WorkerSettings { Name = worker, Lease = TimeSpan.FromSeconds(seconds) };
         var claimed = await new Leases(database, settings).ClaimAsync(["cpu"]);
         Assert.Equal(run, claimed?.RunId);

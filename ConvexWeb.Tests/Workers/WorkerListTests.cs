@@ -16,7 +16,7 @@ public sealed class WorkerListTests(PostgresCluster cluster) : DatabaseTest(clus
         var list = new StoredWorkers(Database, caller);
         await Database.ScalarAsync<int>(
             """
-            insert into workers (name, host, slots, groups, started_at, last_seen)
+            insert into workers (name, host, slots, queues, started_at, last_seen)
             values ('silent', 'h', 1, 'gpu', now(), now() - interval '1 minute') returning 1
             """);
         await using (var node = await StartNodeAsync())
@@ -26,7 +26,7 @@ public sealed class WorkerListTests(PostgresCluster cluster) : DatabaseTest(clus
             var workers = await list.ListAsync();
 
             Assert.Equal([("silent", false), ("worker-1", true)], workers.Select(worker => (worker.Name, worker.Alive)));
-            Assert.Equal((1, "cpu"), (workers[1].Slots, workers[1].Groups));
+            Assert.Equal((1, "cpu"), (workers[1].Slots, workers[1].Queues));
             Assert.Equal([run], workers[1].Runs);
         }
         Assert.Equal("silent", Assert.Single(await list.ListAsync()).Name);

@@ -34,6 +34,13 @@ public sealed class WorkerProcess : IAsyncDisposable
 
     public Task<int> TerminateAsync() => process.TerminateAsync();
 
+    /// <summary>Its exit code, when it ends by itself.</summary>
+    public async Task<int> ExitedAsync()
+    {
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        return process.ExitCode;
+    }
+
     public void FallAsleep() => process.FallAsleep();
 
     public void WakeUp() => process.WakeUp();

@@ -75,7 +75,7 @@ internal static class TrainCommand
         catch (Exception e) when (e is not BadInputException)
         {
             // The edge of the run: whatever went wrong is its reason, in the journal as on the error stream.
-            events.Report(new FailedEvent(0, Reason(e)));
+            events.Report(new FailedEvent(0, Failure.Sentence(e), Failure.CauseOf(e)));
             Console.Error.WriteLine(e);
             return ExitCodes.Failed;
         }
@@ -147,12 +147,6 @@ internal static class TrainCommand
                 $"--device {text}: this libtorch has no CUDA device; use --device cpu, or build against a CUDA libtorch (README, GPU).");
         return wanted;
     }
-
-    private static string Reason(Exception e) => e switch
-    {
-        IOException when e.Message.Contains("No space left", StringComparison.OrdinalIgnoreCase) => $"The disk is full: {e.Message}",
-        _ => e.Message,
-    };
 
     // The reader may be gone (a worker that died): the journal has the event all the same.
     private static void WriteLine(TrainingEvent happened, string line)

@@ -51,7 +51,24 @@ public sealed record FinishedEvent(
 /// <summary>The training was asked to stop, and its state is stored.</summary>
 public sealed record StoppedEvent(long Step) : TrainingEvent;
 
-public sealed record FailedEvent(long Step, string Error) : TrainingEvent;
+/// <param name="Cause">What the trainer knows of the cause; null when it is none of these, or of a later version.</param>
+public sealed record FailedEvent(
+    long Step, string Error, [property: JsonConverter(typeof(OptionalCause))] FailureCause? Cause = null) : TrainingEvent;
+
+/// <summary>Why a training failed, where its own code or spec is not what is wrong.</summary>
+public enum FailureCause
+{
+    /// <summary>Of the host or of its device.</summary>
+    [JsonStringEnumMemberName("out_of_memory")]
+    OutOfMemory,
+
+    /// <summary>The loss is no number any more.</summary>
+    [JsonStringEnumMemberName("not_finite")]
+    NotFinite,
+
+    [JsonStringEnumMemberName("disk_full")]
+    DiskFull,
+}
 
 /// <summary>How much a message matters.</summary>
 [JsonConverter(typeof(JsonWordConverter<MessageLevel>))]

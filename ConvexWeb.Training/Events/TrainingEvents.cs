@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Events;
 
@@ -23,6 +24,20 @@ public static class TrainingEvents
             return null;
         }
     }
+}
+
+/// <summary>A cause as its word. One that this version does not know is none: the training has failed all the same.</summary>
+internal sealed class OptionalCause : JsonConverter<FailureCause?>
+{
+    public override FailureCause? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        using var document = JsonDocument.ParseValue(ref reader);
+        return document.RootElement is { ValueKind: JsonValueKind.String } word
+            ? (FailureCause?)ChoiceWord.Find(typeof(FailureCause), word.GetString()!) : null;
+    }
+
+    public override void Write(Utf8JsonWriter writer, FailureCause? value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(ChoiceWord.Of(value!.Value));
 }
 
 /// <summary>Whatever is wrong with the summary of a finished run, the run has finished.</summary>

@@ -12,6 +12,7 @@ create table work_items (
     priority    smallint not null default 3 check (priority between 1 and 5),
     queue       text not null,                                          -- the label of the workers that may take it
     memory_mb   int not null default 0,                                 -- what it needs on its device; 0: not known
+    peak_memory_mb int,                                                 -- the most that an attempt was seen to have there
     attempt     int not null default 0,                                 -- the attempt that owns it; writes of any other are refused
     deaths      int not null default 0,                                 -- attempts in a row that ended without a word and without progress
     worker      text,
@@ -74,8 +75,7 @@ create index certificates_run on certificates (run_id, asked_at desc);
 
 alter table runs
     drop column state, drop column priority, drop column execution_group, drop column attempt, drop column reason,
-    drop column cancel_requested_at, drop column created_by, drop column created_at, drop column started_at, drop column finished_at,
-    add column peak_memory_mb int;                                      -- the most that its trainers were seen to hold
+    drop column cancel_requested_at, drop column created_by, drop column created_at, drop column started_at, drop column finished_at;
 
 create unique index work_items_run on work_items (run_id) where kind = 'run';
 create index work_items_state on work_items (state, run_id) where kind = 'run';
@@ -84,7 +84,6 @@ create index work_items_waiting on work_items (queue, created_by, priority desc,
 create index work_items_running on work_items (created_by, study_id) where state = 'Running';
 create index work_items_turns on work_items (created_by, started_at desc nulls last);
 create index work_items_recent on work_items (finished_at) where kind = 'run' and state = 'Succeeded';
-create index runs_group_memory on runs (group_key) where peak_memory_mb is not null;
 
 -- What the lab has agreed on. A limit that is null is none.
 create table lab (
@@ -105,4 +104,3 @@ create table user_shares (
 alter table studies add column max_running int check (max_running > 0);
 
 alter table workers rename column groups to queues;
-alter table workers add column draining boolean not null default false;

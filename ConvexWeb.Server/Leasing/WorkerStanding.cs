@@ -1,0 +1,27 @@
+using ConvexWeb.Server.Persistence;
+
+namespace ConvexWeb.Server.Leasing;
+
+/// <summary>Whether this worker may take work. A server that was upgraded while it runs refuses it, by its version.</summary>
+public sealed class WorkerStanding(ILogger<WorkerStanding> log)
+{
+    private volatile string? refused;
+
+    /// <summary>To be asked before a claim. What is at work already goes on to its end.</summary>
+    public bool TakesWork => refused is null;
+
+    /// <summary>Why it takes nothing, for people; null when it does.</summary>
+    public string? Refused => refused;
+
+    /// <param name="server">The version that serves the database; null when none was written.</param>
+    /// <returns>Whether the standing is another than before.</returns>
+    public bool Judge(string? server)
+    {
+        var now = DatabaseVersion.Refusal(server);
+        if (now == refused) return false;
+        refused = now;
+        if (now is not null) log.LogError("This worker takes nothing more: {Why}", now);
+        else log.LogInformation("This worker and the server are of one version again: it takes work");
+        return true;
+    }
+}

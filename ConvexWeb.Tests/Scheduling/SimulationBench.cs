@@ -1,0 +1,153 @@
+using System.Globalization;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
+using Dapper;
+
+namespace ConvexWeb.Tests.Scheduling;
+
+/// <summary>
+/// <c>./convexweb bench simulation</c>: a thousand items of five users on four workers of two sizes, with two slots each, of which ten are
+/// killed on the way. Afterwards every claim is compared with the policy, written once more here.
+/// </summary>
+public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(cluster)
+{
+    private const int Items = 1000;
+    private const int Kills = 10;
+    private const int Slots = 2;
+    private const int UserLimit = 4;
+    private const int StudyLimit = 3;
+
+    // An end whose transaction was under way when a claim looked, may be seen by it or not.
+    private static readonly TimeSpan Doubt = TimeSpan.FromMilliseconds(150);
+
+    private static readonly string[] Users = ["ada", "bob", "cleo", "dan", "eve"];
+    private static readonly int[] Shares = [500, 200, 150, 100, 50];
+    private static readonly Dictionary<string, double> Weights = new() { ["ada"] = 2, ["eve"] = 0.5 };
+    private static readonly Dictionary<string, int> Limits = new() { ["bob"] = 2 };
+    private static readonly Dictionary<string, int> Sizes = new() { ["w0"] = 4000, ["w1"] = 4000, ["w2"] = 8000, ["w3"] = 8000 };
+
+    private sealed record Claim(
+        long Item, int Number, string Worker, DateTimeOffset StartedAt, DateTimeOffset EndedAt, string Outcome, string CreatedBy,
+        short Priority, int MemoryMb, long StudyId);
+
+    [Fact(Explicit = true)]
+    [Trait("bench", "simulation")]
+    public async Task A_thousand_items_go_as_the_policy_says_whatever_is_killed()
+    {
+        var random = new Random(1);
+        await ExecuteAsync($"update lab set user_running = {UserLimit}, study_running = {StudyLimit}");
+        foreach (var user in Users)
+        {
+            await ExecuteAsync(
+                "insert into user_shares (user_name, weight, max_running) values (@user, @weight, @most)",
+                new { user, weight = Weights.GetValueOrDefault(user, 1), most = Limits.TryGetValue(user, out var most) ? most : (int?)null });
+        }
+        var studies = new List<long>();
+        for (var i = 0; i < 40; i++)
+            studies.Add(await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id"));
+        var owners = Users.Zip(Shares).SelectMany(pair => Enumerable.Repeat(pair.First, pair.Second)).OrderBy(_ => random.Next()).ToList();
+        foreach (var user in owners)
+        {
+            var (steps, priority) = (random.Next(4, 16), (Priority)(1 + random.Next(5)));
+            await Database.AddRunAsync(
+                $$"""{"steps":{{steps}},"every":5,"pause":0.03}""", priority == Priority.Urgent ? Priority.Normal : priority,
+                user: user, memory: 500 * random.Next(1, 14), study: studies[random.Next(studies.Count)]);
+        }
+
+        var begun = TimeProvider.System.GetTimestamp();
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        var workers = Sizes.Keys.ToDictionary(name => name, Start);
+        for (var kill = 0; kill < Kills; kill++)
+        {
+            var share = (kill + 1) * Items / (Kills + 1);
+            await UntilAsync($"select count(*) >= {share} from work_items where state = 'Succeeded'");
+            var name = workers.Keys.ElementAt(random.Next(4));
+            await workers[name].KillAsync();
+            await workers[name].DisposeAsync();
+            await Task.Delay(random.Next(3000));
+            workers[name] = Start(name);
+        }
+        await UntilAsync($"select count(*) = {Items} from work_items where state = 'Succeeded'");
+        var elapsed = TimeProvider.System.GetElapsedTime(begun);
+        foreach (var worker in workers.Values) await worker.DisposeAsync();
+
+        var claims = await Database.RowsAsync<Claim>(
+            """
+            select a.item_id as item, a.number, a.worker, a.started_at, a.ended_at, a.outcome, i.created_by, i.priority, i.memory_mb, i.study_id
+            from attempts a join work_items i on i.id = a.item_id order by a.started_at
+            """);
+        Assert.Equal(Items, claims.Where(claim => claim.Outcome == "succeeded").Select(claim => claim.Item).Distinct().Count());
+        Assert.Equal(Items, claims.Count(claim => claim.Outcome == "succeeded"));
+        Assert.Empty(Overlaps(claims));
+        var wrong = claims.Where(claim => !IsByThePolicy(claim, claims)).ToList();
+
+        var work = claims.Sum(claim => (claim.EndedAt - claim.StartedAt).TotalSeconds);
+        Say($"{Items} items, {claims.Count} claims, {claims.Count(claim => claim.Outcome == "lost")} lost in {Kills} kills, "
+            + $"{wrong.Count} against the policy; took {elapsed.TotalSeconds:0} s for {work:0} s of work in {4 * Slots} slots: "
+            + $"{100 * (elapsed.TotalSeconds * 4 * Slots / work - 1):0} % over");
+        foreach (var user in Users)
+            Say($"  {user}: {claims.Take(200).Count(claim => claim.CreatedBy == user)} of the first 200 claims");
+        Assert.True(wrong.Count == 0, string.Join("; ", wrong.Take(5)));
+    }
+
+    private static IEnumerable<long> Overlaps(IReadOnlyList<Claim> claims) => claims.GroupBy(claim => claim.Item)
+        .Where(attempts => attempts.OrderBy(attempt => attempt.Number).Zip(attempts.OrderBy(attempt => attempt.Number).Skip(1))
+            .Any(pair => pair.Second.StartedAt < pair.First.EndedAt))
+        .Select(attempts => attempts.Key);
+
+    // Right if it is the policy's choice, with or without each of the ends that it may or may not have seen.
+    private static bool IsByThePolicy(Claim claim, IReadOnlyList<Claim> claims)
+    {
+        var at = claim.StartedAt;
+        var running = claims.Where(other => other.StartedAt < at && other.EndedAt > at).ToList();
+        var doubtful = claims.Where(other => other.EndedAt <= at && other.EndedAt > at - Doubt).ToList();
+        for (var choice = 0; choice < 1 << Math.Min(doubtful.Count, 10); choice++)
+        {
+            var unseen = doubtful.Where((_, place) => (choice >> place & 1) == 1).ToList();
+            if (Best(claim, claims, [.. running, .. unseen]) == claim.Item) return true;
+        }
+        return false;
+    }
+
+    private static long? Best(Claim claim, IReadOnlyList<Claim> claims, List<Claim> running)
+    {
+        var at = claim.StartedAt;
+        var free = (int)(Sizes[claim.Worker]) - running.Where(other => other.Worker == claim.Worker).Sum(other => other.MemoryMb);
+        var started = claims.Where(other => other.StartedAt < at).ToList();
+        var done = started.Where(other => other.Outcome == "succeeded").Select(other => other.Item)
+            .Concat(running.Select(other => other.Item)).ToHashSet();
+        var served = started.Where(other => other.Number == 1).GroupBy(other => other.CreatedBy)
+            .ToDictionary(own => own.Key, own => own.Max(other => other.StartedAt));
+        var tried = started.Select(other => other.Item).ToHashSet();
+        return claims.Where(item => item.Number == 1 && !done.Contains(item.Item))
+            .Where(item => item.MemoryMb <= free && Of(item.CreatedBy) < Limits.GetValueOrDefault(item.CreatedBy, UserLimit)
+                && running.Count(other => other.StudyId == item.StudyId) < StudyLimit)
+            .OrderByDescending(item => item.Priority).ThenByDescending(item => tried.Contains(item.Item))
+            .ThenBy(item => Of(item.CreatedBy) / Weights.GetValueOrDefault(item.CreatedBy, 1))
+            .ThenBy(item => served.GetValueOrDefault(item.CreatedBy, DateTimeOffset.MinValue)).ThenBy(item => item.Item)
+            .FirstOrDefault()?.Item;
+
+        int Of(string user) => running.Count(other => other.CreatedBy == user);
+    }
+
+    private WorkerProcess Start(string name) => WorkerProcess.Start(
+        ConnectionString, Folder, name, settings:
+        [
+            ("Convex:Worker:Slots", $"{Slots}"), ("Convex:Worker:Lease", "00:00:08"),
+            ("Convex:Worker:DeviceMemory", string.Create(CultureInfo.InvariantCulture, $"cpu={Sizes[name]}")),
+        ]);
+
+    private async Task UntilAsync(string condition)
+    {
+        while (!await Database.ScalarAsync<bool>(condition)) await Task.Delay(50);
+    }
+
+    private async Task ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await Database.OpenConnectionAsync();
+        await connection.ExecuteAsync(sql, parameters);
+    }
+
+    private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
+}
