@@ -106,7 +106,9 @@ public sealed record RunDetail
     public CertificateMark? Certificate { get; init; }
 }
 
-/// <summary>One execution of a run. <paramref name="ResumedStep"/> is the step it went on from, 0 for a fresh start.</summary>
+/// <summary>
+/// One execution of a run. <paramref name="ResumedStep"/> is the step it went on from, 0 for a fresh start and until it is known.
+/// </summary>
 public sealed record AttemptView(
     int Number, string Worker, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, long ResumedStep, string? Outcome);
 

@@ -5,22 +5,24 @@ using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Ingest;
 
-/// <summary>What a batch of events comes to, in the columns that the database takes.</summary>
+/// <summary>Values of metrics that a trainer reported together.</summary>
+internal sealed record Report(long Step, double Epoch, DateTimeOffset At, IReadOnlyList<(string Metric, double Value)> Values);
+
+/// <summary>What a batch of events comes to.</summary>
 internal sealed class PointBuffer
 {
     private readonly HashSet<(string, long)> seen = [];
 
-    public List<string> Metrics { get; } = [];
-    public List<long> Steps { get; } = [];
-    public List<double> Epochs { get; } = [];
-    public List<double> Values { get; } = [];
-    public List<DateTimeOffset> Times { get; } = [];
+    public List<Report> Reports { get; } = [];
     public JsonObject Latest { get; } = [];
     public List<(long Line, DateTimeOffset At, string Level, string Text)> Log { get; } = [];
     public Dictionary<CheckpointKind, CheckpointEvent> Checkpoints { get; } = [];
 
     /// <summary>The end, when this batch comes to it.</summary>
     public FinishedEvent? Finished { get; private set; }
+
+    /// <summary>Whether this batch has the trainer's last word, whatever it is.</summary>
+    public bool Ends { get; private set; }
 
     /// <summary>Accuracies (percent) at the end of epochs, in their order.</summary>
     public List<(double Epoch, double Train, double Test)> Accuracies { get; } = [];
@@ -33,6 +35,7 @@ internal sealed class PointBuffer
     {
         foreach (var item in events)
         {
+            Ends |= item is FinishedEvent or FailedEvent or StoppedEvent;
             switch (item)
             {
                 case StartedEvent started: Resumed = Step = started.Step; break;
@@ -69,18 +72,16 @@ internal sealed class PointBuffer
     private void Add(TrainingEvent reported, long step, double epoch, IReadOnlyDictionary<string, double> values)
     {
         Step = Math.Max(Step, step);
+        var fresh = new List<(string, double)>(values.Count);
         foreach (var (metric, value) in values)
         {
             if (!seen.Add((metric, step))) continue; // the first report of a step holds, as it does between batches
-            Metrics.Add(metric);
-            Steps.Add(step);
-            Epochs.Add(epoch);
-            Values.Add(value);
-            Times.Add(reported.At);
+            fresh.Add((metric, value));
             Latest[metric] = double.IsFinite(value)
                 ? JsonValue.Create(value)
                 : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture));
         }
+        if (fresh.Count > 0) Reports.Add(new(step, epoch, reported.At, fresh));
     }
 
     public string LatestJson => Latest.ToJsonString(JsonSerializerOptions.Default);

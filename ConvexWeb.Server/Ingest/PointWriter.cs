@@ -1,5 +1,6 @@
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Training.Events;
+using Dapper;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -14,7 +15,17 @@ public sealed record ErrorLine(long Number, DateTimeOffset At, string Text);
 /// </summary>
 public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
 {
-    private sealed record Row(long LastSeq, string Spark, int Epochs, long StepsPerEpoch, long Stored);
+    private sealed record Run
+    {
+        public long LastSeq { get; init; }
+        public long Step { get; init; }
+        public string Spark { get; init; } = "";
+        public int Epochs { get; init; }
+        public long StepsPerEpoch { get; init; }
+        public ChunkStore.Tail Tail { get; set; }
+    }
+
+    private sealed record StoredLine(int Attempt, long Line);
 
     /// <param name="attempt">Whose journal it is: the owner's own, or that of an attempt before it.</param>
     /// <param name="announce">Whether to tell pages of the progress; points and milestones are always told.</param>
@@ -27,18 +38,21 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         await metrics.LearnAsync(events.SelectMany(StorableText.Metrics), cancel);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await LockAsync(connection, owner, attempt, cancel) is not { } row) return false;
+        if (await LockAsync(connection, owner, attempt, cancel) is not var (run, journal)) return false;
 
         // A batch may come twice, when the answer to the commit was lost: its lines are stored then, and are passed over.
-        var buffer = new PointBuffer(events.Where(item => item.N > row.Stored));
+        var buffer = new PointBuffer(events.Where(item => item.N > journal.StoredLine));
+        var points = await journal.TakeAsync(connection, owner.RunId, attempt, buffer.Reports, metrics, cancel);
         await using var commands = new NpgsqlBatch(connection, transaction);
-        commands.BatchCommands.Add(Store(owner, attempt, row, buffer));
-        commands.BatchCommands.Add(Progress(owner, attempt, batch.LastLine, buffer));
+        foreach (var command in ChunkStore.Store(owner.RunId, attempt, run.LastSeq, points, run.Tail, buffer.Ends))
+            commands.BatchCommands.Add(command);
+        commands.BatchCommands.Add(Progress(owner, attempt, run, points, buffer));
+        commands.BatchCommands.Add(Remember(owner, attempt, run, journal, batch.LastLine, points, buffer));
         if (buffer.Log.Count + errors.Count > 0) commands.BatchCommands.Add(Log(owner, attempt, buffer, errors));
         foreach (var checkpoint in buffer.Checkpoints.Values) commands.BatchCommands.Add(Keep(owner, attempt, checkpoint));
         if (buffer.Finished is { Summary: { } summary } end && StorableText.Summary(summary) is { } text)
             commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, text));
-        if (buffer.Metrics.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
+        if (points.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
         if (announce || buffer.IsMilestone) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
         await commands.ExecuteNonQueryAsync(cancel);
 
@@ -51,75 +65,72 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
     /// <summary>Attempt → the line of its journal up to which everything is stored.</summary>
     public async Task<IReadOnlyDictionary<int, long>> StoredLinesAsync(long runId, CancellationToken cancel = default)
     {
-        await using var command = database.CreateCommand("select number, journal_n from attempts where run_id = $1");
-        command.Parameters.Add(new() { Value = runId });
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        var lines = new Dictionary<int, long>();
-        while (await reader.ReadAsync(cancel)) lines[reader.GetInt32(0)] = reader.GetInt64(1);
-        return lines;
-    }
-
-    private static async Task<Row?> LockAsync(NpgsqlConnection connection, Assignment owner, int attempt, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var lines = await connection.QueryAsync<StoredLine>(new CommandDefinition(
             """
-            select r.last_seq, r.spark::text, r.epochs, r.steps_per_epoch, a.journal_n
-            from runs r join attempts a on a.run_id = r.id and a.number = $3
-            where r.id = $1 and r.attempt = $2 and r.state = 'Running' for update
-            """, connection);
-        foreach (var value in new object[] { owner.RunId, owner.Attempt, attempt }) command.Parameters.Add(new() { Value = value });
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        return await reader.ReadAsync(cancel)
-            ? new(reader.GetInt64(0), reader.GetString(1), reader.GetInt32(2), reader.GetInt64(3), reader.GetInt64(4))
-            : null;
+            select a.number as attempt, coalesce(j.stored_line, 0) as line
+            from attempts a left join journals j on j.run_id = a.run_id and j.attempt = a.number
+            where a.run_id = @runId
+            """, new { runId }, cancellationToken: cancel));
+        return lines.ToDictionary(line => line.Attempt, line => line.Line);
     }
 
-    // Arrays and not COPY: the rows need a look at what is there before they get their numbers, and this is one trip instead of three.
-    // Points of an earlier attempt that a later one has gone over again are left out; nobody would see them.
-    private NpgsqlBatchCommand Store(Assignment owner, int attempt, Row row, PointBuffer buffer)
+    // Statements of their own: the later ones see what the batch has committed that held the lock before.
+    private static async Task<(Run, StoredJournal)?> LockAsync(
+        NpgsqlConnection connection, Assignment owner, int attempt, CancellationToken cancel)
     {
-        var spark = Spark.Read(row.Spark, row.Epochs);
-        if (buffer.Resumed is { } resumed && attempt == owner.Attempt) spark.Rewind(resumed / (double)Math.Max(1, row.StepsPerEpoch));
+        await using var found = await connection.QueryMultipleAsync(new CommandDefinition(
+            """
+            select last_seq as LastSeq, step, spark::text as spark, epochs, steps_per_epoch as StepsPerEpoch
+            from runs where id = @RunId and attempt = @Owner and state = 'Running' for update;
+            select resumed_step as ResumedStep, coalesce(stored_line, 0) as StoredLine, last_step as LastStep, last_metrics as LastMetrics,
+                first_seq as FirstSeq, overlap_seq as OverlapSeq, (
+                    select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt and attempt < @Owner
+                ) as SupersededAfter
+            from (select 1) one left join journals on run_id = @RunId and attempt = @attempt;
+            select attempt, cardinality(steps) as reports, cardinality("values") as points from point_tails where run_id = @RunId
+            """, new { owner.RunId, Owner = owner.Attempt, attempt }, cancellationToken: cancel));
+        var run = await found.ReadSingleOrDefaultAsync<Run>();
+        var journal = await found.ReadSingleAsync<StoredJournal>();
+        if (run is null) return null;
+        run.Tail = await found.ReadSingleOrDefaultAsync<ChunkStore.Tail>();
+        return (run, journal);
+    }
+
+    private static NpgsqlBatchCommand Progress(Assignment owner, int attempt, Run run, PointChunk points, PointBuffer buffer)
+    {
+        var resumed = attempt == owner.Attempt ? buffer.Resumed : null;
+        var spark = Spark.Read(run.Spark, run.Epochs);
+        if (resumed is not null) spark.Rewind(resumed.Value / (double)Math.Max(1, run.StepsPerEpoch));
         foreach (var (epoch, train, test) in buffer.Accuracies) spark.Add(epoch, train, test);
         return Command(
-            """
-            with new as (
-                insert into points (run_id, metric_id, step, attempt, epoch, value, at, seq)
-                select $1, f.metric_id, f.step, $3, f.epoch, f.value, f.at, $4 + row_number() over (order by f.place)
-                from unnest($5, $6, $7, $8, $9) with ordinality as f (metric_id, step, epoch, value, at, place)
-                where not exists (
-                    select from points p
-                    where p.run_id = $1 and p.metric_id = f.metric_id and p.step = f.step and p.attempt = $3)
-                  and not exists (
-                    select from attempts a
-                    where a.run_id = $1 and a.number > $3 and a.number < $2 and a.resumed_step < f.step)
-                returning 1)
-            update runs set
-                last_seq = last_seq + (select count(*) from new),
-                step = greatest(case when $10 then 0 else step end, $11),
-                latest = latest || $12,
-                spark = $13
-            where id = $1
-            """,
-            owner.RunId, owner.Attempt, attempt, row.LastSeq,
-            buffer.Metrics.Select(name => metrics[name]).ToArray(), buffer.Steps.ToArray(), buffer.Epochs.ToArray(),
-            buffer.Values.ToArray(), buffer.Times.ToArray(),
-            buffer.Resumed is not null && attempt == owner.Attempt, buffer.Step, Json(buffer.LatestJson), Json(spark.ToJson()));
+            "update runs set last_seq = $2, step = $3, latest = latest || $4, spark = $5 where id = $1",
+            owner.RunId, run.LastSeq + points.Count, Math.Max(resumed is null ? run.Step : 0, buffer.Step), Json(buffer.LatestJson),
+            Json(spark.ToJson()));
     }
 
-    // An attempt's row says what it supersedes: nothing that is stored, until its trainer has said where it resumed; then the later
+    // The row says what the attempt supersedes: nothing that is stored, until its trainer has said where it resumed; then the later
     // steps. What the trainer of a lost attempt said may only be read now, by its successor: it counts all the same, or two
     // attempts' points would stand for one step.
-    private static NpgsqlBatchCommand Progress(Assignment owner, int attempt, long lastLine, PointBuffer buffer) => Command(
-        """
-        update attempts set
-            journal_n = case when number = $3 then greatest(journal_n, $4) else journal_n end,
-            resumed_step = case when number = $3 and $5 then $6
-                                when number = $2 and $3 <> $2 then greatest(resumed_step, $7)
-                                else resumed_step end
-        where run_id = $1 and number in ($2, $3)
-        """,
-        owner.RunId, owner.Attempt, attempt, lastLine, buffer.Resumed is not null, buffer.Resumed ?? 0, buffer.Step);
+    private static NpgsqlBatchCommand Remember(
+        Assignment owner, int attempt, Run run, StoredJournal journal, long lastLine, PointChunk points, PointBuffer buffer)
+    {
+        // An attempt whose first line is read when later ones have gone on: what they left standing is not taken back.
+        var resumedStep = buffer.Resumed ?? journal.ResumedStep ?? run.Step;
+        if (buffer.Resumed is not null || journal.ResumedStep is null)
+            resumedStep = Math.Max(resumedStep, journal.SupersededAfter ?? 0);
+        journal.Number(points, run.LastSeq, resumedStep, buffer.Resumed is not null);
+        return Command(
+            """
+            insert into journals (run_id, attempt, resumed_step, stored_line, last_step, last_metrics, first_seq, overlap_seq)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (run_id, attempt) do update set resumed_step = excluded.resumed_step, stored_line = excluded.stored_line,
+                last_step = excluded.last_step, last_metrics = excluded.last_metrics, first_seq = excluded.first_seq,
+                overlap_seq = excluded.overlap_seq
+            """,
+            owner.RunId, attempt, resumedStep, Math.Max(journal.StoredLine, lastLine), Number(journal.LastStep), journal.LastMetrics,
+            Number(journal.FirstSeq), Number(journal.OverlapSeq));
+    }
 
     private static NpgsqlBatchCommand Log(Assignment owner, int attempt, PointBuffer buffer, IReadOnlyList<ErrorLine> errors)
     {
@@ -152,6 +163,9 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
 
     private static NpgsqlBatchCommand Notify(string channel, Assignment owner)
         => Command("select pg_notify($1, $2::text)", channel, owner.RunId);
+
+    private static NpgsqlParameter Number(long? number)
+        => new() { Value = number ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint };
 
     private static NpgsqlParameter Json(string text) => new() { Value = text, NpgsqlDbType = NpgsqlDbType.Jsonb };
 

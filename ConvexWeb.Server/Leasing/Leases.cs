@@ -53,8 +53,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                     reason = null
                 from next where q.id = next.id and {ClaimOrder.IsWaiting} returning q.id, q.attempt, q.step, q.spec::text as spec, q.seed),
             attempt as (
-                insert into attempts (run_id, number, worker, lease_until, resumed_step)
-                select id, attempt, $2, clock_timestamp() + $3, step from run)
+                insert into attempts (run_id, number, worker, lease_until)
+                select id, attempt, $2, clock_timestamp() + $3 from run)
             select d.id, run.id, run.attempt, run.spec, run.seed, pg_notify('{RunChanges.Rows}', run.id::text)::text
             from run cross join this_database d
             """)
@@ -189,8 +189,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             run as (
                 update runs set state = 'Running', attempt = $2, started_at = coalesce(started_at, now()), finished_at = null, reason = null
                 where id = $1 returning id, step)
-            insert into attempts (run_id, number, worker, lease_until, resumed_step)
-            select id, $2, $4, clock_timestamp() + $5, step from run
+            insert into attempts (run_id, number, worker, lease_until)
+            select id, $2, $4, clock_timestamp() + $5 from run
             returning pg_notify($6, run_id::text)::text
             """, connection);
         Add(command, runId, row.Attempt + 1, outcome, settings.Name, settings.Lease, RunChanges.Rows);

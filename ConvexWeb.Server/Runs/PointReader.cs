@@ -1,5 +1,8 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -13,6 +16,17 @@ public sealed class PointReader(NpgsqlDataSource database)
     public const int MostPoints = 100_000;
     private const int MostMetrics = 100;
 
+    // Of chunks that are read at once: few for a small page, and never the whole of a long run.
+    private const int MostChunks = 64;
+    private const int PointsOfSmallChunk = 128;
+
+    // They never change, so they are kept.
+    private readonly ConcurrentDictionary<short, string> names = new();
+
+    private sealed record Run(int Attempt, long LastSeq);
+
+    private sealed record Metric(short Id, string Name);
+
     public async Task<PointBatch?> ReadAsync(long runId, PointQuery query, CancellationToken cancel = default)
     {
         Check(query);
@@ -20,33 +34,57 @@ public sealed class PointReader(NpgsqlDataSource database)
 
         // One snapshot for the statements: an attempt that begins between them must not supersede points of a batch that says it is older.
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        await using var batch = new NpgsqlBatch(connection, transaction)
+        await using var opening = await connection.QueryMultipleAsync(new CommandDefinition(
+            $"""
+            select attempt, last_seq as LastSeq from runs where id = @run;
+            select attempt, resumed_step as ResumedStep, first_seq as FirstSeq, overlap_seq as OverlapSeq from journals where run_id = @run;
+            {StoredChunk.Tail};
+            select id, name from metrics where name = any(@wanted)
+            """, new { run = runId, after = query.After, wanted = query.Metrics?.ToArray() ?? [] }, cancellationToken: cancel));
+        if (await opening.ReadSingleOrDefaultAsync<Run>() is not { } run) return null;
+        var history = new AttemptHistory((await opening.ReadAsync<AttemptStart>()).AsList());
+        var tail = await opening.ReadSingleOrDefaultAsync<StoredChunk>();
+        var wanted = (await opening.ReadAsync<Metric>()).Select(metric => metric.Id).ToHashSet();
+
+        var columns = new PointColumns(query, history, query.Metrics is null ? null : wanted);
+        await foreach (var chunk in ChunksAsync(connection, runId, query, tail, cancel))
         {
-            BatchCommands =
-            {
-                Command("select attempt, last_seq from runs where id = $1", runId),
-                Command(
-                    """
-                    select min(resumed_step) from attempts
-                    where run_id = $1 and $2 > 0
-                      and number > (select coalesce(min(attempt), 2147483647) from (
-                        select attempt from points where run_id = $1 and seq <= $2 order by seq desc limit 1) seen)
-                    """, runId, query.After),
-                Command(Points(query), Parameters(runId, query)),
-            },
-        };
-        await using var reader = await batch.ExecuteReaderAsync(cancel);
-        if (!await reader.ReadAsync(cancel)) return null;
-        var (attempt, lastSeq) = (reader.GetInt32(0), reader.GetInt64(1));
-        await reader.NextResultAsync(cancel);
-        await reader.ReadAsync(cancel);
-        long? rewind = reader.IsDBNull(0) ? null : reader.GetInt64(0);
-        await reader.NextResultAsync(cancel);
-        var columns = await ColumnsAsync(reader, cancel);
+            await history.PrepareAsync(connection, runId, chunk.Attempt, cancel);
+            columns.Add(chunk);
+            if (columns.IsFull) break;
+        }
+        await LearnAsync(connection, columns.Metrics, cancel);
 
         // A full page ends where its last point is; otherwise everything up to the newest has been looked at.
-        var seq = columns.Count == query.Limit ? columns.LastSeq : Math.Max(lastSeq, query.After);
-        return new(runId, attempt, query.After, seq, rewind, More: seq < lastSeq, columns.ToSeries(), columns.Newest);
+        var seq = columns.IsFull ? columns.LastSeq : Math.Max(run.LastSeq, query.After);
+        var rewind = query.After > 0 ? history.RewindAfter(query.After) : null;
+        return new(
+            runId, run.Attempt, query.After, seq, rewind, More: seq < run.LastSeq, columns.ToSeries(metric => names[metric]),
+            columns.Newest);
+    }
+
+    // A browser that follows a training has all but the newest points: then no chunk is looked for.
+    private static async IAsyncEnumerable<StoredChunk> ChunksAsync(
+        NpgsqlConnection connection, long runId, PointQuery query, StoredChunk? tail, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var most = Math.Clamp(query.Limit / PointsOfSmallChunk, 2, MostChunks);
+        for (var after = query.After; tail is null || tail.Before > after;)
+        {
+            var chunks = await StoredChunk.ReadAsync(connection, runId, after, most, cancel);
+            foreach (var chunk in chunks) yield return chunk;
+            if (chunks.Count < most) break;
+            after = chunks[^1].LastSeq;
+        }
+        if (tail is not null) yield return tail;
+    }
+
+    private async Task LearnAsync(NpgsqlConnection connection, IReadOnlyCollection<short> ids, CancellationToken cancel)
+    {
+        var unknown = ids.Where(id => !names.ContainsKey(id)).ToArray();
+        if (unknown.Length == 0) return;
+        foreach (var metric in await connection.QueryAsync<Metric>(
+            new CommandDefinition("select id, name from metrics where id = any(@unknown)", new { unknown }, cancellationToken: cancel)))
+            names[metric.Id] = metric.Name;
     }
 
     private static void Check(PointQuery query)
@@ -60,41 +98,5 @@ public sealed class PointReader(NpgsqlDataSource database)
         if (query.Metrics?.Count > MostMetrics) problems.Add(new("metrics", $"At most {MostMetrics} metrics may be asked for at once."));
         if (query.Metrics?.Any(metric => !Text.IsPlain(metric)) == true) problems.Add(Text.NotPlain("metrics"));
         if (problems.Count > 0) throw new InvalidInputException(problems);
-    }
-
-    private static string Points(PointQuery query) =>
-        $"""
-        select m.name, p.step, p.attempt, p.epoch, p.value, p.seq, p.at
-        from points p join metrics m on m.id = p.metric_id
-        where p.run_id = $1 and p.seq > $2
-          {(query.FromStep is null ? "" : "and p.step >= $4")}
-          {(query.ToStep is null ? "" : "and p.step <= $5")}
-          {(query.Metrics is null ? "" : "and m.name = any($6)")}
-          and not exists (select from attempts a where a.run_id = p.run_id and a.number > p.attempt and a.resumed_step < p.step)
-          and ((select attempt from runs where id = $1) <= 1 or not exists (
-            select from points q where q.run_id = p.run_id and q.metric_id = p.metric_id and q.step = p.step and q.attempt > p.attempt))
-        order by p.seq limit $3
-        """;
-
-    // All six are always given, so that their numbers do not depend on which are used.
-    private static object[] Parameters(long runId, PointQuery query) =>
-        [runId, query.After, query.Limit, query.FromStep ?? 0, query.ToStep ?? 0, query.Metrics?.ToArray() ?? []];
-
-    private static NpgsqlBatchCommand Command(string sql, params object[] values)
-    {
-        var command = new NpgsqlBatchCommand(sql);
-        foreach (var value in values) command.Parameters.Add(new() { Value = value });
-        return command;
-    }
-
-    private static async Task<PointColumns> ColumnsAsync(NpgsqlDataReader reader, CancellationToken cancel)
-    {
-        var columns = new PointColumns();
-        while (await reader.ReadAsync(cancel))
-        {
-            columns.Add(reader.GetString(0), new(reader.GetInt64(1), reader.GetInt32(2), reader.GetDouble(3), reader.GetDouble(4)),
-                reader.GetInt64(5), reader.GetFieldValue<DateTimeOffset>(6));
-        }
-        return columns;
     }
 }

@@ -15,7 +15,7 @@ internal static class RunSummaries
             """
             select summary::text from run_summaries s
             where run_id = $1 and not exists (
-              select from attempts a where a.run_id = s.run_id and a.number > s.attempt and a.resumed_step < s.step)
+              select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)
             order by attempt desc limit 1
             """);
         command.Parameters.Add(new() { Value = runId });

@@ -34,7 +34,11 @@ public sealed class StoredRuns(NpgsqlDataSource database, PointReader points, Su
         foreach (var sql in new[]
                  {
                      "select spec::text, parameters, steps_per_epoch, rerun_of, latest from runs where id = $1",
-                     "select number, worker, started_at, ended_at, resumed_step, outcome from attempts where run_id = $1 order by number",
+                     """
+                     select a.number, a.worker, a.started_at, a.ended_at, coalesce(j.resumed_step, 0), a.outcome
+                     from attempts a left join journals j on j.run_id = a.run_id and j.attempt = a.number
+                     where a.run_id = $1 order by a.number
+                     """,
                      "select id, kind, step, bytes, sha256, created_at from checkpoints where run_id = $1 order by created_at desc",
                      CertificateRows.MarkOf,
                      ClaimOrder.Ahead,

@@ -50,7 +50,7 @@ public sealed class ChaosBench(Browser browser)
             await AssertSettledAsync(installation, runs);
             var attempts = await installation.Database.RowsAsync<string>(
                 """
-                select string_agg(resumed_step::text, ' ' order by number) from attempts
+                select string_agg(resumed_step::text, ' ' order by attempt) from journals
                 where run_id = any(@runs) group by run_id order by run_id
                 """, new { runs });
             Say($"round {round,2} ({(round % 2 == 1 ? "web and worker apart" : "one node")}): "
@@ -174,7 +174,7 @@ public sealed class ChaosBench(Browser browser)
                 select count(*) = 2 from runs r
                 where id = any(@runs) and (state = 'Succeeded' or r.attempt >= (@least)[array_position(@runs, r.id)]
                     and (select max(step) from points p where p.run_id = r.id and p.attempt = r.attempt)
-                        >= 40 + (select resumed_step from attempts a where a.run_id = r.id and a.number = r.attempt))
+                        >= 40 + (select resumed_step from journals j where j.run_id = r.id and j.attempt = r.attempt))
                 """, new { runs, least });
             await Task.Delay(random.Next(300));
             Assert.Equal("Running", await installation.Database.StateAsync(victim));

@@ -104,17 +104,8 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         var waits = new List<double>();
         for (var i = 0; i < 12; i++)
         {
-            await using (var connection = await host.Database.OpenConnectionAsync())
-            {
-                await connection.ExecuteAsync(
-                    """
-                    insert into points (run_id, metric_id, step, attempt, epoch, value, seq, at)
-                    select @flooded, m.id, r.last_seq + i, 1, 0.123456789, 0.123456789, r.last_seq + i, now()
-                    from metrics m, runs r, generate_series(1, 40000) i where m.name = 'flood' and r.id = @flooded;
-                    update runs set last_seq = last_seq + 40000 where id = @flooded;
-                    select pg_notify('convex_points', @flooded::text);
-                    """, new { flooded });
-            }
+            var more = Enumerable.Range((40_000 * i) + 2, 40_000).Select(step => ((long)step, 0.123456789));
+            await host.Database.AddPointsAsync(flooded, 1, "flood", [.. more]);
             var asked = TimeProvider.System.GetTimestamp();
             await host.Database.AddPointsAsync(other, 1, "gap", (i + 1, 1));
             await hub.NextAsync<PointBatch>("points", batch => batch.Seq == i + 1);

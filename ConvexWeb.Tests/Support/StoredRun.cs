@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
+using ConvexWeb.Training.Events;
 using Dapper;
 using Npgsql;
 
@@ -21,30 +24,29 @@ public static class StoredRun
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
-            insert into attempts (run_id, number, worker, lease_until, resumed_step)
-            values (@run, @attempt, 'worker-1', now() + interval '1 minute', @resumedStep);
+            insert into attempts (run_id, number, worker, lease_until) values (@run, @attempt, 'worker-1', now() + interval '1 minute');
+            insert into journals (run_id, attempt, resumed_step) values (@run, @attempt, @resumedStep);
             update runs set state = 'Running', attempt = @attempt, started_at = now() where id = @run;
             select pg_notify('convex_runs', @run::text);
             """, new { run, attempt, resumedStep });
     }
 
-    /// <summary>Stores points with the run's next sequence numbers, in the order given, and says so to the web nodes.</summary>
+    /// <summary>Stores points with the run's next sequence numbers, in their order, as the worker of its newest attempt would.</summary>
     public static async Task AddPointsAsync(
         this NpgsqlDataSource database, long run, int attempt, string metric, params (long Step, double Value)[] points)
     {
         await using var connection = await database.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-        await connection.ExecuteAsync("insert into metrics (name) values (@metric) on conflict (name) do nothing", new { metric });
-        foreach (var (step, value) in points)
-        {
-            await connection.ExecuteAsync(
-                """
-                with next as (update runs set last_seq = last_seq + 1 where id = @run returning last_seq)
-                insert into points (run_id, metric_id, step, attempt, epoch, value, seq, at)
-                select @run, m.id, @step, @attempt, @step / 10.0, @value, next.last_seq, now() from metrics m, next where m.name = @metric
-                """, new { run, metric, step, attempt, value });
-        }
-        await connection.ExecuteAsync("select pg_notify('convex_points', @run::text)", new { run });
-        await transaction.CommitAsync();
+        var owner = await connection.ExecuteScalarAsync<int>("select attempt from runs where id = @run", new { run });
+        var line = await connection.ExecuteScalarAsync<long>(
+            "select stored_line from journals where run_id = @run and attempt = @attempt", new { run, attempt });
+        var events = points.Select(TrainingEvent (point) =>
+            new PointsEvent(point.Step, point.Step / 10.0, new Dictionary<string, double> { [metric] = point.Value })
+            {
+                N = ++line,
+                At = TimeProvider.System.GetUtcNow(),
+            }).ToList();
+        var writer = new PointWriter(database, new MetricIds(database));
+        Assert.True(await writer.WriteAsync(
+            new Assignment(default, run, owner, "{}", 0), attempt, new JournalBatch(events, line, More: false), [], announce: false));
     }
 }

@@ -26,7 +26,7 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
 
         Assert.Equal([(1L, 1L, 0.5), (2L, 2L, 0.4), (3L, 3L, 0.3)], await PointsAsync(owner.RunId));
         Assert.Equal((3L, 3L, 5L), (await Database.RowsAsync<(long, long, long)>(
-            "select last_seq, step, journal_n from runs join attempts on run_id = id")).Single());
+            "select last_seq, step, stored_line from runs join journals on run_id = id")).Single());
         Assert.Equal(
             [(-1L, "stderr"), (3L, "info")],
             await Database.RowsAsync<(long, string)>("select n, level from log_lines order by n"));
@@ -96,7 +96,7 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         await WriteAsync(third, Batch(StartedAt(2), PointsAt(2, 3, 33), PointsAt(3, 4, 44), PointsAt(4, 5, 55)), attempt: 2);
         await WriteAsync(third, Batch(StartedAt(5), PointsAt(2, 6, 66)));
 
-        Assert.Equal([0L, 2, 5], await Database.RowsAsync<long>("select resumed_step from attempts order by number"));
+        Assert.Equal([0L, 2, 5], await Database.RowsAsync<long>("select resumed_step from journals order by attempt"));
         var series = Assert.Single((await new PointReader(Database).ReadAsync(first.RunId, new PointQuery()))!.Series);
         Assert.Equal([1L, 2, 3, 4, 5, 6], series.Steps);
         Assert.Equal([1, 2, 33, 44, 55, 66], series.Values);
@@ -135,7 +135,7 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         var owner = await ClaimAsync(await Database.AddRunAsync());
         var events = Enumerable.Range(1, 10_000).Select(step => (TrainingEvent)PointsAt(step, step, step)).ToArray();
         await WriteAsync(owner, Batch(PointsAt(10_001, 10_001, 0)));
-        await Database.ScalarAsync<int>("update attempts set journal_n = 0 returning 1");
+        await Database.ScalarAsync<int>("update journals set stored_line = 0 returning 1");
 
         var watch = System.Diagnostics.Stopwatch.StartNew();
         await WriteAsync(owner, Batch(events));

@@ -39,7 +39,7 @@ public sealed class RealTrainerTests(PostgresCluster cluster) : DatabaseTest(clu
 
         Assert.Equal("died,lost,succeeded", await Database.OutcomesAsync(broken));
         Assert.True(await Database.ScalarAsync<long>(
-            "select resumed_step from attempts where run_id = @broken and number = 3", new { broken }) >= 100);
+            "select resumed_step from journals where run_id = @broken and attempt = 3", new { broken }) >= 100);
         Assert.Equal(TrueTraining.Weights(Folder, whole), TrueTraining.Weights(Folder, broken));
 
         // And to the same points, each once.

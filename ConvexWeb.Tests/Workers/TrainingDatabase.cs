@@ -102,7 +102,7 @@ public static class TrainingDatabase
         Assert.Equal(0, await database.ScalarAsync<long>(
             """
             select count(*) from (select 1 from points p where run_id = @run
-              and not exists (select from attempts a where a.run_id = p.run_id and a.number > p.attempt and a.resumed_step < p.step)
+              and not exists (select from journals j where j.run_id = p.run_id and j.attempt > p.attempt and j.resumed_step < p.step)
             group by metric_id, step having count(*) > 1) doubled
             """, new { run }));
         Assert.True(await database.ScalarAsync<bool>(

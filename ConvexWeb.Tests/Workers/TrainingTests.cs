@@ -104,7 +104,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await Database.UntilAsync(run, RunState.Succeeded);
         await Database.AssertWholeAsync(run);
         Assert.Equal("died,died,succeeded", await Database.OutcomesAsync(run));
-        Assert.Equal([0, 10, 10], await Database.RowsAsync<long>("select resumed_step from attempts order by number"));
+        Assert.Equal([0, 10, 10], await Database.RowsAsync<long>("select resumed_step from journals order by attempt"));
     }
 
     [Fact]
@@ -199,7 +199,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         await Database.UntilAsync(run, RunState.Succeeded);
         await Database.AssertWholeAsync(run, 60);
         Assert.Equal("stopped,succeeded", await Database.OutcomesAsync(run));
-        Assert.True(await Database.ScalarAsync<long>("select resumed_step from attempts where number = 2") >= 7);
+        Assert.True(await Database.ScalarAsync<long>("select resumed_step from journals where attempt = 2") >= 7);
     }
 
     [Fact]

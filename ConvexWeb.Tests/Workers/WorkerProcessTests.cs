@@ -33,7 +33,7 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         Assert.Equal(
             [("first", "lost"), ("second", "succeeded")],
             await Database.RowsAsync<(string, string)>("select worker, outcome from attempts order by number"));
-        Assert.True(await Database.ScalarAsync<long>("select resumed_step from attempts where number = 2") >= 30);
+        Assert.True(await Database.ScalarAsync<long>("select resumed_step from journals where attempt = 2") >= 30);
     }
 
     [Fact]
