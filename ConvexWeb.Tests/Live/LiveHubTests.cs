@@ -130,6 +130,7 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         using var _ = client;
         await using var __ = hub;
         var other = await client.SubmitAsync();
+        await host.Database.StartAttemptAsync(other);
         await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { id, other });
         await hub.InvokeAsync<JsonNode>("unwatch", new[] { id });
 

@@ -60,18 +60,22 @@ public sealed class IngestBench : IAsyncLifetime
         Assert.True(At([.. times.SelectMany(all => all).Order()], 0.95) < 50, "p95 is not below 50 ms");
     }
 
-    /// <summary>As trainers report that are watched: six values at a time.</summary>
-    [Fact(Explicit = true)]
+    /// <summary>As trainers report that are watched: six values at a time. A worker waits 50 ms between two batches of a run.</summary>
+    [Theory(Explicit = true)]
     [Trait("bench", "ingest")]
-    public async Task Live_training_with_small_batches()
+    [InlineData(50)]
+    [InlineData(0)]
+    public async Task Live_training_with_small_batches(int pause)
     {
         var owners = await ClaimAsync(Writers);
         var length = Length / 4;
         var begun = TimeProvider.System.GetTimestamp();
+        var apart = TimeSpan.FromMilliseconds(pause);
         var times = await Task.WhenAll(owners.Select(owner => Task.Run(() => WriteAsync(
-            owner, reports: 1, metrics: 6, TimeSpan.Zero, TimeSpan.Zero, _ => TimeProvider.System.GetElapsedTime(begun) < length))));
+            owner, reports: 1, metrics: 6, apart, TimeSpan.Zero, _ => TimeProvider.System.GetElapsedTime(begun) < length))));
         var points = await PointsAsync();
-        Report("20 writers with 6 points each time", times, points, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
+        var seconds = TimeProvider.System.GetElapsedTime(begun).TotalSeconds;
+        Report($"20 writers with 6 points each time, {pause} ms apart", times, points, seconds);
         await ReportSizeAsync(points);
     }
 
@@ -134,10 +138,10 @@ public sealed class IngestBench : IAsyncLifetime
         {
             var events = Enumerable.Range(0, reports).Select(TrainingEvent (_) => new PointsEvent(
                 ++line * 10, line / 39.0, names.ToDictionary(name => name, _ => random.NextDouble() + (1.0 / line)))
-                {
-                    N = line,
-                    At = TimeProvider.System.GetUtcNow(),
-                }).ToList();
+            {
+                N = line,
+                At = TimeProvider.System.GetUtcNow(),
+            }).ToList();
             var due = start + (pause * times.Count) - TimeProvider.System.GetElapsedTime(begun);
             if (due > TimeSpan.Zero) await Task.Delay(due);
             var sent = TimeProvider.System.GetTimestamp();
