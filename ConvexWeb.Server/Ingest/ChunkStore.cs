@@ -11,8 +11,8 @@ internal static class ChunkStore
     /// <summary>Of a chunk.</summary>
     public const int MostPoints = 2048;
 
-    // Half a page, less the head of the row and those of its arrays.
-    private const int TailBytes = 3500;
+    // Some versions of a row have to fit into a page: an old one keeps its place until every transaction has ended that might look at it.
+    private const int TailBytes = 1500;
     private const int ReportBytes = 24;
     private const int PointBytes = 12;
 

@@ -17,8 +17,8 @@ public sealed class PointReader(NpgsqlDataSource database)
     private const int MostMetrics = 100;
 
     // Of chunks that are read at once: few for a small page, and never the whole of a long run.
-    private const int MostChunks = 64;
-    private const int PointsOfSmallChunk = 128;
+    private const int MostChunks = 128;
+    private const int PointsOfSmallChunk = 64;
 
     // They never change, so they are kept.
     private readonly ConcurrentDictionary<short, string> names = new();

@@ -70,10 +70,12 @@ public sealed class IngestBench : IAsyncLifetime
         var owners = await ClaimAsync(Writers);
         var length = Length / 4;
         var begun = TimeProvider.System.GetTimestamp();
+        var apart = TimeSpan.FromMilliseconds(pause);
         var times = await Task.WhenAll(owners.Select(owner => Task.Run(() => WriteAsync(
-            owner, reports: 1, metrics: 6, TimeSpan.FromMilliseconds(pause), TimeSpan.Zero, _ => TimeProvider.System.GetElapsedTime(begun) < length))));
+            owner, reports: 1, metrics: 6, apart, TimeSpan.Zero, _ => TimeProvider.System.GetElapsedTime(begun) < length))));
         var points = await PointsAsync();
-        Report($"20 writers with 6 points each time, {pause} ms apart", times, points, TimeProvider.System.GetElapsedTime(begun).TotalSeconds);
+        var seconds = TimeProvider.System.GetElapsedTime(begun).TotalSeconds;
+        Report($"20 writers with 6 points each time, {pause} ms apart", times, points, seconds);
         await ReportSizeAsync(points);
     }
 
@@ -136,10 +138,10 @@ public sealed class IngestBench : IAsyncLifetime
         {
             var events = Enumerable.Range(0, reports).Select(TrainingEvent (_) => new PointsEvent(
                 ++line * 10, line / 39.0, names.ToDictionary(name => name, _ => random.NextDouble() + (1.0 / line)))
-                {
-                    N = line,
-                    At = TimeProvider.System.GetUtcNow(),
-                }).ToList();
+            {
+                N = line,
+                At = TimeProvider.System.GetUtcNow(),
+            }).ToList();
             var due = start + (pause * times.Count) - TimeProvider.System.GetElapsedTime(begun);
             if (due > TimeSpan.Zero) await Task.Delay(due);
             var sent = TimeProvider.System.GetTimestamp();

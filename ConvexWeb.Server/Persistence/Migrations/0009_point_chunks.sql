@@ -28,8 +28,8 @@ create table point_chunks (
 -- Measured values are noise to a compressor; steps, times and indexes shrink to a third. (The PostgreSQL that is brought has no lz4.)
 alter table point_chunks alter column "values" set storage external;
 
--- The newest points of a run, until they are enough for a chunk. A row stays below half a page, so that its next version finds room beside
--- it: the space of the old ones is used again at once, and a training with many small batches leaves nothing for a vacuum.
+-- The newest points of a run, until they are enough for a chunk. A row stays small, so that its next versions find room in its page: the
+-- space of the old ones is used again there, and a training with many small batches leaves nothing for a vacuum.
 create table point_tails (
     run_id   bigint primary key references runs on delete cascade,
     last_seq bigint not null,
