@@ -59,6 +59,8 @@ internal static class CertificateRows
     {
         public CertificateMark View() => new(
             Enum.Parse<RunState>(State),
-            Enum.TryParse<Verdict>(Verdict?.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict) ? verdict : null);
+            Enum.TryParse<Verdict>(Verdict?.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var verdict)
+                ? verdict
+                : null);
     }
 }

@@ -40,7 +40,9 @@ internal static class ClaimOrder
             group by r.study_id, s.max_running, l.study_running having count(*) >= coalesce(s.max_running, l.study_running))
         """;
 
-    /// <summary>Whether nothing holds item <c>q</c> back but the want of a slot. Of a user that has reached the limit nothing may go.</summary>
+    /// <summary>
+    /// Whether nothing holds item <c>q</c> back but the want of a slot. Of a user that has reached the limit nothing may go.
+    /// </summary>
     public const string MayGo =
         $"""
         {IsWaiting} and not exists (select from full_studies f where f.study_id = q.study_id and q.kind = 'run')

@@ -4,8 +4,8 @@ using ConvexWeb.Server.Hosts;
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
-/// Which device each slot uses; there are as many as slots, and the devices come round when there are fewer of them. How many items a device
-/// takes at once is decided by its memory as well.
+/// Which device each slot uses; there are as many as slots, and the devices come round when there are fewer of them. How many items a
+/// device takes at once is decided by its memory as well.
 /// </summary>
 public sealed class DevicePool
 {

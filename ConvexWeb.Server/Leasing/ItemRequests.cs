@@ -18,7 +18,8 @@ public sealed record AskedItem(long ItemId, long RunId, string CreatedBy, RunSta
 /// </summary>
 public sealed class ItemRequests(NpgsqlDataSource database)
 {
-    private sealed record Row(long Id, long RunId, string CreatedBy, string Before, string? Now, bool Allowed, string? Rows, string? Wishes);
+    private sealed record Row(
+        long Id, long RunId, string CreatedBy, string Before, string? Now, bool Allowed, string? Rows, string? Wishes);
 
     // What the action makes of an item, and of which items it makes it.
     private static (string Change, string When) Of(ItemAction action) => action switch

@@ -61,7 +61,9 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
 
     private sealed record Claimed(Guid Database, long ItemId, string Kind, long RunId, int Attempt, string? Notified);
 
-    /// <summary>Takes the item that is next (<see cref="ClaimOrder"/>) of these queues and fits on the device; null when there is none.</summary>
+    /// <summary>
+    /// Takes the item that is next (<see cref="ClaimOrder"/>) of these queues and fits on the device; null when there is none.
+    /// </summary>
     /// <param name="memoryMb">Of the device, all of it; null when it is not known, and then everything fits.</param>
     public async Task<Assignment?> ClaimAsync(
         IReadOnlyList<string> queues, string device = "cpu", int? memoryMb = null, CancellationToken cancel = default)

@@ -1,6 +1,8 @@
 namespace ConvexWeb.Server.Leasing;
 
-/// <summary>What a worker can do with a work item. A kind is a row of its own and an <c>IWorkExecution</c>; the rest is the same for all.</summary>
+/// <summary>
+/// What a worker can do with a work item. A kind is a row of its own and an <c>IWorkExecution</c>; the rest is the same for all.
+/// </summary>
 public enum WorkKind
 {
     /// <summary>Trains a run.</summary>

@@ -19,7 +19,10 @@ internal static class RunList
 
         await using var connection = await database.OpenConnectionAsync(cancel);
         var total = await connection.ExecuteScalarAsync<long>(new CommandDefinition(
-            $"select count(*) from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id {where}", parameters, cancellationToken: cancel));
+            $"""
+            select count(*) from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id
+            {where}
+            """, parameters, cancellationToken: cancel));
 
         var older = before is null ? "" : "and r.id < @before";
         parameters.Add("before", before);

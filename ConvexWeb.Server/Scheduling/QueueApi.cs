@@ -21,7 +21,8 @@ public static class QueueApi
     }
 
     private static async Task<Results<Ok<QueueView>, ValidationProblem>> List(
-        IQueue all, string? queue, int? limit, CancellationToken cancel) => TypedResults.Ok(await all.ListAsync(queue, limit ?? 200, cancel));
+        IQueue all, string? queue, int? limit, CancellationToken cancel)
+        => TypedResults.Ok(await all.ListAsync(queue, limit ?? 200, cancel));
 
     private static async Task<Ok<LabPolicy>> Policy(IQueue queue, CancellationToken cancel)
         => TypedResults.Ok(await queue.PolicyAsync(cancel));

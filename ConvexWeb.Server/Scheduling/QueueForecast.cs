@@ -3,7 +3,9 @@ namespace ConvexWeb.Server.Scheduling;
 /// <summary>A worker that takes new items: its queues, and for each of its slots the seconds until it is free; null: not known.</summary>
 public sealed record ForecastWorker(IReadOnlyCollection<string> Queues, IReadOnlyList<double?> Slots);
 
-/// <summary>An item that waits: its queue, whether something else than slots holds it back, and how long it takes; null: not known.</summary>
+/// <summary>
+/// An item that waits: its queue, whether something else than slots holds it back, and how long it takes; null: not known.
+/// </summary>
 public sealed record ForecastItem(long Id, string Queue, bool HeldBack, double? Seconds);
 
 /// <summary>

@@ -10,7 +10,8 @@ public static class SchedulingSetup
 {
     /// <summary>
     /// The queue: rows that wait, and Hangfire's jobs as tickets for slots. Every node looks after it; a node that trains has slots, and
-    /// one that serves pages a slot for maintenance. After the workers' part: services stop in the reverse order, and leases must be renewed until the slots have ended their work.
+    /// one that serves pages a slot for maintenance. After the workers' part: services stop in the reverse order, and leases must be
+    /// renewed until the slots have ended their work.
     /// </summary>
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
@@ -18,7 +19,8 @@ public static class SchedulingSetup
         services.AddSingleton(provider => TicketStorage.Create(provider.GetRequiredService<NpgsqlDataSource>(), worker.QueueList));
         services.AddSingleton<JobStorage>(provider => provider.GetRequiredService<PostgreSqlStorage>());
         services.AddSingleton(provider => TicketStorage.QueueOf(provider.GetRequiredService<PostgreSqlStorage>()));
-        services.AddSingleton<Preemption>().AddSingleton<TicketOffice>().AddSingleton<IWorkQueue>(provider => provider.GetRequiredService<TicketOffice>());
+        services.AddSingleton<Preemption>().AddSingleton<TicketOffice>()
+            .AddSingleton<IWorkQueue>(provider => provider.GetRequiredService<TicketOffice>());
         services.AddHostedService<Reconciler>();
         if (settings.ServesWeb) services.AddScoped<IQueue, StoredQueue>();
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(30)); // trainers write checkpoints

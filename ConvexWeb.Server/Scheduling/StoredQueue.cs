@@ -107,7 +107,7 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         caller.RequireSignedIn();
         await using var connection = await database.OpenConnectionAsync(cancel);
         return (await connection.QueryAsync<UserShare>(new(
-            """select user_name as "user", weight, max_running from user_shares order by user_name""", cancellationToken: cancel))).AsList();
+            "select user_name as user, weight, max_running from user_shares order by user_name", cancellationToken: cancel))).AsList();
     }
 
     public async Task<LabPolicy> ChangePolicyAsync(LabPolicy policy, CancellationToken cancel = default)
@@ -141,7 +141,8 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
     {
         caller.RequireAdmin();
         var problems = new List<FieldProblem>();
-        if (share.Weight is not (> 0 and <= 100)) problems.Add(new("weight", $"weight must be above 0 and at most 100; got {share.Weight}."));
+        if (share.Weight is not (> 0 and <= 100))
+            problems.Add(new("weight", $"weight must be above 0 and at most 100; got {share.Weight}."));
         if (share.MaxRunning < 1) problems.Add(new("maxRunning", $"maxRunning must be at least 1; got {share.MaxRunning}."));
         await using var connection = await database.OpenConnectionAsync(cancel);
         if (!await connection.ExecuteScalarAsync<bool>(new(

@@ -11,8 +11,8 @@ namespace ConvexWeb.Server.Scheduling;
 /// every ticket: one of a name that is gone ends as failed, and the office makes another.
 /// </summary>
 internal sealed class WorkTicket(
-    Leases leases, ItemExecution items, DevicePool devices, WorkerStanding standing, TicketOffice office, TicketQueue queue, WorkerSettings settings,
-    TimeProvider time, IHostApplicationLifetime life, ILogger<WorkTicket> log)
+    Leases leases, ItemExecution items, DevicePool devices, WorkerStanding standing, TicketOffice office, TicketQueue queue,
+    WorkerSettings settings, TimeProvider time, IHostApplicationLifetime life, ILogger<WorkTicket> log)
 {
     /// <summary>
     /// Ends well whatever happens, because a failed job stays in Hangfire for ever; how an item ended is in its row. It does not take

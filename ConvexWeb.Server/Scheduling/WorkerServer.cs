@@ -6,7 +6,8 @@ using Hangfire.PostgreSql;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
-/// The slots of this node: a Hangfire server with a thread for each. They open when this worker's items of an earlier life are queued again,
+/// The slots of this node: a Hangfire server with a thread for each. They open when this worker's items of an earlier life are queued
+/// again,
 /// so that it takes those up first.
 /// </summary>
 internal sealed class WorkerServer(

@@ -34,7 +34,10 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
         if (submission.Spec.ValueKind != JsonValueKind.Object)
             yield return new("spec", $"spec must be a JSON object; got {SubmissionReader.Show(submission.Spec)}.");
         if (submission.Queue is { } queue && !WorkerSettings.IsQueue(queue))
-            yield return new("queue", $"queue must name a queue of workers, in small letters, digits, '_' and '-'; got '{Text.Short(queue)}'.");
+        {
+            yield return new(
+                "queue", $"queue must name a queue of workers, in small letters, digits, '_' and '-'; got '{Text.Short(queue)}'.");
+        }
         if (submission.MaxRunning is < 1 or > Submission.MostRuns)
             yield return new("maxRunning", $"maxRunning must be from 1 to {Submission.MostRuns}; got {submission.MaxRunning}.");
 
@@ -118,7 +121,8 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
             with plan as (
                 select * from unnest(@names, @specs, @keys, @models, @convexities, @datasets, @labels, @parameters, @epochs, @stepsPerEpoch,
                     @totalSteps, @memory) with ordinality
-                as p (name, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch, total_steps, memory, n)),
+                as p (name, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch, total_steps, memory,
+                n)),
             run as (
                 insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
                     steps_per_epoch, total_steps)

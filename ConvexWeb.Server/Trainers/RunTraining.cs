@@ -8,8 +8,8 @@ using ConvexWeb.Training.Events;
 namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
-/// One attempt at a run: its folder, what the attempts before it left behind, its trainer, and its journal on the way into the database. The
-/// journal is the only source of points, whether the trainer runs, has ended, or ran on another worker that is gone.
+/// One attempt at a run: its folder, what the attempts before it left behind, its trainer, and its journal on the way into the database.
+/// The journal is the only source of points, whether the trainer runs, has ended, or ran on another worker that is gone.
 /// </summary>
 public sealed class RunTraining(
     RunFolders folders, TrainerCommand command, PointWriter writer, StoredSpecs specs, DatabaseRetry retry, WorkerSettings settings,

@@ -88,7 +88,8 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
         var run = await RunAsync(client, "last");
         var first = await RequestAsync(client, run, """{"pairs":50}""");
         await host.Database.ScalarAsync<int>(
-            "update work_items i set state = 'Failed' from certificates c where i.id = c.item_id and c.id = @Id returning 1", new { first.Id });
+            "update work_items i set state = 'Failed' from certificates c where i.id = c.item_id and c.id = @Id returning 1",
+                new { first.Id });
 
         var second = await RequestAsync(client, run, """{"pairs":50}""");
         await host.Database.ScalarAsync<int>(

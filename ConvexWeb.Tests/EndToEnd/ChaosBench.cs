@@ -80,7 +80,9 @@ public sealed class ChaosBench
 
     private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
 
-    /// <summary>The processes of a lab: PostgreSQL, a web node, two workers on wires of their own, and small disks where they can be had.</summary>
+    /// <summary>
+    /// The processes of a lab: PostgreSQL, a web node, two workers on wires of their own, and small disks where they can be had.
+    /// </summary>
     private sealed class Lab : IAsyncDisposable
     {
         private readonly TestFolder folder = new();
@@ -316,7 +318,9 @@ public sealed class ChaosBench
         }
     }
 
-    /// <summary>Hangfire as somebody else would use it: tickets for which there is nothing, as a late or doubled delivery brings them.</summary>
+    /// <summary>
+    /// Hangfire as somebody else would use it: tickets for which there is nothing, as a late or doubled delivery brings them.
+    /// </summary>
     private sealed class TicketsOnTheSide(NpgsqlDataSource database) : IDisposable
     {
         private readonly JobStorage storage = TicketStorage.Create(database, []);

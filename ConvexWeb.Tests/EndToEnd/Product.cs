@@ -71,7 +71,10 @@ public sealed class Product(Browser browser) : IAsyncLifetime
         using var requested = await client.PostJsonAsync($"/api/v1/runs/{run}/certificate", """{"pairs":50}""");
         await requested.ReadAsync<CertificateView>(HttpStatusCode.Accepted);
         await Installation.Database.UntilAsync(
-            "select count(*) = 1 from certificates c join work_items i on i.id = c.item_id where c.run_id = @run and pairs = 50 and i.state = 'Succeeded'", new { run });
+            """
+            select count(*) = 1 from certificates c join work_items i on i.id = c.item_id
+            where c.run_id = @run and c.pairs = 50 and i.state = 'Succeeded'
+            """, new { run });
         return run;
     }
 }

@@ -29,7 +29,8 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var limits = new Dictionary<string, int> { ["bob"] = 2 };
         const int userLimit = 4, studyLimit = 3, capacity = 8000;
         await ExecuteAsync($"update lab set user_running = {userLimit}, study_running = {studyLimit}");
-        await ExecuteAsync("insert into user_shares (user_name, weight, max_running) values ('ada', 2, null), ('eve', 0.5, null), ('bob', 1, 2)");
+        await ExecuteAsync(
+            "insert into user_shares (user_name, weight, max_running) values ('ada', 2, null), ('eve', 0.5, null), ('bob', 1, 2)");
         var studies = new List<long>();
         for (var i = 0; i < 6; i++)
             studies.Add(await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id"));

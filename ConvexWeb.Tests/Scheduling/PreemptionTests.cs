@@ -85,7 +85,8 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
         await Database.UntilAsync(low, RunState.Succeeded);
 
         Assert.Equal("yielded,succeeded", await Database.OutcomesAsync(low));
-        Assert.True(await Database.ScalarAsync<long>("select resumed_step from journals where run_id = @low and attempt = 2", new { low }) >= 30);
+        Assert.True(await Database.ScalarAsync<long>("select resumed_step from journals where run_id = @low and attempt = 2",
+            new { low }) >= 30);
         await Database.AssertWholeAsync(low, 400);
     }
 

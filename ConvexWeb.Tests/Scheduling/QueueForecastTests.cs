@@ -7,7 +7,8 @@ public sealed class QueueForecastTests
 {
     private static ForecastWorker Worker(string queues, params double?[] slots) => new(queues.Split(' '), slots);
 
-    private static ForecastItem Item(long id, double? seconds = 10, string queue = "cpu", bool held = false) => new(id, queue, held, seconds);
+    private static ForecastItem Item(long id, double? seconds = 10, string queue = "cpu", bool held = false)
+        => new(id, queue, held, seconds);
 
     [Fact]
     public void Each_takes_the_slot_that_is_free_first()

@@ -29,7 +29,8 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
         await using var worker = await StartNodeAsync();
 
         await Database.UntilAsync("select count(*) = 6 from work_items where state = 'Succeeded'");
-        Assert.Equal(expected, await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
+        Assert.Equal(expected, await Database.RowsAsync<long>(
+            "select i.run_id from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
     }
 
     [Fact]

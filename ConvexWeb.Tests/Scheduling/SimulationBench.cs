@@ -41,7 +41,12 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
         {
             await ExecuteAsync(
                 "insert into user_shares (user_name, weight, max_running) values (@user, @weight, @most)",
-                new { user, weight = Weights.GetValueOrDefault(user, 1), most = Limits.TryGetValue(user, out var most) ? most : (int?)null });
+                new
+                {
+                    user,
+                    weight = Weights.GetValueOrDefault(user, 1),
+                    most = Limits.TryGetValue(user, out var most) ? most : (int?)null,
+                });
         }
         var studies = new List<long>();
         for (var i = 0; i < 40; i++)
@@ -74,7 +79,8 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
 
         var claims = await Database.RowsAsync<Claim>(
             """
-            select a.item_id as item, a.number, a.worker, a.started_at, a.ended_at, a.outcome, i.created_by, i.priority, i.memory_mb, i.study_id
+            select a.item_id as item, a.number, a.worker, a.started_at, a.ended_at, a.outcome, i.created_by, i.priority, i.memory_mb,
+            i.study_id
             from attempts a join work_items i on i.id = a.item_id order by a.started_at
             """);
         Assert.Equal(Items, claims.Where(claim => claim.Outcome == "succeeded").Select(claim => claim.Item).Distinct().Count());

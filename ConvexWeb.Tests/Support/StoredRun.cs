@@ -51,6 +51,7 @@ public static class StoredRun
             }).ToList();
         var writer = new PointWriter(database, new MetricIds(database));
         Assert.True(await writer.WriteAsync(
-            new Assignment(default, item, WorkKind.Run, run, owner), attempt, new JournalBatch(events, line, More: false), [], announce: false));
+            new Assignment(default, item, WorkKind.Run, run, owner), attempt, new JournalBatch(events, line, More: false), [],
+                announce: false));
     }
 }

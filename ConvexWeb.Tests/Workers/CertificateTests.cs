@@ -153,7 +153,8 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         await File.WriteAllTextAsync(go, "");
         await using var next = await StartNodeAsync(("Convex:Worker:Name", "next"));
         Assert.Equal(RunState.Succeeded, (await EndAsync(run)).State);
-        Assert.Equal((2, 0), (await Database.RowsAsync<(int, int)>("select attempt, deaths from work_items where kind = 'certificate'")).Single());
+        Assert.Equal((2, 0), (
+            await Database.RowsAsync<(int, int)>("select attempt, deaths from work_items where kind = 'certificate'")).Single());
     }
 
     [Fact]

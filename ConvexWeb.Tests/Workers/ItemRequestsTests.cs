@@ -35,7 +35,8 @@ public sealed class ItemRequestsTests(PostgresCluster cluster) : DatabaseTest(cl
         var asked = Assert.Single(await Items.AskRunsAsync(action, [run], Owner, default));
 
         Assert.Equal((before, now), (asked.Before, asked.Now));
-        Assert.Equal(((now ?? before).ToString(), wish), (await Database.RowsAsync<(string, string?)>("select state, wish from work_items")).Single());
+        Assert.Equal(((now ?? before).ToString(), wish), (
+            await Database.RowsAsync<(string, string?)>("select state, wish from work_items")).Single());
         Assert.Equal(now is null, ItemRequests.Refusal(asked, action, "run") is not null);
     }
 

@@ -7,7 +7,12 @@ namespace ConvexWeb.Tests.Workers;
 public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
     private Leases Leases(double seconds = 60, string name = "a", double retry = 1)
-        => new(Database, new WorkerSettings { Name = name, Lease = TimeSpan.FromSeconds(seconds), RetryDelay = TimeSpan.FromSeconds(retry) });
+        => new(Database, new WorkerSettings
+        {
+            Name = name,
+            Lease = TimeSpan.FromSeconds(seconds),
+            RetryDelay = TimeSpan.FromSeconds(retry),
+        });
 
     private Task<Assignment?> ClaimAsync(string name = "a") => Leases(name: name).ClaimAsync(["cpu"]);
 
@@ -76,7 +81,8 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var owners = new List<Assignment>();
         for (var i = 0; i < 4; i++) owners.Add(await Database.ClaimAsync(await Database.AddRunAsync(), seconds: -1));
         await Database.ScalarAsync<int>("update work_items set wish = 'pause' where id = @ItemId returning 1", new { owners[1].ItemId });
-        await Database.ScalarAsync<int>("update work_items set state = 'Succeeded' where id = @ItemId returning 1", new { owners[2].ItemId });
+        await Database.ScalarAsync<int>("update work_items set state = 'Succeeded' where id = @ItemId returning 1",
+            new { owners[2].ItemId });
         await using var connection = await Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         Assert.True(await Server.Leasing.Leases.HoldAsync(connection, owners[3], default));

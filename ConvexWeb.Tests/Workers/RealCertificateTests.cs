@@ -46,7 +46,10 @@ public sealed class RealCertificateTests(PostgresCluster cluster) : DatabaseTest
     {
         await using var connection = await Database.OpenConnectionAsync();
         var id = (await node.RequestAsync(run, twin))!.Id;
-        await Database.UntilAsync("select i.state in ('Succeeded', 'Failed') from certificates c join work_items i on i.id = c.item_id where c.id = @id", new { id });
+        await Database.UntilAsync(
+            """
+            select i.state in ('Succeeded', 'Failed') from certificates c join work_items i on i.id = c.item_id where c.id = @id
+            """, new { id });
         var certificate = (await CertificateRows.FindAsync(connection, id, default))!;
         Assert.Null(certificate.Reason);
         return certificate;

@@ -94,7 +94,8 @@ public static class TrainingDatabase
     }
 
     public static async Task UntilAsync(this NpgsqlDataSource database, long run, RunState state) =>
-        await database.UntilAsync("select state = @state from work_items where kind = 'run' and run_id = @run", new { run, state = state.ToString() });
+        await database.UntilAsync("select state = @state from work_items where kind = 'run' and run_id = @run",
+            new { run, state = state.ToString() });
 
     /// <summary>
     /// Every step from 1 to <paramref name="steps"/> is there exactly once for a reader, and the numbers of the points have no hole.

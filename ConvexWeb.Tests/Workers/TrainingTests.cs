@@ -24,7 +24,10 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
         Assert.Equal("succeeded", await Database.OutcomesAsync(run));
         Assert.Equal((20L, "[[1,90,70.5],[2,90,70.5],[3,90,70.5],[4,90,70.5]]", true),
             (await Database.RowsAsync<(long, string, bool)>(
-                "select r.step, replace(r.spark::text, ' ', ''), i.finished_at > i.started_at from runs r join work_items i on i.run_id = r.id")).Single());
+                """
+                select r.step, replace(r.spark::text, ' ', ''), i.finished_at > i.started_at
+                from runs r join work_items i on i.run_id = r.id
+                """)).Single());
         Assert.Equal("{\"big\": \"Infinity\", \"gap\": 19.5, \"odd\": \"NaN\"}",
             await Database.ScalarAsync<string>(
                 "select (latest - 'attempt' - 'train/accuracy' - 'test/accuracy' - 'train/loss_running')::text from runs"));
@@ -224,6 +227,7 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
             $"gap p50 {gaps[gaps.Count / 2]:0} p95 {gaps[gaps.Count * 95 / 100]:0} max {gaps[^1]:0} ms; "
             + $"claim to first point p50 {starts[25]:0} p95 {starts[47]:0} ms");
         Assert.True(gaps[gaps.Count / 2] < 500, $"{gaps[gaps.Count / 2]} ms");
-        Assert.Equal(runs.Order(), await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id order by 1"));
+        Assert.Equal(runs.Order(), await Database.RowsAsync<long>(
+            "select i.run_id from attempts a join work_items i on i.id = a.item_id order by 1"));
     }
 }

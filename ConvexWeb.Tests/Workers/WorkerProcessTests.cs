@@ -117,7 +117,8 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await Database.UntilAsync("select count(*) = 3 from work_items where state = 'Succeeded'");
         Assert.Equal(
             [run, .. waiting],
-            await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id where a.worker = 'second' order by a.started_at"));
+            await Database.RowsAsync<long>(
+                "select i.run_id from attempts a join work_items i on i.id = a.item_id where a.worker = 'second' order by a.started_at"));
     }
 
     [Fact]
@@ -132,7 +133,8 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
 
         await using var again = WorkerProcess.Start(ConnectionString, Folder, "same");
         await Database.UntilAsync("select count(*) = 3 from work_items where state = 'Succeeded'");
-        Assert.Equal([run, run, .. waiting], await Database.RowsAsync<long>("select i.run_id from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
+        Assert.Equal([run, run, .. waiting], await Database.RowsAsync<long>(
+            "select i.run_id from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
         await Database.AssertWholeAsync(run, 150);
     }
 
