@@ -9,7 +9,7 @@ namespace ConvexWeb.Server.Accounts;
 /// <summary>While nobody can administer the server, each start prints a one-time link that makes the first administrator.</summary>
 public sealed class SetupLink(
     IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration,
-    Steady steady, TimeProvider time, ILogger<SetupLink> log)
+    ServiceLoop loop, TimeProvider time, ILogger<SetupLink> log)
     : IHostedLifecycleService
 {
     /// <returns>The link, or null when there is an administrator.</returns>
@@ -27,7 +27,7 @@ public sealed class SetupLink(
 
     /// <summary>To the terminal and not to the log: logs are kept and collected, and this is a secret.</summary>
     public Task StartedAsync(CancellationToken cancellationToken)
-        => steady.RunAsync("The link for the first administrator", PrintAsync, cancellationToken);
+        => loop.RunAsync("The link for the first administrator", PrintAsync, cancellationToken);
 
     private async Task PrintAsync(CancellationToken cancel)
     {

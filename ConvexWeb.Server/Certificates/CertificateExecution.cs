@@ -10,7 +10,7 @@ namespace ConvexWeb.Server.Certificates;
 /// anew whenever it is taken again; nothing of an earlier try is needed.
 /// </summary>
 internal sealed class CertificateExecution(
-    CertificateClaims claims, RunFolders folders, TrainerCommand command, Patience patience, WorkerSettings settings,
+    CertificateClaims claims, RunFolders folders, TrainerCommand command, DatabaseRetry retry, WorkerSettings settings,
     TimeProvider time, ILogger<CertificateExecution> log)
 {
     private static readonly TimeSpan Glance = TimeSpan.FromSeconds(1);
@@ -27,9 +27,9 @@ internal sealed class CertificateExecution(
             var how = outcome is null ? "handed back" : outcome.Error ?? "made";
             log.LogInformation("{Certificate}: {Outcome}", task.Name, how);
 
-            using var limit = Limit.After(settings.StopPatience, time, stop);
-            if (outcome is null) await patience.TryAsync(task.Name, cancel => claims.HandBackAsync(task, cancel), limit.Token);
-            else await patience.TryAsync(task.Name, cancel => claims.EndAsync(task, outcome.Result, outcome.Error, cancel), limit.Token);
+            using var limit = GraceToken.After(settings.StopPatience, time, stop);
+            if (outcome is null) await retry.RunAsync(task.Name, cancel => claims.HandBackAsync(task, cancel), limit.Token);
+            else await retry.RunAsync(task.Name, cancel => claims.EndAsync(task, outcome.Result, outcome.Error, cancel), limit.Token);
             return how;
         }
         catch (OperationCanceledException)
@@ -71,7 +71,7 @@ internal sealed class CertificateExecution(
         {
             using var folder = await CertificateFolder.MakeAsync(folders, task, stop);
             if (folder.Sha256 != task.Sha256
-                && !await patience.TryAsync(task.Name, cancel => claims.MadeOfAsync(task, folder.Step, folder.Sha256, cancel), stop))
+                && !await retry.RunAsync(task.Name, cancel => claims.MadeOfAsync(task, folder.Step, folder.Sha256, cancel), stop))
             {
                 return new(null, "The checkpoint was replaced by a newer one, of which there is a certificate already.");
             }

@@ -10,7 +10,7 @@ namespace ConvexWeb.Server.Certificates;
 /// finds it.
 /// </summary>
 internal sealed class CertificateSweep(
-    NpgsqlDataSource database, IWorkQueue queue, IOptions<Settings> settings, Steady steady, TimeProvider time) : BackgroundService
+    NpgsqlDataSource database, IWorkQueue queue, IOptions<Settings> settings, ServiceLoop loop, TimeProvider time) : BackgroundService
 {
     /// <summary>Whose name stands at a certificate that nobody asked for.</summary>
     public const string Automatic = "automatic";
@@ -20,7 +20,7 @@ internal sealed class CertificateSweep(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
-        => steady.RunAsync("Looking after certificates", LookAfterAsync, stoppingToken);
+        => loop.RunAsync("Looking after certificates", LookAfterAsync, stoppingToken);
 
     private async Task LookAfterAsync(CancellationToken stop)
     {

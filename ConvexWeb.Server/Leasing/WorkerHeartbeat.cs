@@ -5,7 +5,7 @@ namespace ConvexWeb.Server.Leasing;
 
 /// <summary>Keeps this worker's row fresh. It is for people: no run depends on it.</summary>
 public sealed class WorkerHeartbeat(
-    NpgsqlDataSource database, WorkerSettings settings, Steady steady, TimeProvider time, ILogger<WorkerHeartbeat> log)
+    NpgsqlDataSource database, WorkerSettings settings, ServiceLoop loop, TimeProvider time, ILogger<WorkerHeartbeat> log)
     : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -16,7 +16,7 @@ public sealed class WorkerHeartbeat(
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var started = time.GetUtcNow();
-        return steady.RunAsync("The heartbeat", stop => BeatAsync(started, stop), stoppingToken);
+        return loop.RunAsync("The heartbeat", stop => BeatAsync(started, stop), stoppingToken);
     }
 
     /// <summary>A worker that is shut down signs off; one that is lost stays on the list as such.</summary>

@@ -10,7 +10,7 @@ namespace ConvexWeb.Server.Live;
 /// where the last batch ended. So a notification that is lost, doubled or late costs nothing but time, and many of them make one batch.
 /// </summary>
 public sealed class LiveFeed(
-    NpgsqlDataSource database, PointReader points, WatchList watched, Outbox outbox, Listener listener, Steady steady, TimeProvider time)
+    NpgsqlDataSource database, PointReader points, WatchList watched, Outbox outbox, Listener listener, ServiceLoop loop, TimeProvider time)
     : BackgroundService
 {
     /// <summary>The first change after a pause is sent at once; the next ones wait this long for company.</summary>
@@ -27,7 +27,7 @@ public sealed class LiveFeed(
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         listener.ListenAsync("Listening for changes of runs", [RunChanges.Points, RunChanges.Rows], BeginAsync, TakeAsync, stoppingToken),
-        steady.RunAsync("Sending changes of runs", SendAsync, stoppingToken));
+        loop.RunAsync("Sending changes of runs", SendAsync, stoppingToken));
 
     // Whatever happened while nobody listened.
     private async Task BeginAsync(NpgsqlConnection connection, CancellationToken stop)

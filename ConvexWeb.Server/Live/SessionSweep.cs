@@ -5,12 +5,12 @@ using ConvexWeb.Server.Persistence;
 namespace ConvexWeb.Server.Live;
 
 /// <summary>Closes hub connections whose session or token has ended since they were opened: signing out ends them too.</summary>
-public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, Steady steady, TimeProvider time) : BackgroundService
+public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, ServiceLoop loop, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
-        => steady.RunAsync("Checking sessions", EveryIntervalAsync, stoppingToken);
+        => loop.RunAsync("Checking sessions", EveryIntervalAsync, stoppingToken);
 
     public async Task SweepAsync(CancellationToken cancel)
     {

@@ -8,7 +8,7 @@ namespace ConvexWeb.Server.Persistence;
 /// it down after everything else has stopped.
 /// </summary>
 public sealed class Database(
-    IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, Steady steady, TimeProvider time,
+    IOptions<Settings> settings, IConfiguration configuration, IServiceProvider services, ServiceLoop loop, TimeProvider time,
     ILogger<Database> log) : IHostedLifecycleService, IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -54,6 +54,8 @@ public sealed class Database(
             cluster = await StartClusterAsync(cancel);
             var ownership = cluster.Owned ? "stopped with this server" : "kept by another process";
             log.LogInformation("Private database in {Folder} ({Ownership})", Folder, ownership);
+            if (cluster.UntunedBecause is { } problem)
+                log.LogWarning("It did not start with settings for this machine, and runs slower without them: {Problem}", problem);
         }
 
         try
@@ -115,7 +117,7 @@ public sealed class Database(
     public Task StartAsync(CancellationToken cancellationToken)
     {
         if (cluster is { Owned: true } own)
-            watch = steady.RunAsync("Watching the private database", stop => WatchAsync(own, stop), stopping.Token);
+            watch = loop.RunAsync("Watching the private database", stop => WatchAsync(own, stop), stopping.Token);
         return Task.CompletedTask;
     }
 

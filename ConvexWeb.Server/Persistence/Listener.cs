@@ -6,7 +6,7 @@ namespace ConvexWeb.Server.Persistence;
 public sealed record Notice(string Channel, string Payload);
 
 /// <summary>Listens to the database's notifications on a connection of its own, and begins again when that is lost.</summary>
-public sealed class Listener(NpgsqlDataSource database, Steady steady)
+public sealed class Listener(NpgsqlDataSource database, ServiceLoop loop)
 {
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
@@ -14,7 +14,7 @@ public sealed class Listener(NpgsqlDataSource database, Steady steady)
     public Task ListenAsync(
         string what, IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin,
         Func<Notice, CancellationToken, Task> take, CancellationToken stop)
-        => steady.RunAsync(what, token => ListenAsync(channels, begin, take, token), stop);
+        => loop.RunAsync(what, token => ListenAsync(channels, begin, take, token), stop);
 
     private async Task ListenAsync(
         IReadOnlyList<string> channels, Func<NpgsqlConnection, CancellationToken, Task> begin,

@@ -12,7 +12,7 @@ public static class PersistenceSetup
         services.AddSingleton(provider => provider.GetRequiredService<Database>().CreateSource());
         services.AddSingleton<DbDataSource>(provider => provider.GetRequiredService<NpgsqlDataSource>());
         services.AddHostedService(provider => provider.GetRequiredService<Database>());
-        services.AddSingleton<Steady>().AddSingleton<Listener>();
+        services.AddSingleton<DatabaseRetry>().AddSingleton<ServiceLoop>().AddSingleton<Listener>();
         services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
         return services;
     }

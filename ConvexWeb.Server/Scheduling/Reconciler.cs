@@ -8,7 +8,7 @@ namespace ConvexWeb.Server.Scheduling;
 /// Makes rows and tickets agree, whatever was killed when: a run whose worker stays away is Queued again; one that somebody cancelled and
 /// nobody trains is Cancelled; and what waits gets tickets. Every node does it; each pass is idempotent.
 /// </summary>
-internal sealed class Reconciler(NpgsqlDataSource database, TicketOffice office, Steady steady, TimeProvider time) : BackgroundService
+internal sealed class Reconciler(NpgsqlDataSource database, TicketOffice office, ServiceLoop loop, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
@@ -21,7 +21,7 @@ internal sealed class Reconciler(NpgsqlDataSource database, TicketOffice office,
     private Dictionary<(long Run, int Attempt), int> absent = [];
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
-        => steady.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
+        => loop.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
 
     private async Task LookAfterAsync(CancellationToken stop)
     {

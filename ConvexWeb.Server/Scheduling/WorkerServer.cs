@@ -10,7 +10,7 @@ namespace ConvexWeb.Server.Scheduling;
 /// so that it takes those up first.
 /// </summary>
 internal sealed class WorkerServer(
-    PostgreSqlStorage storage, Leases leases, IServiceProvider services, WorkerSettings settings, Steady steady, TimeProvider time,
+    PostgreSqlStorage storage, Leases leases, IServiceProvider services, WorkerSettings settings, ServiceLoop loop, TimeProvider time,
     ILogger<WorkerServer> log) : IHostedService, IDisposable
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
@@ -27,7 +27,7 @@ internal sealed class WorkerServer(
 
     private async Task OpenAsync(CancellationToken stop)
     {
-        await steady.RunAsync("Taking up what this worker left", TakeUpAsync, stop);
+        await loop.RunAsync("Taking up what this worker left", TakeUpAsync, stop);
         if (stop.IsCancellationRequested) return;
         server = new BackgroundJobServer(Options(), storage);
     }

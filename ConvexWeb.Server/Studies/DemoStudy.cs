@@ -12,7 +12,7 @@ namespace ConvexWeb.Server.Studies;
 /// A server without a single study gets a small one, so that the first page shows what the product does. Setting <c>Convex:Demo</c>.
 /// </summary>
 public sealed class DemoStudy(
-    NpgsqlDataSource database, Submitter submitter, IOptions<Settings> settings, Steady steady, ILogger<DemoStudy> log)
+    NpgsqlDataSource database, Submitter submitter, IOptions<Settings> settings, ServiceLoop loop, ILogger<DemoStudy> log)
     : BackgroundService
 {
     private const string Name = "demo-glyphs";
@@ -20,7 +20,7 @@ public sealed class DemoStudy(
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
         => settings.Value.Demo && Presets.All.FirstOrDefault(preset => preset.Name == Name) is { } preset
-            ? steady.RunAsync("The demo study", stop => SubmitAsync(preset, stop), stoppingToken)
+            ? loop.RunAsync("The demo study", stop => SubmitAsync(preset, stop), stoppingToken)
             : Task.CompletedTask;
 
     private async Task SubmitAsync(Preset preset, CancellationToken stop)

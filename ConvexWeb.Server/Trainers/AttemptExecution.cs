@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 using ConvexWeb.Training.Events;
 
 namespace ConvexWeb.Server.Trainers;
@@ -10,7 +11,7 @@ namespace ConvexWeb.Server.Trainers;
 /// is the only source of points, whether the trainer runs, has ended, or ran on another worker that is gone.
 /// </summary>
 public sealed class AttemptExecution(
-    RunFolders folders, TrainerCommand command, PointWriter writer, Leases leases, Patience patience, WorkerSettings settings,
+    RunFolders folders, TrainerCommand command, PointWriter writer, Leases leases, DatabaseRetry retry, WorkerSettings settings,
     TimeProvider time, ILogger<AttemptExecution> log)
 {
     /// <summary>Between two batches of a run, so that many lines share a transaction.</summary>
@@ -57,7 +58,7 @@ public sealed class AttemptExecution(
     private async Task<AttemptEnd?> AdoptAsync(Assignment assignment, CancellationToken cancel)
     {
         if (assignment.Attempt == 1) return null;
-        var stored = await patience.TryAsync($"Run {assignment.RunId}", token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
+        var stored = await retry.RunAsync($"Run {assignment.RunId}", token => writer.StoredLinesAsync(assignment.RunId, token), cancel);
         TrainingEvent? end = null;
         foreach (var (earlier, line) in stored.Where(pair => pair.Key < assignment.Attempt).OrderBy(pair => pair.Key))
         {
@@ -100,7 +101,7 @@ public sealed class AttemptExecution(
         }
         await using var running = trainer;
 
-        using var limit = Limit.After(settings.StopPatience, time, stop);
+        using var limit = GraceToken.After(settings.StopPatience, time, stop);
         await using var asking = stop.Register(trainer.AskToStop);
         await using var killing = limit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
@@ -121,7 +122,7 @@ public sealed class AttemptExecution(
     private async Task<(bool Owned, TrainingEvent? End)> IngestAsync(
         Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
     {
-        using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
+        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
         TrainingEvent? end = null;
@@ -148,7 +149,7 @@ public sealed class AttemptExecution(
 
     private Task<bool> WriteAsync(
         Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce, CancellationToken cancel)
-        => patience.TryAsync($"Run {owner.RunId}", token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
+        => retry.RunAsync($"Run {owner.RunId}", token => writer.WriteAsync(owner, attempt, batch, errors, announce, token), cancel);
 
     // The database being away is no reason to stop: the lease may run out, and is ours again if nobody took the run meanwhile.
     private async Task RenewAsync(

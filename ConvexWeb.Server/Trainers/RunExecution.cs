@@ -1,11 +1,12 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 
 namespace ConvexWeb.Server.Trainers;
 
 /// <summary>A run in the hands of this worker: attempt after attempt until it ends.</summary>
 public sealed class RunExecution(
-    Leases leases, AttemptExecution attempts, RunningRuns running, Patience patience, WorkerSettings settings, TimeProvider time,
+    Leases leases, AttemptExecution attempts, RunningRuns running, DatabaseRetry retry, WorkerSettings settings, TimeProvider time,
     ILogger<RunExecution> log)
 {
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
@@ -37,10 +38,10 @@ public sealed class RunExecution(
             log.LogInformation("Run {Run}, attempt {Attempt}: {Outcome}", current.RunId, current.Attempt, how);
 
             // Telling has a limit only when we are to stop; otherwise it waits for as long as the database is away.
-            using var limit = Limit.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
+            using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
             if (end.Outcome == Outcome.Died)
             {
-                var next = await patience.TryAsync(
+                var next = await retry.RunAsync(
                     $"Run {current.RunId}", cancel => leases.RetryAsync(current, end.Reason ?? "", cancel), limit.Token);
                 if (next is null) return end.Outcome;
                 current = next;
@@ -48,7 +49,7 @@ public sealed class RunExecution(
                 continue;
             }
             if (end.Outcome == Outcome.Lost) return end.Outcome;
-            var state = await patience.TryAsync(
+            var state = await retry.RunAsync(
                 $"Run {current.RunId}", cancel => leases.EndAsync(current, end.State, end.Outcome, end.Reason, cancel), limit.Token);
             return state == RunState.Queued ? "handed back" : end.Outcome;
         }

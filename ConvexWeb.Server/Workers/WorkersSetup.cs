@@ -12,7 +12,7 @@ public static class WorkersSetup
     public static IServiceCollection AddWorkers(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         services.TryAddSingleton<RunFolders>();
-        services.AddSingleton<RunningRuns>().AddSingleton<DevicePool>().AddSingleton<Patience>().AddSingleton<Leases>()
+        services.AddSingleton<RunningRuns>().AddSingleton<DevicePool>().AddSingleton<Leases>()
             .AddSingleton<MetricIds>().AddSingleton<PointWriter>().AddSingleton<TrainerCommand>().AddSingleton<AttemptExecution>()
             .AddSingleton<RunExecution>();
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
