@@ -17,12 +17,15 @@ public sealed class PrivateCluster : IAsyncDisposable
     private readonly string folder;
     private readonly FileStream? ownership;
     private readonly IReadOnlyDictionary<string, string> settings;
+    private readonly IReadOnlyList<TunedSetting>? tuning;
     private PostgresBinaries binaries;
 
     private PrivateCluster(
-        PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership, IReadOnlyDictionary<string, string> settings)
+        PostgresBinaries binaries, ClusterUser user, string folder, FileStream? ownership, IReadOnlyDictionary<string, string> settings,
+        IReadOnlyList<TunedSetting>? tuning)
     {
-        (this.binaries, this.user, this.folder, this.ownership, this.settings) = (binaries, user, folder, ownership, settings);
+        (this.binaries, this.user, this.folder, this.ownership) = (binaries, user, folder, ownership);
+        (this.settings, this.tuning) = (settings, tuning);
         SocketFolder = SocketFolderOf(folder);
     }
 
@@ -33,7 +36,12 @@ public sealed class PrivateCluster : IAsyncDisposable
 
     public string LogFile => Path.Combine(folder, "server.log");
 
+    /// <summary>Why the cluster runs with PostgreSQL's own settings, when it did not start with those of <see cref="ClusterTuning"/>.</summary>
+    public string? UntunedBecause { get; private set; }
+
     private string Files => Path.Combine(folder, "cluster");
+    private string HbaFile => Path.Combine(folder, "pg_hba.conf");
+    private string IdentFile => Path.Combine(folder, "pg_ident.conf");
 
     /// <summary>Connection string of the database in the cluster that lives, or will live, in <paramref name="folder"/>.</summary>
     public static string ConnectionString(string folder, string database = Owner, string role = Owner) => new NpgsqlConnectionStringBuilder
@@ -54,8 +62,13 @@ public sealed class PrivateCluster : IAsyncDisposable
     /// leaves it running. Whoever first holds the lock file owns the cluster and stops it at the end;
     /// the system frees the lock of a dead owner.
     /// </summary>
-    public static async Task<PrivateCluster> StartAsync(
+    public static Task<PrivateCluster> StartAsync(
         string folder, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default)
+        => StartAsync(folder, settings, tuning: null, cancel);
+
+    /// <param name="tuning">In place of what <see cref="ClusterTuning"/> says of this machine. For tests.</param>
+    internal static async Task<PrivateCluster> StartAsync(
+        string folder, IReadOnlyDictionary<string, string>? settings, IReadOnlyList<TunedSetting>? tuning, CancellationToken cancel)
     {
         var files = Path.Combine(folder, "cluster");
         var version = Path.Combine(files, "PG_VERSION");
@@ -65,7 +78,7 @@ public sealed class PrivateCluster : IAsyncDisposable
         await user.CheckReachAsync(folder, cancel);
         var binaries = PostgresBinaries.Find(File.Exists(version) ? (await File.ReadAllTextAsync(version, cancel)).Trim() : null);
         var ownership = TryLock(Path.Combine(folder, "owner.lock"));
-        var cluster = new PrivateCluster(binaries, user, folder, ownership, settings ?? new Dictionary<string, string>());
+        var cluster = new PrivateCluster(binaries, user, folder, ownership, settings ?? new Dictionary<string, string>(), tuning);
         try
         {
             if (cluster.Owned) await cluster.StartOwnedAsync(cancel);
@@ -112,26 +125,45 @@ public sealed class PrivateCluster : IAsyncDisposable
         if (!File.Exists(Path.Combine(Files, "PG_VERSION"))) await CreateAsync(cancel);
         if (await IsRunningAsync(cancel)) return;
 
-        var hba = Path.Combine(folder, "pg_hba.conf");
-        var ident = Path.Combine(folder, "pg_ident.conf");
-        user.Write(hba, "local all all peer map=owner\n");
-        user.Write(ident, $"owner \"{Environment.UserName}\" {Superuser}\nowner \"{Environment.UserName}\" {Owner}\n");
+        user.Write(HbaFile, "local all all peer map=owner\n");
+        user.Write(IdentFile, $"owner \"{Environment.UserName}\" {Superuser}\nowner \"{Environment.UserName}\" {Owner}\n");
 
+        var (code, output) = await StartProgramAsync(tuning ?? await TuningAsync(cancel), cancel);
+
+        // The system may give less memory than it says, and the binaries of another version may not know a setting: slow is better than down.
+        if (code != 0 && !await IsRunningAsync(cancel))
+        {
+            UntunedBecause = output.Trim();
+            (code, output) = await StartProgramAsync([], cancel);
+        }
+        if (code != 0) throw new ClusterException($"The private database in {folder} did not start: {output.Trim()} Its log is {LogFile}.");
+    }
+
+    private async Task<IReadOnlyList<TunedSetting>> TuningAsync(CancellationToken cancel)
+    {
+        // The programs of npm are built without lz4, Debian's with it.
+        string[] withLz4 = ["-D", Files, "-c", "wal_compression=lz4", "-C", "wal_compression"];
+        var compresses = (await user.RunAsync(binaries["postgres"], withLz4, cancel)).Code == 0;
+        return ClusterTuning.For(UsableMemory.Read(), Environment.ProcessorCount, compresses);
+    }
+
+    private async Task<(int Code, string Output)> StartProgramAsync(IReadOnlyList<TunedSetting> tuned, CancellationToken cancel)
+    {
         var options = new Dictionary<string, string>
         {
             ["listen_addresses"] = "",
             ["unix_socket_directories"] = SocketFolder,
             ["unix_socket_permissions"] = user.SocketMode,
-            ["hba_file"] = hba,
-            ["ident_file"] = ident,
+            ["hba_file"] = HbaFile,
+            ["ident_file"] = IdentFile,
             ["max_connections"] = "200",
             ["log_line_prefix"] = "%m [%p] ",
         };
+        foreach (var setting in tuned) options[setting.Name] = setting.Value;
         foreach (var (key, value) in settings) options[key] = value;
         var line = string.Join(' ', options.Select(option => "-c " + Quote($"{option.Key}={option.Value}")));
-        var (code, output) = await user.RunAsync(
+        return await user.RunAsync(
             binaries["pg_ctl"], ["start", "-D", Files, "-l", LogFile, "-w", "-t", "120", "-o", line], cancel);
-        if (code != 0) throw new ClusterException($"The private database in {folder} did not start: {output.Trim()} Its log is {LogFile}.");
     }
 
     private async Task CreateAsync(CancellationToken cancel)
