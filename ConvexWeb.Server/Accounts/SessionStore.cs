@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using Dapper;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Npgsql;
@@ -20,47 +21,48 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
     {
         var secret = Secret.New();
         var now = time.GetUtcNow();
-        await using var command = database.CreateCommand(
+        var id = Secret.Hash(secret);
+        await using var connection = await database.OpenConnectionAsync();
+        await connection.ExecuteAsync(
             """
-            with gone as (delete from sessions where expires_at < $4 or created_at < $6)
-            insert into sessions (id, user_id, ticket, created_at, expires_at) values ($1, $2, $3, $4, $5)
-            """);
-        var hash = Secret.Hash(secret);
-        var until = ticket.Properties.ExpiresUtc ?? now + Sliding;
-        Add(command, hash, UserId(ticket), Serialize(ticket, hash), now, until, now - Absolute);
-        await command.ExecuteNonQueryAsync();
+            insert into sessions (id, user_id, ticket, created_at, expires_at) values (@id, @userId, @ticket, @now, @until)
+            """,
+            new { id, userId = UserId(ticket), ticket = Serialize(ticket, id), now, until = ticket.Properties.ExpiresUtc ?? now + Sliding });
         return secret;
     }
 
     public async Task RenewAsync(string key, AuthenticationTicket ticket)
     {
-        await using var command = database.CreateCommand("update sessions set user_id = $2, ticket = $3, expires_at = $4 where id = $1");
-        var hash = Secret.Hash(key);
-        Add(command, hash, UserId(ticket), Serialize(ticket, hash), ticket.Properties.ExpiresUtc ?? time.GetUtcNow() + Sliding);
-        await command.ExecuteNonQueryAsync();
+        var id = Secret.Hash(key);
+        var until = ticket.Properties.ExpiresUtc ?? time.GetUtcNow() + Sliding;
+        await using var connection = await database.OpenConnectionAsync();
+        await connection.ExecuteAsync(
+            "update sessions set user_id = @userId, ticket = @ticket, expires_at = @until where id = @id",
+            new { id, userId = UserId(ticket), ticket = Serialize(ticket, id), until });
     }
 
     public async Task<AuthenticationTicket?> RetrieveAsync(string key)
     {
-        await using var command = database.CreateCommand(
-            "select ticket from sessions where id = $1 and expires_at > $2 and created_at > $3");
-        Add(command, Secret.Hash(key), time.GetUtcNow(), time.GetUtcNow() - Absolute);
-        return await command.ExecuteScalarAsync() is byte[] stored ? TicketSerializer.Default.Deserialize(stored) : null;
+        var now = time.GetUtcNow();
+        await using var connection = await database.OpenConnectionAsync();
+        var stored = await connection.ExecuteScalarAsync<byte[]?>(
+            "select ticket from sessions where id = @id and expires_at > @now and created_at > @oldest",
+            new { id = Secret.Hash(key), now, oldest = now - Absolute });
+        return stored is null ? null : TicketSerializer.Default.Deserialize(stored);
     }
 
     public async Task RemoveAsync(string key)
     {
-        await using var command = database.CreateCommand("delete from sessions where id = $1");
-        Add(command, Secret.Hash(key));
-        await command.ExecuteNonQueryAsync();
+        await using var connection = await database.OpenConnectionAsync();
+        await connection.ExecuteAsync("delete from sessions where id = @id", new { id = Secret.Hash(key) });
     }
 
     /// <summary>Ends every session of a user, on every node, but that of the principal who asks: it is signed in anew at once.</summary>
     public async Task RemoveOthersAsync(Guid user, ClaimsPrincipal keep)
     {
-        await using var command = database.CreateCommand("delete from sessions where user_id = $1 and id <> $2");
-        Add(command, user, keep.FindFirstValue(Claim) ?? "");
-        await command.ExecuteNonQueryAsync();
+        await using var connection = await database.OpenConnectionAsync();
+        await connection.ExecuteAsync(
+            "delete from sessions where user_id = @user and id <> @kept", new { user, kept = keep.FindFirstValue(Claim) ?? "" });
     }
 
     /// <summary>
@@ -69,13 +71,14 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
     public async Task<bool> IsAliveAsync(ClaimsPrincipal user, CancellationToken cancel)
     {
         var now = time.GetUtcNow();
-        await using var command = database.CreateCommand(
+        var (session, token) = (user.FindFirstValue(Claim) ?? "", user.FindFirstValue(TokenHandler.Claim) ?? "");
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             """
-            select exists (select from sessions where id = $1 and expires_at > $3 and created_at > $4)
-                or exists (select from api_tokens where id::text = $2 and revoked_at is null and (expires_at is null or expires_at > $3))
-            """);
-        Add(command, user.FindFirstValue(Claim) ?? "", user.FindFirstValue(TokenHandler.Claim) ?? "", now, now - Absolute);
-        return (bool)(await command.ExecuteScalarAsync(cancel))!;
+            select exists (select from sessions where id = @session and expires_at > @now and created_at > @oldest)
+                or exists (select from api_tokens where id::text = @token and revoked_at is null
+                    and (expires_at is null or expires_at > @now))
+            """, new { session, token, now, oldest = now - Absolute }, cancellationToken: cancel));
     }
 
     private static byte[] Serialize(AuthenticationTicket ticket, string id)
@@ -89,9 +92,4 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
     }
 
     private static Guid UserId(AuthenticationTicket ticket) => Guid.Parse(ticket.Principal.FindFirstValue(ClaimTypes.NameIdentifier)!);
-
-    private static void Add(NpgsqlCommand command, params object[] values)
-    {
-        foreach (var value in values) command.Parameters.Add(new() { Value = value });
-    }
 }

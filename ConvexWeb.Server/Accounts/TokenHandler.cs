@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
+using Dapper;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -25,29 +26,29 @@ public sealed class TokenHandler(
         if (!secret.StartsWith(ApiToken.Prefix, StringComparison.Ordinal)) return AuthenticateResult.Fail("Not a token of this server.");
 
         // The time of use is written at most once a minute: a client that polls must not turn every read into a write.
-        await using var command = database.CreateCommand(
+        await using var connection = await database.OpenConnectionAsync(Context.RequestAborted);
+        var found = await connection.QuerySingleOrDefaultAsync<Found>(new CommandDefinition(
             """
             with found as (
                 select t.id, t.last_used_at, u.id as user_id, u.user_name, u.is_admin
                 from api_tokens t join users u on u.id = t.user_id
-                where t.secret_hash = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)),
+                where t.secret_hash = @hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > @now)),
             used as (
-                update api_tokens t set last_used_at = $2 from found
-                where t.id = found.id and (found.last_used_at is null or found.last_used_at < $2 - interval '1 minute'))
+                update api_tokens t set last_used_at = @now from found
+                where t.id = found.id and (found.last_used_at is null or found.last_used_at < @now - interval '1 minute'))
             select id, user_id, user_name, is_admin from found
-            """);
-        command.Parameters.Add(new() { Value = Secret.Hash(secret) });
-        command.Parameters.Add(new() { Value = TimeProvider.GetUtcNow() });
-        await using var reader = await command.ExecuteReaderAsync(Context.RequestAborted);
-        if (!await reader.ReadAsync(Context.RequestAborted)) return AuthenticateResult.Fail("The token is unknown, revoked or expired.");
+            """, new { hash = Secret.Hash(secret), now = TimeProvider.GetUtcNow() }, cancellationToken: Context.RequestAborted));
+        if (found is null) return AuthenticateResult.Fail("The token is unknown, revoked or expired.");
 
         var identity = new ClaimsIdentity(Scheme.Name, ClaimTypes.Name, ClaimTypes.Role);
-        identity.AddClaim(new Claim(Claim, reader.GetGuid(0).ToString()));
-        identity.AddClaim(new Claim(ClaimTypes.NameIdentifier, reader.GetGuid(1).ToString()));
-        identity.AddClaim(new Claim(ClaimTypes.Name, reader.GetString(2)));
-        if (reader.GetBoolean(3)) identity.AddClaim(new Claim(ClaimTypes.Role, Roles.Admin));
+        identity.AddClaim(new Claim(Claim, found.Id.ToString()));
+        identity.AddClaim(new Claim(ClaimTypes.NameIdentifier, found.UserId.ToString()));
+        identity.AddClaim(new Claim(ClaimTypes.Name, found.UserName));
+        if (found.IsAdmin) identity.AddClaim(new Claim(ClaimTypes.Role, Roles.Admin));
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
     }
+
+    private sealed record Found(Guid Id, Guid UserId, string UserName, bool IsAdmin);
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {

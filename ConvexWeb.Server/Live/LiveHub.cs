@@ -1,3 +1,4 @@
+using Dapper;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.SignalR;
 using Npgsql;
@@ -27,11 +28,9 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
         // First the list, then where the run stands: a batch may come that the answer already covers, but none can be missed.
         watched.Add(Context.ConnectionId, runIds);
 
-        var found = new List<WatchedRun>();
-        await using var command = database.CreateCommand("select id, last_seq from runs where id = any($1)");
-        command.Parameters.Add(new() { Value = runIds });
-        await using var reader = await command.ExecuteReaderAsync(Context.ConnectionAborted);
-        while (await reader.ReadAsync(Context.ConnectionAborted)) found.Add(new(reader.GetInt64(0), reader.GetInt64(1)));
+        await using var connection = await database.OpenConnectionAsync(Context.ConnectionAborted);
+        var found = (await connection.QueryAsync<WatchedRun>(new CommandDefinition(
+            "select id, last_seq from runs where id = any(@runIds)", new { runIds }, cancellationToken: Context.ConnectionAborted))).AsList();
         foreach (var run in found) watched.Start(run.Id, run.LastSeq);
         feed.PointsChanged(runIds);
         return found;

@@ -1,3 +1,4 @@
+using Dapper;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 
@@ -9,8 +10,8 @@ public sealed class DatabaseHealth(NpgsqlDataSource source) : IHealthCheck
     {
         try
         {
-            await using var command = source.CreateCommand("select 1");
-            await command.ExecuteScalarAsync(cancellationToken);
+            await using var connection = await source.OpenConnectionAsync(cancellationToken);
+            await connection.ExecuteScalarAsync(new CommandDefinition("select 1", cancellationToken: cancellationToken));
             return HealthCheckResult.Healthy();
         }
         catch (NpgsqlException problem)

@@ -1,3 +1,4 @@
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
@@ -34,9 +35,6 @@ public sealed class Listener(NpgsqlDataSource database, ServiceLoop loop)
         }
     }
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancel)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancel);
-    }
+    private static Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancel)
+        => connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancel));
 }

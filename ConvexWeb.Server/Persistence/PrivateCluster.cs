@@ -1,4 +1,5 @@
 using System.Text;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Persistence;
@@ -183,16 +184,14 @@ public sealed class PrivateCluster : IAsyncDisposable
         await using var connection = await WaitAsync(source, cancel);
 
         // Two starts may meet here; the second waits, and then finds everything made.
-        await using var command = connection.CreateCommand();
-        command.CommandText = "select pg_advisory_lock(1)";
-        await command.ExecuteNonQueryAsync(cancel);
-        command.CommandText =
-            $"do $$ begin if not exists (select from pg_roles where rolname = '{Owner}') then create role {Owner} login; end if; end $$";
-        await command.ExecuteNonQueryAsync(cancel);
-        command.CommandText = $"select 1 from pg_database where datname = '{Owner}'";
-        if (await command.ExecuteScalarAsync(cancel) is not null) return;
-        command.CommandText = $"create database {Owner} owner {Owner}";
-        await command.ExecuteNonQueryAsync(cancel);
+        await ExecuteAsync("select pg_advisory_lock(1)");
+        await ExecuteAsync(
+            $"do $$ begin if not exists (select from pg_roles where rolname = '{Owner}') then create role {Owner} login; end if; end $$");
+        var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from pg_database where datname = @Owner)", new { Owner }, cancellationToken: cancel));
+        if (!exists) await ExecuteAsync($"create database {Owner} owner {Owner}");
+
+        Task ExecuteAsync(string sql) => connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancel));
     }
 
     // Only a process that found another owner ever waits: that one may still be starting the cluster.

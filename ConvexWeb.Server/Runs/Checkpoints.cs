@@ -1,4 +1,5 @@
 using ConvexWeb.Server.Leasing;
+using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
@@ -18,20 +19,12 @@ public static class CheckpointsApi
     private static async Task<Results<FileStreamHttpResult, NotFound, ProblemHttpResult>> Download(
         Guid id, NpgsqlDataSource database, RunFolders folders, CancellationToken cancel)
     {
-        await using var command = database.CreateCommand(
-            """
-            select run_id, attempt, kind, step, this_database.id from checkpoints, this_database
-            where checkpoints.id = $1
-            """);
-        command.Parameters.Add(new() { Value = id });
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        if (!await reader.ReadAsync(cancel)) return TypedResults.NotFound();
+        if (await FindAsync(database, id, cancel) is not { } stored) return TypedResults.NotFound();
 
-        var (run, attempt, kind, step) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetString(2), reader.GetInt64(3));
         FileStream file;
         try
         {
-            var path = folders.Checkpoint(reader.GetGuid(4), run, attempt, kind);
+            var path = folders.Checkpoint(stored.Database, stored.RunId, stored.Attempt, stored.Kind);
             file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         }
         catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
@@ -39,11 +32,23 @@ public static class CheckpointsApi
             return TypedResults.Problem(CheckpointFiles.NotHere, statusCode: StatusCodes.Status404NotFound);
         }
         var written = File.GetLastWriteTimeUtc(file.SafeFileHandle);
-        step = CheckpointFiles.StepIn(file) ?? step;
+        var step = CheckpointFiles.StepIn(file) ?? stored.Step;
         // Two files of one length may be written within one tick of the system's clock.
         var tag = new EntityTagHeaderValue($"\"{written.Ticks:x}-{file.Length:x}-{step:x}\"");
         return TypedResults.Stream(
-            file, "application/octet-stream", $"run{run}-attempt{attempt}-{kind}-step{step}.safetensors", written, tag,
-            enableRangeProcessing: true);
+            file, "application/octet-stream", $"run{stored.RunId}-attempt{stored.Attempt}-{stored.Kind}-step{step}.safetensors", written,
+            tag, enableRangeProcessing: true);
+    }
+
+    private sealed record Stored(long RunId, int Attempt, string Kind, long Step, Guid Database);
+
+    // The connection goes back to its pool before the file is sent, which may take minutes.
+    private static async Task<Stored?> FindAsync(NpgsqlDataSource database, Guid id, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.QuerySingleOrDefaultAsync<Stored>(new CommandDefinition(
+            """
+            select c.run_id, c.attempt, c.kind, c.step, d.id as database from checkpoints c cross join this_database d where c.id = @id
+            """, new { id }, cancellationToken: cancel));
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -17,16 +18,13 @@ internal static class RunList
         var (where, parameters) = Filter(query);
 
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var count = new NpgsqlCommand($"select count(*) from runs r join studies s on s.id = r.study_id {where}", connection);
-        foreach (var (name, value) in parameters) count.Parameters.AddWithValue(name, value);
-        var total = (long)(await count.ExecuteScalarAsync(cancel))!;
+        var total = await connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            $"select count(*) from runs r join studies s on s.id = r.study_id {where}", parameters, cancellationToken: cancel));
 
         var older = before is null ? "" : "and r.id < @before";
-        await using var list = new NpgsqlCommand($"{RunRows.Select} {where} {older} order by r.id desc limit @limit", connection);
-        foreach (var (name, value) in parameters) list.Parameters.AddWithValue(name, value);
-        if (before is { } id) list.Parameters.AddWithValue("before", id);
-        list.Parameters.AddWithValue("limit", query.Limit + 1);
-        var rows = await RunRows.ReadAllAsync(list, cancel);
+        parameters.Add("before", before);
+        parameters.Add("limit", query.Limit + 1);
+        var rows = await RunRows.QueryAsync(connection, $"{where} {older} order by r.id desc limit @limit", parameters, cancel);
 
         var more = rows.Count > query.Limit;
         if (more) rows.RemoveAt(rows.Count - 1);
@@ -53,10 +51,10 @@ internal static class RunList
         return problems.Count > 0 ? throw new InvalidInputException(problems) : before;
     }
 
-    private static (string Where, List<(string, object)> Parameters) Filter(RunQuery query)
+    private static (string Where, DynamicParameters Parameters) Filter(RunQuery query)
     {
         var where = new List<string> { "true" };
-        var parameters = new List<(string, object)>();
+        var parameters = new DynamicParameters();
         if (query.State is { } state) Add("r.state = @state", "state", state.ToString());
         if (query.StudyId is { } study) Add("r.study_id = @study", "study", study);
         if (query.Ids is { } ids) Add("r.id = any(@ids)", "ids", ids.ToArray());
@@ -74,7 +72,7 @@ internal static class RunList
         void Add(string condition, string name, object value)
         {
             where.Add(condition);
-            parameters.Add((name, value));
+            parameters.Add(name, value);
         }
     }
 

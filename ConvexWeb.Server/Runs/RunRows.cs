@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -20,62 +21,102 @@ internal static class RunRows
                 r.execution_group) end
         """;
 
-    /// <summary>Columns in the order of <see cref="Read"/>; <c>r</c> is runs, <c>s</c> studies, <c>a</c> the newest attempt.</summary>
+    /// <summary>The columns of <see cref="Stored"/>; <c>r</c> is runs, <c>s</c> studies, <c>a</c> the newest attempt.</summary>
     public static readonly string Select =
         $"""
-        select r.id, r.name, r.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name, r.created_by,
-               r.created_at, r.started_at, r.finished_at, r.attempt, a.worker, r.step, r.total_steps, r.epochs,
-               r.latest, coalesce(r.reason, {NobodyServes}), r.cancel_requested_at is not null, r.group_key, r.last_seq, r.spark
+        select r.id, r.name, r.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name as study, r.created_by,
+               r.created_at, r.started_at, r.finished_at, r.attempt, a.worker, r.step, r.total_steps, r.epochs, r.latest,
+               coalesce(r.reason, {NobodyServes}) as reason, r.cancel_requested_at is not null as cancel_requested, r.group_key,
+               r.last_seq, r.spark
         from runs r join studies s on s.id = r.study_id left join attempts a on a.run_id = r.id and a.number = r.attempt
         """;
 
-    public static RunRow Read(NpgsqlDataReader reader)
+    /// <param name="rest">What follows <see cref="Select"/>: conditions, order, limit.</param>
+    public static async Task<List<RunRow>> QueryAsync(NpgsqlConnection connection, string rest, object? parameters, CancellationToken cancel)
     {
-        var latest = Latest(reader.GetString(19));
-        return new RunRow
-        {
-            Id = reader.GetInt64(0),
-            Name = reader.GetString(1),
-            State = Enum.Parse<RunState>(reader.GetString(2)),
-            Seed = reader.GetInt32(3),
-            Model = reader.GetString(4),
-            Convexity = reader.GetString(5),
-            Dataset = reader.GetString(6),
-            Labels = reader.GetString(7),
-            StudyId = reader.GetInt64(8),
-            Study = reader.GetString(9),
-            CreatedBy = reader.GetString(10),
-            CreatedAt = reader.GetFieldValue<DateTimeOffset>(11),
-            StartedAt = Time(reader, 12),
-            FinishedAt = Time(reader, 13),
-            Attempt = reader.GetInt32(14),
-            Worker = reader.IsDBNull(15) ? null : reader.GetString(15),
-            Step = reader.GetInt64(16),
-            TotalSteps = reader.GetInt64(17),
-            Epochs = reader.GetInt32(18),
-            TrainAccuracy = Value("train/accuracy"),
-            TestAccuracy = Value("test/accuracy"),
-            Gap = Value("gap"),
-            Reason = reader.IsDBNull(20) ? null : reader.GetString(20),
-            CancelRequested = reader.GetBoolean(21),
-            GroupKey = reader.GetString(22),
-            LastSeq = reader.GetInt64(23),
-            Spark = Spark(reader.GetString(24)),
-        };
-
-        double? Value(string metric) => latest.TryGetValue(metric, out var value) ? value : null;
+        var stored = await connection.QueryAsync<Stored>(
+            new CommandDefinition($"{Select} {rest}", parameters, cancellationToken: cancel));
+        return [.. stored.Select(row => row.ToRow())];
     }
 
+    /// <summary>As <see cref="QueryAsync"/>, of a command that begins with <see cref="Select"/>.</summary>
     public static async Task<List<RunRow>> ReadAllAsync(NpgsqlCommand command, CancellationToken cancel)
     {
         var rows = new List<RunRow>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel)) rows.Add(Read(reader));
+        var parse = reader.GetRowParser<Stored>();
+        while (await reader.ReadAsync(cancel)) rows.Add(parse(reader).ToRow());
         return rows;
     }
 
     public static DateTimeOffset? Time(NpgsqlDataReader reader, int column)
         => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+
+    private sealed record Stored
+    {
+        public long Id { get; init; }
+        public required string Name { get; init; }
+        public RunState State { get; init; }
+        public int Seed { get; init; }
+        public required string Model { get; init; }
+        public required string Convexity { get; init; }
+        public required string Dataset { get; init; }
+        public required string Labels { get; init; }
+        public long StudyId { get; init; }
+        public required string Study { get; init; }
+        public required string CreatedBy { get; init; }
+        public DateTimeOffset CreatedAt { get; init; }
+        public DateTimeOffset? StartedAt { get; init; }
+        public DateTimeOffset? FinishedAt { get; init; }
+        public int Attempt { get; init; }
+        public string? Worker { get; init; }
+        public long Step { get; init; }
+        public long TotalSteps { get; init; }
+        public int Epochs { get; init; }
+        public required string Latest { get; init; }
+        public string? Reason { get; init; }
+        public bool CancelRequested { get; init; }
+        public required string GroupKey { get; init; }
+        public long LastSeq { get; init; }
+        public required string Spark { get; init; }
+
+        public RunRow ToRow()
+        {
+            var newest = RunRows.Latest(Latest);
+            return new RunRow
+            {
+                Id = Id,
+                Name = Name,
+                State = State,
+                Seed = Seed,
+                Model = Model,
+                Convexity = Convexity,
+                Dataset = Dataset,
+                Labels = Labels,
+                StudyId = StudyId,
+                Study = Study,
+                CreatedBy = CreatedBy,
+                CreatedAt = CreatedAt,
+                StartedAt = StartedAt,
+                FinishedAt = FinishedAt,
+                Attempt = Attempt,
+                Worker = Worker,
+                Step = Step,
+                TotalSteps = TotalSteps,
+                Epochs = Epochs,
+                TrainAccuracy = Value("train/accuracy"),
+                TestAccuracy = Value("test/accuracy"),
+                Gap = Value("gap"),
+                Reason = Reason,
+                CancelRequested = CancelRequested,
+                GroupKey = GroupKey,
+                LastSeq = LastSeq,
+                Spark = RunRows.Spark(Spark),
+            };
+
+            double? Value(string metric) => newest.TryGetValue(metric, out var value) ? value : null;
+        }
+    }
 
     /// <summary>Metric → newest value; what JSON has no number for is a string there.</summary>
     public static Dictionary<string, double> Latest(string json)

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using Dapper;
 using Npgsql;
 using Reported = ConvexWeb.Training.Events;
 
@@ -11,16 +12,15 @@ internal static class RunSummaries
     public static async Task<RunSummary?> ReadAsync(NpgsqlDataSource database, long runId, CancellationToken cancel)
     {
         // The rule of points: what a later attempt went over again does not hold any more.
-        await using var command = database.CreateCommand(
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var stored = await connection.QueryFirstOrDefaultAsync<string>(new CommandDefinition(
             """
             select summary::text from run_summaries s
-            where run_id = $1 and not exists (
+            where run_id = @runId and not exists (
               select from attempts a where a.run_id = s.run_id and a.number > s.attempt and a.resumed_step < s.step)
             order by attempt desc limit 1
-            """);
-        command.Parameters.Add(new() { Value = runId });
-        if (await command.ExecuteScalarAsync(cancel) is not string stored) return null;
-        return Reported.RunSummaryJson.Read(stored) is { } reported ? View(reported) : null;
+            """, new { runId }, cancellationToken: cancel));
+        return stored is not null && Reported.RunSummaryJson.Read(stored) is { } reported ? View(reported) : null;
     }
 
     private static RunSummary View(Reported.RunSummary reported) => new()
