@@ -1,5 +1,6 @@
 using System.Net;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Scheduling;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server;
@@ -40,6 +41,8 @@ public sealed class Settings
     public string ExecutionGroup { get; set; } = "cpu";
 
     public Limits Limits { get; init; } = new();
+
+    public RetentionSettings Retention { get; init; } = new();
 
     public string ListenUrl => Url ?? (Role == Role.Worker ? "http://127.0.0.1:5081" : "http://127.0.0.1:5080");
 
@@ -103,6 +106,9 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
             yield return $"Convex:TrustedProxies '{proxy}' is neither an IP address nor a network such as 10.0.0.0/8.";
         if (!WorkerSettings.IsGroup(settings.ExecutionGroup))
             yield return "Convex:ExecutionGroup must name a group of workers, in small letters, digits, '_' and '-'.";
+        if (settings.ExecutionGroup == WorkerSettings.MaintenanceQueue)
+            yield return $"Convex:ExecutionGroup may not be '{WorkerSettings.MaintenanceQueue}', the server's own.";
+        foreach (var problem in settings.Retention.Problems()) yield return problem;
         foreach (var (limit, value) in new[]
                  {
                      (nameof(Limits.SignInsPerMinute), settings.Limits.SignInsPerMinute),

@@ -5,6 +5,9 @@ namespace ConvexWeb.Server.Leasing;
 /// <summary>Section <c>Convex:Worker</c>: what this node trains, when its role is worker or both.</summary>
 public sealed class WorkerSettings
 {
+    /// <summary>Name of the queue of maintenance jobs, which no group of workers may have.</summary>
+    public const string MaintenanceQueue = "maintenance";
+
     private static readonly int Cores = Environment.ProcessorCount;
 
     /// <summary>False: this node takes no runs, whatever its role.</summary>
@@ -56,6 +59,7 @@ public sealed class WorkerSettings
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
         foreach (var group in GroupList.Where(group => !IsGroup(group)))
             yield return $"Convex:Worker:Groups may have small letters, digits, '_' and '-' in a name; got '{group}'.";
+        if (GroupList.Contains(MaintenanceQueue)) yield return $"Convex:Worker:Groups may not name '{MaintenanceQueue}', the server's own.";
         if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20))
             yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
         if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1))

@@ -8,7 +8,8 @@ namespace ConvexWeb.Server.Scheduling;
 public static class SchedulingSetup
 {
     /// <summary>
-    /// The queue: rows that wait, and Hangfire's jobs as tickets for slots. Every node looks after it; a node that trains has slots.
+    /// The queue: rows that wait, and Hangfire's jobs as tickets for slots. Every node looks after it; a node that trains has slots for
+    /// them, and one that serves pages a slot for maintenance.
     /// </summary>
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
@@ -19,6 +20,7 @@ public static class SchedulingSetup
         services.AddSingleton<TicketOffice>().AddSingleton<IWorkQueue>(provider => provider.GetRequiredService<TicketOffice>());
         services.AddHostedService<Reconciler>();
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(30)); // trainers write checkpoints
+        if (settings.ServesWeb) services.AddHostedService<MaintenanceServer>();
         if (trains) services.AddSingleton<WorkTicket>().AddHostedService<QueueListener>().AddHostedService<WorkerServer>();
         return services;
     }

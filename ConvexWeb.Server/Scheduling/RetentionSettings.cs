@@ -1,0 +1,13 @@
+namespace ConvexWeb.Server.Scheduling;
+
+/// <summary>Section <c>Convex:Retention</c>: how long is kept what nobody deletes by hand.</summary>
+public sealed class RetentionSettings
+{
+    /// <summary>Days after its end for which a run keeps its log lines. Points, checkpoints and everything else of it stay.</summary>
+    public int LogDays { get; set; } = 90;
+
+    internal IEnumerable<string> Problems()
+    {
+        if (LogDays is < 1 or > 36500) yield return $"Convex:Retention:LogDays must be from 1 to 36500, not {LogDays}.";
+    }
+}
