@@ -33,11 +33,12 @@ public static class HttpSetup
         });
         services.Configure<ForwardedHeadersOptions>(options => TrustOnly(options, settings.TrustedProxies));
         services.PostConfigure<HostFilteringOptions>(options => Allow(options, settings.PublicHost));
+        services.AddCompression();
         services.AddHealthChecks();
         return builder;
     }
 
-    /// <summary>In this order: who is it really, what may go wrong, what must every answer carry.</summary>
+    /// <summary>In this order: who is it really, what may go wrong, what must every answer carry, how is it sent.</summary>
     public static void UseHttp(this WebApplication app, Settings settings)
     {
         if (settings.TrustedProxies.Count > 0) app.UseForwardedHeaders();
@@ -47,6 +48,7 @@ public static class HttpSetup
         app.Use(OnlyPagesHavePages);
         if (settings.IsHttps) app.UseHsts();
         app.UseBrowserGuard();
+        app.UseCompression();
     }
 
     // A program that finds nothing is answered by the first of the two.

@@ -36,7 +36,8 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
     {
         var now = time.GetUtcNow();
         var count = await ExecuteAsync(
-            "delete from sessions where expires_at < @now or created_at < @oldest", new { now, oldest = now - SessionStore.Absolute }, cancel);
+            "delete from sessions where expires_at < @now or created_at < @oldest",
+                new { now, oldest = now - SessionStore.Absolute }, cancel);
         return Done($"{count} sessions that were over are forgotten");
     }
 

@@ -30,7 +30,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
             await Database.ScalarAsync<int>(
                 """
                 update hangfire.hash set value = '2020-01-01T00:00:00.0000000Z'
-                where key like 'recurring-job:%' and field = 'NextExecution';
+                where key like 'recurring-job:%' and field in ('CreatedAt', 'LastExecution', 'NextExecution');
                 update hangfire.set set score = 1577836800 where key = 'recurring-jobs' returning 1
                 """);
             await Database.UntilAsync(Done, new { times = round * Maintenance.Schedule.Count });
@@ -58,7 +58,8 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
 
         await Database.UntilAsync(
             """
-            select string_agg(regexp_replace(id, ':.*', ''), ',' order by id) = @servers from hangfire.server
+            select string_agg(name, ',' order by name) = @servers
+            from (select regexp_replace(id, ':.*', '') as name from hangfire.server) known
             """, new { servers });
         Assert.Equal(
             role == "worker" ? 0 : 1,
@@ -72,7 +73,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         await Database.ScalarAsync<int>(
             """
             insert into sessions (id, user_id, ticket, created_at, expires_at)
-            select id, u.id, '', now() - created, now() + expires from users u,
+            select s.id, u.id, '', now() - created, now() + expires from users u,
                 (values ('alive', interval '6 days', interval '1 minute'),
                         ('unused', interval '1 day', interval '-1 minute'),
                         ('old', interval '8 days', interval '1 hour')) s(id, created, expires)
