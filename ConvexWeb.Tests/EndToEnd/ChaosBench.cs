@@ -194,7 +194,8 @@ public sealed class ChaosBench
 
         private async Task<string> FaultAsync(long[] runs, Random random)
         {
-            var (run, worker) = (runs[random.Next(runs.Length)], random.Next(2));
+            var run = runs[random.Next(runs.Length)];
+            var worker = random.Next(4) == 0 ? random.Next(2) : await WorkerOfAsync(run);
             switch (random.Next(100))
             {
                 case < 16:
@@ -259,6 +260,10 @@ public sealed class ChaosBench
                     }
             }
         }
+
+        private async Task<int> WorkerOfAsync(long run)
+            => await Database.ScalarAsync<string?>("select worker from work_items where kind = 'run' and run_id = @run", new { run })
+                is "worker-1" ? 1 : 0;
 
         private Task<IReadOnlyList<long>> HeldByAsync(int worker) => Database.RowsAsync<long>(
             "select id from work_items where state = 'Running' and worker = @name", new { name = $"worker-{worker}" });
