@@ -27,8 +27,14 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
             """
             insert into sessions (id, user_id, ticket, created_at, expires_at) values (@id, @userId, @ticket, @now, @until)
             """,
-            new { id, userId = UserId(ticket), ticket = Serialize(ticket, id), now,
-                until = ticket.Properties.ExpiresUtc ?? now + Sliding });
+            new
+            {
+                id,
+                userId = UserId(ticket),
+                ticket = Serialize(ticket, id),
+                now,
+                until = ticket.Properties.ExpiresUtc ?? now + Sliding,
+            });
         return secret;
     }
 

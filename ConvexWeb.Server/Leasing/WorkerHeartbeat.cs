@@ -18,8 +18,6 @@ public sealed class WorkerHeartbeat(
     /// <summary>A worker that has said nothing for so long is taken for lost.</summary>
     public static readonly TimeSpan Silence = Interval * 5;
 
-    private static readonly TimeSpan BetweenForgetting = TimeSpan.FromHours(1);
-
     private readonly string? libtorch = TensorLibrary.VersionOf(settings.TrainerProgram);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
@@ -51,7 +49,7 @@ public sealed class WorkerHeartbeat(
     {
         using var timer = new PeriodicTimer(Interval, time);
         var report = Report();
-        long sampled = 0, forgotten = 0;
+        var sampled = 0L;
         do
         {
             if (sampled == 0 || time.GetElapsedTime(sampled) >= WorkerSamples.Interval - Interval / 2)
@@ -64,11 +62,6 @@ public sealed class WorkerHeartbeat(
             else
             {
                 await StoreAsync(started, report, stop);
-            }
-            if (forgotten == 0 || time.GetElapsedTime(forgotten) >= BetweenForgetting)
-            {
-                await samples.ForgetAsync(stop);
-                forgotten = time.GetTimestamp();
             }
         }
         while (await timer.WaitForNextTickAsync(stop));

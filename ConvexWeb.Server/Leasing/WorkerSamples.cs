@@ -9,6 +9,8 @@ namespace ConvexWeb.Server.Leasing;
 public sealed class WorkerSamples(NpgsqlDataSource database, WorkerSettings settings)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    /// <summary>A recurring job deletes older ones.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromDays(7);
 
     /// <summary>Devices as the database has them: camelCase, as in the API.</summary>
@@ -25,14 +27,5 @@ public sealed class WorkerSamples(NpgsqlDataSource database, WorkerSettings sett
                 name text, utilisation real, "memoryUsedMb" int, "memoryTotalMb" int, temperature real, power real)
             on conflict do nothing
             """, new { settings.Name, devices = Json(devices) }, cancellationToken: cancel));
-    }
-
-    /// <summary>Deletes what is older than <see cref="Kept"/>, of all workers.</summary>
-    public async Task<int> ForgetAsync(CancellationToken cancel = default)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        return await connection.ExecuteAsync(new CommandDefinition(
-            "delete from worker_samples where at < now() - make_interval(secs => @seconds)",
-            new { seconds = Kept.TotalSeconds }, cancellationToken: cancel));
     }
 }

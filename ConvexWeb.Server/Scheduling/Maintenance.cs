@@ -27,6 +27,7 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
     [
         ("forget-sessions", Cron.Hourly(7), Job.FromExpression<Maintenance>(jobs => jobs.ForgetSessionsAsync(CancellationToken.None))),
         ("forget-links", Cron.Hourly(17), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLinksAsync(CancellationToken.None))),
+        ("forget-samples", Cron.Hourly(27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetSamplesAsync(CancellationToken.None))),
         ("forget-tokens", Cron.Daily(3, 27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetTokensAsync(CancellationToken.None))),
         ("forget-logs", Cron.Daily(3, 37), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLogsAsync(CancellationToken.None))),
     ];
@@ -37,7 +38,7 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
         var now = time.GetUtcNow();
         var count = await ExecuteAsync(
             "delete from sessions where expires_at < @now or created_at < @oldest",
-                new { now, oldest = now - SessionStore.Absolute }, cancel);
+            new { now, oldest = now - SessionStore.Absolute }, cancel);
         return Done($"{count} sessions that were over are forgotten");
     }
 
@@ -47,6 +48,14 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
         var count = await ExecuteAsync(
             "delete from invites where used_at is not null or expires_at < @now", new { now = time.GetUtcNow() }, cancel);
         return Done($"{count} links that were used or over are forgotten");
+    }
+
+    /// <summary>Figures of workers' devices.</summary>
+    public async Task<string> ForgetSamplesAsync(CancellationToken cancel)
+    {
+        var count = await ExecuteAsync(
+            "delete from worker_samples where at < @before", new { before = time.GetUtcNow() - Leasing.WorkerSamples.Kept }, cancel);
+        return Done($"{count} samples of workers older than {Leasing.WorkerSamples.Kept.TotalDays:0} days are forgotten");
     }
 
     /// <summary>A revoked token is kept for a while, because somebody may ask what it was used for last.</summary>

@@ -41,6 +41,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
             [
                 "0 links that were used or over are forgotten",
                 "0 log lines of runs that ended 90 days ago are forgotten",
+                "0 samples of workers older than 7 days are forgotten",
                 "0 sessions that were over are forgotten",
                 "0 tokens that were revoked 30 days ago are forgotten",
             ],
@@ -100,6 +101,19 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
 
         Assert.Equal("2 links that were used or over are forgotten", await Jobs().ForgetLinksAsync(default));
         Assert.Equal(["open"], await Database.RowsAsync<string>("select secret_hash from invites"));
+    }
+
+    [Fact]
+    public async Task Samples_of_workers_are_forgotten_after_a_week()
+    {
+        await Database.ScalarAsync<int>(
+            """
+            insert into worker_samples (worker, at, device)
+            select 'w', now() - age, 'cpu' from unnest(array[interval '169 hours', interval '167 hours']) as age returning 1
+            """);
+
+        Assert.Equal("1 samples of workers older than 7 days are forgotten", await Jobs().ForgetSamplesAsync(default));
+        Assert.Equal(1, await Database.ScalarAsync<long>("select count(*) from worker_samples"));
     }
 
     [Fact]
