@@ -25,12 +25,15 @@ public static class TrueTraining
             string.Create(CultureInfo.InvariantCulture, $"{series.Metric} {step} {value:R}")))];
     }
 
-    /// <summary>The hash of the final weights, as the last line of the journal has it.</summary>
+    /// <summary>
+    /// The hash of the final weights, as the last line of the newest journal has it. An attempt that found the one before it at its end has
+    /// none.
+    /// </summary>
     public static string Weights(string folder, long run)
     {
-        var runs = RunFiles.Of(folder, run);
-        var attempt = Directory.GetDirectories(runs).Max(path => int.Parse(Path.GetFileName(path)));
-        using var json = JsonDocument.Parse(File.ReadLines(Path.Combine(runs, $"{attempt}", "metrics.jsonl")).Last());
+        var journal = Directory.GetFiles(RunFiles.Of(folder, run), "metrics.jsonl", SearchOption.AllDirectories)
+            .MaxBy(path => int.Parse(Path.GetFileName(Path.GetDirectoryName(path)!)))!;
+        using var json = JsonDocument.Parse(File.ReadLines(journal).Last());
         return json.RootElement.GetProperty("summary").GetProperty("weights_sha256").GetString()!;
     }
 
