@@ -29,8 +29,9 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
         watched.Add(Context.ConnectionId, runIds);
 
         await using var connection = await database.OpenConnectionAsync(Context.ConnectionAborted);
-        var found = (await connection.QueryAsync<WatchedRun>(new CommandDefinition(
-            "select id, last_seq from runs where id = any(@runIds)", new { runIds }, cancellationToken: Context.ConnectionAborted))).AsList();
+        var command = new CommandDefinition(
+            "select id, last_seq from runs where id = any(@runIds)", new { runIds }, cancellationToken: Context.ConnectionAborted);
+        var found = (await connection.QueryAsync<WatchedRun>(command)).AsList();
         foreach (var run in found) watched.Start(run.Id, run.LastSeq);
         feed.PointsChanged(runIds);
         return found;

@@ -5,7 +5,8 @@ using ConvexWeb.Server.Persistence;
 namespace ConvexWeb.Server.Live;
 
 /// <summary>Closes hub connections whose session or token has ended since they were opened: signing out ends them too.</summary>
-public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, ServiceLoop loop, TimeProvider time) : BackgroundService
+public sealed class SessionSweep(SessionStore sessions, OpenConnections connections, ServiceLoop loop, TimeProvider time)
+    : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 

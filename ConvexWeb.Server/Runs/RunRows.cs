@@ -32,7 +32,8 @@ internal static class RunRows
         """;
 
     /// <param name="rest">What follows <see cref="Select"/>: conditions, order, limit.</param>
-    public static async Task<List<RunRow>> QueryAsync(NpgsqlConnection connection, string rest, object? parameters, CancellationToken cancel)
+    public static async Task<List<RunRow>> QueryAsync(
+        NpgsqlConnection connection, string rest, object? parameters, CancellationToken cancel)
     {
         var stored = await connection.QueryAsync<Stored>(
             new CommandDefinition($"{Select} {rest}", parameters, cancellationToken: cancel));
