@@ -22,19 +22,13 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider time) :
         var secret = Secret.New();
         var now = time.GetUtcNow();
         var id = Secret.Hash(secret);
+        var until = ticket.Properties.ExpiresUtc ?? now + Sliding;
         await using var connection = await database.OpenConnectionAsync();
         await connection.ExecuteAsync(
             """
             insert into sessions (id, user_id, ticket, created_at, expires_at) values (@id, @userId, @ticket, @now, @until)
             """,
-            new
-            {
-                id,
-                userId = UserId(ticket),
-                ticket = Serialize(ticket, id),
-                now,
-                until = ticket.Properties.ExpiresUtc ?? now + Sliding,
-            });
+            new { id, userId = UserId(ticket), ticket = Serialize(ticket, id), now, until });
         return secret;
     }
 

@@ -73,7 +73,14 @@ internal static class CertificateRequests
         await LockAsync(connection, requested.RunId, cancel);
         var values = new
         {
-            requested.RunId, requested.Attempt, requested.Kind, requested.Step, requested.Sha256, requested.Pairs, requested.Twin, by,
+            requested.RunId,
+            requested.Attempt,
+            requested.Kind,
+            requested.Step,
+            requested.Sha256,
+            requested.Pairs,
+            requested.Twin,
+            by,
             priority = (int)priority,
         };
         if (await connection.ExecuteScalarAsync<Guid?>(new(

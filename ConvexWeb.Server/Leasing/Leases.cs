@@ -95,7 +95,10 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             """,
             new
             {
-                queues = queues.ToArray(), worker = settings.Name, device, memory = memoryMb ?? int.MaxValue,
+                queues = queues.ToArray(),
+                worker = settings.Name,
+                device,
+                memory = memoryMb ?? int.MaxValue,
                 lease = settings.Lease.TotalSeconds,
             },
             cancellationToken: cancel));
@@ -147,7 +150,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             """,
             new
             {
-                items = held.Select(item => item.ItemId).ToArray(), attempts = held.Select(item => item.Attempt).ToArray(),
+                items = held.Select(item => item.ItemId).ToArray(),
+                attempts = held.Select(item => item.Attempt).ToArray(),
                 lease = settings.Lease.TotalSeconds,
             },
             commandTimeout: Math.Max(2, (int)settings.Lease.TotalSeconds), cancellationToken: cancel)))
@@ -223,8 +227,14 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             """,
             new
             {
-                owner.ItemId, owner.Attempt, outcome = end.Outcome.Word(), end.Code, Reason = end.Reason ?? "", end.PeakMemoryMb,
-                delay = settings.RetryDelay.TotalSeconds, longest = LongestDelay.TotalSeconds,
+                owner.ItemId,
+                owner.Attempt,
+                outcome = end.Outcome.Word(),
+                end.Code,
+                Reason = end.Reason ?? "",
+                end.PeakMemoryMb,
+                delay = settings.RetryDelay.TotalSeconds,
+                longest = LongestDelay.TotalSeconds,
             },
             cancellationToken: cancel)) is { } ended
             ? new(Enum.Parse<RunState>(ended.State), ended.NotBefore)

@@ -11,8 +11,8 @@ namespace ConvexWeb.Server.Live;
 public sealed record WatchedRun(long Id, long LastSeq);
 
 /// <summary>
-/// Browsers call watch and unwatch, and are sent <c>points(PointBatch)</c> of the runs they watch. Rows reach pages in this process
-/// (<see cref="RunFeed"/>).
+/// Browsers call watch, unwatch, watchTable and unwatchTable. They are sent <c>points(PointBatch)</c> of the runs they watch, and
+/// <c>run(RunRow)</c> of those or, with the table, of all.
 /// </summary>
 [Authorize]
 public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections connections, NpgsqlDataSource database) : Hub
@@ -29,9 +29,9 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
         watched.Add(Context.ConnectionId, runIds);
 
         await using var connection = await database.OpenConnectionAsync(Context.ConnectionAborted);
-        var found = (await connection.QueryAsync<WatchedRun>(new CommandDefinition(
-            "select id, last_seq from runs where id = any(@runIds)", new { runIds },
-            cancellationToken: Context.ConnectionAborted))).AsList();
+        var command = new CommandDefinition(
+            "select id, last_seq from runs where id = any(@runIds)", new { runIds }, cancellationToken: Context.ConnectionAborted);
+        var found = (await connection.QueryAsync<WatchedRun>(command)).AsList();
         foreach (var run in found) watched.Start(run.Id, run.LastSeq);
         feed.PointsChanged(runIds);
         return found;
@@ -42,6 +42,10 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
         ArgumentNullException.ThrowIfNull(runIds);
         watched.Remove(Context.ConnectionId, runIds);
     }
+
+    public void WatchTable() => watched.AddTable(Context.ConnectionId);
+
+    public void UnwatchTable() => watched.RemoveTable(Context.ConnectionId);
 
     public override Task OnConnectedAsync()
     {

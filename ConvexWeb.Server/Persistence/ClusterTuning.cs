@@ -22,8 +22,7 @@ internal static class ClusterTuning
         new("max_wal_size", Size(memory / 8, 256, 2048), "checkpoints follow the clock and not each burst of points; room on the disk"),
         new("checkpoint_timeout", "15min", "each page is logged whole once after a checkpoint: fewer checkpoints, less log"),
         new("checkpoint_completion_target", "0.9", "a checkpoint writes slowly over its whole interval and holds up no commit"),
-        new("wal_compression", compressesWithLz4 ? "lz4" : "off",
-            "less log for little work; pglz, the other choice, made no log smaller that was measured"),
+        new("wal_compression", compressesWithLz4 ? "lz4" : "off", "less log for little work; pglz instead saved none that was measured"),
         new("random_page_cost", "1.1", "solid-state disks, and tables that are mostly in memory: an index costs no more than a scan"),
         new("jit", "off", "compiling a statement takes longer than any statement here runs"),
         new("max_parallel_workers_per_gather", $"{Math.Clamp(cores / 4, 0, 2)}", "the other cores are for trainings"),
@@ -32,10 +31,10 @@ internal static class ClusterTuning
         new("autovacuum_analyze_scale_factor", "0.02", "the planner knows of a burst of new points before it is a fifth of the table"),
         new("autovacuum_vacuum_cost_limit", "1000", "a sweep keeps up with the writers on solid-state disks"),
 
-        // Said although they are the defaults: whoever turns one of them off in the cluster's own file would lose data in a power cut.
+        // Said although they are the defaults: turned off in the cluster's own file, any of them would lose data in a power cut.
         new("fsync", "on", "what is committed is on the disk"),
         new("full_page_writes", "on", "a page that was half written in a power cut can be restored"),
-        new("synchronous_commit", "on", "a worker deletes lines of its journal when they are committed here: nothing may be lost"),
+        new("synchronous_commit", "on", "a commit that was answered outlives a power cut: nothing may be lost"),
     ];
 
     private static string Size(long bytes, long leastMegabytes, long mostMegabytes)

@@ -37,9 +37,7 @@ public sealed class PrivateCluster : IAsyncDisposable
 
     public string LogFile => Path.Combine(folder, "server.log");
 
-    /// <summary>
-    /// Why the cluster runs with PostgreSQL's own settings, when it did not start with those of <see cref="ClusterTuning"/>.
-    /// </summary>
+    /// <summary>Why it runs with PostgreSQL's own settings, when it did not start with those of <see cref="ClusterTuning"/>.</summary>
     public string? UntunedBecause { get; private set; }
 
     private string Files => Path.Combine(folder, "cluster");
@@ -133,8 +131,7 @@ public sealed class PrivateCluster : IAsyncDisposable
 
         var (code, output) = await StartProgramAsync(tuning ?? await TuningAsync(cancel), cancel);
 
-        // The system may give less memory than it says, and the binaries of another version may not know a setting: slow is better than
-        // down.
+        // The system may give less memory than it says, and programs of another version may not know a setting: slow is better than down.
         if (code != 0 && !await IsRunningAsync(cancel))
         {
             UntunedBecause = output.Trim();

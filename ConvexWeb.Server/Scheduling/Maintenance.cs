@@ -32,7 +32,7 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
         ("forget-logs", Cron.Daily(3, 37), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLogsAsync(CancellationToken.None))),
     ];
 
-    /// <summary>Sessions that have been unused or alive for too long. They let nobody in already.</summary>
+    /// <summary>Sessions that have been unused or alive for too long. No request is let in by them any more.</summary>
     public async Task<string> ForgetSessionsAsync(CancellationToken cancel)
     {
         var now = time.GetUtcNow();

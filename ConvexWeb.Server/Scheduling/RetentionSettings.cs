@@ -1,6 +1,6 @@
 namespace ConvexWeb.Server.Scheduling;
 
-/// <summary>Section <c>Convex:Retention</c>: how long is kept what nobody deletes by hand.</summary>
+/// <summary>Section <c>Convex:Retention</c>: how long things are kept that are not deleted by hand.</summary>
 public sealed class RetentionSettings
 {
     /// <summary>Days after its end for which a run keeps its log lines. Points, checkpoints and everything else of it stay.</summary>
