@@ -11,8 +11,8 @@ namespace ConvexWeb.Server.Live;
 public sealed record WatchedRun(long Id, long LastSeq);
 
 /// <summary>
-/// Browsers call watch, unwatch, watchTable and unwatchTable. They are sent <c>points(PointBatch)</c> of the runs they watch, and
-/// <c>run(RunRow)</c> of those or, with the table, of all.
+/// Browsers call watch and unwatch, and are sent <c>points(PointBatch)</c> of the runs they watch. Rows reach pages in this process
+/// (<see cref="RunFeed"/>).
 /// </summary>
 [Authorize]
 public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections connections, NpgsqlDataSource database) : Hub
@@ -42,10 +42,6 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
         ArgumentNullException.ThrowIfNull(runIds);
         watched.Remove(Context.ConnectionId, runIds);
     }
-
-    public void WatchTable() => watched.AddTable(Context.ConnectionId);
-
-    public void UnwatchTable() => watched.RemoveTable(Context.ConnectionId);
 
     public override Task OnConnectedAsync()
     {
