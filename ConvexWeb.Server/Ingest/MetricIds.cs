@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Ingest;
@@ -7,6 +8,8 @@ namespace ConvexWeb.Server.Ingest;
 public sealed class MetricIds(NpgsqlDataSource database)
 {
     private readonly ConcurrentDictionary<string, short> known = new(StringComparer.Ordinal);
+
+    private sealed record Metric(string Name, short Id);
 
     public short this[string name] => known[name];
 
@@ -18,20 +21,19 @@ public sealed class MetricIds(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync(cancel);
 
         // Asked first, because even an insert that does nothing takes a number, and there are only 32,767 of them.
-        await ExecuteAsync("select name, id from metrics where name = any($1)");
+        await ExecuteAsync("select name, id from metrics where name = any(@unknown)");
         unknown = [.. unknown.Where(name => !known.ContainsKey(name))];
         if (unknown.Length == 0) return;
         await ExecuteAsync(
             """
-            insert into metrics (name) select name from unnest($1) as name order by name
+            insert into metrics (name) select name from unnest(@unknown) as name order by name
             on conflict (name) do update set name = excluded.name returning name, id
             """);
 
         async Task ExecuteAsync(string sql)
         {
-            await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = unknown } } };
-            await using var reader = await command.ExecuteReaderAsync(cancel);
-            while (await reader.ReadAsync(cancel)) known[reader.GetString(0)] = reader.GetInt16(1);
+            foreach (var metric in await connection.QueryAsync<Metric>(new(sql, new { unknown }, cancellationToken: cancel)))
+                known[metric.Name] = metric.Id;
         }
     }
 }

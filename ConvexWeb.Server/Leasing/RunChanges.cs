@@ -1,3 +1,4 @@
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Leasing;
@@ -19,9 +20,8 @@ public static class RunChanges
     public static async Task NotifyAsync(
         NpgsqlConnection connection, IReadOnlyList<long> runIds, CancellationToken cancel, string channel = Rows)
     {
-        await using var command = new NpgsqlCommand("select pg_notify($1, id::text) from unnest($2) as id", connection);
-        command.Parameters.Add(new() { Value = channel });
-        command.Parameters.Add(new() { Value = runIds.ToArray() });
-        await command.ExecuteNonQueryAsync(cancel);
+        await connection.ExecuteAsync(new(
+            "select pg_notify(@channel, id::text) from unnest(@ids) as id", new { channel, ids = runIds.ToArray() },
+            cancellationToken: cancel));
     }
 }

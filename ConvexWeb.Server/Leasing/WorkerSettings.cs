@@ -62,7 +62,8 @@ public sealed class WorkerSettings
     /// <summary>Program and first arguments of the trainer; empty: the one beside this program.</summary>
     public IList<string> Trainer { get; init; } = [];
 
-    public IReadOnlyList<string> QueueList => Split(Queues);
+    /// <summary>With the worker's own name, if a queue may be called so: what is to run there and nowhere else is queued under it.</summary>
+    public IReadOnlyList<string> QueueList => [.. Split(Queues).Concat(IsQueue(Name) ? [Name] : []).Distinct()];
     public IReadOnlyList<string> DeviceList => Split(Devices);
     public IReadOnlyDictionary<string, int> DeviceMemoryMb => DeviceMemoryPairs.Where(pair => pair.Megabytes > 0)
         .DistinctBy(pair => pair.Device).ToDictionary(pair => pair.Device, pair => pair.Megabytes);
@@ -80,13 +81,14 @@ public sealed class WorkerSettings
         if (string.IsNullOrWhiteSpace(Name)) yield return "Convex:Worker:Name must not be empty.";
         if (Slots is < 1 or > 256) yield return $"Convex:Worker:Slots must be from 1 to 256, not {Slots}.";
         if (Threads is < 1 or > 1024) yield return $"Convex:Worker:Threads must be from 1 to 1024, not {Threads}.";
-        if (QueueList.Count == 0) yield return "Convex:Worker:Queues must name at least one queue, such as cpu.";
+        if (Split(Queues).Length == 0) yield return "Convex:Worker:Queues must name at least one queue, such as cpu.";
         if (DeviceList.Count == 0) yield return "Convex:Worker:Devices must name at least one device, such as cpu or cuda:0.";
         if (Niceness is < 0 or > 19) yield return $"Convex:Worker:Niceness must be from 0 to 19, not {Niceness}.";
         if (Lease < TimeSpan.FromSeconds(1)) yield return $"Convex:Worker:Lease must be at least a second, not {Lease}.";
-        foreach (var queue in QueueList.Where(queue => !IsQueue(queue)))
+        foreach (var queue in Split(Queues).Where(queue => !IsQueue(queue)))
             yield return $"Convex:Worker:Queues may have small letters, digits, '_' and '-' in a name; got '{queue}'.";
-        if (QueueList.Contains(MaintenanceQueue)) yield return $"Convex:Worker:Queues may not name '{MaintenanceQueue}', the server's own.";
+        if (QueueList.Contains(MaintenanceQueue))
+            yield return $"Convex:Worker:Queues and :Name may not be '{MaintenanceQueue}', the server's own.";
         if (RetryDelay < TimeSpan.Zero || RetryDelay > TimeSpan.FromMinutes(1))
             yield return $"Convex:Worker:RetryDelay must be from 0 to 60 seconds, not {RetryDelay}.";
         if (PreemptAfter < TimeSpan.Zero || PreemptAfter > TimeSpan.FromDays(1))

@@ -2,6 +2,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
+using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -44,26 +45,18 @@ public sealed class StoredRuns(
         caller.RequireSignedIn();
         if (after < 0) throw new InvalidInputException("after", $"after must be 0 or more; got {after}.");
         if (limit is < 1 or > MostLines) throw new InvalidInputException("limit", $"limit must be from 1 to {MostLines}; got {limit}.");
-        await using var command = database.CreateCommand(
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var answers = await connection.QueryMultipleAsync(new(
             """
-            select l.id, l.attempt, l.at, l.level, l.text from runs r left join lateral
-              (select * from log_lines where run_id = r.id and id > $2 order by id limit $3) l on true
-            where r.id = $1 order by l.id
-            """);
-        foreach (var value in new object[] { id, after, limit }) command.Parameters.Add(new() { Value = value });
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        if (!await reader.ReadAsync(cancel)) return null;
-        var lines = new List<LogLine>();
-        do
-        {
-            if (reader.IsDBNull(0)) break; // the run is there and has no such lines
-            lines.Add(new(
-                reader.GetInt64(0), reader.GetInt32(1), reader.GetFieldValue<DateTimeOffset>(2), Level(reader.GetString(3)),
-                reader.GetString(4)));
-        }
-        while (await reader.ReadAsync(cancel));
-        return lines;
+            select exists (select from runs where id = @id);
+            select id, attempt, at, level, text from log_lines where run_id = @id and id > @after order by id limit @limit
+            """, new { id, after, limit }, cancellationToken: cancel));
+        if (!await answers.ReadSingleAsync<bool>()) return null;
+        return [.. (await answers.ReadAsync<StoredLine>()).Select(
+            line => new LogLine(line.Id, line.Attempt, line.At, Level(line.Level), line.Text))];
     }
+
+    private sealed record StoredLine(long Id, int Attempt, DateTimeOffset At, string Level, string Text);
 
     private static LineLevel Level(string stored) => stored switch
     {

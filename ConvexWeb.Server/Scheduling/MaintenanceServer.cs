@@ -31,7 +31,9 @@ internal sealed class MaintenanceServer(
         await opening;
         if (server is null) return;
         server.SendStop();
-        await server.WaitForShutdownAsync(cancellationToken);
+
+        // The host's patience may end before Hangfire's threads have: they end with the process.
+        await server.WaitForShutdownAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public void Dispose()

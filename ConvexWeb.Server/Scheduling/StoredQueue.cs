@@ -20,7 +20,9 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
     {
         public string Queues { get; init; } = "";
         public int Slots { get; init; }
-        public double?[] Remaining { get; init; } = [];
+
+        /// <summary>Of each item that runs there, seconds; negative: not known.</summary>
+        public double[] Remaining { get; init; } = [];
     }
 
     public async Task<QueueView> ListAsync(string? queue = null, int limit = 200, CancellationToken cancel = default)
@@ -79,7 +81,7 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
             select w.queues, w.slots, array(
                 select case when r.step > coalesce(j.resumed_step, 0) then
                         (extract(epoch from clock_timestamp() - a.started_at) / (r.step - coalesce(j.resumed_step, 0))
-                            * (r.total_steps - r.step))::float8 end
+                            * (r.total_steps - r.step))::float8 else -1 end
                 from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt
                 left join runs r on r.id = i.run_id and i.kind = 'run'
                 left join journals j on j.run_id = r.id and j.attempt = i.attempt
@@ -90,7 +92,10 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         var durations = (await answers.ReadAsync<Duration>()).ToDictionary(run => run.RunId);
         var workers = (await answers.ReadAsync<WorkerRow>()).Select(worker => new ForecastWorker(
             worker.Queues.Split(", "),
-            [.. worker.Remaining, .. Enumerable.Repeat<double?>(0, Math.Max(0, worker.Slots - worker.Remaining.Length))]));
+            [
+                .. worker.Remaining.Select(seconds => seconds < 0 ? (double?)null : seconds),
+                .. Enumerable.Repeat<double?>(0, Math.Max(0, worker.Slots - worker.Remaining.Length)),
+            ]));
         return (durations, [.. workers]);
     }
 

@@ -78,7 +78,8 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
         var wrong = await PutAsync(
             admin, "/api/v1/queue/policy", """{"maintenance":"","userRunning":0,"userWaiting":0,"studyRunning":0}""");
         Assert.Equal(
-            ["maintenance", "studyRunning", "userRunning", "userWaiting"], (await wrong.ProblemsAsync()).Keys.Order(StringComparer.Ordinal));
+            ["maintenance", "studyRunning", "userRunning", "userWaiting"],
+            (await wrong.ProblemsAsync()).Keys.Order(StringComparer.Ordinal));
         await PutAsync(admin, "/api/v1/queue/policy", """{"maintenance":null,"userRunning":null,"userWaiting":2000,"studyRunning":null}""");
     }
 
@@ -112,7 +113,8 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
         {
             using var refused = await other.PostAsync($"/api/v1/runs/{run}/{action}", null);
             Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
-            Assert.Contains("only", (string)(await refused.ReadAsync<JsonObject>(HttpStatusCode.Forbidden))["detail"]!, StringComparison.Ordinal);
+            var problem = await refused.ReadAsync<JsonObject>(HttpStatusCode.Forbidden);
+            Assert.Contains("only", (string)problem["detail"]!, StringComparison.Ordinal);
             using var done = await (action is "pause" or "cancel" ? owner : admin).PostAsync($"/api/v1/runs/{run}/{action}", null);
             Assert.Equal(HttpStatusCode.OK, done.StatusCode);
         }
@@ -165,8 +167,8 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
         try
         {
             using var refused = await owner.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1,2]}""");
-            Assert.Contains(
-                "You have 1 items waiting and this would add 3; at most 3", (await refused.ProblemsAsync())[""][0], StringComparison.Ordinal);
+            var problems = await refused.ProblemsAsync();
+            Assert.Contains("You have 1 items waiting and this would add 3; at most 3", problems[""][0], StringComparison.Ordinal);
             await owner.SubmitAsync(",\"seeds\":[0,1]");
             await other.SubmitAsync(",\"seeds\":[0,1]");
         }

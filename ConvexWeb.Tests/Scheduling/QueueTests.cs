@@ -90,6 +90,20 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
+    public async Task A_run_for_one_worker_by_name_starts_there_and_nowhere_else()
+    {
+        await using var other = await StartNodeAsync(("Convex:Worker:Slots", "4"));
+        await using var named = await StartNodeAsync(("Convex:Worker:Name", "gpu-host7"));
+        var runs = new List<long>();
+        await using (var connection = await Database.OpenConnectionAsync())
+            for (var i = 0; i < 3; i++) runs.Add(await connection.AddRunAsync(Short, queue: "gpu-host7"));
+        await other.Queue.AnnounceAsync();
+
+        foreach (var run in runs) await Database.UntilAsync(run, RunState.Succeeded);
+        Assert.Equal(["gpu-host7"], await Database.RowsAsync<string>("select distinct worker from attempts"));
+    }
+
+    [Fact]
     public async Task Many_offices_at_once_make_no_ticket_twice_and_no_more_than_there_are_slots()
     {
         await Database.ScalarAsync<int>(

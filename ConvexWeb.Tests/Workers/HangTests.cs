@@ -129,7 +129,7 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
 
         await Database.UntilAsync(run, RunState.Succeeded);
 
-        Assert.Equal("died,succeeded", await Database.OutcomesAsync(run));
+        Assert.Equal("hung,succeeded", await Database.OutcomesAsync(run));
         await Database.AssertWholeAsync(run);
     }
 
@@ -144,9 +144,10 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
         await File.WriteAllTextAsync(checkpoint, "hang\n");
 
         await node.RequestAsync(run);
-        await Database.UntilAsync("select state = 'failed' from certificates");
+        await Database.UntilAsync("select state = 'Failed' from work_items where kind = 'certificate'");
 
         Assert.StartsWith(
-            "The trainer hung", await Database.ScalarAsync<string>("select error from certificates"), StringComparison.Ordinal);
+            "It hung twice. The trainer hung",
+            await Database.ScalarAsync<string>("select reason from work_items where kind = 'certificate'"), StringComparison.Ordinal);
     }
 }

@@ -12,7 +12,7 @@ namespace ConvexWeb.Tests.Workers;
 /// <summary>What tests of workers do with a database.</summary>
 public static class TrainingDatabase
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     public static async Task<long> AddRunAsync(
         this NpgsqlConnection connection, string spec = "{}", Priority priority = Priority.Normal, string queue = "cpu", int epochs = 4,

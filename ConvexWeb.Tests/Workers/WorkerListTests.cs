@@ -26,7 +26,7 @@ public sealed class WorkerListTests(PostgresCluster cluster) : DatabaseTest(clus
             var workers = await list.ListAsync();
 
             Assert.Equal([("silent", false), ("worker-1", true)], workers.Select(worker => (worker.Name, worker.Alive)));
-            Assert.Equal((1, "cpu"), (workers[1].Slots, workers[1].Queues));
+            Assert.Equal((1, "cpu, worker-1"), (workers[1].Slots, workers[1].Queues));
             Assert.Equal([run], workers[1].Runs);
         }
         Assert.Equal("silent", Assert.Single(await list.ListAsync()).Name);

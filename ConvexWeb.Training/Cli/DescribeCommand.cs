@@ -39,7 +39,7 @@ internal static class DescribeCommand
         Console.WriteLine(
             $"{description.Parameters:N0} parameters; {description.TrainImages:N0} training images; "
             + $"{description.StepsPerEpoch:N0} steps an epoch, {description.TotalSteps:N0} in all; "
-            + $"{description.FlopPerStep / 1e9:0.##} GFLOP a step");
+            + $"{description.FlopPerStep / 1e9:0.##} GFLOP a step, about {description.MemoryMb:N0} MB of memory");
         return ExitCodes.Done;
 
         int Width(Func<Layer, string> text) => description.Layers.Max(l => text(l).Length) + 2;
