@@ -62,7 +62,9 @@ public sealed class WorkerSettings
     /// <summary>Program and first arguments of the trainer; empty: the one beside this program.</summary>
     public IList<string> Trainer { get; init; } = [];
 
-    /// <summary>With the worker's own name, if a queue may be called so: what is to run there and nowhere else is queued under it.</summary>
+    /// <summary>
+    /// With the worker's own name, if a queue may be called so: what is to run there and nowhere else is queued under it.
+    /// </summary>
     public IReadOnlyList<string> QueueList => [.. Split(Queues).Concat(IsQueue(Name) ? [Name] : []).Distinct()];
     public IReadOnlyList<string> DeviceList => Split(Devices);
     public IReadOnlyDictionary<string, int> DeviceMemoryMb => DeviceMemoryPairs.Where(pair => pair.Megabytes > 0)
