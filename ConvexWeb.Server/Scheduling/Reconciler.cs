@@ -12,7 +12,7 @@ namespace ConvexWeb.Server.Scheduling;
 internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemption, TicketOffice office, ServiceLoop loop, TimeProvider time)
     : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1.5);
 
     /// <summary>
     /// A lease that is over in so many passes. A worker that was cut off from a database that is back has renewed before, and keeps its
