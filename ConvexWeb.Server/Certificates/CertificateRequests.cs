@@ -15,7 +15,7 @@ internal static class CertificateRequests
     public const int MostPairs = 20_000;
 
     /// <summary>Whether the certificate of item <c>i</c> is one that the same request gets again.</summary>
-    public const string Counts = "i.state not in ('Failed', 'Cancelled')";
+    public const string Counts = "i.state not in ('Failed', 'Cancelled') and i.wish is distinct from 'cancel'";
 
     private sealed record Run(string Model, string Dataset, string Spec);
 
@@ -66,7 +66,7 @@ internal static class CertificateRequests
     /// <summary>
     /// Stores the request as a work item; or finds the same, which waits, is being made or is done. In the caller's transaction.
     /// </summary>
-    /// <returns>Its id, and whether it is new.</returns>
+    /// <returns>Its id, and whether it is new. One that waits with a lower priority is the asker's from now on.</returns>
     public static async Task<(Guid Id, bool New)> StoreAsync(
         NpgsqlConnection connection, Requested requested, string by, Priority priority, CancellationToken cancel)
     {
@@ -85,10 +85,15 @@ internal static class CertificateRequests
         };
         if (await connection.ExecuteScalarAsync<Guid?>(new(
                 $"""
-                update certificates c set asked_at = now() from work_items i
-                where i.id = c.item_id and c.run_id = @RunId and c.attempt = @Attempt and c.kind = @Kind and c.sha256 = @Sha256
-                  and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
-                returning c.id
+                with known as (
+                    update certificates c set asked_at = now() from work_items i
+                    where i.id = c.item_id and c.run_id = @RunId and c.attempt = @Attempt and c.kind = @Kind and c.sha256 = @Sha256
+                      and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
+                    returning c.id, c.item_id),
+                hurried as (
+                    update work_items i set priority = @priority, created_by = @by from known
+                    where i.id = known.item_id and i.state = 'Queued' and i.priority < @priority)
+                select id from known
                 """, values, cancellationToken: cancel)) is { } known)
         {
             return (known, false);
@@ -96,8 +101,8 @@ internal static class CertificateRequests
         return (await connection.ExecuteScalarAsync<Guid>(new(
             """
             with item as (
-                insert into work_items (kind, run_id, study_id, created_by, priority, queue)
-                select 'certificate', r.id, r.study_id, @by, @priority, i.queue
+                insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
+                select 'certificate', r.id, r.study_id, @by, @priority, i.queue, i.memory_mb
                 from runs r join work_items i on i.run_id = r.id and i.kind = 'run' where r.id = @RunId
                 returning id)
             insert into certificates (item_id, run_id, attempt, kind, step, sha256, pairs, twin_run)
@@ -107,7 +112,7 @@ internal static class CertificateRequests
 
     /// <summary>Until the end of the transaction: of two that ask for the same at once, the second finds the first's.</summary>
     public static Task LockAsync(NpgsqlConnection connection, long runId, CancellationToken cancel) => connection.ExecuteAsync(
-        new("select pg_advisory_xact_lock(0x43657274, hashint8(@runId))", new { runId }, cancellationToken: cancel)); // "Cert"
+        new("select pg_advisory_xact_lock(1130721908, hashint8(@runId))", new { runId }, cancellationToken: cancel)); // "Cert"
 
     private const string IsTwin =
         """

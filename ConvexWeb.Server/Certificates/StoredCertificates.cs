@@ -19,6 +19,9 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue q
 
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, Priority.Normal, cancel);
+        // The new one is counted already.
+        if (isNew && await WaitingLimit.ProblemAsync(connection, caller.Name, more: 0, cancel) is { } problem)
+            throw new InvalidInputException("", problem);
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
         if (isNew) await queue.AnnounceAsync(cancel);

@@ -163,7 +163,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
 
     // It got further: what ended attempts before it does not count against it any more.
     private static NpgsqlBatchCommand Progressed(Assignment owner)
-        => Command("update work_items set deaths = 0 where id = $1 and deaths > 0", owner.ItemId);
+        => Command(
+            "update work_items set deaths = 0, tries_from = attempt where id = $1 and (deaths > 0 or tries_from < attempt)", owner.ItemId);
 
     private static NpgsqlBatchCommand Summarise(Assignment owner, int attempt, long step, string summary) => Command(
         "insert into run_summaries (run_id, attempt, step, summary) values ($1, $2, $3, $4) on conflict do nothing",

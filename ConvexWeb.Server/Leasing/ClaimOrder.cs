@@ -3,7 +3,8 @@ namespace ConvexWeb.Server.Leasing;
 /// <summary>
 /// Who is next, in one place: read by the claim, by what makes tickets, and by what tells people about the queue (<see cref="QueueOrder"/>
 /// goes on from it, claim after claim). Higher priority
-/// first; then an item that was begun before new ones; then the user with the fewest running items for the user's weight, and of those
+/// first; then an item that waits again by no wish of a person (its worker was lost, it made room) before new ones; then the user with the
+/// fewest running items for the user's weight, and of those
 /// the one whose last new item began longest ago; then age. Limits of users and studies, the lab's maintenance and the memory of the
 /// device leave items out; they do not change the order of the others.
 /// </summary>
@@ -12,7 +13,7 @@ internal static class ClaimOrder
     /// <summary>
     /// Taken by every claim, so that two that come at once see each other's; and by whoever makes tickets, so that they make none twice.
     /// </summary>
-    public const string Lock = "select pg_advisory_xact_lock(0x5175657565)"; // "Queue"
+    public const string Lock = "select pg_advisory_xact_lock(350424589669)"; // "Queue"
 
     /// <summary>Items <c>q</c> that wait, and not for a time of their own.</summary>
     public const string IsWaiting = "q.state = 'Queued' and (q.not_before is null or q.not_before <= clock_timestamp())";
@@ -58,10 +59,10 @@ internal static class ClaimOrder
         $"""
         select q.id from waiting_users u
         cross join lateral (
-            select q.id, q.priority, q.attempt > 0 as begun from work_items q
+            select q.id, q.priority, q.recovered from work_items q
             where {MayGo} and {InQueues} and q.created_by = u.created_by and q.memory_mb <= {memory}
-            order by q.priority desc, (q.attempt > 0) desc, q.id limit 1) q
+            order by q.priority desc, q.recovered desc, q.id limit 1) q
         where u.most is null or u.running < u.most
-        order by q.priority desc, q.begun desc, u.running / u.weight, u.served nulls first, q.id limit 1
+        order by q.priority desc, q.recovered desc, u.running / u.weight, u.served nulls first, q.id limit 1
         """;
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using ConvexWeb.Server.Hosts;
 
 namespace ConvexWeb.Server.Leasing;
@@ -18,10 +19,14 @@ public sealed class DevicePool
     public DevicePool(WorkerSettings settings, HostProbe probe)
     {
         free = new(Enumerable.Range(0, settings.Slots).Select(slot => settings.DeviceList[slot % settings.DeviceList.Count]));
-        memory = probe.Read(settings.DeviceList, settings.DeviceMemoryMb, "", null).Devices.ToDictionary(
+        memory = probe.Read(settings.DeviceList, settings.DeviceMemoryMb, "", null).Devices
+            .Where(device => settings.DeviceList.Contains(device.Name)).ToDictionary(
             device => device.Name,
             device => settings.DeviceMemoryMb.TryGetValue(device.Name, out var given) ? given : Usable(device.MemoryTotalMb));
     }
+
+    /// <summary>Each device with what items may have on it together, as the worker's row tells it: JSON.</summary>
+    public string Lends => JsonSerializer.Serialize(memory.Select(device => new { name = device.Key, mb = device.Value }));
 
     /// <summary>Of a device's memory, what items may have together; null when it is not known.</summary>
     private static int? Usable(int? total) => total is > 0 and var all ? (int)(UsableShare * all) : null;

@@ -38,11 +38,13 @@ public sealed class ItemRequests(NpgsqlDataSource database)
             """, "a.state in ('Queued', 'Running') and a.wish is distinct from 'cancel'"),
         ItemAction.Resume => (
             """
-            state = case i.state when 'Running' then 'Running' else 'Queued' end, wish = null, reason = null, queued_at = clock_timestamp()
+            state = case i.state when 'Running' then 'Running' else 'Queued' end, wish = null, reason = null, recovered = false,
+            queued_at = clock_timestamp()
             """, "(a.state = 'Paused' or a.state = 'Running' and a.wish = 'pause')"),
         ItemAction.Requeue => (
             """
-            state = 'Queued', wish = null, deaths = 0, finished_at = null, reason = null, reason_code = null, queued_at = clock_timestamp()
+            state = 'Queued', wish = null, deaths = 0, tries_from = i.attempt + 1, recovered = false, finished_at = null, reason = null,
+            reason_code = null, queued_at = clock_timestamp()
             """, "a.state in ('Failed', 'Cancelled')"),
         _ => throw new ArgumentOutOfRangeException(nameof(action), action, null),
     };

@@ -38,21 +38,24 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
 
     /// <summary>
     /// Ends the attempts of running items that are not owned by a living worker: they wait again, end if that was wished, or fail if it
-    /// was the last of too many. An item that is claimed or renewed in this moment does not fit the condition any more.
+    /// was the last of too many. An item that is claimed or renewed in this moment does not fit the condition any more, and the owner of
+    /// one
+    /// whose row is locked lives: it stores points.
     /// </summary>
     /// <param name="condition">Which of them, in SQL over items <c>i</c>.</param>
     public static string Release(string condition) =>
         $"""
-        with released as (
+        with over as (select i.id from work_items i where {condition} and {IsOver} order by i.id for update skip locked),
+        released as (
             update work_items i set
-                state = case i.wish when 'cancel' then 'Cancelled' when 'pause' then 'Paused'
-                    else case when i.deaths + 1 >= {MostDeaths} then 'Failed' else 'Queued' end end,
-                deaths = i.deaths + 1, wish = null, lease_until = null, queued_at = clock_timestamp(),
+                state = case when i.wish = 'cancel' then 'Cancelled' when i.wish = 'pause' then 'Paused'
+                    when i.deaths + 1 >= {MostDeaths} then 'Failed' else 'Queued' end,
+                deaths = i.deaths + 1, wish = null, lease_until = null, recovered = true, queued_at = clock_timestamp(),
                 finished_at = case when i.wish = 'cancel' or i.wish is distinct from 'pause' and i.deaths + 1 >= {MostDeaths}
                     then clock_timestamp() end,
-                reason_code = case when i.wish is null and i.deaths + 1 >= {MostDeaths} then 'lost' end,
-                reason = case when i.wish is not null then i.reason when i.deaths + 1 >= {MostDeaths} then '{LostForGood}' end
-            where {condition} and {IsOver} returning i.id, i.run_id, i.attempt),
+                reason_code = case when i.wish in ('cancel', 'pause') then null when i.deaths + 1 >= {MostDeaths} then 'lost' end,
+                reason = case when i.wish in ('cancel', 'pause') then i.reason when i.deaths + 1 >= {MostDeaths} then '{LostForGood}' end
+            from over where i.id = over.id returning i.id, i.run_id, i.attempt),
         closed as (
             update attempts a set ended_at = clock_timestamp(), outcome = 'lost' from released r
             where a.item_id = r.id and a.number = r.attempt and a.ended_at is null)
@@ -76,12 +79,13 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             {ClaimOrder.Lock};
             with here as (
                 select @memory::bigint - coalesce(sum(i.memory_mb), 0) as free from work_items i
-                where i.state = 'Running' and i.worker = @worker and i.device = @device),
+                where i.state = 'Running' and i.device = @device and (i.worker = @worker or @shared and i.worker in (
+                    select w.name from workers w where w.host = @host))),
             {ClaimOrder.Shares()},
             next as ({ClaimOrder.Next("(select free from here)")}),
             item as (
                 update work_items q set state = 'Running', attempt = attempt + 1, worker = @worker, device = @device,
-                    lease_until = clock_timestamp() + make_interval(secs => @lease), wish = null, not_before = null,
+                    lease_until = clock_timestamp() + make_interval(secs => @lease), wish = null, not_before = null, recovered = false,
                     started_at = coalesce(started_at, clock_timestamp()), finished_at = null, reason = null, reason_code = null
                 from next where q.id = next.id and {ClaimOrder.IsWaiting} and not exists (
                     select from workers w where w.name = @worker and (w.draining or w.refused is not null))
@@ -99,7 +103,9 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 worker = settings.Name,
                 device,
                 memory = memoryMb ?? int.MaxValue,
-                lease = settings.Lease.TotalSeconds,
+                lease = settings.Lease.TotalSeconds, host = Environment.MachineName,
+                // What another worker of this host has on the device is not free, unless each was given a part of its own.
+                shared = !settings.DeviceMemoryMb.ContainsKey(device),
             },
             cancellationToken: cancel));
         await answers.ReadAsync();
@@ -167,7 +173,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// Ends the attempt, and decides what becomes of its item: one that succeeded or failed has ended; one that was stopped is cancelled
     /// or paused where that was wished, and else waits again; one whose trainer died or hung is tried again, later each time, for as long
     /// as that may help: five deaths in a row without a new checkpoint, or hanging twice, are too many. One that ran out of memory is
-    /// tried once more with twice the memory kept for it.
+    /// tried once more with twice the memory kept for it, unless it had all that its device has.
     /// </summary>
     /// <returns>Null when the item was not the caller's to end.</returns>
     public async Task<ItemEnd?> EndAsync(Assignment owner, AttemptEnd end, CancellationToken cancel = default)
@@ -185,11 +191,17 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when i.wish = 'pause' then 'paused'
                         when @outcome = 'stopped' and i.wish = 'yield' then 'yielded'
                         else @outcome end as outcome,
-                    exists (select from attempts a where a.item_id = i.id and a.number < i.attempt and a.outcome = @outcome) as again
+                    exists (
+                        select from attempts a
+                        where a.item_id = i.id and a.number between i.tries_from and i.attempt - 1 and a.outcome = @outcome) as again,
+                    (
+                        select (d->>'mb')::int from workers w cross join lateral jsonb_array_elements(w.lends) d
+                        where w.name = i.worker and d->>'name' = i.device) as lent
                 from work_items i where i.id = @ItemId and i.attempt = @Attempt and i.state = 'Running' for update),
             judged as (
                 select m.*,
-                    m.outcome = 'died' and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again as gives_up
+                    m.outcome = 'died' and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again
+                    or m.outcome = 'out_of_memory' and m.memory_mb >= m.lent as gives_up
                 from mine m),
             ended as (
                 update work_items i set
@@ -200,7 +212,9 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.outcome = 'paused' then 'Paused'
                         else 'Queued' end,
                     deaths = case when j.outcome in ('died', 'hung', 'out_of_memory') then j.deaths else i.deaths end,
-                    memory_mb = case when j.outcome = 'out_of_memory' then greatest(2 * i.memory_mb, 1024) else i.memory_mb end,
+                    memory_mb = case when j.outcome = 'out_of_memory' and not j.gives_up
+                        then least(greatest(2 * i.memory_mb, 1024), j.lent) else i.memory_mb end,
+                    recovered = j.outcome in ('stopped', 'yielded', 'died', 'hung', 'out_of_memory') and not j.gives_up,
                     peak_memory_mb = greatest(i.peak_memory_mb, @PeakMemoryMb::int),
                     wish = null, lease_until = null, queued_at = clock_timestamp(),
                     finished_at = case
@@ -216,7 +230,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.gives_up and j.outcome = 'died'
                             then format('The trainer died %s times without a new checkpoint. %s', j.deaths, @Reason)
                         when j.gives_up and j.outcome = 'hung' then format('It hung twice. %s', @Reason)
-                        when j.gives_up then format('It ran out of memory again, with %s MB kept for it. %s', j.memory_mb, @Reason)
+                        when j.gives_up then format('It ran out of memory with %s MB kept for it. %s', j.memory_mb, @Reason)
                         when j.outcome in ('died', 'hung') then format('It is tried again. %s', @Reason)
                         when j.outcome = 'out_of_memory' then format('It is tried again with more memory kept for it. %s', @Reason) end
                 from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),

@@ -1,7 +1,7 @@
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>An item that waits, as far as its place in the queue depends on it.</summary>
-public readonly record struct Candidate(long Id, string User, int Priority, bool Begun);
+public readonly record struct Candidate(long Id, string User, int Priority, bool Recovered, bool New);
 
 /// <summary>A user who has items waiting: weight, how many run, and when the last new one began.</summary>
 public sealed record QueueUser(string CreatedBy, double Weight, long Running, DateTimeOffset? Served);
@@ -18,7 +18,8 @@ public static class QueueOrder
     {
         var known = users.ToDictionary(user => user.CreatedBy, StringComparer.Ordinal);
         var heads = candidates.GroupBy(item => item.User, StringComparer.Ordinal).Select(own => new Line(
-            known[own.Key], new(own.OrderByDescending(item => item.Priority).ThenByDescending(item => item.Begun).ThenBy(item => item.Id))))
+            known[own.Key], new(own.OrderByDescending(item => item.Priority).ThenByDescending(item => item.Recovered).ThenBy(item
+                => item.Id))))
             .ToList();
         for (var turn = 1L; heads.Count > 0; turn++)
         {
@@ -44,7 +45,7 @@ public static class QueueOrder
         {
             var item = items.Dequeue();
             running++;
-            if (!item.Begun) served = DateTimeOffset.MaxValue.UtcTicks + turn; // after all that was
+            if (!item.Recovered) served = DateTimeOffset.MaxValue.UtcTicks + turn; // after all that was
             return item;
         }
 
@@ -52,7 +53,7 @@ public static class QueueOrder
         {
             var (mine, theirs) = (items.Peek(), other.First);
             if (mine.Priority != theirs.Priority) return mine.Priority > theirs.Priority;
-            if (mine.Begun != theirs.Begun) return mine.Begun;
+            if (mine.Recovered != theirs.Recovered) return mine.Recovered;
             if (!Share.Equals(other.Share)) return Share < other.Share;
             if (served != other.served) return served < other.served;
             return mine.Id < theirs.Id;

@@ -24,9 +24,11 @@ public sealed record WaitingItem
 }
 
 /// <summary>The living workers of a queue.</summary>
-/// <param name="Slots">Of those that do not drain.</param>
-/// <param name="MemoryMb">Of their largest device; null where one does not say.</param>
-public sealed record QueueWorkers(string Queue, int Workers, int Draining, int Slots, int? MemoryMb);
+/// <param name="Open">Those that take new items: neither drained nor of another version.</param>
+/// <param name="Free">Their free slots.</param>
+/// <param name="MemoryMb">What items may have on their largest device; null where one does not say.</param>
+/// <param name="Fits">What is free now on a device with a free slot, at most; null where no slot is free.</param>
+public sealed record QueueWorkers(string Queue, int Workers, int Open, int Free, int? MemoryMb, long? Fits);
 
 /// <summary>What waits, in the order of <see cref="ClaimOrder"/>, and why each item waits.</summary>
 public sealed class WaitingItems(NpgsqlDataSource database)
@@ -40,16 +42,25 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             var workers = Workers.GetValueOrDefault(item.Queue);
             if (Maintenance is not null) return (WaitCode.Maintenance, $"Maintenance: {Maintenance}");
             if (workers is null or { Workers: 0 }) return (WaitCode.NoWorker, NoWorker(item.Queue));
-            if (workers.Draining == workers.Workers)
-                return (WaitCode.Draining, $"All workers of the queue \"{item.Queue}\" are being drained: they take nothing new.");
+            if (workers.Open == 0)
+            {
+                return (WaitCode.Draining, $"The workers of the queue \"{item.Queue}\" take nothing new: they are being drained, or are of "
+                    + "another version than the server.");
+            }
             if (item.NotBefore is { } notBefore && notBefore > now) return (WaitCode.Retry, item.Reason ?? "It is tried again soon.");
             if (item.UserMost is { } most && item.UserRunning >= most)
                 return (WaitCode.UserLimit, $"{item.CreatedBy} has {item.UserRunning} items running, and at most {most} may run at once.");
             if (item.StudyFull) return (WaitCode.StudyLimit, "As many runs of its study are running as may run at once.");
             if (workers.MemoryMb < item.MemoryMb)
             {
-                return (WaitCode.Memory, $"It needs {item.MemoryMb:N0} MB, and no device of the queue's workers has more than "
+                return (WaitCode.Memory, $"It needs {item.MemoryMb:N0} MB, and no device of the queue's workers lends more than "
                     + $"{workers.MemoryMb:N0} MB.");
+            }
+            if (workers.Free > 0 && workers.Fits < item.MemoryMb)
+            {
+                return (WaitCode.Memory, $"It needs {item.MemoryMb:N0} MB; a device with a free slot has {Math.Max(0,
+                    workers.Fits.Value):N0} "
+                    + "MB free at the moment.");
             }
             return item.Place == 1
                 ? (WaitCode.Next, "It is next, and waits for a free slot of a worker.")
@@ -60,28 +71,34 @@ public sealed class WaitingItems(NpgsqlDataSource database)
     public static string NoWorker(string queue)
         => $"It waits: no worker that serves the queue \"{queue}\" is alive. The Workers page shows which there are.";
 
-    private sealed record Place(long Id, string Queue, string CreatedBy, short Priority, bool Begun);
+    private sealed record Place(long Id, string Queue, string CreatedBy, short Priority, bool Recovered, int Attempt);
 
-    /// <param name="run">Only this run; null for all, in their order.</param>
+    /// <param name="runs">Only these runs; null for all, in their order.</param>
     /// <param name="queue">Only this queue; null for all, one after the other.</param>
-    public async Task<Snapshot> ReadAsync(long? run, string? queue, int most, CancellationToken cancel)
+    public async Task<Snapshot> ReadAsync(IReadOnlyCollection<long>? runs, string? queue, int most, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
+
+        // One snapshot: an item whose user had none before must not come between the statements.
+        await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
+        var ids = runs?.ToArray();
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             select maintenance from lab;
             with {ClaimOrder.Shares("true")} select created_by, weight, running, served from waiting_users;
-            select q.id, q.queue, q.created_by, q.priority, q.attempt > 0 as begun from work_items q
+            select q.id, q.queue, q.created_by, q.priority, q.recovered, q.attempt from work_items q
             where q.state = 'Queued' and q.queue in (
                 select queue from work_items
-                where state = 'Queued' and (@run::bigint is null or run_id = @run and kind = 'run')
+                where state = 'Queued' and (@ids::bigint[] is null or run_id = any(@ids) and kind = 'run')
                   and (@queue::text is null or queue = @queue));
-            select g.name as queue, count(*)::int as workers, (count(*) filter (where w.draining))::int as draining,
-                coalesce(sum(w.slots) filter (where not w.draining), 0)::int as slots,
-                max((select max((d->>'memoryTotalMb')::int) from jsonb_array_elements(w.devices) d))::int as memory_mb
+            with {OpenWorkers.Sql}
+            select g.name as queue, count(*)::int as workers, count(o.name)::int as open, coalesce(sum(o.free), 0)::int as free,
+                max((select max((d->>'mb')::int) from jsonb_array_elements(w.lends) d)) filter (where o.name is not null) as memory_mb,
+                (max(o.fits) filter (where o.free > 0))::bigint as fits
             from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
-            where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' group by 1
-            """, new { run, queue }, cancellationToken: cancel));
+            left join open_workers o on o.name = w.name
+            where {OpenWorkers.IsAlive} group by 1
+            """, new { ids, queue }, cancellationToken: cancel));
         var maintenance = await answers.ReadSingleAsync<string?>();
         var users = (await answers.ReadAsync<QueueUser>()).AsList();
         var all = (await answers.ReadAsync<Place>()).AsList();
@@ -91,10 +108,11 @@ public sealed class WaitingItems(NpgsqlDataSource database)
         foreach (var line in all.GroupBy(item => item.Queue).OrderBy(line => line.Key, StringComparer.Ordinal))
         {
             var place = 0L;
-            var candidates = line.Select(item => new Candidate(item.Id, item.CreatedBy, item.Priority, item.Begun));
+            var candidates = line.Select(
+                item => new Candidate(item.Id, item.CreatedBy, item.Priority, item.Recovered, New: item.Attempt == 0));
             foreach (var id in QueueOrder.Of(candidates, users)) places[id] = ++place;
         }
-        var wanted = run is null ? places.Keys.Take(most).ToArray() : [.. places.Keys];
+        var wanted = runs is null ? places.Keys.Take(most).ToArray() : [.. places.Keys];
         var items = (await connection.QueryAsync<WaitingItem>(new(
             $"""
             with {ClaimOrder.Shares("true")}
@@ -102,8 +120,8 @@ public sealed class WaitingItems(NpgsqlDataSource database)
                 coalesce(u.running, 0) as user_running, u.most as user_most,
                 q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
             from work_items q left join waiting_users u on u.created_by = q.created_by
-            where q.state = 'Queued' and q.id = any(@wanted) and (@run::bigint is null or q.run_id = @run and q.kind = 'run')
-            """, new { run, wanted }, cancellationToken: cancel))).Select(item => item with { Place = places[item.ItemId] });
+            where q.state = 'Queued' and q.id = any(@wanted) and (@ids::bigint[] is null or q.run_id = any(@ids) and q.kind = 'run')
+            """, new { ids, wanted }, cancellationToken: cancel))).Select(item => item with { Place = places[item.ItemId] });
         return new(
             maintenance, [.. items.OrderBy(item => item.Queue, StringComparer.Ordinal).ThenBy(item => item.Place)], workers, all.Count);
     }

@@ -10,7 +10,8 @@ namespace ConvexWeb.Server.Leasing;
 /// version serves the database (<see cref="WorkerStanding"/>).
 /// </summary>
 public sealed class WorkerHeartbeat(
-    NpgsqlDataSource database, WorkerSettings settings, HostProbe probe, WorkerSamples samples, WorkerStanding standing, ServiceLoop loop,
+    NpgsqlDataSource database, WorkerSettings settings, HostProbe probe, DevicePool devices, WorkerSamples samples,
+        WorkerStanding standing, ServiceLoop loop,
     TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
@@ -71,26 +72,28 @@ public sealed class WorkerHeartbeat(
 
     private async Task StoreAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
     {
-        var version = await WriteAsync(started, report, cancel);
-        if (standing.Judge(version)) await WriteAsync(started, report, cancel);
+        var answer = await WriteAsync(started, report, cancel);
+        if (standing.Judge(answer.ProductVersion, answer.Draining)) await WriteAsync(started, report, cancel);
     }
 
-    /// <returns>The version that serves the database.</returns>
-    private async Task<string?> WriteAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
+    /// <param name="ProductVersion">The version that serves the database.</param>
+    private sealed record Answer(bool Draining, string? ProductVersion);
+
+    private async Task<Answer> WriteAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+        return await connection.QuerySingleAsync<Answer>(new CommandDefinition(
             """
             with forgotten as (delete from workers where last_seen < now() - interval '7 days' and not draining and name <> @Name)
             insert into workers (name, host, slots, queues, started_at, last_seen, product_version, libtorch, dotnet, driver, cores, load,
-                devices, refused)
+                devices, lends, refused)
             values (@Name, @host, @Slots, @queues, @started, now(), @ProductVersion, @Libtorch, @DotNet, @Driver, @Cores, @Load,
-                @devices::jsonb, @Refused)
+                @devices::jsonb, @Lends::jsonb, @Refused)
             on conflict (name) do update set host = excluded.host, slots = excluded.slots, queues = excluded.queues,
                 started_at = excluded.started_at, last_seen = now(), product_version = excluded.product_version,
                 libtorch = excluded.libtorch, dotnet = excluded.dotnet, driver = excluded.driver, cores = excluded.cores,
-                load = excluded.load, devices = excluded.devices, refused = excluded.refused
-            returning (select d.product_version from this_database d)
+                load = excluded.load, devices = excluded.devices, lends = excluded.lends, refused = excluded.refused
+            returning draining, (select d.product_version from this_database d) as product_version
             """,
             new
             {
@@ -106,6 +109,7 @@ public sealed class WorkerHeartbeat(
                 report.Cores,
                 report.Load,
                 devices = WorkerSamples.Json(report.Devices),
+                devices.Lends,
                 standing.Refused,
             },
             cancellationToken: cancel));

@@ -111,9 +111,12 @@ public sealed class WorkerSettings
             yield return $"Convex:Worker:DeviceMemory names {twice.Key} twice.";
     }
 
-    /// <summary>Whether a queue may be called so: what Hangfire takes for a name, and no longer than a page can show.</summary>
+    /// <summary>
+    /// Whether a queue may be called so: what Hangfire takes for a name, no longer than a page can show, and not the server's own queue.
+    /// </summary>
     public static bool IsQueue(string name)
-        => name.Length is > 0 and <= 40 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-');
+        => name != MaintenanceQueue && name.Length is > 0 and <= 40 && name.All(c
+            => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '_' or '-');
 
     private IEnumerable<(string Text, string Device, int Megabytes)> DeviceMemoryPairs => Split(DeviceMemory).Select(text =>
     {

@@ -1,13 +1,14 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
-/// <summary>Reads runs whole: as many as are asked for, in two trips to the database, and one more for each of those that wait.</summary>
+/// <summary>Reads runs whole: as many as are asked for, in two trips to the database, and two more when some of them wait.</summary>
 internal static class RunDetails
 {
     public const int MostRuns = 100;
@@ -53,21 +54,22 @@ internal static class RunDetails
         var checkpoints = (await answers.ReadAsync<CheckpointRow>()).ToLookup(row => row.RunId, row => row.View);
         var marks = (await answers.ReadAsync<CertificateRows.MarkRow>()).ToDictionary(row => row.RunId, row => row.View());
 
-        var details = new List<RunDetail>();
-        foreach (var row in rows.Where(row => own.ContainsKey(row.Id)))
-        {
-            var told = row.State == RunState.Queued ? await ReasonAsync(waiting, row, now, cancel) : row;
-            details.Add(Detail(told, own[row.Id], [.. attempts[row.Id]], [.. checkpoints[row.Id]], marks.GetValueOrDefault(row.Id)));
-        }
-        return details;
+        var reasons = await ReasonsAsync(waiting, [.. rows.Where(row => row.State == RunState.Queued).Select(row => row.Id)], now, cancel);
+        return
+        [
+            .. rows.Where(row => own.ContainsKey(row.Id)).Select(row => Detail(
+                reasons.TryGetValue(row.Id, out var why) ? row with { Reason = why.Words, ReasonCode = Words.Of(why.Code) } : row,
+                own[row.Id], [.. attempts[row.Id]], [.. checkpoints[row.Id]], marks.GetValueOrDefault(row.Id))),
+        ];
     }
 
-    private static async Task<RunRow> ReasonAsync(WaitingItems waiting, RunRow row, DateTimeOffset now, CancellationToken cancel)
+    // Of a run that has been taken meanwhile there is none.
+    private static async Task<Dictionary<long, (WaitCode Code, string Words)>> ReasonsAsync(
+        WaitingItems waiting, IReadOnlyCollection<long> ids, DateTimeOffset now, CancellationToken cancel)
     {
-        var snapshot = await waiting.ReadAsync(row.Id, queue: null, most: 1, cancel);
-        if (snapshot.Items.SingleOrDefault() is not { } item) return row; // it has been taken meanwhile
-        var (code, words) = snapshot.Why(item, now);
-        return row with { Reason = words, ReasonCode = Http.Words.Of(code) };
+        if (ids.Count == 0) return [];
+        var snapshot = await waiting.ReadAsync(ids, queue: null, most: ids.Count, cancel);
+        return snapshot.Items.ToDictionary(item => item.RunId, item => snapshot.Why(item, now));
     }
 
     private static RunDetail Detail(

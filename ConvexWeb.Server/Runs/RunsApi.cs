@@ -38,7 +38,7 @@ public static class RunsApi
             .WithSummary("A run that failed or was cancelled is queued again, and goes on from its checkpoint");
         runs.MapPost("/actions", ActOnAll).WithSummary("Cancels, pauses, resumes or requeues many runs at once");
         runs.MapPost("/priority", Prioritise).WithSummary("Gives runs that have not ended another priority");
-        runs.MapPost("/{id:long}/rerun", Rerun).WithSummary("Queues the same spec and seed again");
+        runs.MapPost("/{id:long}/rerun", Rerun).RequireRateLimiting(RateLimits.Submit).WithSummary("Queues the same spec and seed again");
         api.MapCheckpoints();
     }
 

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -6,43 +8,79 @@ namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
 /// An item of level high or urgent that has found no slot for some seconds takes that of a run that is at least two levels lower: the run
-/// stops with a checkpoint, waits again, and goes on from there before new ones of its level. Of several the lowest yields, of those the
-/// one whose attempt began last. Only runs yield, because only they lose nothing by it; and none that has just begun, or two could
-/// chase each other out.
+/// stops with a checkpoint, waits again, and goes on from there before new ones of its level (<see cref="Yielding"/> says which). Only
+/// runs yield, because only they lose nothing by it; and none that has just begun, or two could chase each other out.
 /// </summary>
 internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings settings)
 {
     private const string Pressing = "q.priority >= 4"; // high and urgent
-    private const int LevelsBetween = 2;
+
+    private static readonly JsonSerializerOptions Web = JsonSerializerOptions.Web;
 
     public async Task PassAsync(CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
+        if (!await connection.ExecuteScalarAsync<bool>(new(
+                $"select exists (select from work_items q where q.state = 'Queued' and {Pressing})", cancellationToken: cancel)))
+        {
+            return;
+        }
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        var chosen = await ChooseAsync(connection, cancel);
+        if (chosen.Count == 0) return;
+        await connection.ExecuteAsync(new(
+            $"""
+            with asked as (
+                select id from work_items where id = any(@ids) and state = 'Running' and wish is null
+                order by id for update skip locked),
+            yielding as (update work_items i set wish = 'yield' from asked where i.id = asked.id returning i.id)
+            select pg_notify('{RunChanges.Wishes}', id::text)::text from yielding
+            """, new { ids = chosen.ToArray() }, cancellationToken: cancel));
+        await transaction.CommitAsync(cancel);
+    }
+
+    private async Task<IReadOnlyList<long>> ChooseAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             {ClaimOrder.Lock};
-            with {ClaimOrder.Shares(Pressing)},
-            urgent as (
-                select q.queue, q.priority, row_number() over (partition by q.queue order by q.priority desc, q.id) as place
-                from work_items q join waiting_users u on u.created_by = q.created_by
-                where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
-                  and q.queued_at < clock_timestamp() - make_interval(secs => @patience)),
-            asked as (select queue, count(*) as n from work_items where state = 'Running' and wish = 'yield' group by queue),
-            room as (
-                select r.id, r.queue, r.priority,
-                    row_number() over (partition by r.queue order by r.priority, a.started_at desc) + coalesce(asked.n, 0) as place
-                from work_items r join attempts a on a.item_id = r.id and a.number = r.attempt left join asked on asked.queue = r.queue
-                where r.kind = 'run' and r.state = 'Running' and r.wish is null
-                  and a.started_at < clock_timestamp() - make_interval(secs => @begun)),
-            yielding as (
-                update work_items i set wish = 'yield' from room join urgent on urgent.queue = room.queue and urgent.place = room.place
-                where i.id = room.id and i.state = 'Running' and room.priority <= urgent.priority - {LevelsBetween}
-                returning i.id)
-            select pg_notify('{RunChanges.Wishes}', id::text)::text from yielding
+            with {ClaimOrder.Shares(Pressing)}
+            select q.id, q.queue, q.priority, q.memory_mb, q.created_by, u.most - u.running as user_room,
+                case when q.kind = 'run' then q.study_id end as study, coalesce(s.max_running, l.study_running) - (
+                    select count(*) from work_items b
+                    where b.state = 'Running' and b.kind = 'run' and b.study_id = q.study_id) as study_room
+            from work_items q join waiting_users u on u.created_by = q.created_by join studies s on s.id = q.study_id cross join lab l
+            where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
+              and q.queued_at < clock_timestamp() - make_interval(secs => @patience);
+            select w.name, w.queues, w.slots, w.lends::text as lends from workers w where {OpenWorkers.IsOpen};
+            select i.id, i.worker, i.device, i.memory_mb, i.priority, a.started_at, i.wish is not null as leaves,
+                i.kind = 'run' and i.wish is null and a.started_at < clock_timestamp() - make_interval(secs => @begun) as may_yield
+            from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt where i.state = 'Running'
             """,
             new { patience = settings.PreemptAfter.TotalSeconds, begun = settings.PreemptAfter.TotalSeconds * 3 },
             cancellationToken: cancel));
         await answers.ReadAsync();
-        await answers.ReadAsync();
+        var pressing = await answers.ReadAsync<PressingRow>();
+        var workers = await answers.ReadAsync<WorkerRow>();
+        var running = await answers.ReadAsync<RunningRow>();
+        return Yielding.Choose(
+            pressing.Select(item => new PressingItem(
+                item.Id, item.Queue, (Priority)item.Priority, item.MemoryMb, item.CreatedBy, item.UserRoom, item.Study, item.StudyRoom)),
+            [
+                .. workers.Select(worker => new OpenWorker(
+                    worker.Name, worker.Queues.Split(", "), worker.Slots, JsonSerializer.Deserialize<LentDevice[]>(worker.Lends, Web)!)),
+            ],
+            [
+                .. running.Select(item => new RunningItem(
+                    item.Id, item.Worker, item.Device, item.MemoryMb, (Priority)item.Priority, item.StartedAt, item.MayYield, item.Leaves)),
+            ]);
     }
+
+    private sealed record PressingRow(
+        long Id, string Queue, short Priority, int MemoryMb, string CreatedBy, long? UserRoom, long? Study, long? StudyRoom);
+
+    private sealed record WorkerRow(string Name, string Queues, int Slots, string Lends);
+
+    private sealed record RunningRow(
+        long Id, string Worker, string Device, int MemoryMb, short Priority, DateTimeOffset StartedAt, bool Leaves, bool MayYield);
 }

@@ -16,7 +16,9 @@ public static class SchedulingSetup
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
         var trains = settings.Trains && worker.Enabled;
-        services.AddSingleton(provider => TicketStorage.Create(provider.GetRequiredService<NpgsqlDataSource>(), worker.QueueList));
+        services.AddSingleton(provider => TicketStorage.Create(
+            provider.GetRequiredService<NpgsqlDataSource>(), worker.QueueList,
+            () => provider.GetRequiredService<WorkerStanding>().TakesWork));
         services.AddSingleton<JobStorage>(provider => provider.GetRequiredService<PostgreSqlStorage>());
         services.AddSingleton(provider => TicketStorage.QueueOf(provider.GetRequiredService<PostgreSqlStorage>()));
         services.AddSingleton<Preemption>().AddSingleton<TicketOffice>()

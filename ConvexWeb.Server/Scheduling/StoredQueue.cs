@@ -30,7 +30,7 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         caller.RequireSignedIn();
         if (limit is < 1 or > MostItems) throw new InvalidInputException("limit", $"limit must be from 1 to {MostItems}; got {limit}.");
         if (Text.Problem("queue", queue) is { } unfit) throw new InvalidInputException([unfit]);
-        var snapshot = await waiting.ReadAsync(run: null, queue, limit, cancel);
+        var snapshot = await waiting.ReadAsync(runs: null, queue, limit, cancel);
         var (durations, workers) = await EstimatesAsync([.. snapshot.Items.Select(item => item.RunId).Distinct()], cancel);
         var now = time.GetUtcNow();
         var reasons = snapshot.Items.ToDictionary(item => item.ItemId, item => snapshot.Why(item, now));
@@ -68,15 +68,17 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
                     where kind = 'run' and state = 'Succeeded' order by finished_at desc limit 500) i
                 join runs r on r.id = i.run_id),
             usual as (
-                select model, dataset, percentile_cont(0.5) within group (order by pace) as pace from latest group by model, dataset)
+                select model, dataset, percentile_cont(0.5) within group (order by pace) as pace from latest group by model, dataset),
+            keys as (select distinct group_key from runs where id = any(@ids)),
+            same as (
+                select k.group_key, twins.pace from keys k cross join lateral (
+                    select percentile_cont(0.5) within group (order by pace) as pace from (
+                        select extract(epoch from i.finished_at - i.started_at) / greatest(r.total_steps, 1) as pace
+                        from runs r join work_items i on i.run_id = r.id and i.kind = 'run'
+                        where r.group_key = k.group_key and i.state = 'Succeeded' order by i.finished_at desc limit 20) some) twins)
             select w.id as run_id, w.name, ((w.total_steps - w.step) * coalesce(same.pace, usual.pace))::float8 as seconds
-            from runs w
+            from runs w left join same on same.group_key = w.group_key
             left join usual on usual.model = w.model and usual.dataset = w.dataset
-            left join lateral (
-                select percentile_cont(0.5) within group (order by pace) as pace from (
-                    select extract(epoch from i.finished_at - i.started_at) / greatest(r.total_steps, 1) as pace
-                    from runs r join work_items i on i.run_id = r.id and i.kind = 'run'
-                    where r.group_key = w.group_key and i.state = 'Succeeded' order by i.finished_at desc limit 20) twins) same on true
             where w.id = any(@ids);
             select w.queues, w.slots, array(
                 select case when r.step > coalesce(j.resumed_step, 0) then
@@ -87,7 +89,7 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
                 left join journals j on j.run_id = r.id and j.attempt = i.attempt
                 where i.state = 'Running' and i.worker = w.name) as remaining
             from workers w
-            where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' and not w.draining
+            where {OpenWorkers.IsOpen}
             """, new { ids }, cancellationToken: cancel));
         var durations = (await answers.ReadAsync<Duration>()).ToDictionary(run => run.RunId);
         var workers = (await answers.ReadAsync<WorkerRow>()).Select(worker => new ForecastWorker(
@@ -146,8 +148,8 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
     {
         caller.RequireAdmin();
         var problems = new List<FieldProblem>();
-        if (share.Weight is not (> 0 and <= 100))
-            problems.Add(new("weight", $"weight must be above 0 and at most 100; got {share.Weight}."));
+        if (share.Weight is not (>= 0.01 and <= 100))
+            problems.Add(new("weight", $"weight must be from 0.01 to 100; got {share.Weight}."));
         if (share.MaxRunning < 1) problems.Add(new("maxRunning", $"maxRunning must be at least 1; got {share.MaxRunning}."));
         await using var connection = await database.OpenConnectionAsync(cancel);
         if (!await connection.ExecuteScalarAsync<bool>(new(

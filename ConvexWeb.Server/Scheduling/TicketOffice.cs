@@ -11,7 +11,8 @@ using Npgsql;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
-/// Makes tickets: as many as there are items that wait, but not more than there are slots. A ticket has no name: the slot that gets one
+/// Makes tickets: for free slots as many as there are items that fit there, and when no slot is free as many as there are items and slots,
+/// so that the next free slot need not wait for one. A ticket has no name: the slot that gets one
 /// takes the item that is next (<see cref="ClaimOrder"/>), and one for which nothing is left ends. So a ticket that is lost or delivered
 /// twice costs nothing, and a study of 500 runs is not 500 jobs.
 /// </summary>
@@ -72,17 +73,22 @@ internal sealed class TicketOffice(
             $"""
             {ClaimOrder.Lock};
             with {ClaimOrder.Shares("true")},
+            {OpenWorkers.Sql},
+            room as (
+                select g.queue, sum(o.slots) as slots, sum(o.free) as free, max(o.fits) filter (where o.free > 0) as fits
+                from open_workers o cross join lateral unnest(o.queues) as g(queue) group by 1),
             waiting as (
-                select q.queue, count(*) as items from work_items q join waiting_users u on u.created_by = q.created_by
+                select q.queue, count(*) as items, count(*) filter (where q.memory_mb <= r.fits) as fitting
+                from work_items q join waiting_users u on u.created_by = q.created_by left join room r on r.queue = q.queue
                 where {ClaimOrder.MayGo} and (u.most is null or u.running < u.most) group by 1),
-            slots as (
-                select g.name, sum(w.slots) as slots
-                from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
-                where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' group by 1),
             tickets as (
                 select queue, count(*) as tickets from {Migrator.TicketSchema}.jobqueue where fetchedat is null group by 1)
-            select w.queue, (least(w.items, greatest(coalesce(s.slots, 0), {Fewest})) - coalesce(t.tickets, 0))::int as tickets
-            from waiting w left join slots s on s.name = w.queue left join tickets t on t.queue = w.queue
+            select w.queue, (case
+                    when r.queue is null then least(w.items, {Fewest})
+                    when r.free > 0 then least(w.fitting, r.free)
+                    else least(w.items, r.slots) end - coalesce(t.tickets, 0))::int as tickets
+            from waiting w left join room r on r.queue = w.queue left join tickets t on t.queue = w.queue
+            where w.queue <> '{WorkerSettings.MaintenanceQueue}'
             """, cancellationToken: cancel));
         await answers.ReadAsync();
         return [.. (await answers.ReadAsync<Missing>()).Where(queue => queue.Tickets > 0)];

@@ -8,7 +8,7 @@ namespace ConvexWeb.Server.Scheduling;
 /// Where the slots of this node wait for tickets. Hangfire's own queue object, but one for all of them, so that it can be rung; and
 /// patient: Hangfire's loop would wait longer after each error, up to five minutes, and leave slots idle long after the database is back.
 /// </summary>
-internal sealed class TicketQueue(PostgreSqlStorage storage, PostgreSqlStorageOptions options)
+internal sealed class TicketQueue(PostgreSqlStorage storage, PostgreSqlStorageOptions options, Func<bool> mayTake)
     : IPersistentJobQueueProvider, IPersistentJobQueue
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -22,6 +22,12 @@ internal sealed class TicketQueue(PostgreSqlStorage storage, PostgreSqlStorageOp
     {
         while (true)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!mayTake())
+            {
+                cancellationToken.WaitHandle.WaitOne(Pause);
+                continue;
+            }
             try
             {
                 var ticket = inner.Dequeue(queues, cancellationToken);

@@ -10,7 +10,8 @@ namespace ConvexWeb.Server.Scheduling;
 /// </summary>
 internal static class TicketStorage
 {
-    public static PostgreSqlStorage Create(NpgsqlDataSource database, IEnumerable<string> queues)
+    /// <param name="mayTake">Whether slots of this node fetch tickets now; null: always.</param>
+    public static PostgreSqlStorage Create(NpgsqlDataSource database, IEnumerable<string> queues, Func<bool>? mayTake = null)
     {
         // Of the whole process, and the same for every node in it.
         GlobalConfiguration.Configuration.SetDataCompatibilityLevel(CompatibilityLevel.Version_180).UseSimpleAssemblyNameTypeSerializer()
@@ -37,7 +38,7 @@ internal static class TicketStorage
             JobExpirationCheckInterval = TimeSpan.FromMinutes(15),
         };
         var storage = new PostgreSqlStorage(new HangfireConnections(database), options);
-        storage.QueueProviders.Add(new TicketQueue(storage, options), queues);
+        storage.QueueProviders.Add(new TicketQueue(storage, options, mayTake ?? (() => true)), queues);
         return storage;
     }
 

@@ -26,13 +26,17 @@ internal sealed class WorkTicket(
         if (stop.IsCancellationRequested) return "This worker is stopping.";
         try
         {
-            if (!standing.TakesWork) return standing.Refused ?? "This worker takes nothing.";
+            if (!standing.TakesWork) return standing.Refused ?? "This worker is drained.";
             using var slots = new Slots(devices);
             var (item, device) = await ClaimAsync(slots, stop);
             if (item is null) return device is null ? "No slot was free." : "Nothing was waiting that may start here.";
+
+            // From here the lease is renewed: the rest must not delay that.
+            var work = items.RunAsync(item, device!, stop);
             Show(context, item);
             await OneMoreAsync(stop);
-            var (end, left) = await items.RunAsync(item, device!, stop);
+            var (end, left) = await work;
+            await office.AnnounceAsync(stop);
             if (left is { NotBefore: { } retry }) _ = AnnounceAsync(retry, stop);
             return $"{item.Name}: {end.Outcome.Word()}{(left is null ? "" : $", now {left.State}")}";
         }

@@ -36,7 +36,8 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
         if (submission.Queue is { } queue && !WorkerSettings.IsQueue(queue))
         {
             yield return new(
-                "queue", $"queue must name a queue of workers, in small letters, digits, '_' and '-'; got '{Text.Short(queue)}'.");
+                "queue",
+                $"queue must name a queue of workers, at most 40 small letters, digits, '_' and '-'; got '{Text.Short(queue)}'.");
         }
         if (submission.MaxRunning is < 1 or > Submission.MostRuns)
             yield return new("maxRunning", $"maxRunning must be from 1 to {Submission.MostRuns}; got {submission.MaxRunning}.");
@@ -82,8 +83,8 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await WaitingProblemAsync(connection, createdBy, plans.Count * submission.Seeds.Count, cancel) is { } problem)
-            return new(null, [], [problem]);
+        if (await WaitingLimit.ProblemAsync(connection, createdBy, plans.Count * submission.Seeds.Count, cancel) is { } problem)
+            return new(null, [], [new("", problem)]);
         var given = submission.Name;
         var name = string.IsNullOrWhiteSpace(given) ? RunNames.OfStudy(plans[0].Spec, submission.Grid) : given.Trim();
         var study = await connection.ExecuteScalarAsync<long>(new(
@@ -96,24 +97,9 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
         return new(study, ids, []);
     }
 
-    // Counted under a lock of the user's, so that two submissions at once do not both find room.
-    private static async Task<FieldProblem?> WaitingProblemAsync(
-        NpgsqlConnection connection, string createdBy, int more, CancellationToken cancel)
-    {
-        await connection.ExecuteAsync(new(
-            "select pg_advisory_xact_lock(0x5573, hashtext(@createdBy))", new { createdBy }, cancellationToken: cancel)); // "Us"
-        var (waiting, most) = await connection.QuerySingleAsync<(long, int)>(new(
-            """
-            select (select count(*) from work_items where created_by = @createdBy and state = 'Queued'), user_waiting from lab
-            """, new { createdBy }, cancellationToken: cancel));
-        return waiting + more <= most
-            ? null
-            : new("", $"You have {waiting:N0} items waiting and this would add {more:N0}; at most {most:N0} of one user may wait. "
-                + "Submit the rest when some of them have ended.");
-    }
-
     // One statement for any number of runs: a study of 500 keeps others waiting no longer than one of 5. A combination's texts go over
-    // the wire once and not for each seed.
+    // the wire once and not for each seed. What runs of the same spec were seen to need on such workers counts before the estimate; of
+    // runs that did not end well it is the least that they needed.
     private async Task<IReadOnlyList<long>> InsertAsync(
         NpgsqlConnection connection, long study, Submission submission, List<Planned> plans, string createdBy, CancellationToken cancel)
         => (await connection.QueryAsync<long>(new(
@@ -129,14 +115,20 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
                 select @study, p.name, s.seed, p.spec::json, p.group_key, p.model, p.convexity, p.dataset, p.labels, p.parameters, p.epochs,
                     p.steps_per_epoch, p.total_steps
                 from plan p cross join unnest(@seeds) with ordinality as s (seed, n) order by p.n, s.n
-                returning id, group_key)
+                returning id, group_key),
+            lent as (
+                select max((d->>'mb')::int) as mb from workers w cross join lateral jsonb_array_elements(w.lends) d
+                where @queue = any(string_to_array(w.queues, ', '))),
+            known as (
+                select p.group_key, p.memory, max(i.peak_memory_mb) filter (where i.state = 'Succeeded' and i.queue = @queue) as whole,
+                    max(i.peak_memory_mb) as some
+                from (select distinct on (group_key) group_key, memory from plan) p
+                left join runs k on k.group_key = p.group_key left join work_items i on i.run_id = k.id and i.kind = 'run'
+                group by 1, 2)
             insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
-            select 'run', r.id, @study, @createdBy, @priority, @queue, coalesce(m.measured, p.memory)
-            from run r
-            join (select distinct on (group_key) group_key, memory from plan) p on p.group_key = r.group_key
-            left join lateral (
-                select max(i.peak_memory_mb) as measured
-                from runs k join work_items i on i.run_id = k.id and i.kind = 'run' where k.group_key = r.group_key) m on true
+            select 'run', r.id, @study, @createdBy, @priority, @queue,
+                coalesce(least(k.whole, lent.mb), greatest(k.memory, least(k.some, lent.mb)))
+            from run r join known k on k.group_key = r.group_key cross join lent
             order by r.id returning run_id
             """,
             new

@@ -169,7 +169,17 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
             using var refused = await owner.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1,2]}""");
             var problems = await refused.ProblemsAsync();
             Assert.Contains("You have 1 items waiting and this would add 3; at most 3", problems[""][0], StringComparison.Ordinal);
-            await owner.SubmitAsync(",\"seeds\":[0,1]");
+            var more = await owner.SubmitAsync(",\"seeds\":[0,1]");
+            using var again = await owner.PostAsync($"/api/v1/runs/{more}/rerun", null);
+            Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
+            await owner.PostAsync($"/api/v1/runs/{more}/pause", null);
+            using var paused = await owner.PostAsync($"/api/v1/runs/{more}/rerun", null);
+            Assert.Equal(HttpStatusCode.Conflict, paused.StatusCode);
+            await owner.PostAsync($"/api/v1/runs/{more}/cancel", null);
+            await owner.SubmitAsync();
+            using var requeued = await owner.PostAsync($"/api/v1/runs/{more}/requeue", null);
+            Assert.Contains("at most 3", (string)(
+                await requeued.ReadAsync<JsonObject>(HttpStatusCode.Conflict))["detail"]!, StringComparison.Ordinal);
             await other.SubmitAsync(",\"seeds\":[0,1]");
         }
         finally

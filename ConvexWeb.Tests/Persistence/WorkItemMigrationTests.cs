@@ -47,7 +47,7 @@ public sealed class WorkItemMigrationTests(PostgresCluster cluster) : IAsyncLife
 
         Assert.Equal(
             [
-                "run 1 Queued 1 0", "run 2 Queued 2 1", "run 3 Running 3 2 cancel b", "run 4 Succeeded 4 1", "run 5 Failed 5 3",
+                "run 1 Queued 1 0", "run 2 Queued 2 1", "run 3 Running 3 2 cancel b", "run 4 Succeeded 4 1", "run 5 Failed 4 3",
                 "run 6 Cancelled 3 0", "certificate 4 Succeeded 3 1 a", "certificate 4 Cancelled 1 2 a", "certificate 4 Queued 3 1 a",
             ],
             await database.RowsAsync<string>(

@@ -16,7 +16,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     private async Task<long?> NextAsync(string worker = "w", int? memory = null, params string[] queues)
         => (await Leases(worker).ClaimAsync(queues.Length > 0 ? queues : ["cpu"], "cpu", memory))?.RunId;
 
-    private sealed record Waiting(long Run, string User, int Priority, bool Begun, int Memory, long Study);
+    private sealed record Waiting(long Run, string User, int Priority, bool Recovered, int Memory, long Study);
 
     [Theory]
     [InlineData(1)]
@@ -43,15 +43,18 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
             var run = await Database.AddRunAsync(priority: (Priority)priority, user: user, memory: memory, study: study);
             waiting.Add(new(run, user, priority, random.Next(8) == 0, memory, study));
         }
-        foreach (var begun in waiting.Where(item => item.Begun))
+        foreach (var tried in waiting.Where(item => item.Recovered))
         {
             await ExecuteAsync(
-                "update work_items set attempt = 1, started_at = timestamptz '2020-01-01' + @Run * interval '1 minute' where run_id = @Run",
-                new { begun.Run });
+                """
+                update work_items set attempt = 1, recovered = true, started_at = timestamptz '2020-01-01' + @Run * interval '1 minute'
+                where run_id = @Run
+                """,
+                new { tried.Run });
         }
 
         var running = new List<Waiting>();
-        var served = waiting.Where(item => item.Begun).GroupBy(item => item.User)
+        var served = waiting.Where(item => item.Recovered).GroupBy(item => item.User)
             .ToDictionary(own => own.Key, own => own.Max(item => item.Run) - 1_000_000);
         var claims = 0;
         for (var turn = 1; waiting.Count > 0; turn++)
@@ -61,7 +64,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
             var expected = waiting
                 .Where(item => item.Memory <= free && Of(item.User) < limits.GetValueOrDefault(item.User, userLimit)
                     && running.Count(other => other.Study == item.Study) < studyLimit)
-                .OrderByDescending(item => item.Priority).ThenByDescending(item => item.Begun)
+                .OrderByDescending(item => item.Priority).ThenByDescending(item => item.Recovered)
                 .ThenBy(item => Of(item.User) / weights.GetValueOrDefault(item.User, 1))
                 .ThenBy(item => served.GetValueOrDefault(item.User, long.MinValue)).ThenBy(item => item.Run).FirstOrDefault();
 
@@ -72,7 +75,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
                 claims++;
                 waiting.Remove(expected);
                 running.Add(expected);
-                if (!expected.Begun) served[expected.User] = turn;
+                if (!expected.Recovered) served[expected.User] = turn;
             }
             if (expected is not null && running.Count < 6) continue;
             var done = running[random.Next(running.Count)];
@@ -93,7 +96,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         await ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 3)");
         for (var i = 0; i < 60; i++)
             await Database.AddRunAsync(priority: (Priority)(1 + random.Next(5)), user: Users[random.Next(5)]);
-        var snapshot = await new WaitingItems(Database).ReadAsync(run: null, queue: "cpu", most: 1000, default);
+        var snapshot = await new WaitingItems(Database).ReadAsync(runs: null, queue: "cpu", most: 1000, default);
         Assert.Equal(Enumerable.Range(1, 60).Select(place => (long)place), snapshot.Items.Select(item => item.Place));
 
         var order = new List<long>();
@@ -188,7 +191,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         await NextAsync();
         await ExecuteAsync(change);
 
-        var snapshot = await new WaitingItems(Database).ReadAsync(run: 3, queue: null, most: 10, default);
+        var snapshot = await new WaitingItems(Database).ReadAsync(runs: [3], queue: null, most: 10, default);
         var why = snapshot.Why(Assert.Single(snapshot.Items), DateTimeOffset.UtcNow);
 
         Assert.Equal(code, why.Code);

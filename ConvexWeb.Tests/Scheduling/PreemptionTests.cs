@@ -12,6 +12,12 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
 {
     private Task PassAsync() => new Preemption(Database, new WorkerSettings { PreemptAfter = TimeSpan.FromSeconds(10) }).PassAsync(default);
 
+    private Task WorkerAsync(int slots) => ExecuteAsync(
+        """
+        insert into workers (name, host, slots, queues, started_at, last_seen, lends)
+        values ('w', 'h', @slots, 'cpu', now(), now(), '[{"name": "cpu", "mb": null}]')
+        """, new { slots });
+
     private async Task<long> RunningAsync(Priority priority, int beganSecondsAgo = 100)
     {
         var run = await Database.AddRunAsync(priority: priority);
@@ -36,6 +42,7 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
     [Fact]
     public async Task The_lowest_yields_and_of_equals_the_one_that_began_last_and_each_pass_asks_for_no_more_than_is_missing()
     {
+        await WorkerAsync(slots: 3);
         await RunningAsync(Priority.Normal);
         await RunningAsync(Priority.Lowest, beganSecondsAgo: 500);
         var last = await RunningAsync(Priority.Lowest, beganSecondsAgo: 50);
@@ -53,6 +60,7 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
     [InlineData(Priority.Urgent, Priority.Lowest, 60, 3)] // has just begun
     public async Task Nothing_yields_without_need(Priority waits, Priority runs, int waited, int ran)
     {
+        await WorkerAsync(slots: 1);
         await RunningAsync(runs, ran);
         await WaitingAsync(waits, waited);
 
@@ -64,6 +72,7 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
     [Fact]
     public async Task A_user_that_has_reached_the_limit_makes_nothing_yield()
     {
+        await WorkerAsync(slots: 1);
         await RunningAsync(Priority.Lowest);
         await WaitingAsync(Priority.Urgent);
         await ExecuteAsync("update lab set user_running = 1");

@@ -74,7 +74,7 @@ public sealed class FetcherTests : IDisposable
 
     private Task Fetch(string md5, IProgress<FetchProgress>? progress = null)
         => new Fetcher(new HttpClient(), address)
-            .FetchAsync("toy", new RemoteFile("https://example.invalid/toy.bin", md5), root, progress, default);
+            .FetchAsync("toy", new RemoteFile("https://example.invalid/toy.bin", md5), root, progress, say: null, default);
 
     private string Target => Path.Combine(root, "toy.bin");
 
@@ -123,7 +123,7 @@ public sealed class FetcherTests : IDisposable
     {
         var error = await Assert.ThrowsAsync<DatasetException>(() =>
             new Fetcher(new HttpClient(), address)
-                .FetchAsync("toy", new RemoteFile("https://example.invalid/other.bin", Md5), root, null, default));
+                .FetchAsync("toy", new RemoteFile("https://example.invalid/other.bin", Md5), root, null, say: null, default));
         Assert.Contains("404", error.Message);
         Assert.Contains("mirror", error.Message);
     }

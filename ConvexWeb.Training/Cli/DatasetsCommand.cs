@@ -38,7 +38,7 @@ internal static class DatasetsCommand
             }
             foreach (var file in known.Files)
             {
-                await DataFolder.Fetcher().FetchAsync(dataset, file, store.FolderOf(known), new Meter(), cancel);
+                await DataFolder.Fetcher().FetchAsync(dataset, file, store.FolderOf(known), new Meter(), say: null, cancel);
                 Console.WriteLine($"\r{file.Name}: whole, checksum right".PadRight(70));
             }
             return ExitCodes.Done;

@@ -18,7 +18,7 @@ public sealed class DatasetStore(string root, Fetcher fetcher)
         if (options.Files.Count > 0 && !options.IsIn(folder))
         {
             say($"{options.Name} is not in {folder}: fetching it");
-            foreach (var file in options.Files) await fetcher.FetchAsync(options.Name, file, folder, progress, cancel);
+            foreach (var file in options.Files) await fetcher.FetchAsync(options.Name, file, folder, progress, say, cancel);
         }
         var set = await options.ReadAsync(new(folder, Path.Combine(root, "cache"), say), cancel);
         return set.AgainstRest(options.Positive) with { Info = DatasetInfo.Stored(options), ClassNames = options.Names ?? set.ClassNames };

@@ -23,13 +23,13 @@ public sealed class DatasetException(string message, Exception? inner = null) : 
 public sealed class Fetcher(HttpClient http, string? mirror = null)
 {
     public async Task FetchAsync(
-        string dataset, RemoteFile file, string folder, IProgress<FetchProgress>? progress, CancellationToken cancel)
+        string dataset, RemoteFile file, string folder, IProgress<FetchProgress>? progress, Action<string>? say, CancellationToken cancel)
     {
         Directory.CreateDirectory(folder);
         var target = Path.Combine(folder, file.Name);
         if (File.Exists(target) && await IsGenuineAsync(target, file, cancel)) return;
         // Several trainers may want the same file at once: one fetches, the others wait and find it.
-        await using var alone = await FileLock.TakeAsync(target + ".lock", null, cancel);
+        await using var alone = await FileLock.TakeAsync(target + ".lock", say, cancel);
         if (File.Exists(target) && await IsGenuineAsync(target, file, cancel)) return;
 
         var url = mirror is null ? file.Url : $"{mirror.TrimEnd('/')}/{dataset}/{file.Name}";

@@ -8,15 +8,19 @@ public static class FileLock
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A process that says nothing for long is taken for one that hangs.</summary>
+    private static readonly TimeSpan Reminder = TimeSpan.FromMinutes(1);
+
     // How each system says "somebody else has it": EAGAIN on Linux and on macOS, ERROR_SHARING_VIOLATION on Windows.
     private static readonly int[] Taken = [11, 35, unchecked((int)0x80070020)];
 
     /// <summary>Waits for the lock; disposing the result frees it. The folder must exist.</summary>
-    /// <param name="say">Gets a line when somebody else has it.</param>
+    /// <param name="say">Gets a line when somebody else has it, and another each minute.</param>
     /// <exception cref="IOException">The lock file itself cannot be made: a full disk, a read-only folder.</exception>
     public static async Task<FileStream> TakeAsync(string path, Action<string>? say, CancellationToken cancel)
     {
-        for (var waits = false; ; waits = true)
+        long? said = null;
+        while (true)
         {
             try
             {
@@ -24,7 +28,11 @@ public static class FileLock
             }
             catch (IOException e) when (Taken.Contains(e.HResult))
             {
-                if (!waits) say?.Invoke($"waiting for another process, which makes {Path.GetFileNameWithoutExtension(path)}");
+                if (said is null || TimeProvider.System.GetElapsedTime(said.Value) >= Reminder)
+                {
+                    said = TimeProvider.System.GetTimestamp();
+                    say?.Invoke($"waiting for another process, which makes {Path.GetFileNameWithoutExtension(path)}");
+                }
                 await Task.Delay(Patience, TimeProvider.System, cancel);
             }
         }

@@ -34,13 +34,16 @@ create table point_tails (
     run_id   bigint primary key references runs on delete cascade,
     last_seq bigint not null,
     attempt  int not null,
-    steps    bigint[] storage plain not null,
-    epochs   double precision[] storage plain not null,
-    ats      timestamptz[] storage plain not null,
-    events   smallint[] storage plain not null,
-    metrics  smallint[] storage plain not null,
-    "values" double precision[] storage plain not null
+    steps    bigint[] not null,
+    epochs   double precision[] not null,
+    ats      timestamptz[] not null,
+    events   smallint[] not null,
+    metrics  smallint[] not null,
+    "values" double precision[] not null
 ) with (fillfactor = 10);
+alter table point_tails
+    alter column steps set storage plain, alter column epochs set storage plain, alter column ats set storage plain,
+    alter column events set storage plain, alter column metrics set storage plain, alter column "values" set storage plain;
 
 -- What is there: rows of one attempt with contiguous numbers become a chunk, a thousand at most.
 with islands as (

@@ -14,6 +14,8 @@ create table work_items (
     memory_mb   int not null default 0,                                 -- what it needs on its device; 0: not known
     peak_memory_mb int,                                                 -- the most that an attempt was seen to have there
     attempt     int not null default 0,                                 -- the attempt that owns it; writes of any other are refused
+    recovered   boolean not null default false,                         -- it waits again by no wish of a person: it goes before new ones
+    tries_from  int not null default 1,                                 -- attempts from here on count as tries of the same thing
     deaths      int not null default 0,                                 -- attempts in a row that ended without a word and without progress
     worker      text,
     device      text,
@@ -27,11 +29,11 @@ create table work_items (
     finished_at timestamptz
 );
 
-insert into work_items (kind, run_id, study_id, created_by, state, wish, priority, queue, attempt, reason, created_at, queued_at,
-    started_at, finished_at)
+insert into work_items (kind, run_id, study_id, created_by, state, wish, priority, queue, attempt, recovered, reason, created_at,
+    queued_at, started_at, finished_at)
 select 'run', id, study_id, created_by, state, case when state = 'Running' and cancel_requested_at is not null then 'cancel' end,
-    case when priority <= 2 then 1 when priority <= 4 then 2 when priority = 5 then 3 when priority <= 7 then 4 else 5 end,
-    execution_group, attempt, reason, created_at, created_at, started_at, finished_at
+    case when priority <= 2 then 1 when priority <= 4 then 2 when priority = 5 then 3 else 4 end,
+    execution_group, attempt, state = 'Queued' and attempt > 0, reason, created_at, created_at, started_at, finished_at
 from runs order by id;
 
 alter table certificates add column item_id bigint references work_items on delete cascade;
@@ -80,7 +82,7 @@ alter table runs
 create unique index work_items_run on work_items (run_id) where kind = 'run';
 create index work_items_state on work_items (state, run_id) where kind = 'run';
 create index work_items_of_run on work_items (run_id) where kind <> 'run';
-create index work_items_waiting on work_items (queue, created_by, priority desc, (attempt > 0) desc, id) where state = 'Queued';
+create index work_items_waiting on work_items (queue, created_by, priority desc, recovered desc, id) where state = 'Queued';
 create index work_items_running on work_items (created_by, study_id) where state = 'Running';
 create index work_items_turns on work_items (created_by, started_at desc nulls last);
 create index work_items_recent on work_items (finished_at) where kind = 'run' and state = 'Succeeded';
@@ -97,7 +99,7 @@ insert into lab default values;
 
 create table user_shares (
     user_name   text primary key,
-    weight      double precision not null default 1 check (weight > 0 and weight <= 100),
+    weight      double precision not null default 1 check (weight >= 0.01 and weight <= 100),
     max_running int check (max_running > 0)
 );
 

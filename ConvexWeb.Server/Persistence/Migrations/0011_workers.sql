@@ -7,6 +7,7 @@ alter table workers
     add column driver          text,
     add column cores           int,
     add column load            real,
+    add column lends           jsonb not null default '[]', -- name and MB of the devices that items may have; no MB: not known
     add column devices         jsonb not null default '[]', -- the newest figures of each device
     add column draining        boolean not null default false,  -- takes nothing new, by an administrator's wish
     add column refused         text;                        -- why it takes nothing, for people
