@@ -76,6 +76,7 @@ public static class SignInForms
 
         var user = new User { Id = Guid.CreateVersion7(now), UserName = name?.Trim(), IsAdmin = invite.IsAdmin, CreatedAt = now };
         if (user.UserName is not { Length: >= 2 and <= 64 }) return Back("name");
+        if (User.ReservedNames.Contains(user.UserName)) return Back("name-taken");
         var result = await manager.UserManager.CreateAsync(user, password ?? "");
         if (!result.Succeeded) return Back(Code(result));
 

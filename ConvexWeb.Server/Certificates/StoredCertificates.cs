@@ -7,7 +7,8 @@ using Npgsql;
 namespace ConvexWeb.Server.Certificates;
 
 /// <summary>What pages and API do with certificates.</summary>
-internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue queue, ItemRequests items, Caller caller) : ICertificates
+internal sealed class StoredCertificates(
+    NpgsqlDataSource database, IWorkQueue queue, WaitingItems waiting, ItemRequests items, Caller caller, TimeProvider time) : ICertificates
 {
     private const int MostTwins = 50;
 
@@ -25,14 +26,14 @@ internal sealed class StoredCertificates(NpgsqlDataSource database, IWorkQueue q
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
         if (isNew) await queue.AnnounceAsync(cancel);
-        return await CertificateRows.FindAsync(connection, id, cancel);
+        return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), id, cancel);
     }
 
     public async Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default)
     {
         caller.RequireSignedIn();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await CertificateRows.LatestAsync(connection, runId, cancel);
+        return await CertificateRows.LatestAsync(connection, waiting, time.GetUtcNow(), runId, cancel);
     }
 
     public async Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default)

@@ -22,7 +22,8 @@ public static class HttpSetup
         });
         services.ConfigureHttpJsonOptions(options => ApiJson.Configure(options.SerializerOptions));
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        services.AddProblemDetails();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = context =>
+            context.ProblemDetails.Detail ??= Problems.Usual(context.HttpContext, context.ProblemDetails.Status));
         services.AddExceptionHandler<ProblemHandler>();
         services.AddRateLimits(settings.Limits);
         services.AddAntiforgery(options =>

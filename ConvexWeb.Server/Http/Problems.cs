@@ -23,6 +23,18 @@ public static class Problems
     public static ProblemHttpResult Forbidden(string message)
         => TypedResults.Problem(message, statusCode: StatusCodes.Status403Forbidden);
 
+    /// <summary>No answer is a bare status: one that nobody wrote a sentence for gets this.</summary>
+    public static string? Usual(HttpContext context, int? status) => status switch
+    {
+        StatusCodes.Status400BadRequest => "The request could not be read.",
+        StatusCodes.Status401Unauthorized => "Sign in first, or send a token: Authorization: Bearer cvx_…",
+        StatusCodes.Status403Forbidden => "Your account may not do that; an administrator may.",
+        StatusCodes.Status404NotFound => "There is nothing at this address: it was deleted, or never was.",
+        StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not possible here; {context.Response.Headers.Allow} is.",
+        StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: send Content-Type: application/json.",
+        _ => null,
+    };
+
     internal static Dictionary<string, string[]> Errors(IEnumerable<FieldProblem> problems) => problems
         .GroupBy(problem => problem.Path)
         .ToDictionary(group => group.Key, group => group.Select(problem => problem.Message).ToArray());
@@ -100,6 +112,8 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
     {
         StatusCodes.Status413PayloadTooLarge => $"The body is larger than {HttpSetup.LargestBody / 1024} KiB.",
         StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: send Content-Type: application/json.",
+        _ when bad.Message.StartsWith("Implicit body", StringComparison.Ordinal)
+            || bad.Message.StartsWith("Required parameter", StringComparison.Ordinal) => "The body is empty: send JSON.",
         _ => bad.Message,
     };
 

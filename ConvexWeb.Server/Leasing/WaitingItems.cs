@@ -49,7 +49,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             }
             if (item.NotBefore is { } notBefore && notBefore > now) return (WaitCode.Retry, item.Reason ?? "It is tried again soon.");
             if (item.UserMost is { } most && item.UserRunning >= most)
-                return (WaitCode.UserLimit, $"{item.CreatedBy} has {item.UserRunning} items running, and at most {most} may run at once.");
+                return (WaitCode.UserLimit, $"{item.CreatedBy} has as many items running as may run at once, which is {most}.");
             if (item.StudyFull) return (WaitCode.StudyLimit, "As many runs of its study are running as may run at once.");
             if (workers.MemoryMb < item.MemoryMb)
             {
@@ -58,9 +58,8 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             }
             if (workers.Free > 0 && workers.Fits < item.MemoryMb)
             {
-                return (WaitCode.Memory, $"It needs {item.MemoryMb:N0} MB; a device with a free slot has {Math.Max(0,
-                    workers.Fits.Value):N0} "
-                    + "MB free at the moment.");
+                return (WaitCode.Memory, $"It needs {item.MemoryMb:N0} MB; a device with a free slot has "
+                    + $"{Math.Max(0, workers.Fits.Value):N0} MB free at the moment.");
             }
             return item.Place == 1
                 ? (WaitCode.Next, "It is next, and waits for a free slot of a worker.")
@@ -71,25 +70,37 @@ public sealed class WaitingItems(NpgsqlDataSource database)
     public static string NoWorker(string queue)
         => $"It waits: no worker that serves the queue \"{queue}\" is alive. The Workers page shows which there are.";
 
-    private sealed record Place(long Id, string Queue, string CreatedBy, short Priority, bool Recovered, int Attempt);
+    private sealed record Place(
+        long Id, string Queue, string CreatedBy, short Priority, bool Recovered, int Attempt, int MemoryMb, bool Held)
+    {
+        /// <summary>Whether it would stay behind if its turn came now: others go before it whatever its priority.</summary>
+        public bool StaysBehind(QueueWorkers? workers) => Held || workers is not null
+            && (workers.MemoryMb < MemoryMb || workers.Free > 0 && workers.Fits < MemoryMb);
+    }
 
-    /// <param name="runs">Only these runs; null for all, in their order.</param>
+    /// <param name="runs">Only items about these runs; null for all, in their order.</param>
     /// <param name="queue">Only this queue; null for all, one after the other.</param>
-    public async Task<Snapshot> ReadAsync(IReadOnlyCollection<long>? runs, string? queue, int most, CancellationToken cancel)
+    /// <param name="kind">Of <paramref name="runs"/>: their training, or certificates of them.</param>
+    public async Task<Snapshot> ReadAsync(
+        IReadOnlyCollection<long>? runs, string? queue, int most, CancellationToken cancel, WorkKind kind = WorkKind.Run)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
 
         // One snapshot: an item whose user had none before must not come between the statements.
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        var ids = runs?.ToArray();
+        var (ids, word) = (runs?.ToArray(), kind.Word());
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             select maintenance from lab;
             with {ClaimOrder.Shares("true")} select created_by, weight, running, served from waiting_users;
-            select q.id, q.queue, q.created_by, q.priority, q.recovered, q.attempt from work_items q
+            with {ClaimOrder.Shares("true")}
+            select q.id, q.queue, q.created_by, q.priority, q.recovered, q.attempt, q.memory_mb,
+                coalesce(q.not_before > clock_timestamp(), false) or coalesce(u.running >= u.most, false)
+                    or q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as held
+            from work_items q join waiting_users u on u.created_by = q.created_by
             where q.state = 'Queued' and q.queue in (
                 select queue from work_items
-                where state = 'Queued' and (@ids::bigint[] is null or run_id = any(@ids) and kind = 'run')
+                where state = 'Queued' and (@ids::bigint[] is null or run_id = any(@ids) and kind = @word)
                   and (@queue::text is null or queue = @queue));
             with {OpenWorkers.Sql}
             select g.name as queue, count(*)::int as workers, count(o.name)::int as open, coalesce(sum(o.free), 0)::int as free,
@@ -98,7 +109,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
             left join open_workers o on o.name = w.name
             where {OpenWorkers.IsAlive} group by 1
-            """, new { ids, queue }, cancellationToken: cancel));
+            """, new { ids, word, queue }, cancellationToken: cancel));
         var maintenance = await answers.ReadSingleAsync<string?>();
         var users = (await answers.ReadAsync<QueueUser>()).AsList();
         var all = (await answers.ReadAsync<Place>()).AsList();
@@ -108,9 +119,12 @@ public sealed class WaitingItems(NpgsqlDataSource database)
         foreach (var line in all.GroupBy(item => item.Queue).OrderBy(line => line.Key, StringComparer.Ordinal))
         {
             var place = 0L;
-            var candidates = line.Select(
-                item => new Candidate(item.Id, item.CreatedBy, item.Priority, item.Recovered, New: item.Attempt == 0));
-            foreach (var id in QueueOrder.Of(candidates, users)) places[id] = ++place;
+            foreach (var part in line.GroupBy(item => item.StaysBehind(workers.GetValueOrDefault(line.Key))).OrderBy(part => part.Key))
+            {
+                var candidates = part.Select(
+                    item => new Candidate(item.Id, item.CreatedBy, item.Priority, item.Recovered, New: item.Attempt == 0));
+                foreach (var id in QueueOrder.Of(candidates, users)) places[id] = ++place;
+            }
         }
         var wanted = runs is null ? places.Keys.Take(most).ToArray() : [.. places.Keys];
         var items = (await connection.QueryAsync<WaitingItem>(new(
@@ -120,8 +134,8 @@ public sealed class WaitingItems(NpgsqlDataSource database)
                 coalesce(u.running, 0) as user_running, u.most as user_most,
                 q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
             from work_items q left join waiting_users u on u.created_by = q.created_by
-            where q.state = 'Queued' and q.id = any(@wanted) and (@ids::bigint[] is null or q.run_id = any(@ids) and q.kind = 'run')
-            """, new { ids, wanted }, cancellationToken: cancel))).Select(item => item with { Place = places[item.ItemId] });
+            where q.state = 'Queued' and q.id = any(@wanted) and (@ids::bigint[] is null or q.run_id = any(@ids) and q.kind = @word)
+            """, new { ids, word, wanted }, cancellationToken: cancel))).Select(item => item with { Place = places[item.ItemId] });
         return new(
             maintenance, [.. items.OrderBy(item => item.Queue, StringComparer.Ordinal).ThenBy(item => item.Place)], workers, all.Count);
     }

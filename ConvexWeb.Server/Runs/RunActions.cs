@@ -55,7 +55,10 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
         return Bulk(ids, asked, item => ItemRequests.Refusal(item, "prioritise", "run"));
     }
 
-    /// <summary>The same spec and seed as a new run of the asker's.</summary>
+    /// <summary>
+    /// The same spec and seed as a new run of the asker's: in the same study when that is the asker's too, and else in a new one, because
+    /// a stranger's run would count among the seeds there, and in the study's limit.
+    /// </summary>
     public async Task<ActionResult> RerunAsync(long id, string createdBy, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
@@ -64,10 +67,14 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
             return new(Found: true, Done: false, problem);
         if (await connection.ExecuteScalarAsync<long?>(new(
                 """
-                with run as (
+                with copy as (
+                    insert into studies (name, created_by)
+                    select left(s.name || ' (again)', 200), @createdBy
+                    from runs r join studies s on s.id = r.study_id where r.id = @id and s.created_by <> @createdBy returning id),
+                run as (
                     insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
                         steps_per_epoch, total_steps, rerun_of)
-                    select study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
+                    select coalesce((select id from copy), study_id), name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
                         total_steps, id
                     from runs where id = @id returning id, study_id)
                 insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -11,12 +12,10 @@ namespace ConvexWeb.Server.Runs;
 internal static class RunRows
 {
     // A run that waits says so when it would wait for ever.
-    private static readonly string NoWorker =
+    private static readonly string HasNoWorker =
         $"""
-        case when i.state = 'Queued' and not exists (
-                select from workers w where w.last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds'
-                and i.queue = any(string_to_array(w.queues, ', ')))
-             then format('{WaitingItems.NoWorker("%s")}', i.queue) end
+        i.state = 'Queued' and not exists (
+            select from workers w where {OpenWorkers.IsAlive} and i.queue = any(string_to_array(w.queues, ', ')))
         """;
 
     /// <summary>The columns of <see cref="Stored"/>; <c>r</c> is runs, <c>s</c> studies, <c>i</c> work items.</summary>
@@ -24,8 +23,10 @@ internal static class RunRows
         $"""
         select r.id, r.name, i.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name as study, i.created_by,
                i.created_at, i.started_at, i.finished_at, i.priority::int as priority, i.queue, i.attempt, i.worker, r.step, r.total_steps,
-               r.epochs, r.latest, coalesce(i.reason, {NoWorker}) as reason, i.reason_code, i.wish is not null as stopping,
-               coalesce(i.wish = 'cancel', false) as cancel_requested, r.group_key, r.last_seq, r.spark
+               r.epochs, r.latest,
+               coalesce(i.reason, case when {HasNoWorker} then format('{WaitingItems.NoWorker("%s")}', i.queue) end) as reason,
+               coalesce(i.reason_code, case when {HasNoWorker} then '{Words.Of(WaitCode.NoWorker)}' end) as reason_code,
+               i.wish is not null as stopping, coalesce(i.wish = 'cancel', false) as cancel_requested, r.group_key, r.last_seq, r.spark
         from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id
         """;
 

@@ -6,7 +6,7 @@ namespace ConvexWeb.Server.Scheduling;
 public static class QueueApi
 {
     /// <summary>Another share of the slots for a user.</summary>
-    public sealed record ShareChange(double Weight = 1, int? MaxRunning = null);
+    public sealed record ShareChange(double Weight, int? MaxRunning);
 
     public static void MapQueue(this IEndpointRouteBuilder api)
     {

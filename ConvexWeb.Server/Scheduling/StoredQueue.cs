@@ -30,6 +30,8 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         caller.RequireSignedIn();
         if (limit is < 1 or > MostItems) throw new InvalidInputException("limit", $"limit must be from 1 to {MostItems}; got {limit}.");
         if (Text.Problem("queue", queue) is { } unfit) throw new InvalidInputException([unfit]);
+        if (queue is not null && !WorkerSettings.IsQueue(queue))
+            throw new InvalidInputException("queue", $"queue must name a queue of workers; got '{Text.Short(queue)}'.");
         var snapshot = await waiting.ReadAsync(runs: null, queue, limit, cancel);
         var (durations, workers) = await EstimatesAsync([.. snapshot.Items.Select(item => item.RunId).Distinct()], cancel);
         var now = time.GetUtcNow();
@@ -75,14 +77,14 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
                     select percentile_cont(0.5) within group (order by pace) as pace from (
                         select extract(epoch from i.finished_at - i.started_at) / greatest(r.total_steps, 1) as pace
                         from runs r join work_items i on i.run_id = r.id and i.kind = 'run'
-                        where r.group_key = k.group_key and i.state = 'Succeeded' order by i.finished_at desc limit 20) some) twins)
+                        where r.group_key = k.group_key and i.state = 'Succeeded' order by i.finished_at desc limit 20) latest) twins)
             select w.id as run_id, w.name, ((w.total_steps - w.step) * coalesce(same.pace, usual.pace))::float8 as seconds
             from runs w left join same on same.group_key = w.group_key
             left join usual on usual.model = w.model and usual.dataset = w.dataset
             where w.id = any(@ids);
             select w.queues, w.slots, array(
-                select case when r.step > coalesce(j.resumed_step, 0) then
-                        (extract(epoch from clock_timestamp() - a.started_at) / (r.step - coalesce(j.resumed_step, 0))
+                select case when r.step > j.resumed_step then
+                        (extract(epoch from clock_timestamp() - a.started_at) / (r.step - j.resumed_step)
                             * (r.total_steps - r.step))::float8 else -1 end
                 from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt
                 left join runs r on r.id = i.run_id and i.kind = 'run'

@@ -75,6 +75,16 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.EndsWith("error=name-taken", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("demo")]
+    [InlineData("Automatic")]
+    public async Task Names_of_the_product_itself_are_taken(string name)
+    {
+        using var response = await WelcomeAsync(new Forms(host), await InviteAsync(), name);
+
+        Assert.EndsWith("error=name-taken", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_invitation_ends_after_a_day()
     {
