@@ -64,7 +64,8 @@ public sealed class ClusterBench
         var away = (watcher.Connected[1].At - killed).TotalSeconds;
         ProcessLab.Say(Text(
             $"{Runs} runs on 3 workers with 2 slots, a web node and a worker killed: all Succeeded in {length.TotalSeconds:0} s, {load}"));
-        ProcessLab.Say(Text($"{points:N0} points, each once, in the database and at the watcher, which fetched {watcher.Fetched:N0} of them"));
+        ProcessLab.Say(Text(
+            $"{points:N0} points, each once, in the database and at the watcher, which fetched {watcher.Fetched:N0} of them"));
         ProcessLab.Say(Text($"the watcher was connected to the other web node after {away:0.0} s"));
         Gaps("on living workers", trained.Where(item => item.Worker != "worker-0"));
         Gaps("of the killed worker", trained.Where(item => item.Worker == "worker-0"));

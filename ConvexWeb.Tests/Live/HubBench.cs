@@ -96,7 +96,8 @@ public sealed class HubBench
     private static void Say(
         IReadOnlyList<Report> stored, List<Watcher> watchers, long[] trained, DateTimeOffset from, string load)
     {
-        var reports = stored.OrderBy(report => report.Seq).GroupBy(report => report.RunId).ToDictionary(run => run.Key, run => run.ToList());
+        var reports = stored.OrderBy(report => report.Seq).GroupBy(report => report.RunId)
+            .ToDictionary(run => run.Key, run => run.ToList());
         var (real, wrote) = (new List<double>(), new List<double>());
         foreach (var watcher in watchers)
         {
@@ -110,8 +111,8 @@ public sealed class HubBench
         ProcessLab.Say(string.Create(
             CultureInfo.InvariantCulture,
             $"{Connections} connections, {Runs} runs, {Length.TotalSeconds:0} s: {ofTrainers / Length.TotalSeconds:0} reports/s "
-            + $"of {Trained} trainers, {(stored.Count - ofTrainers) / Length.TotalSeconds:0} of the writer; {messages:N0} messages of {bytes:0} bytes "
-            + $"arrived, {messages / Length.TotalSeconds:0} a second, none missing; {load}"));
+            + $"of {Trained} trainers, {(stored.Count - ofTrainers) / Length.TotalSeconds:0} of the writer; {messages:N0} messages "
+            + $"of {bytes:0} bytes arrived, {messages / Length.TotalSeconds:0} a second, none missing; {load}"));
         ProcessLab.Report("report to arrival, trained runs", real);
         ProcessLab.Report("report to arrival, written runs", wrote);
         var p95 = ProcessLab.Report("report to arrival, all", [.. real, .. wrote]);

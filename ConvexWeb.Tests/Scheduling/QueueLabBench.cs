@@ -78,8 +78,8 @@ public sealed class QueueLabBench
     private static async Task StudyAsync(HttpClient client)
     {
         var widths = string.Join(',', Enumerable.Range(16, 50));
-        var rates = string.Join(',', Enumerable.Range(1, 10).Select(i => string.Create(CultureInfo.InvariantCulture, $"{i * 0.001}")));
-        var runs = await client.SubmitAsync(StoredRun.Spec, [0], $$"""{"model.width":[{{widths}}],"optimizer.lr":[{{rates}}]}""");
+        var sizes = string.Join(',', Enumerable.Range(1, 10).Select(i => 10 * i));
+        var runs = await client.SubmitAsync(StoredRun.Spec, [0], $$"""{"model.width":[{{widths}}],"training.batch_size":[{{sizes}}]}""");
         Assert.Equal(500, runs.Length);
     }
 
