@@ -67,15 +67,20 @@ public sealed class ClusterBench
         ProcessLab.Say(Text(
             $"{points:N0} points, each once, in the database and at the watcher, which fetched {watcher.Fetched:N0} of them"));
         ProcessLab.Say(Text($"the watcher was connected to the other web node after {away:0.0} s"));
+        var taken = await lab.Database.RowsAsync<DateTime>("select started_at from attempts where number = 2");
+        var claimed = taken.Max(at => (at - killed.UtcDateTime).TotalSeconds);
+        ProcessLab.Say(Text($"the killed worker's runs were claimed again after {claimed:0.0} s"));
         Gaps("on living workers", trained.Where(item => item.Worker != "worker-0"));
         Gaps("of the killed worker", trained.Where(item => item.Worker == "worker-0"));
 
         void Gaps(string which, IEnumerable<(long Run, string Worker)> some)
         {
+            // The longest silence that touches the time behind the kill: what came late of the time before it does not end it.
             var gaps = some.Select(item =>
             {
                 var arrivals = watcher.ArrivalsOf(item.Run);
-                return (arrivals.First(at => at > killed) - arrivals.Last(at => at <= killed)).TotalSeconds;
+                return arrivals.Zip(arrivals.Skip(1)).Where(pair => pair.Second > killed)
+                    .Max(pair => (pair.Second - pair.First).TotalSeconds);
             }).Order().ToList();
             var all = string.Join(", ", gaps.Select(gap => Text($"{gap:0.0}")));
             ProcessLab.Say(Text($"seconds without live points, {gaps.Count} runs {which}: {all}"));

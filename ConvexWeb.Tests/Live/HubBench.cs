@@ -71,7 +71,7 @@ public sealed class HubBench
         var hubs = new List<HubClient>();
         using var stop = new CancellationTokenSource();
         var writer = new PointWriter(lab.Database, new MetricIds(lab.Database));
-        Task<int>[] writing = [];
+        Task<List<double>>[] writing = [];
         try
         {
             foreach (var some in watchers.Chunk(25))
@@ -83,6 +83,8 @@ public sealed class HubBench
             var until = DateTimeOffset.UtcNow;
             var load = ProcessLab.Load;
             await Task.Delay(TimeSpan.FromSeconds(2)); // what is under way arrives
+            await stop.CancelAsync();
+            ProcessLab.Report("the writer's own time to store a report", (await Task.WhenAll(writing)).SelectMany(times => times));
             Say(await ReportsAsync(lab.Database, from, until), watchers, trained, from, load);
         }
         finally
@@ -153,10 +155,10 @@ public sealed class HubBench
     }
 
     // All runs take turns within the half second, as trainers do that know nothing of each other.
-    private static async Task<int> WriteAsync(PointWriter writer, Assignment owner, int place, CancellationToken stop)
+    private static async Task<List<double>> WriteAsync(PointWriter writer, Assignment owner, int place, CancellationToken stop)
     {
         var begun = TimeProvider.System.GetTimestamp();
-        var line = 0;
+        var (line, times) = (0, new List<double>());
         while (!stop.IsCancellationRequested)
         {
             var due = (BetweenReports * (line + (place / (double)(Runs - Trained)))) - TimeProvider.System.GetElapsedTime(begun);
@@ -166,8 +168,9 @@ public sealed class HubBench
             var report = new PointsEvent(line, line / 39.0, values) { N = line, At = TimeProvider.System.GetUtcNow() };
             Assert.True(await writer.WriteAsync(
                 owner, owner.Attempt, new([report], line, More: false), [], announce: true, CancellationToken.None));
+            times.Add((TimeProvider.System.GetUtcNow() - report.At).TotalMilliseconds);
         }
-        return line;
+        return times;
     }
 
     private static Task<IReadOnlyList<Report>> ReportsAsync(NpgsqlDataSource database, DateTimeOffset from, DateTimeOffset until)

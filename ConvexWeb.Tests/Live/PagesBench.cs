@@ -111,7 +111,7 @@ public sealed class PagesBench(ServerHost host, Browser browser) : IClassFixture
             insert into work_items (kind, run_id, study_id, created_by, state, queue)
             select 'run', id, study_id, 'tester', 'Queued', 'cpu' from reporting returning run_id
             """, new { first, Reporting })).AsList();
-        await connection.ExecuteAsync("analyze");
+        await connection.ExecuteAsync("analyze runs, work_items");
         foreach (var run in runs) await host.Database.StartAttemptAsync(run);
         await connection.ExecuteAsync("update work_items set lease_until = now() + interval '1 hour' where state = 'Running'");
         return runs;
