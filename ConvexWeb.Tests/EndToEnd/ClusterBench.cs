@@ -67,11 +67,14 @@ public sealed class ClusterBench
         ProcessLab.Say(Text(
             $"{points:N0} points, each once, in the database and at the watcher, which fetched {watcher.Fetched:N0} of them"));
         ProcessLab.Say(Text($"the watcher was connected to the other web node after {away:0.0} s"));
-        var taken = await lab.Database.RowsAsync<DateTime>("select started_at from attempts where number = 2");
-        var claimed = taken.Max(at => (at - killed.UtcDateTime).TotalSeconds);
-        ProcessLab.Say(Text($"the killed worker's runs were claimed again after {claimed:0.0} s"));
+        var released = await AfterAsync("select max(ended_at) from attempts where outcome = 'lost'");
+        var claimed = await AfterAsync("select max(started_at) from attempts where number = 2");
+        ProcessLab.Say(Text($"the killed worker's runs were queued again after {released:0.0} s, and taken when slots were free, ")
+            + Text($"the last after {claimed:0.0} s"));
         Gaps("on living workers", trained.Where(item => item.Worker != "worker-0"));
         Gaps("of the killed worker", trained.Where(item => item.Worker == "worker-0"));
+
+        async Task<double> AfterAsync(string sql) => (await lab.Database.ScalarAsync<DateTime>(sql) - killed.UtcDateTime).TotalSeconds;
 
         void Gaps(string which, IEnumerable<(long Run, string Worker)> some)
         {
