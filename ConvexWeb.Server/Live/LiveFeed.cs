@@ -12,11 +12,18 @@ namespace ConvexWeb.Server.Live;
 public sealed class LiveFeed(PointReader points, WatchList watched, Outbox outbox, Listener listener, ServiceLoop loop, TimeProvider time)
     : BackgroundService
 {
-    /// <summary>The first change after a pause is sent at once; the next ones wait this long for company.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+    /// <summary>A run that was just sent rests so long, and what comes meanwhile is one batch. It holds up no other run.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Between two looks at what has changed.</summary>
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(15);
     private const int BatchSize = 20_000;
 
+    // Connections to the database that it may take at once.
+    private const int Readers = 4;
+
     private readonly ChangedRuns changed = new();
+    private readonly Dictionary<long, long> resting = []; // run → since when
 
     public void PointsChanged(IEnumerable<long> runIds) => changed.Add(runIds);
 
@@ -36,18 +43,29 @@ public sealed class LiveFeed(PointReader points, WatchList watched, Outbox outbo
     {
         while (true)
         {
-            var ids = await changed.NextAsync(stop);
+            var due = DueOf(await changed.NextAsync(stop));
             try
             {
-                foreach (var id in ids) await SendPointsAsync(id, stop);
+                var limit = new ParallelOptions { MaxDegreeOfParallelism = Readers, CancellationToken = stop };
+                await Parallel.ForEachAsync(due, limit, async (id, token) => await SendPointsAsync(id, token));
             }
             catch (Exception problem) when (Outage.Is(problem))
             {
-                changed.Add(ids); // they are sent when the database is back
+                changed.Add(due); // they are sent when the database is back
                 throw;
             }
-            await Task.Delay(Pause, time, stop);
+            await Task.Delay(Glance, time, stop);
         }
+    }
+
+    // Those that rest are looked at again with the next glance.
+    private List<long> DueOf(IReadOnlyCollection<long> ids)
+    {
+        foreach (var (id, _) in resting.Where(run => time.GetElapsedTime(run.Value) >= Rest).ToList()) resting.Remove(id);
+        changed.Add(ids.Where(resting.ContainsKey));
+        var due = ids.Where(id => !resting.ContainsKey(id)).ToList();
+        foreach (var id in due) resting[id] = time.GetTimestamp();
+        return due;
     }
 
     private async Task SendPointsAsync(long runId, CancellationToken stop)

@@ -12,10 +12,16 @@ internal sealed class HubClient : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan BetweenPings = TimeSpan.FromSeconds(10);
+
     private readonly ClientWebSocket socket = new();
+    private readonly SemaphoreSlim sending = new(1);
+    private readonly CancellationTokenSource over = new();
     private readonly Channel<JsonObject> calls = Channel.CreateUnbounded<JsonObject>();
     private readonly Dictionary<string, TaskCompletionSource<JsonNode?>> pending = [];
     private Task reading = Task.CompletedTask;
+    private Task pinging = Task.CompletedTask;
+    private Action<string>? hear;
     private int invocations;
 
     public static async Task<HubClient> ConnectAsync(ServerHost host, Action<ClientWebSocketOptions> configure)
@@ -25,17 +31,35 @@ internal sealed class HubClient : IAsyncDisposable
         return client;
     }
 
+    /// <param name="hear">
+    /// Gets each call of the server as it stands on the wire, at once, in place of <see cref="NextAsync"/>. It must be quick.
+    /// </param>
+    public static async Task<HubClient> ConnectAsync(Uri address, string secret, Action<string> hear)
+    {
+        var client = await ConnectDeafAsync(address, options => options.SetRequestHeader("Authorization", "Bearer " + secret));
+        client.hear = hear;
+        client.Read();
+        return client;
+    }
+
     /// <summary>Like a browser that stands still: it is connected and can speak, and reads nothing until <see cref="Read"/>.</summary>
-    public static async Task<HubClient> ConnectDeafAsync(ServerHost host, Action<ClientWebSocketOptions> configure)
+    public static Task<HubClient> ConnectDeafAsync(ServerHost host, Action<ClientWebSocketOptions> configure)
+        => ConnectDeafAsync(host.Address, configure);
+
+    private static async Task<HubClient> ConnectDeafAsync(Uri address, Action<ClientWebSocketOptions> configure)
     {
         var client = new HubClient();
         configure(client.socket.Options);
-        await client.socket.ConnectAsync(new UriBuilder(host.Address) { Scheme = "ws", Path = "/hubs/live" }.Uri, CancellationToken.None);
+        await client.socket.ConnectAsync(new UriBuilder(address) { Scheme = "ws", Path = "/hubs/live" }.Uri, CancellationToken.None);
         await client.SendAsync("""{"protocol":"json","version":1}""");
         return client;
     }
 
-    public void Read() => reading = ReadAsync();
+    public void Read()
+    {
+        reading = ReadAsync();
+        pinging = PingAsync();
+    }
 
     /// <summary>Calls the hub and waits for no answer.</summary>
     public Task SendAsync(string method, params object[] arguments)
@@ -43,6 +67,9 @@ internal sealed class HubClient : IAsyncDisposable
 
     /// <summary>Ends when the server closes the connection.</summary>
     public Task Closed => reading.WaitAsync(Patience);
+
+    /// <summary>As <see cref="Closed"/>, however long that takes.</summary>
+    public Task Reading => reading;
 
     public async Task<T> InvokeAsync<T>(string method, params object[] arguments)
     {
@@ -70,13 +97,34 @@ internal sealed class HubClient : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await over.CancelAsync();
         socket.Abort();
         await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await pinging.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         socket.Dispose();
+        over.Dispose();
+        sending.Dispose();
     }
 
-    private Task SendAsync(string json)
-        => socket.SendAsync(Encoding.UTF8.GetBytes(json + '\u001e'), WebSocketMessageType.Text, true, CancellationToken.None);
+    private async Task SendAsync(string json)
+    {
+        await sending.WaitAsync();
+        try
+        {
+            await socket.SendAsync(Encoding.UTF8.GetBytes(json + '\u001e'), WebSocketMessageType.Text, true, CancellationToken.None);
+        }
+        finally
+        {
+            sending.Release();
+        }
+    }
+
+    // The server ends a connection of which it hears nothing for half a minute.
+    private async Task PingAsync()
+    {
+        using var timer = new PeriodicTimer(BetweenPings);
+        while (await timer.WaitForNextTickAsync(over.Token) && socket.State == WebSocketState.Open) await SendAsync("""{"type":6}""");
+    }
 
     private async Task ReadAsync()
     {
@@ -90,7 +138,10 @@ internal sealed class HubClient : IAsyncDisposable
                 text.Append(Encoding.UTF8.GetString(buffer, 0, received.Count));
                 if (!received.EndOfMessage || text[^1] != '\u001e') continue;
                 foreach (var message in text.ToString().Split('\u001e', StringSplitOptions.RemoveEmptyEntries))
-                    Take(JsonNode.Parse(message)!.AsObject());
+                {
+                    if (hear is not null && message.StartsWith("""{"type":1,""", StringComparison.Ordinal)) hear(message);
+                    else Take(JsonNode.Parse(message)!.AsObject());
+                }
                 text.Clear();
             }
         }

@@ -85,33 +85,35 @@ public sealed class PagesBench(ServerHost host, Browser browser) : IClassFixture
     private async Task<IReadOnlyList<long>> FillAsync()
     {
         await using var connection = await host.Database.OpenConnectionAsync();
-        await connection.AddRunAsync();
+        var first = await connection.AddRunAsync();
         await connection.ExecuteAsync(
             $$"""
-            insert into runs (study_id, name, seed, spec, group_key, state, model, convexity, dataset, labels, parameters, epochs,
-                steps_per_epoch, total_steps, step, attempt, last_seq, latest, spark, created_by, started_at, finished_at)
-            select study_id, case when n % 700 = 0 then 'elephant ' else 'mouse ' end || n, n % 5, spec, 'k' || n / 5, 'Succeeded', model,
-                convexity, dataset, labels, parameters, 100, 100, 10000, 10000, 1, 10000,
-                '{"train/accuracy":99.5,"test/accuracy":80.25,"gap":19.25,"train/loss":0.01,"test/loss":0.9}',
-                (select jsonb_agg(jsonb_build_array(e * 4, 50 + e * 2, 50 + e)) from generate_series(1, 24) e),
-                'user' || n % 20, now(), now()
-            from runs, generate_series(2, {{Stored - Reporting}}) n where id = 1
-            """, commandTimeout: 120);
+            with old as (
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps, step, last_seq, latest, spark)
+                select study_id, case when n % 700 = 0 then 'elephant ' else 'mouse ' end || n, n, spec, 'k' || n / 5, model, convexity,
+                    dataset, labels, parameters, 100, 100, 10000, 10000, 10000,
+                    '{"train/accuracy":99.5,"test/accuracy":80.25,"gap":19.25,"train/loss":0.01,"test/loss":0.9}',
+                    (select jsonb_agg(jsonb_build_array(e * 4, 50 + e * 2, 50 + e)) from generate_series(1, 24) e)
+                from runs, generate_series(2, {{Stored - Reporting}}) n where id = @first returning id, study_id, seed)
+            insert into work_items (kind, run_id, study_id, created_by, state, queue, attempt, started_at, finished_at)
+            select 'run', id, study_id, 'user' || seed % 20, 'Succeeded', 'cpu', 1, now(), now() from old
+            """, new { first }, commandTimeout: 120);
         var runs = (await connection.QueryAsync<long>(
             """
-            insert into runs (study_id, name, seed, spec, group_key, state, model, convexity, dataset, labels, parameters, epochs,
-                steps_per_epoch, total_steps, attempt, latest, spark, created_by, started_at)
-            select study_id, 'sweep ' || n, n, spec, 'sweep', 'Running', model, convexity, dataset, labels, parameters, 100, 100, 10000, 1,
-                '{"train/accuracy":50.5,"test/accuracy":40.25,"gap":10.25,"train/loss":0.01,"test/loss":0.9}',
-                (select spark from runs where id = 2), 'tester', now()
-            from runs, generate_series(1, @Reporting) n where id = 1 returning id
-            """, new { Reporting })).AsList();
-        await connection.ExecuteAsync(
-            """
-            insert into attempts (run_id, number, worker, lease_until)
-            select id, 1, 'w', now() + interval '1 hour' from runs where attempt = 1;
-            analyze
-            """);
+            with reporting as (
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps, latest, spark)
+                select study_id, 'sweep ' || n, n, spec, 'sweep', model, convexity, dataset, labels, parameters, 100, 100, 10000,
+                    '{"train/accuracy":50.5,"test/accuracy":40.25,"gap":10.25,"train/loss":0.01,"test/loss":0.9}',
+                    (select spark from runs where name = 'mouse 2')
+                from runs, generate_series(1, @Reporting) n where id = @first returning id, study_id)
+            insert into work_items (kind, run_id, study_id, created_by, state, queue)
+            select 'run', id, study_id, 'tester', 'Queued', 'cpu' from reporting returning run_id
+            """, new { first, Reporting })).AsList();
+        await connection.ExecuteAsync("analyze runs, work_items");
+        foreach (var run in runs) await host.Database.StartAttemptAsync(run);
+        await connection.ExecuteAsync("update work_items set lease_until = now() + interval '1 hour' where state = 'Running'");
         return runs;
     }
 

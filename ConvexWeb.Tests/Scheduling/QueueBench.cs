@@ -6,7 +6,7 @@ using ConvexWeb.Tests.Workers;
 namespace ConvexWeb.Tests.Scheduling;
 
 /// <summary>
-/// <c>./convexweb bench queue</c>: how soon a run starts, what a claim costs among many, what an idle cluster asks of the database.
+/// <c>./convexweb bench queue</c>: how soon a run starts, and what a claim costs among many.
 /// </summary>
 public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
 {
@@ -60,27 +60,6 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
         }
         Report($"a claim with {waiting:N0} waiting", times);
-    }
-
-    [Fact(Explicit = true)]
-    [Trait("bench", "queue")]
-    public async Task What_four_idle_workers_and_two_web_nodes_ask_of_the_database()
-    {
-        var nodes = new List<TrainingNode>();
-        for (var i = 0; i < 2; i++) nodes.Add(await StartNodeAsync(("Convex:Role", "web")));
-        for (var i = 0; i < 4; i++)
-        {
-            nodes.Add(await StartNodeAsync(
-                ("Convex:Worker:Name", $"worker-{i}"), ("Convex:Worker:Slots", "2"), ("Convex:Worker:Lease", "00:00:08")));
-        }
-        await Task.Delay(TimeSpan.FromSeconds(5));
-        const string sql = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
-        const int seconds = 30;
-        var before = await Database.ScalarAsync<long>(sql);
-        await Task.Delay(TimeSpan.FromSeconds(seconds));
-        var rate = (await Database.ScalarAsync<long>(sql) - before) / (double)seconds;
-        Say($"idle, 4 workers with 2 slots and 2 web nodes: {rate:0} transactions/s");
-        foreach (var node in nodes) await node.DisposeAsync();
     }
 
     private static void Report(string what, IEnumerable<double> times)

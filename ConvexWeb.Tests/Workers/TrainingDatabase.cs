@@ -75,9 +75,10 @@ public static class TrainingDatabase
             """, new { run });
 
     /// <summary>Waits until a condition holds; the database may be away meanwhile.</summary>
-    public static async Task UntilAsync(this NpgsqlDataSource database, string condition, object? parameters = null)
+    public static async Task UntilAsync(
+        this NpgsqlDataSource database, string condition, object? parameters = null, TimeSpan? patience = null)
     {
-        using var limit = new CancellationTokenSource(Patience);
+        using var limit = new CancellationTokenSource(patience ?? Patience);
         while (true)
         {
             try
