@@ -10,13 +10,15 @@ internal static class CertificateRows
 {
     private const string Select =
         """
-        select c.id, c.item_id, c.run_id, c.attempt, c.kind, c.step, c.sha256, c.pairs, c.twin_run, i.state, i.worker, i.created_at, i.created_by,
+        select c.id, c.item_id, c.run_id, c.attempt, c.kind, c.step, c.sha256, c.pairs, c.twin_run, i.state, i.worker, i.created_at,
+        i.created_by,
             i.started_at, i.finished_at, i.reason, c.result::text as result
         from certificates c join work_items i on i.id = c.item_id
         """;
 
     private sealed record Row(
-        Guid Id, long ItemId, long RunId, int Attempt, string Kind, long Step, string Sha256, int Pairs, long? TwinRun, string State, string? Worker,
+        Guid Id, long ItemId, long RunId, int Attempt, string Kind, long Step, string Sha256, int Pairs, long? TwinRun, string State,
+            string? Worker,
         DateTimeOffset CreatedAt, string CreatedBy, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, string? Reason, string? Result);
 
     /// <summary>The certificate that was asked for last.</summary>

@@ -103,7 +103,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 worker = settings.Name,
                 device,
                 memory = memoryMb ?? int.MaxValue,
-                lease = settings.Lease.TotalSeconds, host = Environment.MachineName,
+                lease = settings.Lease.TotalSeconds,
+                host = Environment.MachineName,
                 // What another worker of this host has on the device is not free, unless each was given a part of its own.
                 shared = !settings.DeviceMemoryMb.ContainsKey(device),
             },
@@ -201,7 +202,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
             judged as (
                 select m.*,
                     m.outcome = 'died' and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again
-                    or m.outcome = 'out_of_memory' and m.memory_mb >= m.lent as gives_up
+                    or coalesce(m.outcome = 'out_of_memory' and m.memory_mb >= m.lent, false) as gives_up
                 from mine m),
             ended as (
                 update work_items i set

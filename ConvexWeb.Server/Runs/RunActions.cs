@@ -74,7 +74,8 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
                 run as (
                     insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
                         steps_per_epoch, total_steps, rerun_of)
-                    select coalesce((select id from copy), study_id), name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
+                    select coalesce((select id from copy), study_id), name, seed, spec, group_key, model, convexity, dataset, labels,
+                    parameters, epochs, steps_per_epoch,
                         total_steps, id
                     from runs where id = @id returning id, study_id)
                 insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)

@@ -230,6 +230,21 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal((old.Row.GroupKey, 17, RunState.Queued, (long?)id), (copy.Row.GroupKey, copy.Row.Seed, copy.Row.State, copy.RerunOf));
         Assert.Equal(old.Spec.GetRawText(), copy.Spec.GetRawText());
         Assert.Equal(Priority.High, copy.Row.Priority);
+        Assert.Equal(old.Row.StudyId, copy.Row.StudyId);
+    }
+
+    [Fact]
+    public async Task A_strangers_rerun_is_in_a_study_of_the_strangers()
+    {
+        using var owner = await host.UserAsync();
+        using var other = await host.UserAsync();
+        var id = await owner.SubmitAsync(",\"name\":\"widths\"");
+
+        var answer = await (await other.PostAsync($"/api/v1/runs/{id}/rerun", null)).ReadAsync<ActionResult>(HttpStatusCode.Created);
+
+        var copy = (await other.GetAsync<RunDetail>($"/api/v1/runs/{answer.NewRunId}")).Row;
+        Assert.NotEqual((await owner.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row.StudyId, copy.StudyId);
+        Assert.Equal("widths (again)", copy.Study);
     }
 
     [Fact]

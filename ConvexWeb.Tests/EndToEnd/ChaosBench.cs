@@ -215,7 +215,7 @@ public sealed class ChaosBench
                     return "web killed";
                 case < 58:
                     var lost = await LostAsync(runs);
-                    var away = random.Next(4) == 0 ? 20_000 : random.Next(100, 6000);
+                    var away = random.Next(6) == 0 ? 20_000 : random.Next(100, 6000);
                     await postgres.CrashAsync();
                     await Task.Delay(away);
                     await postgres.RestartAsync();
@@ -223,13 +223,13 @@ public sealed class ChaosBench
                     if (away > 8000) await AssertKeptAsync(runs, lost);
                     return $"PostgreSQL crashed: {away / 1000.0:0.0} s";
                 case < 68:
-                    var asleep = random.Next(8) == 0 ? 60_000 : random.Next(500, 12_000);
+                    var asleep = random.Next(16) == 0 ? 60_000 : random.Next(500, 12_000);
                     workers[worker].FallAsleep();
                     await Task.Delay(asleep);
                     workers[worker].WakeUp();
                     return $"worker stopped: {asleep / 1000.0:0.0} s";
                 case < 80:
-                    var cut = random.Next(12) switch { 0 => 120_000, < 4 => 30_000, _ => 1000 };
+                    var cut = random.Next(24) switch { 0 => 120_000, < 4 => 30_000, _ => 1000 };
                     wires[worker].Cut();
                     await Task.Delay(cut);
                     wires[worker].Heal();

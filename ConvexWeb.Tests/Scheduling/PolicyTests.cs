@@ -179,7 +179,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     [InlineData("update workers set draining = true", WaitCode.Draining, "being drained")]
     [InlineData(
         "update work_items set not_before = now() + interval '1 hour', reason = 'It is tried again. It died.'", WaitCode.Retry, "It died")]
-    [InlineData("update lab set user_running = 1", WaitCode.UserLimit, "tester has 1 items running, and at most 1")]
+    [InlineData("update lab set user_running = 1", WaitCode.UserLimit, "tester has as many items running as may run at once, which is 1")]
     [InlineData("update studies set max_running = 1", WaitCode.StudyLimit, "of its study")]
     [InlineData("select 1", WaitCode.Behind, "1 item goes before it")]
     public async Task Why_an_item_waits_is_said_as_a_code_and_in_a_sentence(string change, WaitCode code, string words)

@@ -237,6 +237,6 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
             where c.run_id = @run order by c.asked_at desc limit 1
             """, new { run });
         await using var connection = await Database.OpenConnectionAsync();
-        return (await CertificateRows.LatestAsync(connection, run, default))!;
+        return (await CertificateRows.LatestAsync(connection, new(Database), DateTimeOffset.UtcNow, run, default))!;
     }
 }

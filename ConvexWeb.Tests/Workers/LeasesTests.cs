@@ -213,4 +213,33 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
                 StringComparison.Ordinal);
         }
     }
+
+    [Theory]
+    [InlineData(6000, 4000, 6000, RunState.Queued)] // twice is more than the device has
+    [InlineData(6000, 6000, 6000, RunState.Failed)] // it had all that there is
+    public async Task One_that_runs_out_of_memory_is_kept_no_more_than_its_device_has(int lent, int memory, int after, RunState state)
+    {
+        await Database.ScalarAsync<int>(
+            """
+            insert into workers (name, host, slots, queues, started_at, last_seen, lends)
+            values ('a', 'h', 1, 'cpu', now(), now(), jsonb_build_array(jsonb_build_object('name', 'cpu', 'mb', @lent))) returning 1
+            """, new { lent });
+        var run = await Database.AddRunAsync(memory: memory);
+
+        var ended = await Leases(retry: 0).EndAsync((await ClaimAsync())!, AttemptEnd.OutOfMemory("Out of memory."));
+
+        Assert.Equal(state, ended!.State);
+        Assert.Equal(after, await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @run", new { run }));
+    }
+
+    [Fact]
+    public async Task What_is_requeued_may_hang_once_more()
+    {
+        var run = await Database.AddRunAsync();
+        for (var i = 0; i < 2; i++) await Leases(retry: 0).EndAsync((await ClaimAsync())!, AttemptEnd.Hung("Nothing was heard."));
+        await new ItemRequests(Database).AskRunsAsync(ItemAction.Requeue, [run], new("ada", IsAdmin: true), default);
+
+        Assert.Equal(
+            RunState.Queued, (await Leases(retry: 0).EndAsync((await ClaimAsync())!, AttemptEnd.Hung("Nothing was heard.")))!.State);
+    }
 }

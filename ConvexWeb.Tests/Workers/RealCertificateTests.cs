@@ -50,7 +50,7 @@ public sealed class RealCertificateTests(PostgresCluster cluster) : DatabaseTest
             """
             select i.state in ('Succeeded', 'Failed') from certificates c join work_items i on i.id = c.item_id where c.id = @id
             """, new { id });
-        var certificate = (await CertificateRows.FindAsync(connection, id, default))!;
+        var certificate = (await CertificateRows.FindAsync(connection, new(Database), DateTimeOffset.UtcNow, id, default))!;
         Assert.Null(certificate.Reason);
         return certificate;
     }

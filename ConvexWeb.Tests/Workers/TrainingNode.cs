@@ -92,7 +92,8 @@ public sealed class TrainingNode : IAsyncDisposable
         {
             var caller = new Caller();
             caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
-            return new StoredCertificates(Database, Queue, new ItemRequests(Database), caller);
+            return new StoredCertificates(
+                Database, Queue, new WaitingItems(Database), new ItemRequests(Database), caller, TimeProvider.System);
         }
     }
 
