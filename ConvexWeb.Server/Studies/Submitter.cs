@@ -121,13 +121,13 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
                 where @queue = any(string_to_array(w.queues, ', '))),
             known as (
                 select p.group_key, p.memory, max(i.peak_memory_mb) filter (where i.state = 'Succeeded' and i.queue = @queue) as whole,
-                    max(i.peak_memory_mb) as seen
+                    coalesce(max(i.peak_memory_mb), 0) as seen
                 from (select distinct on (group_key) group_key, memory from plan) p
                 left join runs k on k.group_key = p.group_key left join work_items i on i.run_id = k.id and i.kind = 'run'
                 group by 1, 2)
             insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
             select 'run', r.id, @study, @createdBy, @priority, @queue,
-                coalesce(least(k.whole, lent.mb), greatest(k.memory, least(k.seen, lent.mb)))
+                case when k.whole is not null then least(k.whole, lent.mb) else greatest(k.memory, least(k.seen, lent.mb)) end
             from run r join known k on k.group_key = r.group_key cross join lent
             order by r.id returning run_id
             """,

@@ -188,6 +188,44 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
         }
     }
 
+    [Theory]
+    [InlineData("Succeeded", "here", 5000, 5000)] // measured
+    [InlineData("Succeeded", "here", 9000, 8000)] // measured, where the host had more
+    [InlineData("Succeeded", "elsewhere", 20, null)] // other workers need other memory: no less than the estimate
+    [InlineData("Failed", "here", 20, null)] // before it had all that it needs
+    [InlineData("Failed", "here", 5000, 5000)] // at least so much
+    [InlineData(null, "here", null, null)]
+    public async Task What_a_run_needs_is_what_runs_of_its_spec_were_seen_to_need_and_else_estimated(
+        string? state, string where, int? peak, int? memory)
+    {
+        using var client = await host.UserAsync();
+        var queue = $"q{Guid.NewGuid():N}"[..20];
+        await host.Database.ScalarAsync<int>(
+            """
+            insert into workers (name, host, slots, queues, started_at, last_seen, lends)
+            values (@queue, 'h', 1, @queue, now(), now() + interval '1 hour', '[{"name": "cpu", "mb": 8000}]') returning 1
+            """, new { queue });
+        // A width of its own, so that nothing else has measured it.
+        var spec = StoredRun.Spec.Replace("\"width\":32", $"\"width\":{Random.Shared.Next(1000, 2000)}", StringComparison.Ordinal);
+        Assert.NotEqual(StoredRun.Spec, spec);
+        async Task<(long Run, int Memory)> SubmitAsync(string to)
+        {
+            using var response = await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{spec}},"queue":"{{to}}"}""");
+            var run = (long)(await response.ReadAsync<JsonObject>(HttpStatusCode.Created))["runIds"]![0]!;
+            return (run, await host.Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @run", new { run }));
+        }
+        var (first, estimate) = await SubmitAsync(where == "here" ? queue : "elsewhere");
+        Assert.InRange(estimate, 100, 4000);
+        if (state is not null)
+        {
+            await host.Database.ScalarAsync<int>(
+                "update work_items set state = @state, finished_at = now(), peak_memory_mb = @peak where run_id = @first returning 1",
+                new { state, peak, first });
+        }
+
+        Assert.Equal(memory ?? estimate, (await SubmitAsync(queue)).Memory);
+    }
+
     [Fact]
     public async Task A_study_of_five_hundred_runs_is_stored_with_each_run_as_it_was_planned()
     {
