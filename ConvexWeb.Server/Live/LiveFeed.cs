@@ -13,7 +13,7 @@ public sealed class LiveFeed(PointReader points, WatchList watched, Outbox outbo
     : BackgroundService
 {
     /// <summary>A run that was just sent rests so long, and what comes meanwhile is one batch. It holds up no other run.</summary>
-    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(70);
 
     /// <summary>Between two looks at what has changed.</summary>
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(15);
