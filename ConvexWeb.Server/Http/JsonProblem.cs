@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ConvexWeb.Client.Contracts;
@@ -25,11 +26,37 @@ internal static partial class JsonProblem
         return json.InnerException is InvalidOperationException { InnerException: null } half
             && half.Message.Contains("UTF", StringComparison.Ordinal)
             ? Text.NotPlain(path)
-            : new(path, $"{path} has a value of the wrong kind.");
+            : new(path, $"{path} must be {Wanted(json.Message, path)}.");
     }
+
+    // The reader names the type that it wanted, or the one whose field it is.
+    private static string Wanted(string message, string path)
+    {
+        var named = Find(Converted().Match(message).Groups[1].Value);
+        var field = path[(path.LastIndexOf('.') + 1)..];
+        var type = named?.GetProperties()
+            .FirstOrDefault(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == field)?.PropertyType ?? named;
+        return (type is null ? null : Nullable.GetUnderlyingType(type) ?? type) switch
+        {
+            null => "of another kind",
+            { IsEnum: true } choice => $"one of {string.Join(", ", Enum.GetNames(choice).Select(name => Words.Of(choice, name)))}",
+            var number when number == typeof(int) || number == typeof(long) => "a whole number",
+            var number when number == typeof(double) => "a number",
+            var text when text == typeof(string) => "text",
+            var truth when truth == typeof(bool) => "true or false",
+            var list when list.IsAssignableTo(typeof(IEnumerable)) => "a list",
+            _ => "of another kind",
+        };
+    }
+
+    private static Type? Find(string name)
+        => typeof(FieldProblem).Assembly.GetType(name) ?? typeof(JsonProblem).Assembly.GetType(name) ?? Type.GetType(name);
 
     private static string Quoted(string message)
         => string.Join(", ", QuotedName().Matches(message).Skip(1).Select(match => match.Groups[1].Value));
+
+    [GeneratedRegex(@"converted to (\S+)\. Path")]
+    private static partial Regex Converted();
 
     [GeneratedRegex("'([^']+)'")]
     private static partial Regex QuotedName();

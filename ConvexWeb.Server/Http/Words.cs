@@ -10,8 +10,11 @@ internal static class Words
     public static IEnumerable<string> Of<T>() where T : struct, Enum => Enum.GetNames<T>().Select(name => name.ToLowerInvariant());
 
     /// <summary>The word of a value as its contract names it.</summary>
-    public static string Of<T>(T value) where T : struct, Enum
-        => typeof(T).GetField($"{value}")?.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name ?? $"{value}";
+    public static string Of<T>(T value) where T : struct, Enum => Of(typeof(T), $"{value}");
+
+    /// <param name="name">Of the value in C#.</param>
+    public static string Of(Type choice, string name)
+        => choice.GetField(name)?.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name ?? name;
 
     public static bool TryParse<T>(string? word, out T value) where T : struct, Enum
     {

@@ -108,7 +108,7 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
     [Theory]
     [InlineData("""{"pairs":9}""", "pairs", "from 10 to 20000; got 9")]
     [InlineData("""{"pairs":20001}""", "pairs", "from 10 to 20000; got 20001")]
-    [InlineData("""{"pairs":"many"}""", "pairs", "wrong kind")]
+    [InlineData("""{"pairs":"many"}""", "pairs", "must be a whole number")]
     [InlineData("""{"checkpoint":"first"}""", "checkpoint", "must be last or best; got 'first'")]
     [InlineData("""{"checkpoint":"best"}""", "checkpoint", "has not written it")]
     [InlineData("""{"twin":999999}""", "twin", "run 999999 is not")]

@@ -141,6 +141,32 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
             "/api/v1/runs/actions", """{"action":"cancel","ids":[]}""")).ProblemsAsync()).Keys);
     }
 
+    [Theory]
+    [InlineData("""{"action":"explode","ids":[1]}""", "action", "action must be one of cancel, pause, resume, requeue.")]
+    [InlineData("""{"action":"cancel","ids":["1"]}""", "ids[0]", "ids[0] must be a whole number.")]
+    [InlineData("", "", "The body is empty: send JSON.")]
+    [InlineData("null", "", "The body is empty: send JSON.")]
+    public async Task What_is_wrong_with_a_body_is_said_with_what_would_be_right(string body, string field, string message)
+    {
+        using var client = await host.UserAsync();
+        using var response = await client.PostJsonAsync("/api/v1/runs/actions", body);
+
+        Assert.Equal([message], (await response.ProblemsAsync())[field]);
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/v1/runs/99999999", HttpStatusCode.NotFound, "deleted, or never was")]
+    [InlineData("GET", "/api/v1/workers/nobody/samples", HttpStatusCode.NotFound, "deleted, or never was")]
+    [InlineData("DELETE", "/api/v1/queue", HttpStatusCode.MethodNotAllowed, "DELETE is not possible here; GET")]
+    [InlineData("GET", "/api/v1/users", HttpStatusCode.Forbidden, "an administrator may")]
+    public async Task No_refusal_is_without_a_sentence(string method, string path, HttpStatusCode status, string words)
+    {
+        using var client = await host.UserAsync();
+        using var response = await client.SendAsync(new(new(method), path));
+
+        Assert.Contains(words, (string)(await response.ReadAsync<JsonObject>(status))["detail"]!, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Priorities_are_changed_and_urgent_is_for_administrators()
     {
