@@ -12,6 +12,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly Process process;
+    private bool disposed;
     private readonly List<string> output = [];
     private readonly Uri address;
 
@@ -102,8 +103,11 @@ public sealed partial class ServerProcess : IAsyncDisposable
 
     public void WakeUp() => process.WakeUp();
 
+    // Also a second time: a test that fails between the end of one process and the start of the next must say why.
     public async ValueTask DisposeAsync()
     {
+        if (disposed) return;
+        disposed = true;
         if (!process.HasExited) await process.TerminateAsync();
         process.Dispose();
     }
