@@ -17,6 +17,7 @@ internal static partial class JsonProblem
             return new(path, $"Missing: {Quoted(json.Message)}.");
         if (json.Message.Contains("Duplicate propert", StringComparison.OrdinalIgnoreCase))
             return new(path, $"{path} is given more than once.");
+        if (json.Message.Contains("allow null values", StringComparison.Ordinal)) return new(path, $"{path} may not be null.");
         if (json.Message.Contains("depth", StringComparison.OrdinalIgnoreCase))
             return new("", "The JSON is nested too deeply; at most 32 levels are allowed.");
         if (json.InnerException is JsonException || path.Length == 0) // the reader itself gave up
@@ -49,8 +50,9 @@ internal static partial class JsonProblem
         };
     }
 
-    private static Type? Find(string name)
-        => typeof(FieldProblem).Assembly.GetType(name) ?? typeof(JsonProblem).Assembly.GetType(name) ?? Type.GetType(name);
+    private static Type? Find(string name) => name.Length == 0
+        ? null
+        : typeof(FieldProblem).Assembly.GetType(name) ?? typeof(JsonProblem).Assembly.GetType(name) ?? Type.GetType(name);
 
     private static string Quoted(string message)
         => string.Join(", ", QuotedName().Matches(message).Skip(1).Select(match => match.Groups[1].Value));

@@ -4,6 +4,10 @@ using ConvexWeb.Server.Hosts;
 
 namespace ConvexWeb.Server.Leasing;
 
+/// <summary>A device as the row of its worker names it.</summary>
+/// <param name="Mb">What items may have on it together; null when it is not known.</param>
+public sealed record LentDevice(string Name, int? Mb);
+
 /// <summary>
 /// Which device each slot uses; there are as many as slots, and the devices come round when there are fewer of them. How many items a
 /// device takes at once is decided by its memory as well.
@@ -26,7 +30,8 @@ public sealed class DevicePool
     }
 
     /// <summary>Each device with what items may have on it together, as the worker's row tells it: JSON.</summary>
-    public string Lends => JsonSerializer.Serialize(memory.Select(device => new { name = device.Key, mb = device.Value }));
+    public string Lends => JsonSerializer.Serialize(
+        memory.Select(device => new LentDevice(device.Key, device.Value)), JsonSerializerOptions.Web);
 
     /// <summary>Of a device's memory, what items may have together; null when it is not known.</summary>
     private static int? Usable(int? total) => total is > 0 and var all ? (int)(UsableShare * all) : null;

@@ -1,6 +1,7 @@
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>An item that waits, as far as its place in the queue depends on it.</summary>
+/// <param name="New">It never ran: when it starts, its user has had a turn.</param>
 public readonly record struct Candidate(long Id, string User, int Priority, bool Recovered, bool New);
 
 /// <summary>A user who has items waiting: weight, how many run, and when the last new one began.</summary>
@@ -45,7 +46,7 @@ public static class QueueOrder
         {
             var item = items.Dequeue();
             running++;
-            if (!item.Recovered) served = DateTimeOffset.MaxValue.UtcTicks + turn; // after all that was
+            if (item.New) served = DateTimeOffset.MaxValue.UtcTicks + turn; // after all that was
             return item;
         }
 

@@ -18,8 +18,11 @@ public sealed record WaitingItem
     public DateTimeOffset? NotBefore { get; init; }
     public long Place { get; init; }
     public string? Reason { get; init; }
-    public long UserRunning { get; init; }
-    public int? UserMost { get; init; }
+
+    /// <summary>How many items of its user may run at once, when as many do.</summary>
+    public int? UserLimit { get; init; }
+
+    /// <summary>As many runs of its study run as may.</summary>
     public bool StudyFull { get; init; }
 }
 
@@ -48,7 +51,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
                     + "another version than the server.");
             }
             if (item.NotBefore is { } notBefore && notBefore > now) return (WaitCode.Retry, item.Reason ?? "It is tried again soon.");
-            if (item.UserMost is { } most && item.UserRunning >= most)
+            if (item.UserLimit is { } most)
                 return (WaitCode.UserLimit, $"{item.CreatedBy} has as many items running as may run at once, which is {most}.");
             if (item.StudyFull) return (WaitCode.StudyLimit, "As many runs of its study are running as may run at once.");
             if (workers.MemoryMb < item.MemoryMb)
@@ -71,10 +74,11 @@ public sealed class WaitingItems(NpgsqlDataSource database)
         => $"It waits: no worker that serves the queue \"{queue}\" is alive. The Workers page shows which there are.";
 
     private sealed record Place(
-        long Id, string Queue, string CreatedBy, short Priority, bool Recovered, int Attempt, int MemoryMb, bool Held)
+        long Id, string Queue, string CreatedBy, short Priority, bool Recovered, int Attempt, int MemoryMb, bool Later, int? UserLimit,
+        bool StudyFull)
     {
         /// <summary>Whether it would stay behind if its turn came now: others go before it whatever its priority.</summary>
-        public bool StaysBehind(QueueWorkers? workers) => Held || workers is not null
+        public bool StaysBehind(QueueWorkers? workers) => Later || StudyFull || UserLimit is not null || workers is not null
             && (workers.MemoryMb < MemoryMb || workers.Free > 0 && workers.Fits < MemoryMb);
     }
 
@@ -95,8 +99,8 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             with {ClaimOrder.Shares("true")} select created_by, weight, running, served from waiting_users;
             with {ClaimOrder.Shares("true")}
             select q.id, q.queue, q.created_by, q.priority, q.recovered, q.attempt, q.memory_mb,
-                coalesce(q.not_before > clock_timestamp(), false) or coalesce(u.running >= u.most, false)
-                    or q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as held
+                coalesce(q.not_before > clock_timestamp(), false) as later, case when u.running >= u.most then u.most end as user_limit,
+                q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
             from work_items q join waiting_users u on u.created_by = q.created_by
             where q.state = 'Queued' and q.queue in (
                 select queue from work_items
@@ -116,6 +120,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
         var workers = (await answers.ReadAsync<QueueWorkers>()).ToDictionary(worker => worker.Queue);
 
         var places = new Dictionary<long, long>();
+        var known = all.ToDictionary(item => item.Id);
         foreach (var line in all.GroupBy(item => item.Queue).OrderBy(line => line.Key, StringComparer.Ordinal))
         {
             var place = 0L;
@@ -128,14 +133,15 @@ public sealed class WaitingItems(NpgsqlDataSource database)
         }
         var wanted = runs is null ? places.Keys.Take(most).ToArray() : [.. places.Keys];
         var items = (await connection.QueryAsync<WaitingItem>(new(
-            $"""
-            with {ClaimOrder.Shares("true")}
-            select q.id as item_id, q.kind, q.run_id, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before, q.reason,
-                coalesce(u.running, 0) as user_running, u.most as user_most,
-                q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
-            from work_items q left join waiting_users u on u.created_by = q.created_by
-            where q.state = 'Queued' and q.id = any(@wanted) and (@ids::bigint[] is null or q.run_id = any(@ids) and q.kind = @word)
-            """, new { ids, word, wanted }, cancellationToken: cancel))).Select(item => item with { Place = places[item.ItemId] });
+            """
+            select q.id as item_id, q.kind, q.run_id, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before, q.reason
+            from work_items q where q.id = any(@wanted) and (@ids::bigint[] is null or q.run_id = any(@ids) and q.kind = @word)
+            """, new { ids, word, wanted }, cancellationToken: cancel))).Select(item => item with
+            {
+                Place = places[item.ItemId],
+                UserLimit = known[item.ItemId].UserLimit,
+                StudyFull = known[item.ItemId].StudyFull,
+            });
         return new(
             maintenance, [.. items.OrderBy(item => item.Queue, StringComparer.Ordinal).ThenBy(item => item.Place)], workers, all.Count);
     }

@@ -24,9 +24,8 @@ internal static class RunRows
         select r.id, r.name, i.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name as study, i.created_by,
                i.created_at, i.started_at, i.finished_at, i.priority::int as priority, i.queue, i.attempt, i.worker, r.step, r.total_steps,
                r.epochs, r.latest,
-               coalesce(i.reason, case when {HasNoWorker} then format('{WaitingItems.NoWorker("%s")}', i.queue) end) as reason,
-               coalesce(i.reason_code, case when {HasNoWorker} then '{Words.Of(WaitCode.NoWorker)}' end) as reason_code,
-               i.wish is not null as stopping, coalesce(i.wish = 'cancel', false) as cancel_requested, r.group_key, r.last_seq, r.spark
+               i.reason, i.reason_code, {HasNoWorker} as has_no_worker, i.wish is not null as stopping,
+               coalesce(i.wish = 'cancel', false) as cancel_requested, r.group_key, r.last_seq, r.spark
         from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id
         """;
 
@@ -78,6 +77,7 @@ internal static class RunRows
         public required string Latest { get; init; }
         public string? Reason { get; init; }
         public string? ReasonCode { get; init; }
+        public bool HasNoWorker { get; init; }
         public bool Stopping { get; init; }
         public bool CancelRequested { get; init; }
         public required string GroupKey { get; init; }
@@ -113,8 +113,8 @@ internal static class RunRows
                 TrainAccuracy = Value("train/accuracy"),
                 TestAccuracy = Value("test/accuracy"),
                 Gap = Value("gap"),
-                Reason = Reason,
-                ReasonCode = ReasonCode,
+                Reason = Reason ?? (HasNoWorker ? WaitingItems.NoWorker(Queue) : null),
+                ReasonCode = ReasonCode ?? (HasNoWorker ? Words.Of(WaitCode.NoWorker) : null),
                 Stopping = Stopping,
                 CancelRequested = CancelRequested,
                 GroupKey = GroupKey,

@@ -12,59 +12,25 @@ namespace ConvexWeb.Server.Scheduling;
 /// one.
 /// </summary>
 internal sealed class MaintenanceServer(
-    PostgreSqlStorage storage, IServiceScopeFactory scopes, WorkerSettings settings, ServiceLoop loop) : IHostedService, IDisposable
+    PostgreSqlStorage storage, IServiceScopeFactory scopes, WorkerSettings settings, ServiceLoop loop)
+    : HangfireServer(storage, loop, "Storing the times of maintenance")
 {
-    private readonly CancellationTokenSource stopping = new();
-    private Task opening = Task.CompletedTask;
-    private BackgroundJobServer? server;
-
-    public Task StartAsync(CancellationToken cancellationToken)
+    protected override Task PrepareAsync(CancellationToken stop)
     {
-        // Hangfire's calls block.
-        opening = Task.Run(() => OpenAsync(stopping.Token), CancellationToken.None);
-        return Task.CompletedTask;
-    }
-
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await stopping.CancelAsync();
-        await opening;
-        if (server is null) return;
-        server.SendStop();
-
-        // The host's patience may end before Hangfire's threads have: they end with the process.
-        await server.WaitForShutdownAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    public void Dispose()
-    {
-        server?.Dispose();
-        stopping.Dispose();
-    }
-
-    private async Task OpenAsync(CancellationToken stop)
-    {
-        await loop.RunAsync("Storing the times of maintenance", StoreSchedule, stop);
-        if (stop.IsCancellationRequested) return;
-        server = new BackgroundJobServer(
-            new BackgroundJobServerOptions
-            {
-                ServerName = $"{settings.Name}-maintenance",
-                Queues = [Maintenance.Queue],
-                WorkerCount = 1,
-                Activator = new AspNetCoreJobActivator(scopes),
-                HeartbeatInterval = TimeSpan.FromSeconds(15),
-                SchedulePollingInterval = TimeSpan.FromSeconds(15),
-                ServerTimeout = TimeSpan.FromHours(24), // as that of WorkerServer: each server judges all
-                ShutdownTimeout = TimeSpan.FromSeconds(5),
-            },
-            storage);
-    }
-
-    private Task StoreSchedule(CancellationToken stop)
-    {
-        var manager = new RecurringJobManager(storage);
+        var manager = new RecurringJobManager(Storage);
         foreach (var (id, cron, job) in Maintenance.Schedule) manager.AddOrUpdate(id, job, cron, new RecurringJobOptions());
         return Task.CompletedTask;
     }
+
+    protected override BackgroundJobServerOptions Options() => new()
+    {
+        ServerName = $"{settings.Name}-maintenance",
+        Queues = [Maintenance.Queue],
+        WorkerCount = 1,
+        Activator = new AspNetCoreJobActivator(scopes),
+        HeartbeatInterval = TimeSpan.FromSeconds(15),
+        SchedulePollingInterval = TimeSpan.FromSeconds(15),
+        ServerTimeout = Silence,
+        ShutdownTimeout = TimeSpan.FromSeconds(5),
+    };
 }

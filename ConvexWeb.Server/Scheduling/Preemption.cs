@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -45,7 +44,7 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
             $"""
             {ClaimOrder.Lock};
             with {ClaimOrder.Shares(Pressing)}
-            select q.id, q.queue, q.priority, q.memory_mb, q.created_by, u.most - u.running as user_room,
+            select q.id, q.queue, q.priority::int as priority, q.memory_mb, q.created_by as user, u.most - u.running as user_room,
                 case when q.kind = 'run' then q.study_id end as study, coalesce(s.max_running, l.study_running) - (
                     select count(*) from work_items b
                     where b.state = 'Running' and b.kind = 'run' and b.study_id = q.study_id) as study_room
@@ -53,34 +52,19 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
             where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
               and q.queued_at < clock_timestamp() - make_interval(secs => @patience);
             select w.name, w.queues, w.slots, w.lends::text as lends from workers w where {OpenWorkers.IsOpen};
-            select i.id, i.worker, i.device, i.memory_mb, i.priority, a.started_at, i.wish is not null as leaves,
-                i.kind = 'run' and i.wish is null and a.started_at < clock_timestamp() - make_interval(secs => @begun) as may_yield
+            select i.id, i.worker, i.device, i.memory_mb, i.priority::int as priority, a.started_at,
+                i.kind = 'run' and i.wish is null and a.started_at < clock_timestamp() - make_interval(secs => @begun) as may_yield,
+                i.wish is not null as leaves
             from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt where i.state = 'Running'
             """,
             new { patience = settings.PreemptAfter.TotalSeconds, begun = settings.PreemptAfter.TotalSeconds * 3 },
             cancellationToken: cancel));
         await answers.ReadAsync();
-        var pressing = await answers.ReadAsync<PressingRow>();
-        var workers = await answers.ReadAsync<WorkerRow>();
-        var running = await answers.ReadAsync<RunningRow>();
-        return Yielding.Choose(
-            pressing.Select(item => new PressingItem(
-                item.Id, item.Queue, (Priority)item.Priority, item.MemoryMb, item.CreatedBy, item.UserRoom, item.Study, item.StudyRoom)),
-            [
-                .. workers.Select(worker => new OpenWorker(
-                    worker.Name, worker.Queues.Split(", "), worker.Slots, JsonSerializer.Deserialize<LentDevice[]>(worker.Lends, Web)!)),
-            ],
-            [
-                .. running.Select(item => new RunningItem(
-                    item.Id, item.Worker, item.Device, item.MemoryMb, (Priority)item.Priority, item.StartedAt, item.MayYield, item.Leaves)),
-            ]);
+        var pressing = await answers.ReadAsync<PressingItem>();
+        var workers = (await answers.ReadAsync<WorkerRow>()).Select(worker => new OpenWorker(
+            worker.Name, worker.Queues.Split(", "), worker.Slots, JsonSerializer.Deserialize<LentDevice[]>(worker.Lends, Web)!));
+        return Yielding.Choose(pressing, [.. workers], (await answers.ReadAsync<RunningItem>()).AsList());
     }
 
-    private sealed record PressingRow(
-        long Id, string Queue, short Priority, int MemoryMb, string CreatedBy, long? UserRoom, long? Study, long? StudyRoom);
-
     private sealed record WorkerRow(string Name, string Queues, int Slots, string Lends);
-
-    private sealed record RunningRow(
-        long Id, string Worker, string Device, int MemoryMb, short Priority, DateTimeOffset StartedAt, bool Leaves, bool MayYield);
 }

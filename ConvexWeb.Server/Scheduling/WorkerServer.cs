@@ -7,34 +7,16 @@ namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
 /// The slots of this node: a Hangfire server with a thread for each. They open when this worker's items of an earlier life are queued
-/// again,
-/// so that it takes those up first.
+/// again, so that it takes those up first.
 /// </summary>
 internal sealed class WorkerServer(
     PostgreSqlStorage storage, Leases leases, IServiceProvider services, WorkerSettings settings, ServiceLoop loop, TimeProvider time,
-    ILogger<WorkerServer> log) : IHostedService, IDisposable
+    ILogger<WorkerServer> log) : HangfireServer(storage, loop, "Taking up what this worker left")
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
 
-    private readonly CancellationTokenSource stopping = new();
-    private Task opening = Task.CompletedTask;
-    private BackgroundJobServer? server;
-
-    public Task StartAsync(CancellationToken cancellationToken)
-    {
-        opening = OpenAsync(stopping.Token);
-        return Task.CompletedTask;
-    }
-
-    private async Task OpenAsync(CancellationToken stop)
-    {
-        await loop.RunAsync("Taking up what this worker left", TakeUpAsync, stop);
-        if (stop.IsCancellationRequested) return;
-        server = new BackgroundJobServer(Options(), storage);
-    }
-
     // Another process of this name that lives renews its leases: it keeps its items, and this one opens all the same.
-    private async Task TakeUpAsync(CancellationToken stop)
+    protected override async Task PrepareAsync(CancellationToken stop)
     {
         var begun = time.GetTimestamp();
         var told = false;
@@ -48,37 +30,18 @@ internal sealed class WorkerServer(
             log.LogWarning("{Count} items that this worker left behind are queued again", back);
     }
 
-    private BackgroundJobServerOptions Options() => new()
+    protected override BackgroundJobServerOptions Options() => new()
     {
         ServerName = settings.Name,
         Queues = [.. settings.QueueList],
         WorkerCount = settings.Slots,
         Activator = new NodeActivator(services),
-
-        // Shorter, an outage of that length would stop trainings.
-        ServerTimeout = TimeSpan.FromHours(24),
+        ServerTimeout = Silence,
         HeartbeatInterval = TimeSpan.FromSeconds(15),
         CancellationCheckInterval = TimeSpan.FromSeconds(30),
         ShutdownTimeout = TimeSpan.FromSeconds(25), // trainers write checkpoints
         SchedulePollingInterval = TimeSpan.FromSeconds(15),
     };
-
-    public async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await stopping.CancelAsync();
-        await opening;
-        if (server is null) return;
-        server.SendStop();
-
-        // The host's patience may end before Hangfire's threads have: they end with the process.
-        await server.WaitForShutdownAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    public void Dispose()
-    {
-        server?.Dispose();
-        stopping.Dispose();
-    }
 
     /// <summary>Of this node's container, where Hangfire's own is one for the whole process.</summary>
     private sealed class NodeActivator(IServiceProvider services) : JobActivator

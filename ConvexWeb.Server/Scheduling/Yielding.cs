@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Leasing;
 
 namespace ConvexWeb.Server.Scheduling;
 
@@ -17,9 +18,6 @@ internal sealed record RunningItem(
 
 /// <summary>A worker that takes new items.</summary>
 internal sealed record OpenWorker(string Name, IReadOnlyList<string> Queues, int Slots, IReadOnlyList<LentDevice> Devices);
-
-/// <param name="Mb">What items may have on it together; null when it is not known.</param>
-internal sealed record LentDevice(string Name, int? Mb);
 
 /// <summary>Which runs make room for items that press.</summary>
 internal static class Yielding

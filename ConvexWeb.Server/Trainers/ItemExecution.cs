@@ -18,7 +18,7 @@ public sealed class ItemExecution(
         using var stopOrWish = CancellationTokenSource.CreateLinkedTokenSource(stop, item.Stopped);
         log.LogInformation("{Item}: starts on {Device}", assignment.Name, device);
         var end = await ExecuteAsync(assignment, device, stopOrWish.Token, item.Fenced);
-        log.LogInformation("{Item}: {Outcome} {Reason}", assignment.Name, end.Outcome.Word(), end.Reason);
+        log.LogInformation("{Item}: {Outcome} {Reason}", assignment.Name, end.Outcome.Word(), end.Reason ?? "");
         if (end.Outcome == Outcome.Lost) return (end, null);
 
         // Storing the end has a limit only when we are to stop; otherwise it waits for as long as the database is away.

@@ -50,8 +50,8 @@ public sealed class StoredWorkers(NpgsqlDataSource database, Caller caller) : IW
         caller.RequireSignedIn();
         await using var connection = await database.OpenConnectionAsync(cancel);
         var rows = await connection.QueryAsync<Row>(new CommandDefinition(
-            """
-            select w.name, w.host, w.slots, w.queues, w.last_seen > now() - make_interval(secs => @silence) as alive, w.last_seen,
+            $"""
+            select w.name, w.host, w.slots, w.queues, {OpenWorkers.IsAlive} as alive, w.last_seen,
                    w.product_version as version, w.libtorch, w.dotnet as dot_net, w.driver, w.cores, w.load, w.draining, w.refused,
                    w.devices::text as devices,
                    array(select i.run_id from work_items i
@@ -59,7 +59,7 @@ public sealed class StoredWorkers(NpgsqlDataSource database, Caller caller) : IW
                    array(select i.run_id from work_items i
                          where i.state = 'Running' and i.worker = w.name and i.kind = 'certificate' order by i.run_id) as certificates
             from workers w order by w.name
-            """, new { silence = WorkerHeartbeat.Silence.TotalSeconds }, cancellationToken: cancel));
+            """, cancellationToken: cancel));
         return [.. rows.Select(View)];
     }
 

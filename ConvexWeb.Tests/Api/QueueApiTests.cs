@@ -144,6 +144,7 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
     [Theory]
     [InlineData("""{"action":"explode","ids":[1]}""", "action", "action must be one of cancel, pause, resume, requeue.")]
     [InlineData("""{"action":"cancel","ids":["1"]}""", "ids[0]", "ids[0] must be a whole number.")]
+    [InlineData("""{"action":"cancel","ids":null}""", "ids", "ids may not be null.")]
     [InlineData("", "", "The body is empty: send JSON.")]
     [InlineData("null", "", "The body is empty: send JSON.")]
     public async Task What_is_wrong_with_a_body_is_said_with_what_would_be_right(string body, string field, string message)

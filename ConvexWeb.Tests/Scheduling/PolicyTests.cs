@@ -28,8 +28,8 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var weights = new Dictionary<string, double> { ["ada"] = 2, ["eve"] = 0.5 };
         var limits = new Dictionary<string, int> { ["bob"] = 2 };
         const int userLimit = 4, studyLimit = 3, capacity = 8000;
-        await ExecuteAsync($"update lab set user_running = {userLimit}, study_running = {studyLimit}");
-        await ExecuteAsync(
+        await Database.ExecuteAsync($"update lab set user_running = {userLimit}, study_running = {studyLimit}");
+        await Database.ExecuteAsync(
             "insert into user_shares (user_name, weight, max_running) values ('ada', 2, null), ('eve', 0.5, null), ('bob', 1, 2)");
         var studies = new List<long>();
         for (var i = 0; i < 6; i++)
@@ -45,7 +45,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         }
         foreach (var tried in waiting.Where(item => item.Recovered))
         {
-            await ExecuteAsync(
+            await Database.ExecuteAsync(
                 """
                 update work_items set attempt = 1, recovered = true, started_at = timestamptz '2020-01-01' + @Run * interval '1 minute'
                 where run_id = @Run
@@ -80,7 +80,8 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
             if (expected is not null && running.Count < 6) continue;
             var done = running[random.Next(running.Count)];
             running.Remove(done);
-            await ExecuteAsync("update work_items set state = 'Succeeded', finished_at = now() where run_id = @Run", new { done.Run });
+            await Database.ExecuteAsync("update work_items set state = 'Succeeded', finished_at = now() where run_id = @Run",
+                new { done.Run });
         }
         Assert.Equal(140, claims);
         Assert.Null(await NextAsync(memory: capacity));
@@ -93,7 +94,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     public async Task The_queue_shows_the_order_in_which_claims_take_items_while_slots_come_free(int seed)
     {
         var random = new Random(seed);
-        await ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 3)");
+        await Database.ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 3)");
         for (var i = 0; i < 60; i++)
             await Database.AddRunAsync(priority: (Priority)(1 + random.Next(5)), user: Users[random.Next(5)]);
         var snapshot = await new WaitingItems(Database).ReadAsync(runs: null, queue: "cpu", most: 1000, default);
@@ -117,7 +118,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     [Fact]
     public async Task A_weight_of_two_is_two_slots_for_each_of_the_others()
     {
-        await ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 2)");
+        await Database.ExecuteAsync("insert into user_shares (user_name, weight) values ('ada', 2)");
         for (var i = 0; i < 20; i++)
         {
             await Database.AddRunAsync(user: "ada");
@@ -135,20 +136,20 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     public async Task Nothing_starts_in_maintenance_nor_on_a_worker_that_is_drained_nor_before_its_time()
     {
         var run = await Database.AddRunAsync();
-        await ExecuteAsync("update lab set maintenance = 'new disks'");
+        await Database.ExecuteAsync("update lab set maintenance = 'new disks'");
         Assert.Null(await NextAsync());
-        await ExecuteAsync("update lab set maintenance = null");
+        await Database.ExecuteAsync("update lab set maintenance = null");
 
-        await ExecuteAsync(
+        await Database.ExecuteAsync(
             """
             insert into workers (name, host, slots, queues, started_at, last_seen, draining) values ('w', 'h', 1, 'cpu', now(), now(), true)
             """);
         Assert.Null(await NextAsync());
-        await ExecuteAsync("update workers set draining = false");
+        await Database.ExecuteAsync("update workers set draining = false");
 
-        await ExecuteAsync("update work_items set not_before = now() + interval '1 hour'");
+        await Database.ExecuteAsync("update work_items set not_before = now() + interval '1 hour'");
         Assert.Null(await NextAsync());
-        await ExecuteAsync("update work_items set not_before = now() - interval '1 second'");
+        await Database.ExecuteAsync("update work_items set not_before = now() - interval '1 second'");
         Assert.Equal(run, await NextAsync());
     }
 
@@ -186,21 +187,15 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     {
         var study = await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id");
         for (var i = 0; i < 3; i++) await Database.AddRunAsync(study: study);
-        await ExecuteAsync(
+        await Database.ExecuteAsync(
             "insert into workers (name, host, slots, queues, started_at, last_seen) values ('w', 'h', 1, 'cpu', now(), now())");
         await NextAsync();
-        await ExecuteAsync(change);
+        await Database.ExecuteAsync(change);
 
         var snapshot = await new WaitingItems(Database).ReadAsync(runs: [3], queue: null, most: 10, default);
         var why = snapshot.Why(Assert.Single(snapshot.Items), DateTimeOffset.UtcNow);
 
         Assert.Equal(code, why.Code);
         Assert.Contains(words, why.Words, StringComparison.Ordinal);
-    }
-
-    private async Task ExecuteAsync(string sql, object? parameters = null)
-    {
-        await using var connection = await Database.OpenConnectionAsync();
-        await connection.ExecuteAsync(sql, parameters);
     }
 }

@@ -12,7 +12,7 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
 {
     private Task PassAsync() => new Preemption(Database, new WorkerSettings { PreemptAfter = TimeSpan.FromSeconds(10) }).PassAsync(default);
 
-    private Task WorkerAsync(int slots) => ExecuteAsync(
+    private Task WorkerAsync(int slots) => Database.ExecuteAsync(
         """
         insert into workers (name, host, slots, queues, started_at, last_seen, lends)
         values ('w', 'h', @slots, 'cpu', now(), now(), '[{"name": "cpu", "mb": null}]')
@@ -23,7 +23,8 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
         var run = await Database.AddRunAsync(priority: priority);
         var claimed = (await new Leases(Database, new WorkerSettings { Name = "w" }).ClaimAsync(["cpu"]))!;
         Assert.Equal(run, claimed.RunId);
-        await ExecuteAsync("update attempts set started_at = now() - make_interval(secs => @beganSecondsAgo) where item_id = @ItemId",
+        await Database.ExecuteAsync(
+            "update attempts set started_at = now() - make_interval(secs => @beganSecondsAgo) where item_id = @ItemId",
             new { beganSecondsAgo, claimed.ItemId });
         return run;
     }
@@ -31,7 +32,7 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
     private async Task<long> WaitingAsync(Priority priority, int secondsAgo = 60)
     {
         var run = await Database.AddRunAsync(priority: priority);
-        await ExecuteAsync("update work_items set queued_at = now() - make_interval(secs => @secondsAgo) where run_id = @run",
+        await Database.ExecuteAsync("update work_items set queued_at = now() - make_interval(secs => @secondsAgo) where run_id = @run",
             new { secondsAgo, run });
         return run;
     }
@@ -75,7 +76,7 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
         await WorkerAsync(slots: 1);
         await RunningAsync(Priority.Lowest);
         await WaitingAsync(Priority.Urgent);
-        await ExecuteAsync("update lab set user_running = 1");
+        await Database.ExecuteAsync("update lab set user_running = 1");
 
         await PassAsync();
 
@@ -97,11 +98,5 @@ public sealed class PreemptionTests(PostgresCluster cluster) : DatabaseTest(clus
         Assert.True(await Database.ScalarAsync<long>("select resumed_step from journals where run_id = @low and attempt = 2",
             new { low }) >= 30);
         await Database.AssertWholeAsync(low, 400);
-    }
-
-    private async Task ExecuteAsync(string sql, object? parameters = null)
-    {
-        await using var connection = await Database.OpenConnectionAsync();
-        await connection.ExecuteAsync(sql, parameters);
     }
 }

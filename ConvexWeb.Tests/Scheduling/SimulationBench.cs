@@ -18,6 +18,9 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
     private const int UserLimit = 4;
     private const int StudyLimit = 3;
 
+    // A worker that hangs must not hold up a session for ever.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15);
+
     // An end whose transaction was under way when a claim looked, may be seen by it or not.
     private static readonly TimeSpan Doubt = TimeSpan.FromMilliseconds(150);
 
@@ -36,10 +39,10 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
     public async Task A_thousand_items_go_as_the_policy_says_whatever_is_killed()
     {
         var random = new Random(1);
-        await ExecuteAsync($"update lab set user_running = {UserLimit}, study_running = {StudyLimit}");
+        await Database.ExecuteAsync($"update lab set user_running = {UserLimit}, study_running = {StudyLimit}");
         foreach (var user in Users)
         {
-            await ExecuteAsync(
+            await Database.ExecuteAsync(
                 "insert into user_shares (user_name, weight, max_running) values (@user, @weight, @most)",
                 new
                 {
@@ -66,14 +69,14 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
         for (var kill = 0; kill < Kills; kill++)
         {
             var share = (kill + 1) * Items / (Kills + 1);
-            await UntilAsync($"select count(*) >= {share} from work_items where state = 'Succeeded'");
+            await Database.UntilAsync($"select count(*) >= {share} from work_items where state = 'Succeeded'", patience: Patience);
             var name = workers.Keys.ElementAt(random.Next(4));
             await workers[name].KillAsync();
             await workers[name].DisposeAsync();
             await Task.Delay(random.Next(3000));
             workers[name] = Start(name);
         }
-        await UntilAsync($"select count(*) = {Items} from work_items where state = 'Succeeded'");
+        await Database.UntilAsync($"select count(*) = {Items} from work_items where state = 'Succeeded'", patience: Patience);
         var elapsed = TimeProvider.System.GetElapsedTime(begun);
         foreach (var worker in workers.Values) await worker.DisposeAsync();
 
@@ -143,17 +146,6 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
             ("Convex:Worker:Slots", $"{Slots}"), ("Convex:Worker:Lease", "00:00:08"),
             ("Convex:Worker:DeviceMemory", string.Create(CultureInfo.InvariantCulture, $"cpu={Sizes[name]}")),
         ]);
-
-    private async Task UntilAsync(string condition)
-    {
-        while (!await Database.ScalarAsync<bool>(condition)) await Task.Delay(50);
-    }
-
-    private async Task ExecuteAsync(string sql, object? parameters = null)
-    {
-        await using var connection = await Database.OpenConnectionAsync();
-        await connection.ExecuteAsync(sql, parameters);
-    }
 
     private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
 }

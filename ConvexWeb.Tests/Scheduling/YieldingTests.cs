@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
 
 namespace ConvexWeb.Tests.Scheduling;

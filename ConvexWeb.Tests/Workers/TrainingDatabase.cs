@@ -58,6 +58,12 @@ public static class TrainingDatabase
         return (await connection.ExecuteScalarAsync<T>(sql, parameters))!;
     }
 
+    public static async Task ExecuteAsync(this NpgsqlDataSource database, string sql, object? parameters = null)
+    {
+        await using var connection = await database.OpenConnectionAsync();
+        await connection.ExecuteAsync(sql, parameters);
+    }
+
     public static async Task<IReadOnlyList<T>> RowsAsync<T>(this NpgsqlDataSource database, string sql, object? parameters = null)
     {
         await using var connection = await database.OpenConnectionAsync();
