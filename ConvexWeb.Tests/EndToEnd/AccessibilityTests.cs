@@ -17,7 +17,7 @@ public sealed class AccessibilityTests(Product product)
         var found = new List<string>();
         foreach (var (path, there) in new[]
                  {
-                     ("/", "table.runs"), ("/new", "#f-model-width"),
+                     ("/", "table.runs"), ("/new", ".composer:not([inert]) #f-model-width"),
                      ($"/runs/{run}", "[data-chart] canvas"), ($"/runs/{run}?tab=attempts", "a[download]"),
                      ($"/compare?runs={run}", "[data-chart] canvas"), ($"/runs/{run}/certificate", ".certificate-form"),
                      ($"/runs/{certified}/certificate", ".curves canvas"), ("/workers", ".worker"), ("/account", "#users-title"),
