@@ -42,16 +42,12 @@ if (watch) await (await context(options)).watch();
 else await build(options);
 
 const inter = 'node_modules/@fontsource-variable/inter';
-const swagger = 'node_modules/swagger-ui-dist';
 const copies = {
-  'Shared/inter.package.css': 'inter.css',
+  'Shared/Theme/inter.package.css': 'inter.css',
   [`${inter}/files/inter-latin-wght-normal.woff2`]: 'inter-latin.woff2',
   [`${inter}/files/inter-latin-ext-wght-normal.woff2`]: 'inter-latin-ext.woff2',
   [`${inter}/files/inter-greek-wght-normal.woff2`]: 'inter-greek.woff2',
   [`${inter}/LICENSE`]: 'inter.LICENSE.txt',
   'node_modules/uplot/dist/uPlot.min.css': 'uplot.css',
-  [`${swagger}/swagger-ui-bundle.js`]: 'swagger-ui/swagger-ui-bundle.js',
-  [`${swagger}/swagger-ui.css`]: 'swagger-ui/swagger-ui.css',
-  [`${swagger}/LICENSE`]: 'swagger-ui/LICENSE.txt',
 };
 for (const [from, to] of Object.entries(copies)) await cp(from, join(dist, to));

@@ -95,7 +95,7 @@ public sealed class ArchitectureTests
     [Theory]
     [InlineData(
         "ConvexWeb.Client",
-        "Accounts Boards Catalog Certificates Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
+        "Accounts Api Boards Catalog Certificates Charts Contracts Datasets Live Metrics Runs Scheduling Shared Studies Workers")]
     public void A_folder_is_a_feature(string project, string features)
     {
         var folders = Sources(project).Where(s => s.Path.Contains('/')).Select(s => s.Path[..s.Path.IndexOf('/')]).Distinct();

@@ -1,14 +1,13 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Client.Shared;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Authorization;
-using Microsoft.Extensions.Logging;
-using Radzen;
+using MudBlazor;
 
 namespace ConvexWeb.Client.Accounts;
 
 /// <summary>Tokens of the signed-in user; for administrators also people and invitations.</summary>
-public sealed partial class AccountPage(IAccounts accounts, DialogService dialogs, ILogger<AccountPage> logger) : ComponentBase
+public sealed partial class AccountPage(IAccounts accounts, IDialogService dialogs, Backend backend) : ComponentBase
 {
     private IReadOnlyList<TokenView>? tokens;
     private IReadOnlyList<UserView> users = [];
@@ -32,7 +31,7 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
         await LoadAsync();
     }
 
-    private async Task LoadAsync() => error = await Edge.TryAsync(logger, async () =>
+    private async Task LoadAsync() => error = await backend.TryAsync(async () =>
     {
         tokens = await accounts.TokensAsync();
         if (isAdmin) users = await accounts.UsersAsync();
@@ -48,10 +47,8 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
 
     private async Task RevokeAsync(TokenView token)
     {
-        var sure = await dialogs.Confirm(
-            $"Scripts that use {token.Name} will be refused from now on.", "Revoke this token?",
-            new ConfirmOptions { OkButtonText = "Revoke", CancelButtonText = "Keep it" });
-        if (sure != true) return;
+        if (!await ConfirmDialog.AskAsync(
+            dialogs, "Revoke this token?", $"Scripts that use {token.Name} will be refused from now on.", "Revoke", "Keep it")) return;
         await ActAsync(async () =>
         {
             await accounts.RevokeTokenAsync(token.Id);
@@ -70,6 +67,8 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
             ? (link, $"Send this link to {user.Name}, who can set a new password with it.")
             : null);
 
+    private static string Words(int days) => days switch { 0 => "without end", 365 => "a year", _ => $"{days} days" };
+
     // The address carries a word, never a sentence, so that nobody can put one into it.
     private (bool Good, string Text)? PasswordMessage => Password switch
     {
@@ -84,7 +83,7 @@ public sealed partial class AccountPage(IAccounts accounts, DialogService dialog
     {
         if (busy) return;
         busy = true;
-        error = await Edge.TryAsync(logger, action);
+        error = await backend.TryAsync(action);
         busy = false;
     }
 }

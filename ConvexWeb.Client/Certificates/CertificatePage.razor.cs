@@ -1,25 +1,19 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Client.Shared;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
-using Microsoft.Extensions.Logging;
-using Radzen;
+using MudBlazor;
 
 namespace ConvexWeb.Client.Certificates;
 
 /// <summary>Whether a run's network is convex in its input: the verdict, the inequalities, the curves and the proof.</summary>
 public sealed partial class CertificatePage(
-    IRuns runs, ICertificates certificates, IRunFeed feed, NotificationService notes, TimeProvider time, ILogger<CertificatePage> logger)
+    IRuns runs, ICertificates certificates, IRunFeed feed, ISnackbar notes, Backend backend, TimeProvider time)
     : ComponentBase, IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
-    private RunDetail? detail;
-    private CertificateView? certificate;
-    private bool missing;
-    private string? error;
+    private readonly Latest<Shown?> latest = backend.Latest<Shown?>();
     private long loaded;
-    private int asked;
-    private int answered;
     private bool busy;
     private ITimer? clock;
     private IDisposable? watch;
@@ -28,22 +22,27 @@ public sealed partial class CertificatePage(
 
     private TimeProvider Time => time;
 
-    private bool Constrained => detail!.Row.Convexity != "none";
+    private RunDetail? Detail => latest.Value?.Run;
+
+    private CertificateView? Certificate => latest.Value?.Certificate;
+
+    private bool Constrained => Detail!.Row.Convexity != "none";
 
     // The run's checkpoint of the same kind, when it is not the one that the certificate is of.
     private CheckpointView? Newer
     {
         get
         {
-            var newest = detail!.Checkpoints.Where(c => c.Kind == certificate!.Checkpoint).MaxBy(c => c.CreatedAt);
-            return newest is not null && newest.Sha256 != certificate!.Sha256 ? newest : null;
+            var newest = Detail!.Checkpoints.Where(c => c.Kind == Certificate!.Checkpoint).MaxBy(c => c.CreatedAt);
+            return newest is not null && newest.Sha256 != Certificate!.Sha256 ? newest : null;
         }
     }
 
     protected override async Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || loaded == Id) return;
-        (loaded, detail, certificate, missing) = (Id, null, null, false);
+        loaded = Id;
+        latest.Forget();
         watch?.Dispose();
         watch = null;
         await LoadAsync();
@@ -52,19 +51,12 @@ public sealed partial class CertificatePage(
 
     private async Task LoadAsync()
     {
-        // As on the run's page: an answer that was overtaken, or is for another run, changes nothing.
-        var (id, question) = (Id, ++asked);
-        RunDetail? found = null;
-        CertificateView? latest = null;
-        var failure = await Edge.TryAsync(logger, async () =>
+        var id = Id;
+        await latest.AskAsync(async () =>
         {
             watch ??= feed.Subscribe([id], _ => InvokeAsync(RefreshAsync));
-            found = await runs.FindAsync(id);
-            if (found is not null) latest = await certificates.LatestAsync(id);
+            return await runs.FindAsync(id) is { } run ? new Shown(run, await certificates.LatestAsync(id)) : null;
         });
-        if (id != Id || question < answered) return;
-        (answered, error) = (question, failure);
-        if (failure is null) (detail, certificate, missing) = (found, latest, found is null);
     }
 
     // A certificate that changes is told as a change of its run.
@@ -77,7 +69,7 @@ public sealed partial class CertificatePage(
     // How long it has been in the making; nothing is read for it.
     private void MoveClock()
     {
-        if (certificate?.State == RunState.Running) StateHasChanged();
+        if (Certificate?.State == RunState.Running) StateHasChanged();
     }
 
     private async Task CancelAsync()
@@ -85,22 +77,20 @@ public sealed partial class CertificatePage(
         if (busy) return;
         busy = true;
         ActionResult? result = null;
-        var problem = await Edge.TryAsync(logger, async () => result = await certificates.CancelAsync(Id));
+        var problem = await backend.TryAsync(async () => result = await certificates.CancelAsync(Id));
         if (problem is not null || result is { Done: false })
-            notes.Notify(NotificationSeverity.Error, "It could not be cancelled.", problem ?? result?.Message ?? "");
+            notes.Add($"It could not be cancelled. {problem ?? result?.Message}", Severity.Error);
         await LoadAsync();
         busy = false;
     }
 
-    private void Took(CertificateView requested)
-    {
-        answered = ++asked;
-        certificate = requested;
-    }
+    private void Took(CertificateView requested) => latest.Take(new(Detail!, requested));
 
     public void Dispose()
     {
         watch?.Dispose();
         clock?.Dispose();
     }
+
+    private sealed record Shown(RunDetail Run, CertificateView? Certificate);
 }

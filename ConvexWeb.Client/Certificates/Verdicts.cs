@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using MudBlazor;
 
 namespace ConvexWeb.Client.Certificates;
 
@@ -15,9 +16,9 @@ public static class Verdicts
 
     public static string Icon(this Verdict verdict) => verdict switch
     {
-        Verdict.Convex => "convex",
-        Verdict.NotConvex => "not-convex",
-        _ => "unknown",
+        Verdict.Convex => Icons.Material.Filled.Verified,
+        Verdict.NotConvex => Icons.Material.Filled.ShowChart,
+        _ => Icons.Material.Filled.HelpOutline,
     };
 
     /// <summary>That a network without a constraint is not convex is no fault of it.</summary>
@@ -44,8 +45,8 @@ public static class Verdicts
 
     public static string Icon(this Standing standing) => standing switch
     {
-        Standing.Affine => "affine",
-        Standing.Convex => "convex",
-        _ => "unknown",
+        Standing.Affine => Icons.Material.Filled.TrendingFlat,
+        Standing.Convex => Icons.Material.Filled.Check,
+        _ => Icons.Material.Filled.HelpOutline,
     };
 }

@@ -1,7 +1,8 @@
 // The charts of a page: several runs, their points, and what all charts share (axis, cross-hair, theme, hidden runs, drawing).
 import { Chart } from './chart.js';
 import { RunPoints } from './points.js';
-import { el } from './dom.js';
+import * as address from './address.js';
+import { choice, choices, el } from './dom.js';
 import { kinds } from './kinds.js';
 import { live } from './live.js';
 import { More } from './more.js';
@@ -13,8 +14,6 @@ let boards = 0;
 const latency = (window.convexLatency ??= []);
 
 export class Board {
-  axis = 'epochs';
-  hidden = new Set();
   sync = `board-${++boards}`;
   #stores = new Map();
   #charts = [];
@@ -31,6 +30,10 @@ export class Board {
   constructor(host, { runs, charts, others, metrics }) {
     this.runs = runs;
     this.host = host;
+    // As the address has it, which is what a reload or a sent link shows.
+    this.axis = address.list('axis').includes('steps') ? 'steps' : 'epochs';
+    this.hidden = new Set(address.list('hide').map(Number).filter(id => runs.some(run => run.id === id)));
+    this.ended = new Set(runs.filter(run => run.ended).map(run => run.id));
     this.more = others ? new More(this) : null;
     this.more?.learn(metrics ?? []);
     if (!others || metrics) {
@@ -53,6 +56,18 @@ export class Board {
     this.#undo.push(() => themes.disconnect());
     // The stored points do not wait for the hub.
     for (const store of this.#stores.values()) store.fill();
+    for (const id of this.hidden) this.#all(chart => chart.setShown(runs.find(run => run.id === id), false));
+  }
+
+  /** Whether no run here will have another point. */
+  get over() {
+    return this.runs.every(run => this.ended.has(run.id));
+  }
+
+  /** The runs that have ended, as of now: one that is queued again is not over. */
+  setEnded(ids) {
+    this.ended = new Set(ids);
+    this.#status(live.state);
   }
 
   points(run, metric) {
@@ -84,6 +99,7 @@ export class Board {
 
   toggle(run) {
     if (!this.hidden.delete(run.id)) this.hidden.add(run.id);
+    address.mark('hide', run.id, this.hidden.has(run.id));
     this.#all(chart => chart.setShown(run, !this.hidden.has(run.id)));
   }
 
@@ -114,22 +130,21 @@ export class Board {
     this.word = el('span', { role: 'status' }, 'connecting…');
     this.lag = el('span', { class: 'lag' });
     this.light = el('span', { class: 'live', 'data-live': 'connecting' }, this.word, this.lag);
-    const axes = ['epochs', 'steps'].map(axis => el('button', {
-      type: 'button', 'aria-pressed': String(axis === this.axis), onclick: () => this.#setAxis(axis),
-    }, axis));
+    const axes = ['epochs', 'steps'].map(axis => choice(axis, axis === this.axis, () => this.#setAxis(axis)));
     this.axisButtons = axes;
-    this.problem = el('p', { class: 'notice bad', role: 'alert', hidden: true });
+    this.problem = el('p', { class: 'mud-alert mud-alert-text-error', role: 'alert', hidden: true });
     this.#charts = charts.map(name => new Chart(this, kinds[name]));
     this.grid = el('div', { class: charts.length === 3 ? 'charts-grid lead' : 'charts-grid' }, ...this.#charts.map(c => c.element));
     this.host.replaceChildren(...[
       el('div', { class: 'charts-bar' }, this.light,
         el('span', { class: 'hint' }, 'drag to zoom, double click to reset'),
-        el('div', { class: 'segmented', role: 'group', 'aria-label': 'x axis' }, ...axes)),
+        choices('x axis', ...axes)),
       this.problem, this.grid, this.more?.element].filter(Boolean));
   }
 
   #setAxis(axis) {
     this.axis = axis;
+    address.mark('axis', 'steps', axis === 'steps');
     for (const button of this.axisButtons) button.setAttribute('aria-pressed', String(button.textContent === axis));
     this.#all(chart => chart.restyle(false));
   }
@@ -183,9 +198,10 @@ export class Board {
   }
 
   #status(state) {
-    const word = state === 'live' ? 'live' : `${state}…`;
-    const lag = state === 'live' && this.delay != null && this.delay < 60_000 ? ` · ${(this.delay / 1000).toFixed(1)} s` : '';
-    this.light.dataset.live = state;
+    const over = this.over;
+    const word = over ? 'finished' : state === 'live' ? 'live' : `${state}…`;
+    const lag = !over && state === 'live' && this.delay != null && this.delay < 60_000 ? ` · ${(this.delay / 1000).toFixed(1)} s` : '';
+    this.light.dataset.live = over ? 'finished' : state;
     if (this.word.textContent !== word) this.word.textContent = word;
     if (this.lag.textContent !== lag) this.lag.textContent = lag;
   }

@@ -1,6 +1,7 @@
 // One chart: uPlot, its toolbar, the legend with the values at the cursor, the table view and the exports.
 import uPlot from 'uplot';
 import { el, tool, token } from './dom.js';
+import * as address from './address.js';
 import { align, csv, download } from './table.js';
 import { format, tick } from './kinds.js';
 
@@ -12,7 +13,6 @@ export class Chart {
   #plot = null;
   #data = [[]];
   #columns = [];
-  #log = false;
   #seen = false;
   #stale = true;
   #said = -Infinity;
@@ -23,6 +23,7 @@ export class Chart {
   constructor(board, kind) {
     this.board = board;
     this.kind = kind;
+    this.#log = kind.log === true && address.list('log').includes(kind.title);
     this.id = `chart-${++serial}`;
     this.#build();
     this.#resizes = new ResizeObserver(() => this.#resize());
@@ -34,6 +35,7 @@ export class Chart {
     this.#sights.observe(this.element);
   }
 
+  #log;
   #resizes;
   #sights;
 
@@ -48,10 +50,10 @@ export class Chart {
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
     this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': `${kind.title} as a table` });
     this.logButton = kind.log
-      ? tool('log', 'Logarithmic y axis', () => this.#toggleLog(), { 'aria-pressed': 'false', 'data-key': 'l' })
+      ? tool('log', 'Logarithmic y axis', () => this.#toggleLog(), { 'aria-pressed': String(this.#log), 'data-key': 'l' })
       : null;
     this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
-    this.element = el('section', { class: 'card chart', 'aria-labelledby': this.id, 'data-chart': kind.title },
+    this.element = el('section', { class: 'mud-paper mud-paper-outlined chart', 'aria-labelledby': this.id, 'data-chart': kind.title },
       el('header', {},
         el('h2', { id: this.id }, kind.title, kind.unit ? el('span', { class: 'unit' }, ` ${kind.unit}`) : null),
         el('div', { class: 'tools' }, this.logButton, this.tableButton,
@@ -94,7 +96,7 @@ export class Chart {
     this.#data = [x, ...values];
     this.empty.hidden = x.length > 0;
     this.empty.classList.toggle('waiting', !board.loaded);
-    this.empty.textContent = board.loaded ? 'No points yet.' : '';
+    this.empty.textContent = !board.loaded ? '' : board.over ? 'No points.' : 'No points yet.';
     if (!this.#plot) {
       this.#create();
       // A chart that is made anew shows the part that was looked at.
@@ -143,8 +145,8 @@ export class Chart {
 
   #create() {
     const { board, kind } = this;
-    const grid = { stroke: token('--grid'), width: 1 };
-    const axis = { stroke: token('--muted'), font: '12px "Inter Variable", system-ui, sans-serif', grid, ticks: { ...grid, size: 4 } };
+    const grid = { stroke: token('grid'), width: 1 };
+    const axis = { stroke: token('muted'), font: '12px "Inter Variable", system-ui, sans-serif', grid, ticks: { ...grid, size: 4 } };
     this.#plot = new uPlot({
       width: Math.max(this.host.clientWidth, 100),
       height,
@@ -153,7 +155,7 @@ export class Chart {
       cursor: {
         sync: { key: board.sync, setSeries: false },
         drag: { x: true, y: false, dist: 4 },
-        points: { size: 7, fill: (_, i) => this.#columns[i - 1].run.color, stroke: token('--raised'), width: 1.5 },
+        points: { size: 7, fill: (_, i) => this.#columns[i - 1].run.color, stroke: token('raised'), width: 1.5 },
         focus: { prox: -1 },
       },
       scales: {
@@ -175,7 +177,7 @@ export class Chart {
         width: 2,
         dash: line.dashed ? dash : undefined,
         show: !board.hidden.has(run.id),
-        points: { show: (plot, i) => board.runs.length < 3 && few(plot.data[i]), size: 5, fill: token('--raised') },
+        points: { show: (plot, i) => board.runs.length < 3 && few(plot.data[i]), size: 5, fill: token('raised') },
       }))],
       hooks: {
         drawAxes: [plot => kind.band && this.#drawGap(plot)],
@@ -268,6 +270,7 @@ export class Chart {
   #toggleLog() {
     this.#log = !this.#log;
     this.logButton.setAttribute('aria-pressed', String(this.#log));
+    address.mark('log', this.kind.title, this.#log);
     this.restyle();
   }
 
@@ -301,9 +304,9 @@ export class Chart {
     const scale = width / this.#plot.width;
     const picture = Object.assign(document.createElement('canvas'), { width, height: tall + 28 * scale });
     const ctx = picture.getContext('2d');
-    ctx.fillStyle = token('--raised');
+    ctx.fillStyle = token('raised');
     ctx.fillRect(0, 0, picture.width, picture.height);
-    ctx.fillStyle = token('--text');
+    ctx.fillStyle = token('text');
     ctx.font = `600 ${14 * scale}px "Inter Variable", system-ui, sans-serif`;
     ctx.fillText(`${this.kind.title}${this.kind.unit ? ` (${this.kind.unit})` : ''}`, 12 * scale, 19 * scale);
     ctx.drawImage(this.canvas, 0, 28 * scale);

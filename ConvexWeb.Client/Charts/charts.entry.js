@@ -1,8 +1,15 @@
 // What Blazor calls. Points never pass through it: it mounts a board, which gets them by itself.
 import { Board } from './board.js';
 import { Curves } from './curves.js';
+import { useIcons } from './dom.js';
 
-export const mount = (host, options) => new Board(host, options);
+export function mount(host, options) {
+  useIcons(options.icons);
+  return new Board(host, options);
+}
 
 /** The curves of a certificate: all that they show comes with the call. */
-export const mountCurves = (host, options) => new Curves(host, options);
+export function mountCurves(host, options) {
+  useIcons(options.icons);
+  return new Curves(host, options);
+}

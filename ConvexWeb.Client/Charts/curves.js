@@ -1,7 +1,7 @@
 // Logits along straight lines between two test images: curves that do not change, of which one line is shown at a time. Where a second
 // difference is negative, and so the curve is not convex, a mark stands on it.
 import uPlot from 'uplot';
-import { el, tool, token } from './dom.js';
+import { choice, choices, el, tool, token } from './dom.js';
 import { format, tick } from './kinds.js';
 import { download } from './table.js';
 
@@ -71,23 +71,23 @@ export class Curves {
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
     this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Curves as a table' });
     this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
-    this.sourceButtons = this.sources.length < 2 ? [] : this.sources.map((source, i) => choice(source.name, () => {
+    this.sourceButtons = this.sources.length < 2 ? [] : this.sources.map((source, i) => choice(source.name, false, () => {
       this.#source = i;
       this.#show();
     }));
-    this.segmentButtons = this.sources[0].segments.map((segment, i) => choice(`image ${segment.from} → ${segment.to}`, () => {
+    this.segmentButtons = this.sources[0].segments.map((segment, i) => choice(`image ${segment.from} → ${segment.to}`, false, () => {
       this.#segment = i;
       this.#show();
     }));
-    this.host.replaceChildren(el('section', { class: 'card chart', 'aria-labelledby': this.id },
+    this.host.replaceChildren(el('section', { class: 'mud-paper mud-paper-outlined chart', 'aria-labelledby': this.id },
       el('header', {},
         el('h2', { id: this.id }, 'Logits between two test images'),
         el('div', { class: 'tools' }, this.tableButton, tool('csv', 'Download CSV', () => this.#download()))),
       el('div', { class: 'row curves-bar' },
         this.sourceButtons.length
-          ? el('div', { class: 'segmented', role: 'group', 'aria-label': 'Whose logits' }, ...this.sourceButtons)
+          ? choices('Whose logits', ...this.sourceButtons)
           : null,
-        el('div', { class: 'segmented', role: 'group', 'aria-label': 'Between which images' }, ...this.segmentButtons)),
+        choices('Between which images', ...this.segmentButtons)),
       this.note, el('div', { class: 'plot-frame' }, this.plot), this.table, this.legend, this.said));
   }
 
@@ -127,8 +127,8 @@ export class Curves {
   #draw() {
     this.#plot?.destroy();
     const { segment, shown } = this;
-    const grid = { stroke: token('--grid'), width: 1 };
-    const axis = { stroke: token('--muted'), font: '12px "Inter Variable", system-ui, sans-serif', grid, ticks: { ...grid, size: 4 } };
+    const grid = { stroke: token('grid'), width: 1 };
+    const axis = { stroke: token('muted'), font: '12px "Inter Variable", system-ui, sans-serif', grid, ticks: { ...grid, size: 4 } };
     const marks = shown.map(({ number }) => dents(segment.logits[number]));
     this.#plot = new uPlot({
       width: Math.max(this.plot.clientWidth, 100),
@@ -137,7 +137,7 @@ export class Curves {
       padding: [8, 32, 0, 0],
       cursor: {
         drag: { x: true, y: false, dist: 4 },
-        points: { size: 7, fill: (_, i) => this.colours[shown[i - 1].number], stroke: token('--raised'), width: 1.5 },
+        points: { size: 7, fill: (_, i) => this.colours[shown[i - 1].number], stroke: token('raised'), width: 1.5 },
       },
       scales: { x: { time: false } },
       axes: [
@@ -152,7 +152,7 @@ export class Curves {
         stroke: this.colours[number],
         width: 2,
         show: !this.#hidden.has(number),
-        points: { show: true, size: 7, width: 1.5, stroke: token('--bad'), fill: token('--bad'), filter: () => marks[i] },
+        points: { show: true, size: 7, width: 1.5, stroke: token('bad'), fill: token('bad'), filter: () => marks[i] },
       }))],
       hooks: { setCursor: [plot => { this.#index = plot.cursor.idx ?? null; this.#readout(); }] },
     }, [segment.at, ...shown.map(({ number }) => segment.logits[number])], this.plot);
@@ -237,8 +237,6 @@ export class Curves {
 }
 
 const logit = value => (Math.abs(value) < 1e5 ? value.toFixed(2) : value.toExponential(2));
-
-const choice = (text, onclick) => el('button', { type: 'button', 'aria-pressed': 'false', onclick }, text);
 
 const press = (buttons, chosen) => buttons.forEach((button, i) => button.setAttribute('aria-pressed', String(i === chosen)));
 

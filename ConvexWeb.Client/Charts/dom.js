@@ -10,19 +10,32 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-const paths = {
-  log: 'M2 13h12M2 13V3M2 11.5C6 11 6 4.5 14 4',
-  table: 'M2 3h12v10H2zM2 6.5h12M2 10h12M6.5 3v10',
-  csv: 'M8 2v8m0 0L5 7m3 3 3-3M2.5 11v2.5h11V11',
-  png: 'M2 3h12v10H2zM2 11l3.5-4 3 3 2-2L14 11M10.5 5.5h.01',
-};
+// Icons of the page's own set, which come with the first call: see ChartIcons.cs.
+let icons = {};
+export const useIcons = given => { icons = given; };
 
 /** A toolbar button with an icon and a name for tooltip and screen reader. */
 export function tool(icon, label, onclick, attributes = {}) {
-  const button = el('button', { type: 'button', class: 'tool', title: label, 'aria-label': label, onclick, ...attributes });
-  button.innerHTML = `<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.5"
-    stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="${paths[icon]}"/></svg>`;
+  const button = el('button', {
+    type: 'button', class: 'mud-button-root mud-icon-button mud-icon-button-size-small tool', title: label, 'aria-label': label, onclick,
+    ...attributes,
+  });
+  button.innerHTML =
+    `<svg class="mud-icon-root mud-svg-icon mud-icon-size-small" viewBox="0 0 24 24" aria-hidden="true">${icons[icon] ?? ''}</svg>`;
   return button;
 }
 
-export const token = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** One of several buttons of a group, of which the pressed one holds. */
+export const choice = (text, pressed, onclick) => el('button', {
+  type: 'button', class: 'mud-button-root mud-button mud-button-outlined mud-button-outlined-size-small',
+  'aria-pressed': String(pressed), onclick,
+}, text);
+
+/** Such buttons, with the group's name. */
+export const choices = (label, ...buttons) =>
+  el('div', { class: 'mud-button-group-root mud-button-group-horizontal choices', role: 'group', 'aria-label': label }, ...buttons);
+
+const palette = { grid: 'divider-light', muted: 'text-secondary', raised: 'surface', text: 'text-primary', bad: 'error' };
+
+/** A colour of the theme, for what is painted. */
+export const token = name => getComputedStyle(document.documentElement).getPropertyValue(`--mud-palette-${palette[name]}`).trim();

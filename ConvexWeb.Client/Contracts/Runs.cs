@@ -146,6 +146,9 @@ public sealed record RunQuery
     public string? Search { get; init; }
     public long? StudyId { get; init; }
     public IReadOnlyList<long>? Ids { get; init; }
+
+    /// <summary>How many of the newest to leave out: for a jump in a long list. Not with <see cref="After"/>.</summary>
+    public int Skip { get; init; }
     public string? After { get; init; }
     public int Limit { get; init; } = 50;
 

@@ -1,16 +1,18 @@
 using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Client.Shared;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
-using Microsoft.Extensions.Logging;
 
 namespace ConvexWeb.Client.Runs;
 
 /// <summary>Up to fifty runs over one another: <c>?runs=1,2,3</c>, or with <c>study=7</c> all of a study.</summary>
-public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider time, ILogger<ComparePage> logger)
+public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider time, Backend backend)
     : ComponentBase, IDisposable
 {
-    private const int Most = 50;
+    /// <summary>The most runs that one page can hold.</summary>
+    public const int Most = 50;
+
+    private const int MostStudies = 8;
 
     // Between two readings of runs that change; the feed gathers meanwhile.
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -20,6 +22,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
     private List<RunDetail>? details;
     private List<long> missing = [];
     private IReadOnlyDictionary<long, string> colours = new Dictionary<long, string>();
+    private IReadOnlyList<(long Id, string Name)> studies = [];
     private bool cut;
     private string? error;
     private string? shown;
@@ -40,8 +43,15 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
         shown = $"{Asked}|{Study}";
         details = null;
         watch?.Dispose();
-        return Ids.Count > 0 || Study is not null ? loading = LoadAsync() : Task.CompletedTask;
+        return Ids.Count > 0 || Study is not null ? loading = LoadAsync() : SuggestAsync();
     }
+
+    // Whoever comes without a choice is shown the newest studies.
+    private async Task SuggestAsync() => error = await backend.TryAsync(async () => studies =
+    [
+        .. (await runs.ListAsync(new RunQuery { Limit = 200 })).Items
+            .Select(run => (run.StudyId, run.Study)).Distinct().Take(MostStudies),
+    ]);
 
     private async Task LoadAsync()
     {
@@ -49,7 +59,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
         var (question, ids, asked) = (shown, Ids, Study);
         var left = false;
         List<RunDetail> found = [];
-        var failure = await Edge.TryAsync(logger, async () =>
+        var failure = await backend.TryAsync(async () =>
         {
             if (asked is { } study)
             {
@@ -77,7 +87,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
         if (details is not { } listed) return;
         var changed = listed.Select(d => d.Row.Id).Where(id => news.Missed || news.Rows.Any(row => row.Id == id)).ToList();
         if (changed.Count == 0) return;
-        var failure = await Edge.TryAsync(logger, async () =>
+        var failure = await backend.TryAsync(async () =>
         {
             foreach (var fresh in await runs.FindAllAsync(changed)) listed[listed.FindIndex(d => d.Row.Id == fresh.Row.Id)] = fresh;
         });

@@ -8,6 +8,9 @@ public static class RunFacts
     /// <summary>Queued or running: it may still change.</summary>
     public static bool Goes(this RunState state) => state is RunState.Queued or RunState.Running;
 
+    /// <summary>It changes no more, unless somebody asks for it.</summary>
+    public static bool Ended(this RunState state) => !state.Goes() && state != RunState.Paused;
+
     /// <summary>Whether this is an earlier state of the run than another: rows that come on two ways may overtake one another.</summary>
     public static bool IsOlderThan(this RunRow row, RunRow other) =>
         row.Attempt != other.Attempt ? row.Attempt < other.Attempt

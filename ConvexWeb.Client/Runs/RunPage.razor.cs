@@ -1,43 +1,41 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Client.Shared;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
-using Microsoft.Extensions.Logging;
-using Radzen;
+using MudBlazor;
 
 namespace ConvexWeb.Client.Runs;
 
 /// <summary>One run: head, live charts, what was measured at its end, and below them configuration, layers, log, attempts.</summary>
 public sealed partial class RunPage(
-    IRuns runs, IRunFeed feed, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time,
-    ILogger<RunPage> logger)
+    IRuns runs, IRunFeed feed, NavigationManager navigation, IDialogService dialogs, ISnackbar notes, Backend backend, TimeProvider time)
     : ComponentBase, IDisposable
 {
     // What a queued run waits for changes with other runs and with workers, of which the feed of this run says nothing.
     private static readonly TimeSpan Glance = TimeSpan.FromSeconds(10);
 
-    private static readonly (string Key, string Title)[] Tabs =
-        [("config", "Configuration"), ("layers", "Layers"), ("log", "Log"), ("attempts", "Attempts and checkpoints")];
+    private static readonly string[] Tabs = ["config", "layers", "log", "attempts"];
 
-    private RunDetail? detail;
-    private bool missing;
-    private string? error;
+    private readonly Latest<RunDetail?> run = backend.Latest<RunDetail?>();
     private bool busy;
     private int refreshed;
     private long loaded;
-    private int asked;
-    private int answered;
     private ITimer? glances;
     private IDisposable? watch;
 
     [Parameter] public long Id { get; set; }
     [SupplyParameterFromQuery(Name = "tab")] public string? AskedTab { get; set; }
 
-    private string Tab => Tabs.Any(t => t.Key == AskedTab) ? AskedTab! : "config";
+    private RunDetail? Detail => run.Value;
+
+    private bool Ended => Detail?.Row.State.Ended() == true;
+
+    private int Tab => Math.Max(0, Array.IndexOf(Tabs, AskedTab));
 
     protected override async Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || loaded == Id) return;
-        (loaded, detail, missing, busy) = (Id, null, false, false);
+        (loaded, busy) = (Id, false);
+        run.Forget();
         watch?.Dispose();
         watch = null;
         await LoadAsync();
@@ -46,18 +44,13 @@ public sealed partial class RunPage(
 
     private async Task LoadAsync()
     {
-        // Answers may overtake one another, and this page may have gone on to another run meanwhile: an older answer changes nothing.
-        var (id, question) = (Id, ++asked);
-        RunDetail? found = null;
-        var failure = await Edge.TryAsync(logger, async () =>
+        var id = Id;
+        var taken = await run.AskAsync(() =>
         {
             watch ??= feed.Subscribe([id], _ => InvokeAsync(RefreshAsync));
-            found = await runs.FindAsync(id);
+            return runs.FindAsync(id);
         });
-        if (id != Id || question < answered) return;
-        (answered, error) = (question, failure);
-        refreshed++;
-        if (failure is null) (detail, missing) = (found, found is null);
+        if (taken) refreshed++;
     }
 
     // Attempts, checkpoints, log and certificate change with the row.
@@ -67,14 +60,18 @@ public sealed partial class RunPage(
         StateHasChanged();
     }
 
-    private Task GlanceAsync() => detail?.Row.State == RunState.Queued ? RefreshAsync() : Task.CompletedTask;
+    private Task GlanceAsync() => Detail?.Row.State == RunState.Queued ? RefreshAsync() : Task.CompletedTask;
+
+    private void GoTo(int tab)
+    {
+        if (tab != Tab) navigation.NavigateTo(navigation.GetUriWithQueryParameter("tab", tab == 0 ? null : Tabs[tab]), replace: true);
+    }
 
     private async Task CancelAsync()
     {
-        var sure = await dialogs.Confirm(
-            "The training stops after writing a checkpoint. Its points, log and checkpoints are kept.", "Cancel this run?",
-            new ConfirmOptions { OkButtonText = "Cancel the run", CancelButtonText = "Keep it running" });
-        if (sure == true) await AskAsync(ItemAction.Cancel);
+        if (await ConfirmDialog.AskAsync(
+            dialogs, "Cancel this run?", "The training stops after writing a checkpoint. Its points, log and checkpoints are kept.",
+            "Cancel the run", "Keep it running")) await AskAsync(ItemAction.Cancel);
     }
 
     private async Task AskAsync(ItemAction action) => await ActAsync((id, cancel) => runs.ActAsync(action, id, cancel), action switch
@@ -96,9 +93,8 @@ public sealed partial class RunPage(
         if (busy) return null;
         busy = true;
         ActionResult? result = null;
-        var problem = await Edge.TryAsync(logger, async () => result = await action(Id, default));
-        if (problem is not null || result is { Done: false })
-            notes.Notify(NotificationSeverity.Error, failed, problem ?? result?.Message ?? "");
+        var problem = await backend.TryAsync(async () => result = await action(Id, default));
+        if (problem is not null || result is { Done: false }) notes.Add($"{failed} {problem ?? result?.Message}", Severity.Error);
         await LoadAsync();
         // On the way to the new run this one's buttons stay as they are.
         busy = result is { NewRunId: not null };

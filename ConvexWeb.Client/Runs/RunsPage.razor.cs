@@ -1,39 +1,34 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Client.Shared;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
-using Microsoft.Extensions.Logging;
-using Radzen;
+using MudBlazor;
 
 namespace ConvexWeb.Client.Runs;
 
 /// <summary>The runs table. What it shows is in the address: <c>q</c>, <c>state</c>, <c>study</c>.</summary>
-public sealed partial class RunsPage(
-    IRuns runs, IRunFeed feed, NavigationManager navigation, DialogService dialogs, NotificationService notes, TimeProvider time,
-    ILogger<RunsPage> logger)
+public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService dialogs, ISnackbar notes, Backend backend, TimeProvider time)
     : ComponentBase, IDisposable
 {
-    private const int PageSize = 50;
-    private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(250);
+    private const int FirstRows = 50;
 
     /// <summary>Between two counts of a total that changes.</summary>
     private static readonly TimeSpan CountPause = TimeSpan.FromSeconds(10);
 
-    private readonly HashSet<long> selected = [];
+    private readonly RunSelection selection = new();
 
     // Rows that were reported while something was being read, which may be older than they are.
     private readonly Dictionary<long, RunRow> meanwhile = [];
-    private ShownRuns? shown;
+    private RunWindow? window;
+    private RunsTable? table;
     private string? error;
     private bool isStale;
     private bool busy;
     private string? filter;
     private int asked;
-    private int answered;
     private int reading;
     private long? counted;
     private ITimer? count;
     private IDisposable? watch;
-    private CancellationTokenSource? typing;
 
     [SupplyParameterFromQuery(Name = "q")] public string? Search { get; set; }
     [SupplyParameterFromQuery(Name = "state")] public string? State { get; set; }
@@ -41,85 +36,60 @@ public sealed partial class RunsPage(
 
     private RunState? Filter => Enum.TryParse<RunState>(State, ignoreCase: true, out var state) && Enum.IsDefined(state) ? state : null;
 
-    private IReadOnlyList<RunRow> Rows => shown?.Rows ?? [];
-
     private bool Unfiltered => Filter is null && string.IsNullOrEmpty(Search) && Study is null;
 
     /// <summary>Nothing has ever been run here.</summary>
-    private bool Virgin => Unfiltered && shown?.Total == 0;
+    private bool Virgin => Unfiltered && window is { Total: 0 };
 
     /// <summary>Only what the server has put there itself: the visitor is new here.</summary>
-    private bool OnlyDemo => Unfiltered && Rows.Count > 0 && Rows.All(r => r.CreatedBy == "demo");
+    private bool OnlyDemo => Unfiltered && window is { Rows.Count: > 0 } && window.Rows.Count == window.Total
+        && window.Rows.All(r => r.CreatedBy == "demo");
 
-    private IEnumerable<RunRow> Cancellable => Rows.Where(
-        r => selected.Contains(r.Id) && (r.State.Goes() || r.State == RunState.Paused) && !r.CancelRequested);
+    private string? StudyName => window is { Rows: [var first, ..] } ? first.Study : null;
 
     private RunQuery Query => new() { State = Filter, Search = string.IsNullOrWhiteSpace(Search) ? null : Search.Trim(), StudyId = Study };
+
+    protected override void OnInitialized() => selection.Changed += StateHasChanged;
 
     protected override Task OnParametersSetAsync()
     {
         var wanted = $"{Search}|{Filter}|{Study}";
         if (!RendererInfo.IsInteractive || wanted == filter) return Task.CompletedTask;
         filter = wanted;
+        selection.Clear(); // what is chosen must be in sight
         return LoadAsync();
     }
 
-    // Answers may overtake one another: one to an older question, or to a filter that is no longer wanted, changes nothing.
-    private async Task LoadAsync(int size = PageSize)
-    {
-        var (found, wanted, question) = (new ShownRuns(Query, size), filter, ++asked);
-        await ReadAsync(
-            async () =>
-            {
-                watch ??= feed.Subscribe(null, news => InvokeAsync(() => TakeAsync(news)));
-                do
-                {
-                    var after = found.Next;
-                    found.Append(
-                        await runs.ListAsync(found.Query with { After = after, Limit = Math.Min(200, size - found.Rows.Count) }), after);
-                }
-                while (found.Next is not null && found.Rows.Count < size);
-            },
-            failure =>
-            {
-                if (wanted != filter || question < answered) return;
-                (answered, error, isStale) = (question, failure, failure is not null);
-                if (failure is null) shown = found;
-            });
-    }
+    // A new window: from the top. An answer to a filter that is no longer wanted changes nothing.
+    private Task LoadAsync() => ReadAsync(new RunWindow(Query), 0, FirstRows, default);
 
-    private async Task MoreAsync()
-    {
-        busy = true;
-        shown!.Grow(PageSize);
-        await ReadOnAsync(shown, PageSize);
-        busy = false;
-    }
+    /// <summary>Brings rows of the table into the window, because they come into sight.</summary>
+    private Task ProvideAsync(int start, int rows, CancellationToken cancel) => ReadAsync(window!, start, rows, cancel);
 
-    // Only what follows the rows that are shown, with a new total.
-    private Task ReadOnAsync(ShownRuns list, int atMost)
+    private async Task ReadAsync(RunWindow into, int start, int rows, CancellationToken cancel)
     {
+        var (question, wanted) = (++asked, filter);
         Page<RunRow>? page = null;
-        var after = list.Next;
-        list.BeginCount();
-        return ReadAsync(
-            async () => page = await runs.ListAsync(list.Query with { After = after, Limit = atMost }),
-            failure =>
-            {
-                if (list != shown) return;
-                error = failure;
-                if (page is null) return;
-                if (after is null) list.Count(page);
-                else list.Append(page, after);
-            });
-    }
-
-    private async Task ReadAsync(Func<Task> read, Action<string?> take)
-    {
+        into.BeginCount();
         reading++;
-        take(await Edge.TryAsync(logger, read));
-        shown?.Take(meanwhile.Values);
-        if (--reading == 0) meanwhile.Clear();
+        var failure = await backend.TryAsync(async () =>
+        {
+            watch ??= feed.Subscribe(null, news => InvokeAsync(() => TakeAsync(news)));
+            page = await runs.ListAsync(into.Query with { Skip = start, Limit = Math.Clamp(rows, 1, RunsTable.MostSelected) }, cancel);
+        });
+        reading--;
+        if (question == asked && wanted == filter && !cancel.IsCancellationRequested)
+        {
+            (error, isStale) = (failure, failure is not null);
+            if (page is not null)
+            {
+                into.Put(start, page);
+                window = into;
+            }
+            StateHasChanged();
+        }
+        window?.Take(meanwhile.Values);
+        if (reading == 0) meanwhile.Clear();
     }
 
     private async Task TakeAsync(RunNews news)
@@ -128,11 +98,18 @@ public sealed partial class RunsPage(
         {
             foreach (var row in news.Rows) meanwhile[row.Id] = row;
         }
-        shown?.Take(news.Rows);
-        if (news.Missed || isStale) await LoadAsync(shown?.Size ?? PageSize);
-        else if (shown is { IsTotalDoubtful: true }) CountLater();
+        if (window is { } shown)
+        {
+            shown.Take(news.Rows);
+            selection.Take(news.Rows, shown.Query);
+        }
+        if (news.Missed || isStale) await ReadAgainAsync();
+        else if (window is { IsTotalDoubtful: true }) CountLater();
         StateHasChanged();
     }
+
+    private Task ReadAgainAsync()
+        => window is { } list ? ReadAsync(list, list.Start, Math.Max(FirstRows, list.Rows.Count), default) : LoadAsync();
 
     private void CountLater()
     {
@@ -147,54 +124,48 @@ public sealed partial class RunsPage(
     {
         count?.Dispose();
         count = null;
-        if (shown is not { IsTotalDoubtful: true } list) return;
+        if (window is not { IsTotalDoubtful: true }) return;
         counted = time.GetTimestamp();
-        await ReadOnAsync(list, Math.Max(1, list.Size - list.Rows.Count));
-        if (list.IsTotalDoubtful) CountLater();
+        await ReadAgainAsync();
+        if (window is { IsTotalDoubtful: true }) CountLater();
         StateHasChanged();
     }
 
-    private async Task SearchAsync(string? text)
+    private async Task SelectAllAsync(ChangeEventArgs change)
     {
-        typing?.Cancel();
-        typing?.Dispose();
-        var pause = (typing = new CancellationTokenSource()).Token;
-        Search = text;
-        await Task.Delay(TypingPause, time, pause).ContinueWith(_ => { }, TaskScheduler.Default);
-        if (!pause.IsCancellationRequested) navigation.NavigateTo(Address(), replace: true);
+        if (change.Value is not true)
+        {
+            selection.Clear();
+            return;
+        }
+        var query = Query;
+        error = await backend.TryAsync(async () =>
+        {
+            var page = await runs.ListAsync(query with { Limit = RunsTable.MostSelected });
+            if (query == Query) selection.Add(page.Items);
+        });
     }
 
     private async Task CancelAsync()
     {
-        var victims = Cancellable.ToList();
+        var victims = selection.Cancellable.ToList();
         var question = victims.Count == 1 ? $"Cancel {victims[0].Name} (seed {victims[0].Seed})?" : $"Cancel {victims.Count} runs?";
-        var sure = await dialogs.Confirm(
-            $"{question} Points and checkpoints are kept.", "Cancel runs",
-            new ConfirmOptions { OkButtonText = "Cancel runs", CancelButtonText = "Keep them" });
-        if (sure != true) return;
+        if (!await ConfirmDialog.AskAsync(
+            dialogs, "Cancel runs", $"{question} Points and checkpoints are kept.", "Cancel runs", "Keep them")) return;
         busy = true;
-        error = await Edge.TryAsync(logger, async () =>
+        error = await backend.TryAsync(async () =>
         {
             var result = await runs.ActOnAllAsync(new(ItemAction.Cancel, [.. victims.Select(run => run.Id)]));
-            foreach (var refused in result.Refused.Take(5))
-                notes.Notify(NotificationSeverity.Warning, $"Run {refused.RunId}", refused.Message);
+            foreach (var refused in result.Refused.Take(5)) notes.Add($"Run {refused.RunId}: {refused.Message}", Severity.Warning);
         });
         busy = false;
-        selected.Clear();
+        selection.Clear();
     }
-
-    private string Address(string? state = null, long? study = null)
-        => navigation.GetUriWithQueryParameters(navigation.BaseUri, new Dictionary<string, object?>
-        {
-            ["q"] = string.IsNullOrWhiteSpace(Search) ? null : Search,
-            ["state"] = (state ?? Filter?.ToString()) is { Length: > 0 } s ? s : null,
-            ["study"] = (study ?? Study) is > 0 and var id ? id : null,
-        });
 
     public void Dispose()
     {
+        selection.Changed -= StateHasChanged;
         watch?.Dispose();
         count?.Dispose();
-        typing?.Dispose();
     }
 }

@@ -1,9 +1,8 @@
 using System.Text.Json;
 using ConvexWeb.Client.Catalog;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Client.Shared;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
-using Microsoft.Extensions.Logging;
 
 namespace ConvexWeb.Client.Studies;
 
@@ -11,7 +10,7 @@ namespace ConvexWeb.Client.Studies;
 /// Composes a study: a spec, what varies in it, and seeds. <c>?preset=NAME</c>, <c>?from=RUN</c> and <c>?demo=true</c> prefill it.
 /// </summary>
 public sealed partial class NewExperiment(
-    ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, ILogger<NewExperiment> logger)
+    ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, Backend backend)
     : ComponentBase, IDisposable
 {
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(200);
@@ -41,7 +40,7 @@ public sealed partial class NewExperiment(
 
     private long RunCount => draft.Combinations * (seeds?.Count ?? 0);
 
-    private IReadOnlyList<FieldProblem> SeedProblems => seedProblem is null ? At("seeds") : [new("seeds", seedProblem)];
+    private string SeedProblem => seedProblem ?? At("seeds");
 
     private bool TooMany => RunCount > Submission.MostRuns;
 
@@ -54,8 +53,26 @@ public sealed partial class NewExperiment(
     private static bool NamesItsField(FieldProblem problem)
         => problem.Path.Length == 0 || problem.Message.Contains(FieldProblems.FieldOf(problem.Path), StringComparison.Ordinal);
 
-    private List<FieldProblem> At(string path)
-        => [.. problems.Where(p => p.Path == path || p.Path.StartsWith(path + "[", StringComparison.Ordinal))];
+    private string At(string path) => FieldProblems.Sentences(
+        problems.Where(p => p.Path == path || p.Path.StartsWith(path + "[", StringComparison.Ordinal)));
+
+    private static IReadOnlyList<(string, string)> Priorities =>
+    [
+        .. Enum.GetValues<Priority>().Where(level => level != Priority.Urgent).Reverse()
+            .Select(level => (level.ToString(), level.ToString().ToLowerInvariant())),
+    ];
+
+    private void PriorityChosen(string level)
+    {
+        priority = Enum.Parse<Priority>(level);
+        Check();
+    }
+
+    private void NameTyped(string? text)
+    {
+        name = text;
+        Check();
+    }
 
     // The page stays when its address changes, from another run's settings to an empty form for example: it then starts anew.
     protected override Task OnParametersSetAsync()
@@ -77,7 +94,7 @@ public sealed partial class NewExperiment(
         Check();
         if (From is not { } id || !RendererInfo.IsInteractive) return;
         string? absent = null;
-        var failure = await Edge.TryAsync(logger, async () =>
+        var failure = await backend.TryAsync(async () =>
         {
             var run = await runs.FindAsync(id);
             if (wanted != started) return;
@@ -206,7 +223,7 @@ public sealed partial class NewExperiment(
         busy = true;
         await Task.Yield();
         SubmissionResult? result = null;
-        error = await Edge.TryAsync(logger, async () => result = await runs.SubmitAsync(new Submission
+        error = await backend.TryAsync(async () => result = await runs.SubmitAsync(new Submission
         {
             Name = string.IsNullOrWhiteSpace(name) ? null : name.Trim(),
             Spec = draft.ToJson(),

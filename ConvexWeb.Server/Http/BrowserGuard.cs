@@ -24,7 +24,7 @@ public static class BrowserGuard
         context.Items[NonceItem] = nonce;
         var headers = context.Response.Headers;
 
-        // Radzen and uPlot place things with style attributes; scripts, the dangerous part, are only ours.
+        // MudBlazor and uPlot place things with style attributes; scripts, the dangerous part, are only ours.
         headers.ContentSecurityPolicy =
             $"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; " +
             "img-src 'self' data: blob:; font-src 'self' data:; " +

@@ -1,17 +1,21 @@
 using System.Text.Json.Nodes;
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Training.Specs;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace ConvexWeb.Server.Http;
 
-/// <summary>/api/openapi.json and the page /api/reference. The schema of a spec is made from the catalogue that also checks it.</summary>
+/// <summary>
+/// /api/openapi.json, and what the reference page shows of it. The schema of a spec is made from the catalogue that also checks it.
+/// </summary>
 public static class OpenApiSetup
 {
     private const string SpecSchema = "Spec";
     private const string SubmissionSchema = "Submission";
 
-    public static IServiceCollection AddApiReference(this IServiceCollection services) => services.AddOpenApi(options =>
+    public static IServiceCollection AddApiReference(this IServiceCollection services)
+        => services.AddSingleton<IApiReference, ApiReference>().AddOpenApi(options =>
     {
         options.AddDocumentTransformer(Describe);
         options.AddOperationTransformer(AddBody);
@@ -20,8 +24,6 @@ public static class OpenApiSetup
     public static void MapApiReference(this IEndpointRouteBuilder routes)
     {
         routes.MapOpenApi("/api/openapi.json");
-        routes.MapGet("/api/reference", () => TypedResults.Content(Page, "text/html; charset=utf-8")).ExcludeFromDescription();
-        routes.MapGet("/api/reference.js", () => TypedResults.Content(Script, "text/javascript; charset=utf-8")).ExcludeFromDescription();
     }
 
     private static Task Describe(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancel)
@@ -154,27 +156,4 @@ public static class OpenApiSetup
             },
         },
     };
-
-    private const string Page =
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-          <meta charset="utf-8" />
-          <meta name="viewport" content="width=device-width, initial-scale=1" />
-          <title>ConvexWeb API</title>
-          <link rel="icon" type="image/svg+xml" href="/_content/ConvexWeb.Client/icon.svg" />
-          <link rel="stylesheet" href="/_content/ConvexWeb.Client/dist/swagger-ui/swagger-ui.css" />
-        </head>
-        <body>
-          <main id="reference"></main>
-          <script src="/_content/ConvexWeb.Client/dist/swagger-ui/swagger-ui-bundle.js"></script>
-          <script src="/api/reference.js"></script>
-        </body>
-        </html>
-        """;
-
-    // In a file of its own, because the page's policy allows no inline script.
-    private const string Script =
-        "SwaggerUIBundle({ url: '/api/openapi.json', dom_id: '#reference', deepLinking: true, tryItOutEnabled: false });\n";
 }

@@ -1,5 +1,8 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
-using Radzen;
+using MudBlazor;
+using MudBlazor.Services;
 
 namespace ConvexWeb.Server.Http;
 
@@ -9,7 +12,9 @@ public static class PagesSetup
     public static IServiceCollection AddPages(this IServiceCollection services)
     {
         services.AddRazorComponents().AddInteractiveServerComponents();
-        services.AddRadzenComponents();
+        services.AddMudServices(options => options.SnackbarConfiguration.PositionClass = Defaults.Classes.Position.BottomRight);
+        services.AddSingleton<IFailures, Failures>();
+        services.AddScoped<Backend>();
         return services;
     }
 

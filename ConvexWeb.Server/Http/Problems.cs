@@ -5,7 +5,6 @@ using ConvexWeb.Server.Accounts;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Npgsql;
 
 namespace ConvexWeb.Server.Http;
 
@@ -64,21 +63,16 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         if (exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad)
             return await WriteInvalidAsync(httpContext, [Describe(bad)]);
 
-        // Entity Framework wraps what it takes for an outage.
-        var cause = exception is InvalidOperationException { InnerException: NpgsqlException wrapped } ? wrapped : exception;
-        var (status, detail) = cause switch
+        var (status, detail) = (exception, Failures.Of(exception)) switch
         {
-            BadHttpRequestException other => (other.StatusCode, Sentence(other)),
-            AccessDeniedException denied => (StatusCodes.Status403Forbidden, denied.Message),
-            PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
-                (StatusCodes.Status507InsufficientStorage,
-                    "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),
-            NpgsqlException { IsTransient: true }
-                or NpgsqlException { InnerException: IOException or TimeoutException or System.Net.Sockets.SocketException } =>
+            (BadHttpRequestException other, _) => (other.StatusCode, Sentence(other)),
+            (AccessDeniedException denied, _) => (StatusCodes.Status403Forbidden, denied.Message),
+            (_, Outage.DiskFull) => (StatusCodes.Status507InsufficientStorage,
+                "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),
+            (_, Outage.Unreachable) =>
                 (StatusCodes.Status503ServiceUnavailable, "The database cannot be reached at the moment; try again soon."),
-            _ =>
-                (StatusCodes.Status500InternalServerError,
-                    $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),
+            _ => (StatusCodes.Status500InternalServerError,
+                $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),
         };
         if (status >= 500) log.LogError(exception, "{Method} {Path} failed", httpContext.Request.Method, httpContext.Request.Path);
         httpContext.Response.StatusCode = status;

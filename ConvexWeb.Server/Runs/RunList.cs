@@ -26,8 +26,9 @@ internal static class RunList
 
         var older = before is null ? "" : "and r.id < @before";
         parameters.Add("before", before);
+        parameters.Add("skip", query.Skip);
         parameters.Add("limit", query.Limit + 1);
-        var rows = await RunRows.QueryAsync(connection, $"{where} {older} order by r.id desc limit @limit", parameters, cancel);
+        var rows = await RunRows.QueryAsync(connection, $"{where} {older} order by r.id desc offset @skip limit @limit", parameters, cancel);
 
         var more = rows.Count > query.Limit;
         if (more) rows.RemoveAt(rows.Count - 1);

@@ -110,7 +110,7 @@ public sealed class CompressionTests(ServerHost host) : IClassFixture<ServerHost
     {
         using var client = host.Anonymous();
         using var page = await GetAsync(client, "/signin", null, "text/html");
-        var path = Regex.Match(await page.Content.ReadAsStringAsync(), $"\"(_content/Radzen.Blazor/[^\"]*\\.{type})\"").Groups[1].Value;
+        var path = Regex.Match(await page.Content.ReadAsStringAsync(), $"\"(_content/MudBlazor/[^\"]*\\.{type})\"").Groups[1].Value;
         Assert.NotEmpty(path);
         var plain = await client.GetByteArrayAsync("/" + path);
 

@@ -18,8 +18,8 @@ public sealed class ComparePageTests : PageContext
 
         var page = Open<ComparePage>("compare?runs=1,2");
 
-        Assert.Equal(["convexity.name", "convexity.eps"], page.FindAll(".differences tbody th").Select(th => th.TextContent));
-        Assert.Equal(["none", "exp_eps", "–", "4"], page.FindAll(".differences td").Select(td => td.TextContent));
+        Assert.Equal(["convexity.name", "convexity.eps"], page.FindAll("[data-testid=differences] tbody th").Select(th => th.TextContent));
+        Assert.Equal(["none", "exp_eps", "–", "4"], page.FindAll("[data-testid=differences] td").Select(td => td.TextContent));
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class ComparePageTests : PageContext
         Runs.Add(2, r => r with { State = RunState.Succeeded, Gap = 44, TrainAccuracy = 94, TestAccuracy = 50, Seed = 1 });
         Runs.Add(3, r => r with { State = RunState.Running, Gap = 5, Seed = 2 }); // half trained: stands for nothing
 
-        var means = Open<ComparePage>("compare?runs=1,2,3").Find(".means").TextContent;
+        var means = Open<ComparePage>("compare?runs=1,2,3").Find("[data-testid=means]").TextContent;
 
         Assert.Contains("2 seeds", means);
         // 12.7062 · 2.83 / √2
@@ -51,10 +51,10 @@ public sealed class ComparePageTests : PageContext
     {
         Runs.Add(1, r => r with { State = RunState.Succeeded, Gap = 10 });
         Runs.Add(2, r => r with { State = RunState.Succeeded, Gap = 40 }); // run 1 again
-        Assert.Empty(Open<ComparePage>("compare?runs=1,2").FindAll(".means"));
+        Assert.Empty(Open<ComparePage>("compare?runs=1,2").FindAll("[data-testid=means]"));
 
         Runs.Add(3, r => r with { State = RunState.Succeeded, Gap = 44, Seed = 1 });
-        var means = Open<ComparePage>("compare?runs=1,2,3").Find(".means").TextContent;
+        var means = Open<ComparePage>("compare?runs=1,2,3").Find("[data-testid=means]").TextContent;
 
         Assert.Contains("2 seeds", means);
         Assert.Contains("42.00 ± 2.83", means);
@@ -67,7 +67,7 @@ public sealed class ComparePageTests : PageContext
 
         var page = Open<ComparePage>("compare?runs=1,8,x");
 
-        Assert.Contains("run 8", page.Find(".notice.warn").TextContent);
+        Assert.Contains("run 8", page.Find("[data-testid=missing]").TextContent);
         Assert.Single(page.FindComponent<RunCharts>().Instance.Runs);
     }
 
@@ -79,7 +79,7 @@ public sealed class ComparePageTests : PageContext
         var page = Open<ComparePage>($"compare?runs={string.Join(',', Enumerable.Range(1, 60))}");
 
         Assert.Equal(50, page.FindComponent<RunCharts>().Instance.Runs.Count);
-        Assert.Contains("Only 50", page.Find(".notice.warn").TextContent);
+        Assert.Contains("Only 50", page.Find("[data-testid=cut]").TextContent);
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class ComparePageTests : PageContext
     {
         for (var id = 1; id <= 60; id++) Runs.Add(id);
 
-        Assert.Contains("Only 50", Open<ComparePage>("compare?study=7").Find(".notice.warn").TextContent);
+        Assert.Contains("Only 50", Open<ComparePage>("compare?study=7").Find("[data-testid=cut]").TextContent);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public sealed class ComparePageTests : PageContext
 
         Feed.Tell(Runs.Change(2, r => r with { State = RunState.Succeeded, Gap = 12.5 }));
 
-        page.WaitForAssertion(() => Assert.Contains("+12.50", page.FindAll(".numbers tr[data-row]")[1].TextContent));
+        page.WaitForAssertion(() => Assert.Contains("+12.50", page.FindAll("[data-testid=numbers] tr[data-row]")[1].TextContent));
         Assert.Equal([2L], Runs.Found[^1]);
     }
 
@@ -142,7 +142,7 @@ public sealed class ComparePageTests : PageContext
         Runs.Gate = null;
         gate.SetResult(); // what was found before
 
-        page.WaitForAssertion(() => Assert.Contains("Failed", page.Find(".numbers").TextContent));
+        page.WaitForAssertion(() => Assert.Contains("Failed", page.Find("[data-testid=numbers]").TextContent));
     }
 
     [Fact]
@@ -155,7 +155,7 @@ public sealed class ComparePageTests : PageContext
 
         Feed.Miss();
 
-        page.WaitForAssertion(() => Assert.Contains("Failed", page.Find(".numbers").TextContent));
+        page.WaitForAssertion(() => Assert.Contains("Failed", page.Find("[data-testid=numbers]").TextContent));
         Assert.Equal(1, Feed.Subscriptions);
     }
 

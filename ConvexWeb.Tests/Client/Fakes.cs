@@ -50,9 +50,9 @@ public sealed class FakeRuns : IRuns
         Queries.Add(query);
         var found = All.Select(d => d.Row).Where(query.Matches).OrderByDescending(r => r.Id).ToList();
         var rest = query.After is null ? found : [.. found.Where(r => r.Id < long.Parse(query.After))];
-        var page = rest.Take(query.Limit).ToList();
+        var page = rest.Skip(query.Skip).Take(query.Limit).ToList();
         await AnswerAsync();
-        return new(page, rest.Count > page.Count ? page[^1].Id.ToString() : null, found.Count);
+        return new(page, rest.Count > query.Skip + page.Count ? page[^1].Id.ToString() : null, found.Count);
     }
 
     public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)

@@ -20,7 +20,7 @@ public sealed class MeasurementsTests : PageContext
         var section = Open();
 
         Assert.Contains(sentence, section.TextContent);
-        Assert.Empty(section.QuerySelectorAll("table, svg, .skeleton"));
+        Assert.Empty(section.QuerySelectorAll("table, svg, [aria-label=Loading]"));
     }
 
     [Fact]
@@ -29,13 +29,13 @@ public sealed class MeasurementsTests : PageContext
         Add(Summary());
         var gate = Runs.SummaryGate = new TaskCompletionSource();
         var page = OpenPage();
-        Assert.NotEmpty(page.FindAll(".measurements .skeleton"));
-        Assert.Empty(page.FindAll(".measurements table"));
+        Assert.NotEmpty(page.FindAll(".measurements [aria-label=Loading]"));
+        Assert.Empty(page.FindAll("[data-testid=measurements] table"));
 
         gate.SetResult();
 
-        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll(".measurements table")));
-        Assert.Empty(page.FindAll(".measurements .skeleton"));
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("[data-testid=measurements] table")));
+        Assert.Empty(page.FindAll(".measurements [aria-label=Loading]"));
     }
 
     [Fact]
@@ -44,13 +44,13 @@ public sealed class MeasurementsTests : PageContext
         Add(Summary());
         Runs.SummaryFailure = new InvalidOperationException("away");
         var page = OpenPage();
-        Assert.NotEmpty(page.FindAll(".measurements [role=alert]"));
+        Assert.NotEmpty(page.FindAll("[data-testid=measurements] [role=alert]"));
 
         Runs.SummaryFailure = null;
-        page.Find(".measurements [role=alert] button").Click();
+        page.Find("[data-testid=measurements] [role=alert] button").Click();
 
-        Assert.Empty(page.FindAll(".measurements [role=alert]"));
-        Assert.NotEmpty(page.FindAll(".measurements .confusion"));
+        Assert.Empty(page.FindAll("[data-testid=measurements] [role=alert]"));
+        Assert.NotEmpty(page.FindAll("[data-testid=measurements] .confusion"));
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public sealed class MeasurementsTests : PageContext
 
         Feed.Tell(Runs.All[0].Row);
 
-        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll(".measurements .confusion")));
+        page.WaitForAssertion(() => Assert.NotEmpty(page.FindAll("[data-testid=measurements] .confusion")));
     }
 
     [Fact]
@@ -229,7 +229,7 @@ public sealed class MeasurementsTests : PageContext
 
     private IRenderedComponent<RunPage> OpenPage() => Open<RunPage>("runs/1", p => p.Add(r => r.Id, 1));
 
-    private IElement Open() => OpenPage().Find(".measurements");
+    private IElement Open() => OpenPage().Find("[data-testid=measurements]");
 
     /// <summary>What the columns of a table are called when they are read out.</summary>
     private static IEnumerable<string> Heads(IElement table)

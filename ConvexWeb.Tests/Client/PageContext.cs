@@ -1,8 +1,12 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared.Feedback;
+using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Forms;
 using Microsoft.Extensions.DependencyInjection;
-using Radzen;
+using MudBlazor;
+using MudBlazor.Extensions;
+using MudBlazor.Services;
 
 namespace ConvexWeb.Tests.Client;
 
@@ -15,7 +19,9 @@ public abstract class PageContext : BunitContext
     {
         JSInterop.Mode = JSRuntimeMode.Loose;
         JSInterop.SetupModule("./_content/ConvexWeb.Client/dist/charts.js").Mode = JSRuntimeMode.Loose;
-        Services.AddRadzenComponents();
+        Services.AddMudServices();
+        Services.AddSingleton<IFailures, Failures>();
+        Services.AddScoped<Backend>();
         Services.AddSingleton(TimeProvider.System);
         Services.AddSingleton<IRuns>(Runs);
         Services.AddSingleton<IRunFeed>(Feed);
@@ -23,6 +29,10 @@ public abstract class PageContext : BunitContext
         Services.AddSingleton<ICertificates>(Certificates);
         Services.AddSingleton<IWorkers>(Workers);
         Services.AddSingleton<AntiforgeryStateProvider, NoAntiforgery>();
+        // Over the pages stands what the layout has: lists that open, dialogs, messages.
+        Popovers = Render<MudPopoverProvider>();
+        Dialogs = Render<MudDialogProvider>();
+        Messages = Render<MudSnackbarProvider>();
         SetRendererInfo(new RendererInfo("Server", isInteractive: true));
     }
 
@@ -31,6 +41,10 @@ public abstract class PageContext : BunitContext
     protected FakeCatalog Catalog { get; } = new();
     protected FakeCertificates Certificates { get; } = new();
     protected FakeWorkers Workers { get; } = new();
+
+    protected IRenderedComponent<MudPopoverProvider> Popovers { get; }
+    protected IRenderedComponent<MudDialogProvider> Dialogs { get; }
+    protected IRenderedComponent<MudSnackbarProvider> Messages { get; }
 
     protected NavigationManager Navigation => Services.GetRequiredService<NavigationManager>();
 
@@ -48,6 +62,24 @@ public abstract class PageContext : BunitContext
     /// </summary>
     protected static void Do<TPage>(IRenderedComponent<TPage> page, Action act)
         where TPage : IComponent => page.InvokeAsync(act).GetAwaiter().GetResult();
+
+    /// <summary>Chooses a value in a list, by the id of its field.</summary>
+    protected static void Choose<TPage>(IRenderedComponent<TPage> page, string id, string value)
+        where TPage : class, IComponent => Do(page, () => _ = Select(page, id).ValueChanged.InvokeAsync(value));
+
+    /// <summary>What a list offers when it is opened.</summary>
+    protected IReadOnlyList<string> Offered<TPage>(IRenderedComponent<TPage> page, string id)
+        where TPage : class, IComponent
+    {
+        Do(page, () => _ = Select(page, id).OpenMenu());
+        Popovers.WaitForElement("[role=option]");
+        return [.. Popovers.FindAll("[role=option]").Select(option => option.TextContent.Trim())];
+    }
+
+    /// <summary>The list of a field, by its id.</summary>
+    private static MudSelect<string> Select<TPage>(IRenderedComponent<TPage> page, string id)
+        where TPage : class, IComponent
+        => page.FindComponents<MudSelect<string>>().Single(list => list.Instance.GetState(found => found.InputId) == id).Instance;
 
     private sealed class NoAntiforgery : AntiforgeryStateProvider
     {

@@ -10,7 +10,7 @@ public sealed class RunPageTests : PageContext
     {
         Runs.Gate = new TaskCompletionSource();
 
-        Assert.NotEmpty(Open(1).FindAll(".skeleton"));
+        Assert.NotEmpty(Open(1).FindAll("[aria-label=Loading]"));
     }
 
     [Fact]
@@ -31,10 +31,10 @@ public sealed class RunPageTests : PageContext
             Spark = [new(1, 50, 45), new(2, 70, 50), new(3, 95.5, 55)],
         });
 
-        var head = Open(1).Find(".run-head");
+        var head = Open(1).Find("[data-testid=run-head]");
 
         Assert.Contains("+40.50", head.TextContent);
-        Assert.Equal("▲", head.QuerySelector(".trend")!.TextContent);
+        Assert.Equal("▲", head.QuerySelector("[data-testid=trend]")!.TextContent);
         Assert.Contains(head.QuerySelectorAll("button"), b => b.TextContent.Trim() == "Cancel");
     }
 
@@ -54,7 +54,7 @@ public sealed class RunPageTests : PageContext
     {
         Runs.Add(1, spec: FakeCatalog.Default.Replace("\"lr\":0.001", "\"lr\":1e-4").Replace("\"epochs\":20", "\"epochs\":20.0"));
 
-        var row = Assert.Single(Open(1).FindAll(".config tr.differs"));
+        var row = Assert.Single(Open(1).FindAll("[data-testid=differs]"));
 
         Assert.Contains("optimizer.lr", row.TextContent);
         Assert.Contains("0.0001", row.TextContent);
@@ -69,7 +69,7 @@ public sealed class RunPageTests : PageContext
 
         var page = Open(1, "?tab=log");
 
-        Assert.Equal(1_500, page.FindAll(".log-line").Count);
+        Assert.Equal(1_500, page.FindAll("[data-testid=log-line]").Count);
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class RunPageTests : PageContext
 
         Feed.Tell(Runs.All[1].Row);
 
-        page.WaitForAssertion(() => Assert.Contains("+12.50", page.Find(".run-head").TextContent));
+        page.WaitForAssertion(() => Assert.Contains("+12.50", page.Find("[data-testid=run-head]").TextContent));
         Assert.Equal(1, Feed.Subscriptions);
     }
 
@@ -140,7 +140,7 @@ public sealed class RunPageTests : PageContext
     {
         Runs.Add(1, r => r with { Convexity = "exp_eps", Labels = "random" });
 
-        var facts = Open(1).Find(".run-head .facts").TextContent;
+        var facts = Open(1).Find("[data-testid=run-head] dl").TextContent;
 
         Assert.Contains("Fully connected · Exponentiated", facts);
         Assert.Contains("glyphs · Random", facts); // no such dataset in this catalogue: its name

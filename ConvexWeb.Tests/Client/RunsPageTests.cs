@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Runs;
+using Microsoft.AspNetCore.Components.Web;
 
 namespace ConvexWeb.Tests.Client;
 
@@ -12,7 +13,7 @@ public sealed class RunsPageTests : PageContext
 
         var page = Open<RunsPage>("");
 
-        Assert.NotEmpty(page.FindAll(".skeleton"));
+        Assert.NotEmpty(page.FindAll("[aria-label=Loading]"));
         Assert.Empty(page.FindAll("table"));
     }
 
@@ -21,7 +22,7 @@ public sealed class RunsPageTests : PageContext
     {
         var page = Open<RunsPage>("");
 
-        Assert.Contains("new?demo=true", page.FindAll(".first-visit a").Select(a => a.GetAttribute("href")));
+        Assert.Contains("new?demo=true", page.FindAll("[data-testid=first-visit] a").Select(a => a.GetAttribute("href")));
         Assert.Empty(page.FindAll("[role=search]"));
     }
 
@@ -37,7 +38,7 @@ public sealed class RunsPageTests : PageContext
         Do(page, () => page.Find("[role=alert] button").Click());
 
         Assert.Empty(page.FindAll("[role=alert]"));
-        Assert.Single(page.FindAll("tbody tr"));
+        Assert.Single(page.FindAll("tr[data-row]"));
     }
 
     [Fact]
@@ -45,10 +46,10 @@ public sealed class RunsPageTests : PageContext
     {
         Runs.Add(3, r => r with { State = RunState.Running, Step = 45, TrainAccuracy = 99.5, TestAccuracy = 51.25, Gap = 48.25, Seed = 4 });
 
-        var row = Open<RunsPage>("").Find("tbody tr");
+        var row = Open<RunsPage>("").Find("tr[data-row]");
 
-        Assert.Equal("Running", row.QuerySelector(".chip")!.TextContent.Trim());
-        Assert.NotNull(row.QuerySelector(".chip svg")); // never by colour alone
+        Assert.Equal("Running", row.QuerySelector("[data-testid=state]")!.TextContent.Trim());
+        Assert.NotNull(row.QuerySelector("[data-testid=state] svg")); // never by colour alone
         Assert.Equal("45", row.QuerySelector("[role=progressbar]")!.GetAttribute("aria-valuenow"));
         Assert.Contains("4.5/10", row.TextContent);
         Assert.Contains("+48.25", row.TextContent);
@@ -64,7 +65,7 @@ public sealed class RunsPageTests : PageContext
 
         var page = Open<RunsPage>("?state=Failed&q=mlp");
 
-        Assert.Equal("mlp-2", page.Find("tbody tr a").TextContent);
+        Assert.Equal("mlp-2", page.Find("tr[data-row] a").TextContent);
         Assert.Equal("true", page.FindAll("[aria-label=State] a").Single(a => a.TextContent == "Failed").GetAttribute("aria-current"));
         Assert.Equal("mlp", page.Find("input[type=search]").GetAttribute("value"));
     }
@@ -87,7 +88,7 @@ public sealed class RunsPageTests : PageContext
 
         var page = Open<RunsPage>("?state=Failed");
 
-        Assert.Contains("No run matches", page.Find(".notice").TextContent);
+        Assert.Contains("No run matches", page.Find("[data-testid=no-match]").TextContent);
     }
 
     [Fact]
@@ -96,10 +97,10 @@ public sealed class RunsPageTests : PageContext
         foreach (var id in new long[] { 1, 2, 3 }) Runs.Add(id);
         var page = Open<RunsPage>("");
 
-        Do(page, () => page.Find("[aria-label='Select mlp-3, seed 0']").Change(true));
-        Do(page, () => page.Find("[aria-label='Select mlp-1, seed 0']").Change(true));
+        Do(page, () => page.Find("[aria-label='Select mlp-3, seed 0']").Click());
+        Do(page, () => page.Find("[aria-label='Select mlp-1, seed 0']").Click());
 
-        Assert.Equal("compare?runs=1,3", page.Find(".bulk a").GetAttribute("href"));
+        Assert.Equal("compare?runs=1,3", page.Find("[aria-label='Selected runs'] a").GetAttribute("href"));
     }
 
     [Fact]
@@ -112,7 +113,7 @@ public sealed class RunsPageTests : PageContext
 
         Feed.Tell(Runs.Change(1, r => r with { Gap = 12.5 }));
 
-        page.WaitForAssertion(() => Assert.Contains("+12.50", page.FindAll("tbody tr")[1].TextContent));
+        page.WaitForAssertion(() => Assert.Contains("+12.50", page.FindAll("tr[data-row]")[1].TextContent));
         Assert.Empty(Runs.Queries);
     }
 
@@ -125,7 +126,7 @@ public sealed class RunsPageTests : PageContext
         Feed.Tell(Runs.Add(2).Row);
 
         page.WaitForAssertion(() => Assert.Equal(["mlp-2", "mlp-1"], Names(page)));
-        page.WaitForAssertion(() => Assert.Equal("2", page.Find("h1 .count").TextContent));
+        page.WaitForAssertion(() => Assert.Equal("2", page.Find("[data-testid=count]").TextContent));
     }
 
     [Fact]
@@ -141,7 +142,7 @@ public sealed class RunsPageTests : PageContext
         Feed.Tell(Runs.Add(4, r => r with { Name = "allconv", Model = "allconv", State = RunState.Running }).Row);
         Feed.Tell(Runs.Change(1, r => r with { State = RunState.Succeeded }));
         page.WaitForAssertion(() => Assert.Equal(["mlp-2"], Names(page)));
-        page.WaitForAssertion(() => Assert.Equal("1", page.Find("h1 .count").TextContent));
+        page.WaitForAssertion(() => Assert.Equal("1", page.Find("[data-testid=count]").TextContent));
     }
 
     [Fact]
@@ -153,8 +154,8 @@ public sealed class RunsPageTests : PageContext
         Feed.Tell(Runs.Change(1, r => r with { LastSeq = 9, Gap = 22.5, State = RunState.Succeeded }));
         Feed.Tell(old);
 
-        page.WaitForAssertion(() => Assert.Contains("+22.50", page.Find("tbody tr").TextContent));
-        Assert.Contains("Succeeded", page.Find("tbody tr").TextContent);
+        page.WaitForAssertion(() => Assert.Contains("+22.50", page.Find("tr[data-row]").TextContent));
+        Assert.Contains("Succeeded", page.Find("tr[data-row]").TextContent);
     }
 
     [Fact]
@@ -170,7 +171,7 @@ public sealed class RunsPageTests : PageContext
         gate.SetResult(); // what was found before
 
         page.WaitForAssertion(() => Assert.Equal(["mlp-2", "mlp-1"], Names(page)));
-        Assert.Contains("Failed", page.FindAll("tbody tr")[1].TextContent);
+        Assert.Contains("Failed", page.FindAll("tr[data-row]")[1].TextContent);
     }
 
     [Fact]
@@ -198,24 +199,78 @@ public sealed class RunsPageTests : PageContext
 
         Feed.Tell([.. Enumerable.Range(2, 39).Select(id => Runs.Add(id).Row)]);
 
-        page.WaitForAssertion(() => Assert.Equal("40", page.Find("h1 .count").TextContent));
+        page.WaitForAssertion(() => Assert.Equal("40", page.Find("[data-testid=count]").TextContent));
         page.WaitForAssertion(() => Assert.Single(Runs.Queries));
         for (var id = 41; id <= 45; id++) Feed.Tell(Runs.Add(id).Row);
-        page.WaitForAssertion(() => Assert.Equal("45", page.Find("h1 .count").TextContent));
+        page.WaitForAssertion(() => Assert.Equal("45", page.Find("[data-testid=count]").TextContent));
         Assert.Single(Runs.Queries);
     }
 
     [Fact]
-    public void A_page_grows_by_no_more_than_one_asks_for()
+    public void New_runs_come_on_top_without_a_query_of_their_own()
     {
         for (var id = 1; id <= 50; id++) Runs.Add(id);
         var page = Open<RunsPage>("");
+        Runs.Queries.Clear();
 
         Feed.Tell([.. Enumerable.Range(51, 20).Select(id => Runs.Add(id).Row)]);
 
-        page.WaitForAssertion(() => Assert.Equal(("mlp-70", "mlp-21", 50), (Names(page).First(), Names(page).Last(), Names(page).Count())));
-        Do(page, () => page.Find(".more button").Click());
-        Assert.Equal(Enumerable.Range(1, 70).Reverse().Select(id => $"mlp-{id}"), Names(page));
+        page.WaitForAssertion(() => Assert.Equal(Enumerable.Range(1, 70).Reverse().Select(id => $"mlp-{id}"), Names(page)));
+        page.WaitForAssertion(() => Assert.Single(Runs.Queries)); // the count
+    }
+
+    [Fact]
+    public void All_from_one_to_another_are_chosen_with_shift()
+    {
+        for (var id = 1; id <= 6; id++) Runs.Add(id);
+        var page = Open<RunsPage>("");
+
+        Do(page, () => page.Find("[aria-label='Select mlp-5, seed 0']").Click());
+        Do(page, () => page.Find("[aria-label='Select mlp-2, seed 0']").Click(new MouseEventArgs { ShiftKey = true }));
+
+        Assert.Equal("compare?runs=2,3,4,5", page.Find("[aria-label='Selected runs'] a").GetAttribute("href"));
+    }
+
+    [Fact]
+    public void What_another_filter_hides_is_not_chosen_any_more()
+    {
+        Runs.Add(1);
+        var page = Open<RunsPage>("");
+        Do(page, () => page.Find("[aria-label='Select mlp-1, seed 0']").Click());
+
+        Navigation.NavigateTo("?state=Failed");
+        page.Render();
+
+        Assert.Empty(page.FindAll("[aria-label='Selected runs']"));
+    }
+
+    [Fact]
+    public void All_that_match_are_chosen_not_only_those_in_sight()
+    {
+        for (var id = 1; id <= 120; id++) Runs.Add(id);
+        var page = Open<RunsPage>("");
+
+        Do(page, () => page.Find("thead input").Change(true));
+
+        page.WaitForAssertion(() => Assert.Contains("120 selected", page.Find("[aria-label='Selected runs']").TextContent));
+    }
+
+    [Fact]
+    public async Task Cancelling_asks_first_and_then_cancels_what_goes()
+    {
+        Runs.Add(1, r => r with { State = RunState.Running });
+        Runs.Add(2, r => r with { State = RunState.Succeeded });
+        var page = Open<RunsPage>("");
+        Do(page, () => page.Find("thead input").Change(true));
+        page.WaitForAssertion(() => page.Find("[aria-label='Selected runs']"));
+
+        var asked = page.InvokeAsync(() => page.FindAll("[aria-label='Selected runs'] button")[0].ClickAsync(new()));
+        var yes = Dialogs.WaitForElement("[role=dialog] .mud-button-filled-error");
+        Assert.Empty(Runs.Cancelled);
+        await yes.ClickAsync(new());
+        await asked;
+
+        Assert.Equal([1], Runs.Cancelled);
     }
 
     [Fact]
@@ -227,7 +282,7 @@ public sealed class RunsPageTests : PageContext
         Feed.Tell([.. Enumerable.Range(31, 40).Select(id => Runs.Change(id, r => r with { State = RunState.Running }))]);
 
         page.WaitForAssertion(() => Assert.Equal(Enumerable.Range(1, 30).Reverse().Select(id => $"mlp-{id}"), Names(page)));
-        page.WaitForAssertion(() => Assert.Equal("30", page.Find("h1 .count").TextContent));
+        page.WaitForAssertion(() => Assert.Equal("30", page.Find("[data-testid=count]").TextContent));
     }
 
     [Fact]
@@ -238,8 +293,8 @@ public sealed class RunsPageTests : PageContext
 
         Feed.Tell(Runs.Change(1, r => r with { State = RunState.Running }));
 
-        page.WaitForAssertion(() => Assert.Equal("59", page.Find("h1 .count").TextContent));
-        Assert.Equal(50, Names(page).Count());
+        page.WaitForAssertion(() => Assert.Equal("59", page.Find("[data-testid=count]").TextContent));
+        Assert.Equal(59, Names(page).Count());
     }
 
     [Fact]
@@ -247,7 +302,6 @@ public sealed class RunsPageTests : PageContext
     {
         for (var id = 1; id <= 60; id++) Runs.Add(id);
         var page = Open<RunsPage>("");
-        Do(page, () => page.Find(".more button").Click());
         for (var id = 1; id <= 60; id++) Runs.Change(id, r => r with { Name = "other" });
 
         Feed.Miss();
@@ -297,8 +351,8 @@ public sealed class RunsPageTests : PageContext
 
         late.SetResult();
 
-        page.WaitForAssertion(() => Assert.Equal("allconv", page.Find("tbody tr a").TextContent));
-        Assert.Single(page.FindAll("tbody tr"));
+        page.WaitForAssertion(() => Assert.Equal("allconv", page.Find("tr[data-row] a").TextContent));
+        Assert.Single(page.FindAll("tr[data-row]"));
     }
 
     [Fact]
@@ -310,20 +364,16 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
-    public void More_runs_come_page_by_page()
+    public void Only_what_comes_into_sight_is_read()
     {
         for (var id = 1; id <= 60; id++) Runs.Add(id);
+
         var page = Open<RunsPage>("");
-        Assert.Equal(50, page.FindAll("tbody tr").Count);
-        Runs.Queries.Clear();
 
-        Do(page, () => page.Find(".more button").Click());
-
-        Assert.Equal(60, page.FindAll("tbody tr").Count);
-        Assert.Empty(page.FindAll(".more"));
-        Assert.Equal("11", Assert.Single(Runs.Queries).After); // only what follows
+        page.WaitForAssertion(() => Assert.Equal(60, Names(page).Count())); // the test's window is endless
+        Assert.Equal(2, Runs.Queries.Count);
     }
 
     private static IEnumerable<string> Names(IRenderedComponent<RunsPage> page)
-        => page.FindAll("tbody tr a[title*='·']").Select(a => a.TextContent);
+        => page.FindAll("tr[data-row] a[title*='·']").Select(a => a.TextContent);
 }

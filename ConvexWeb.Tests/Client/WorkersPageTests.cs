@@ -9,13 +9,13 @@ public sealed class WorkersPageTests : PageContext
     public void A_run_that_starts_is_seen_at_its_worker_and_its_progress_asks_for_nothing()
     {
         var page = Open<WorkersPage>("workers");
-        Assert.Empty(page.FindAll(".slot.used"));
+        Assert.Empty(page.FindAll("[data-testid=slot]"));
         Workers.Runs = [1];
         var running = Runs.Add(1, r => r with { State = RunState.Running, Worker = "w", Attempt = 1 }).Row;
 
         Feed.Tell(running);
 
-        page.WaitForAssertion(() => Assert.Equal("run 1", page.Find(".slot.used").TextContent.Trim()));
+        page.WaitForAssertion(() => Assert.Equal("run 1", page.Find("[data-testid=slot]").TextContent.Trim()));
         Feed.Tell(running with { Step = 50 });
         Assert.Equal(2, Workers.Asked);
     }

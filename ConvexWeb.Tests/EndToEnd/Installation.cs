@@ -59,6 +59,9 @@ public sealed class Installation : IAsyncDisposable
         return (page, errors);
     }
 
+    /// <summary>A browser in which nobody is signed in.</summary>
+    public Task<IBrowserContext> StrangerAsync() => browser.ContextAsync(Address);
+
     /// <summary>A client with the administrator's token.</summary>
     public async Task<HttpClient> ClientAsync()
     {

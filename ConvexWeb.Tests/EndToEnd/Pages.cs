@@ -28,11 +28,18 @@ public static class Pages
 
     /// <summary>Waits until the page of new experiments takes what is typed.</summary>
     public static Task ListensAsync(this IPage page)
-        => Assertions.Expect(page.Locator(".composer:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        => Assertions.Expect(page.Locator("[data-testid=composer]:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });
 
     public static ILocator Field(this IPage page, string path) => page.Locator("#f-" + path.Replace('.', '-'));
 
-    public static ILocator State(this IPage page) => page.Locator(".run-head .chip");
+    /// <summary>Chooses in a list by what is written there.</summary>
+    public static async Task ChooseAsync(this IPage page, string path, string title)
+    {
+        await page.Field(path).ClickAsync();
+        await page.GetByRole(AriaRole.Option, new() { Name = title, Exact = true }).ClickAsync();
+    }
+
+    public static ILocator State(this IPage page) => page.GetByTestId("run-head").GetByTestId("state");
 
     public static Task ShowsAsync(this ILocator place, string text, float seconds = 30)
         => Assertions.Expect(place).ToContainTextAsync(text, new() { Timeout = seconds * 1000 });

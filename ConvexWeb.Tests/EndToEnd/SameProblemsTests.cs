@@ -81,11 +81,11 @@ public sealed class SameProblemsTests(Product product)
         {
             Assert.Contains(json, Malformed);
             await text.FillAsync(json);
-            await page.Locator("p.problem").ShowsAsync(Assert.Single(SpecReader.Read(json).Problems).Sentence);
+            await page.Locator("#spec-json-problem").ShowsAsync(Assert.Single(SpecReader.Read(json).Problems).Sentence);
             await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Queue the run" })).ToBeDisabledAsync();
         }
         await text.FillAsync("{\"model\":");
-        await page.Locator("p.problem").ShowsAsync("This is not JSON yet");
+        await page.Locator("#spec-json-problem").ShowsAsync("This is not JSON yet");
         await text.FillAsync("{}");
         await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Queue the run" })).ToBeEnabledAsync();
         Assert.Empty(errors);

@@ -26,13 +26,13 @@ public sealed partial class StoryTests(Product product)
         var gap = await GapAsync(page);
         Assert.True(await page.EvaluateAsync<bool>("() => window.sameDocument === true"), "the page was loaded anew");
 
-        await page.GetByRole(AriaRole.Link, new() { Name = "Attempts and checkpoints" }).ClickAsync();
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Attempts and checkpoints" }).ClickAsync();
         await AssertDownloadsAsync(page);
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Run again" }).ClickAsync();
         await page.WaitForURLAsync(url => !url.Contains($"/runs/{run}", StringComparison.Ordinal));
         var again = await page.RunAsync();
-        await page.Locator(".run-head").GetByRole(AriaRole.Link, new() { Name = $"run {run}" }).WaitForAsync();
+        await page.GetByTestId("run-head").GetByRole(AriaRole.Link, new() { Name = $"run {run}" }).WaitForAsync();
         await page.State().ShowsAsync("Succeeded");
         Assert.Equal(gap, await GapAsync(page)); // same spec, same seed
 
@@ -45,9 +45,9 @@ public sealed partial class StoryTests(Product product)
         await page.GetByRole(AriaRole.Region, new() { Name = "Selected runs" })
             .GetByRole(AriaRole.Link, new() { Name = "Compare" }).ClickAsync();
         await page.Locator("h1").ShowsAsync("2 runs");
-        await Assertions.Expect(page.Locator("[data-chart]").First.Locator(".legend-entry")).ToHaveCountAsync(2);
+        await Assertions.Expect(page.Locator("[data-chart]").First.GetByTitle("show or hide")).ToHaveCountAsync(2);
         await Assertions.Expect(page.Locator("[data-chart] canvas").First).ToBeVisibleAsync();
-        await Assertions.Expect(page.Locator("table.numbers tr[data-row]", new() { HasText = gap })).ToHaveCountAsync(2);
+        await Assertions.Expect(page.GetByTestId("numbers").Locator("tr[data-row]", new() { HasText = gap })).ToHaveCountAsync(2);
 
         Assert.Empty(errors);
         await page.Context.CloseAsync();
@@ -59,7 +59,7 @@ public sealed partial class StoryTests(Product product)
         var (page, errors) = await product.Installation.OpenAsync("/new?preset=demo-glyphs");
         await page.ListensAsync();
         await page.Field("training.epochs").FillAsync("5000");
-        await page.Locator(".estimate").ShowsAsync("395,000");
+        await page.GetByTestId("estimate").ShowsAsync("395,000");
         await page.QueueAsync();
         await page.State().ShowsAsync("Running");
         await page.DrawnAsync(atLeast: 2);
@@ -74,7 +74,7 @@ public sealed partial class StoryTests(Product product)
 
         // Stopped because it was asked to, not killed when it did not listen; how quickly is a line of bench latency.
         Assert.True(took < new WorkerSettings().StopPatience, $"{took}");
-        await page.GetByRole(AriaRole.Link, new() { Name = "Attempts and checkpoints" }).ClickAsync();
+        await page.GetByRole(AriaRole.Tab, new() { Name = "Attempts and checkpoints" }).ClickAsync();
         await page.GetByRole(AriaRole.Region, new() { Name = "Checkpoints, table" })
             .GetByRole(AriaRole.Rowheader, new() { Name = "last" }).WaitForAsync();
         Assert.Empty(errors);
@@ -86,7 +86,7 @@ public sealed partial class StoryTests(Product product)
     {
         var run = await product.FinishedRunAsync();
         var (page, errors) = await product.Installation.OpenAsync("/workers");
-        await page.Locator(".worker").First.WaitForAsync();
+        await page.GetByTestId("worker").First.WaitForAsync();
         await page.GetByRole(AriaRole.Link, new() { Name = "Tickets of the queue" }).ClickAsync();
         await page.GetByRole(AriaRole.Heading, new() { Name = "Overview" }).First.WaitForAsync();
         foreach (var path in new[] { "/hangfire/jobs/succeeded", "/hangfire/servers", "/hangfire/recurring", "/hangfire/retries" })
@@ -103,9 +103,9 @@ public sealed partial class StoryTests(Product product)
     private static async Task FillAsync(IPage page)
     {
         await page.ListensAsync();
-        await page.Field("data.name").SelectOptionAsync("mnist");
+        await page.ChooseAsync("data.name", "MNIST");
         await Assertions.Expect(page.Field("data.train_size")).ToHaveCountAsync(0);
-        await page.Field("data.name").SelectOptionAsync("glyphs");
+        await page.ChooseAsync("data.name", "Glyphs");
 
         var submit = page.GetByRole(AriaRole.Button, new() { Name = "Queue the run" });
         var problem = page.Locator("#f-model-width-problem");
@@ -123,26 +123,27 @@ public sealed partial class StoryTests(Product product)
         })
             await page.Field(path).FillAsync(value);
         await page.Locator("#study-name").FillAsync("first day");
-        await page.Locator(".estimate").ShowsAsync("1,200"); // steps: 30 an epoch × 40
+        await page.GetByTestId("estimate").ShowsAsync("1,200"); // steps: 30 an epoch × 40
     }
 
     // Points come while it trains: the drawn batches and the rows of a chart's table grow, with nothing loaded anew.
     private static async Task WatchAsync(IPage page)
     {
-        await page.Locator(".live").ShowsAsync("live");
+        await page.Locator("[data-live]").ShowsAsync("live");
         await page.DrawnAsync(atLeast: 1);
         var chart = page.Locator("[data-chart='Running training loss']");
         await chart.GetByRole(AriaRole.Button, new() { Name = "View as table" }).ClickAsync();
-        var (drawn, rows) = (await page.DrawnAsync(), await chart.Locator(".points-table tr").CountAsync());
+        var lines = chart.GetByRole(AriaRole.Region, new() { Name = "as a table" }).Locator("tr");
+        var (drawn, rows) = (await page.DrawnAsync(), await lines.CountAsync());
         await page.DrawnAsync(atLeast: drawn + 4);
         Assert.Equal("Running", await page.State().InnerTextAsync());
-        Assert.True(await chart.Locator(".points-table tr").CountAsync() > rows, "the table of the chart did not grow");
+        Assert.True(await lines.CountAsync() > rows, "the table of the chart did not grow");
         await Assertions.Expect(page.Locator("[data-chart] canvas").First).ToBeVisibleAsync();
     }
 
     private static async Task<string> GapAsync(IPage page)
     {
-        var text = await page.Locator(".run-gap").InnerTextAsync();
+        var text = await page.GetByTestId("gap-now").InnerTextAsync();
         var numbers = Number().Matches(text)
             .Select(match => double.Parse(match.Value.Replace('−', '-'), CultureInfo.InvariantCulture)).ToList();
         Assert.True(numbers.Count == 3, text); // gap, train, test

@@ -1,0 +1,59 @@
+using ConvexWeb.Client.Contracts;
+
+namespace ConvexWeb.Client.Runs;
+
+/// <summary>The runs that are chosen for an action, as they were last seen. One that a filter would hide is none of them.</summary>
+public sealed class RunSelection
+{
+    private readonly Dictionary<long, RunRow> rows = [];
+    private long? last;
+
+    public event Action? Changed;
+
+    public int Count => rows.Count;
+
+    public IEnumerable<long> Ids => rows.Keys;
+
+    /// <summary>Those that may still be stopped.</summary>
+    public IEnumerable<RunRow> Cancellable => rows.Values.Where(
+        row => (row.State.Goes() || row.State == RunState.Paused) && !row.CancelRequested);
+
+    public bool Contains(long id) => rows.ContainsKey(id);
+
+    /// <summary>
+    /// Chooses a run, or takes it out; with <paramref name="range"/> all from the one that was chosen last to this one.
+    /// </summary>
+    /// <param name="shown">The rows in the order of the page.</param>
+    public void Toggle(RunRow row, bool range, IReadOnlyList<RunRow> shown)
+    {
+        var (from, to) = (shown.ToList().FindIndex(other => other.Id == last), shown.ToList().FindIndex(other => other.Id == row.Id));
+        if (range && from >= 0 && to >= 0)
+            foreach (var between in shown.Skip(Math.Min(from, to)).Take(Math.Abs(to - from) + 1)) rows[between.Id] = between;
+        else if (!rows.Remove(row.Id)) rows[row.Id] = row;
+        last = row.Id;
+        Changed?.Invoke();
+    }
+
+    public void Add(IEnumerable<RunRow> chosen)
+    {
+        foreach (var row in chosen) rows[row.Id] = row;
+        Changed?.Invoke();
+    }
+
+    /// <summary>Takes rows as they are now; one that the query no longer lists is chosen no more.</summary>
+    public void Take(IEnumerable<RunRow> changed, RunQuery query)
+    {
+        foreach (var row in changed.Where(row => rows.ContainsKey(row.Id)))
+        {
+            if (query.Matches(row)) rows[row.Id] = row;
+            else rows.Remove(row.Id);
+        }
+    }
+
+    public void Clear()
+    {
+        rows.Clear();
+        last = null;
+        Changed?.Invoke();
+    }
+}

@@ -1,0 +1,97 @@
+// The frame's behaviour that needs no server: theme, what the browser remembers, keyboard. Everything is found by data attributes when it
+// is needed, so it does not matter when Blazor renders it or renders it anew.
+
+document.addEventListener('click', event => {
+  const target = event.target.closest('[data-theme-set], [data-copy]');
+  if (target?.dataset.themeSet) window.convexTheme.set(target.dataset.themeSet);
+  else if (target) copy(target);
+});
+
+const read = key => { try { return localStorage.getItem(key); } catch { return null; } };
+const write = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
+const year = 365 * 24 * 3600;
+const wide = matchMedia('(min-width: 960px)');
+
+/** What pages ask of the browser. */
+window.convexShell = {
+  // A cookie, so that the next page comes as this one is left; on a narrow one the menu lies over the page and is closed anyway.
+  keepMenu: open => { if (wide.matches) document.cookie = `menu=${open ? 'open' : 'closed'}; path=/; max-age=${year}; samesite=lax`; },
+  keysOff: () => read('keys') === 'off',
+  setKeys: on => write('keys', on ? 'on' : 'off'),
+};
+
+async function copy(button) {
+  const source = document.querySelector(button.dataset.copy);
+  const text = source.value ?? source.innerText;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.dataset.copied = 'true';
+    setTimeout(() => delete button.dataset.copied, 1_500);
+  } catch {
+    getSelection().selectAllChildren(source); // without a clipboard (plain http) the text is at least selected
+  }
+}
+
+// The server has forgotten this circuit (a restart, a new version): the page as its address says it is one load away.
+const modal = document.getElementById('components-reconnect-modal');
+if (modal) {
+  new MutationObserver(() => {
+    const gone = ['failed', 'rejected'].some(state => modal.classList.contains(`components-reconnect-${state}`));
+    if (gone) reloadWhenBack();
+  }).observe(modal, { attributes: true, attributeFilter: ['class'] });
+}
+
+let waiting = false;
+async function reloadWhenBack() {
+  if (waiting) return;
+  for (waiting = true; ; await new Promise(done => setTimeout(done, 2_000))) {
+    const answer = await fetch(location.href, { method: 'HEAD', cache: 'no-store' }).catch(() => null);
+    if (answer && answer.status < 500) return location.reload();
+  }
+}
+
+// Keys. None while typing, and all can be switched off in the list that ? opens.
+const typing = element => element?.closest('input:not([type=checkbox]), textarea, select, [contenteditable]');
+let leader = 0;
+
+document.addEventListener('keydown', event => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === 'Escape') {
+    if (typing(document.activeElement)?.matches('[data-key]')) document.activeElement.blur();
+    return;
+  }
+  if (typing(event.target) || document.querySelector('[role=dialog]')) return;
+  if (event.key !== '?' && window.convexShell.keysOff()) return;
+  if (event.key === 'g') { leader = event.timeStamp; return; }
+  const going = leader && event.timeStamp - leader < 1_200;
+  leader = 0;
+  if (handle(event.key, going)) event.preventDefault();
+});
+
+function handle(key, going) {
+  if (going) {
+    const item = document.querySelector(`[data-goto="${CSS.escape(key)}"]`);
+    const link = item?.matches('a') ? item : item?.querySelector('a');
+    link?.click();
+    return link;
+  }
+  if (key === 'j' || key === 'k') return move(key === 'j' ? 1 : -1);
+  const row = document.activeElement?.closest('[data-row]');
+  if (row && key === 'x') { row.querySelector('input[type=checkbox]')?.click(); return true; }
+  if (row && key === 'Enter' && document.activeElement === row) { row.querySelector('a')?.click(); return true; }
+  const targets = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].filter(t => t.checkVisibility() && !t.disabled);
+  for (const target of targets) {
+    if (target.matches('input')) { target.focus(); target.select(); } else target.click();
+  }
+  return targets.length > 0;
+}
+
+function move(by) {
+  const rows = [...document.querySelectorAll('[data-row]')].filter(r => r.checkVisibility());
+  if (rows.length === 0) return false;
+  const at = rows.indexOf(document.activeElement?.closest('[data-row]'));
+  const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by))];
+  next.focus();
+  next.scrollIntoView({ block: 'nearest' });
+  return true;
+}
