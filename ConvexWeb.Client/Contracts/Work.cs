@@ -90,7 +90,7 @@ public enum WaitCode
     [JsonStringEnumMemberName("study_limit")]
     StudyLimit,
 
-    /// <summary>It fits on no device of the queue's workers.</summary>
+    /// <summary>It fits on no device of the queue's workers, or on none with a free slot at the moment.</summary>
     [JsonStringEnumMemberName("memory")]
     Memory,
 }
@@ -98,7 +98,10 @@ public enum WaitCode
 /// <summary>An item that waits, as the queue shows it.</summary>
 public sealed record QueuedItem
 {
-    /// <summary>Place in its queue, from 1: the order in which slots that come free are given.</summary>
+    /// <summary>
+    /// How many go before it, and one: in the order in which slots that come free are given, among the items of all queues that the
+    /// workers of its queue serve.
+    /// </summary>
     public required long Place { get; init; }
 
     /// <summary>run or certificate.</summary>
@@ -117,11 +120,14 @@ public sealed record QueuedItem
     /// <summary>Why it waits, in a sentence.</summary>
     public required string Why { get; init; }
 
-    /// <summary>When it is expected to start, from how long runs like those before it have taken; null when that is not known.</summary>
+    /// <summary>
+    /// When it is expected to start, from how long runs like those before it have taken, limits and memory among it; null when that is
+    /// not known, or when it cannot start as things are.
+    /// </summary>
     public DateTimeOffset? StartsAt { get; init; }
 }
 
-/// <summary>What waits, in the order of the policy.</summary>
+/// <summary>What waits, in the order in which it is expected to start.</summary>
 /// <param name="Maintenance">Why nothing starts; null when work goes on.</param>
 /// <param name="Total">How many wait, of which <paramref name="Items"/> may be the first.</param>
 public sealed record QueueView(string? Maintenance, IReadOnlyList<QueuedItem> Items, long Total);

@@ -18,8 +18,9 @@ internal sealed class ControlGroup(string root)
             if (SystemFile.Number(Path.Combine(folder, "memory.max")) is not { } limit || limit >= tightest?.Limit) continue;
             var used = SystemFile.Number(Path.Combine(folder, "memory.current")) ?? 0;
 
-            // Pages of files that nothing has used lately are given back before anything else happens.
-            var spare = SystemFile.Number(Path.Combine(folder, "memory.stat"), "inactive_file") ?? 0;
+            // Pages of files are given back before anything else happens, as in MemAvailable of a whole machine.
+            var pages = Path.Combine(folder, "memory.stat");
+            var spare = (SystemFile.Number(pages, "inactive_file") ?? 0) + (SystemFile.Number(pages, "active_file") ?? 0);
             tightest = (limit, Math.Max(0, used - spare));
         }
         return tightest;

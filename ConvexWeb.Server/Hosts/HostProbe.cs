@@ -12,6 +12,12 @@ public sealed class HostProbe(Nvml nvml, TimeProvider time, string root = "/")
     private static readonly string[] Sensors = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
     private static readonly string[] Zones = ["x86_pkg_temp", "cpu-thermal", "cpu_thermal"];
 
+    /// <summary>
+    /// The argument by which trainers that workers started are known among all processes, whichever worker of the host it was: a training
+    /// that a person starts by hand does not have it.
+    /// </summary>
+    public const string TrainerArgument = "--stop-on-eof";
+
     private readonly ControlGroup group = new(root);
     private readonly Lock reading = new();
     private (long Busy, long All)? last;
@@ -20,16 +26,56 @@ public sealed class HostProbe(Nvml nvml, TimeProvider time, string root = "/")
     /// <param name="memory">What the worker's settings say a device has, in MB, in place of what is read.</param>
     public HostReport Read(IReadOnlyList<string> devices, IReadOnlyDictionary<string, int> memory, string version, string? libtorch)
     {
+        // Before the memory is read: of a trainer that ends in between, what it gave back must not count as another program's.
+        var trainers = Trainers();
         var (total, used) = Memory();
         var share = Share();
         var cpu = new DeviceReport("cpu", Model(), total, used, share * 100, Temperature(), Power: null);
         var others = devices.Distinct().Where(name => name != "cpu")
             .Select(name => nvml.Read(name) ?? new DeviceReport(name, null, null, null, null, null, null));
-        var all = others.Prepend(cpu)
-            .Select(device => memory.TryGetValue(device.Name, out var given) ? device with { MemoryTotalMb = given } : device);
+        var all = others.Prepend(cpu).Select(device => device with
+        {
+            MemoryTotalMb = memory.TryGetValue(device.Name, out var given) ? given : device.MemoryTotalMb,
+            ForTrainersMb = ForTrainers(device, trainers),
+        });
         return new(
             version, libtorch, Environment.Version.ToString(), nvml.Driver, Environment.ProcessorCount, total, used, share, Load(),
             [.. all]);
+    }
+
+    /// <param name="MemoryMb">Of the host; null when it has just ended.</param>
+    private sealed record Trainer(int Id, string Device, int? MemoryMb);
+
+    // One without a device, which makes a certificate, computes on the processor.
+    private List<Trainer> Trainers()
+    {
+        var found = new List<Trainer>();
+        foreach (var folder in SystemFile.Folders(At("proc")))
+        {
+            if (!int.TryParse(Path.GetFileName(folder), out var id)) continue;
+            var line = SystemFile.Read(Path.Combine(folder, "cmdline"))?.Split('\0') ?? [];
+            if (!line.Contains(TrainerArgument)) continue;
+            var place = Array.IndexOf(line, "--device") + 1;
+
+            // Without the pages of files that it has mapped, libtorch's among them: those count as available.
+            var status = Path.Combine(folder, "status");
+            var kilobytes = SystemFile.Number(status, "RssAnon") + (SystemFile.Number(status, "RssShmem") ?? 0);
+            found.Add(new(id, place > 0 && place < line.Length ? line[place] : "cpu", (int?)(kilobytes >> 10)));
+        }
+        return found;
+    }
+
+    private int? ForTrainers(DeviceReport device, List<Trainer> trainers)
+    {
+        if (device is not { MemoryTotalMb: > 0 and var total, MemoryUsedMb: { } used }) return null;
+        var theirs = 0;
+        foreach (var trainer in trainers.Where(trainer => trainer.Device == device.Name))
+        {
+            if (device.Name == "cpu") theirs += trainer.MemoryMb ?? 0;
+            else if (nvml.UsedBy(trainer.Id, device.Name) is { } memory) theirs += memory;
+            else return null; // a driver in a container does not say, or the trainer has not reached its device yet
+        }
+        return Math.Clamp(total - used + theirs, 0, total);
     }
 
     private (int Total, int Used) Memory()

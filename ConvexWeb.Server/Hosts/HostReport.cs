@@ -16,4 +16,11 @@ public sealed record HostReport(
 /// <param name="Temperature">In degrees Celsius.</param>
 /// <param name="Power">In watts.</param>
 public sealed record DeviceReport(
-    string Name, string? Model, int? MemoryTotalMb, int? MemoryUsedMb, double? Utilisation, double? Temperature, double? Power);
+    string Name, string? Model, int? MemoryTotalMb, int? MemoryUsedMb, double? Utilisation, double? Temperature, double? Power)
+{
+    /// <summary>
+    /// What trainers of workers may have there together: all that the device has, without what other programs use at the moment. Null
+    /// where it cannot be told whose memory is whose.
+    /// </summary>
+    public int? ForTrainersMb { get; init; }
+}

@@ -1,12 +1,11 @@
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
-/// Who is next, in one place: read by the claim, by what makes tickets, and by what tells people about the queue (<see cref="QueueOrder"/>
-/// goes on from it, claim after claim). Higher priority
-/// first; then an item that waits again by no wish of a person (its worker was lost, it made room) before new ones; then the user with the
-/// fewest running items for the user's weight, and of those
-/// the one whose last new item began longest ago; then age. Limits of users and studies, the lab's maintenance and the memory of the
-/// device leave items out; they do not change the order of the others.
+/// Who is next, in one place: read by the claim, by what makes tickets, and by what tells people about the queue
+/// (<see cref="QueueSimulation"/> goes on from it, claim after claim). Higher priority first; then an item that waits again by no wish of
+/// a person (its worker was lost, it made room) before new ones; then the user with the fewest running items for the user's weight, and
+/// of those the one whose last new item began longest ago; then age. Limits of users and studies, the lab's maintenance and the memory of
+/// the device (<see cref="DeviceRooms"/>) leave items out; they do not change the order of the others.
 /// </summary>
 internal static class ClaimOrder
 {

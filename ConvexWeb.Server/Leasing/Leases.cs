@@ -62,12 +62,15 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
         select pg_notify('{RunChanges.Rows}', run_id::text)::text from released
         """;
 
+    private const string ThisDevice =
+        "select @worker::text as worker, @host::text as host, @device::text as device, @memory::bigint as mb, @own::boolean as own";
+
     private sealed record Claimed(Guid Database, long ItemId, string Kind, long RunId, int Attempt, string? Notified);
 
     /// <summary>
     /// Takes the item that is next (<see cref="ClaimOrder"/>) of these queues and fits on the device; null when there is none.
     /// </summary>
-    /// <param name="memoryMb">Of the device, all of it; null when it is not known, and then everything fits.</param>
+    /// <param name="memoryMb">What items may have on the device together; null when it is not known, and then everything fits.</param>
     public async Task<Assignment?> ClaimAsync(
         IReadOnlyList<string> queues, string device = "cpu", int? memoryMb = null, CancellationToken cancel = default)
     {
@@ -77,12 +80,9 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             {ClaimOrder.Lock};
-            with here as (
-                select @memory::bigint - coalesce(sum(i.memory_mb), 0) as free from work_items i
-                where i.state = 'Running' and i.device = @device and (i.worker = @worker or @shared and i.worker in (
-                    select w.name from workers w where w.host = @host))),
+            with {DeviceRooms.Of(ThisDevice)},
             {ClaimOrder.Shares()},
-            next as ({ClaimOrder.Next("(select free from here)")}),
+            next as ({ClaimOrder.Next($"(select {DeviceRooms.Fits} from device_rooms d)")}),
             item as (
                 update work_items q set state = 'Running', attempt = attempt + 1, worker = @worker, device = @device,
                     lease_until = clock_timestamp() + make_interval(secs => @lease), wish = null, not_before = null, recovered = false,
@@ -102,11 +102,10 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 queues = queues.ToArray(),
                 worker = settings.Name,
                 device,
-                memory = memoryMb ?? int.MaxValue,
+                memory = memoryMb,
+                own = settings.DeviceMemoryMb.ContainsKey(device),
                 lease = settings.Lease.TotalSeconds,
                 host = Environment.MachineName,
-                // What another worker of this host has on the device is not free, unless each was given a part of its own.
-                shared = !settings.DeviceMemoryMb.ContainsKey(device),
             },
             cancellationToken: cancel));
         await answers.ReadAsync();

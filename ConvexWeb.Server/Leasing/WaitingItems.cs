@@ -4,20 +4,28 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Leasing;
 
-/// <summary>An item that waits: its place in its queue, and what holds it back besides those before it.</summary>
+/// <summary>An item that waits: its place, when it is expected to start, and what holds it back besides those before it.</summary>
 public sealed record WaitingItem
 {
     public long ItemId { get; init; }
     public string Kind { get; init; } = "";
     public long RunId { get; init; }
+
+    /// <summary>The run's.</summary>
+    public string Name { get; init; } = "";
     public string CreatedBy { get; init; } = "";
     public short Priority { get; init; }
     public string Queue { get; init; } = "";
     public int MemoryMb { get; init; }
     public DateTimeOffset QueuedAt { get; init; }
     public DateTimeOffset? NotBefore { get; init; }
-    public long Place { get; init; }
     public string? Reason { get; init; }
+
+    /// <summary>From 1, among the items of all queues that the workers of its queue serve.</summary>
+    public long Place { get; init; }
+
+    /// <summary>Seconds from now until it is expected to start; null: not known, or as things are it cannot.</summary>
+    public double? StartsIn { get; init; }
 
     /// <summary>How many items of its user may run at once, when as many do.</summary>
     public int? UserLimit { get; init; }
@@ -29,13 +37,30 @@ public sealed record WaitingItem
 /// <summary>The living workers of a queue.</summary>
 /// <param name="Open">Those that take new items: neither drained nor of another version.</param>
 /// <param name="Free">Their free slots.</param>
-/// <param name="MemoryMb">What items may have on their largest device; null where one does not say.</param>
+/// <param name="MemoryMb">What items may have on their largest device; null where it is not known of one.</param>
 /// <param name="Fits">What is free now on a device with a free slot, at most; null where no slot is free.</param>
 public sealed record QueueWorkers(string Queue, int Workers, int Open, int Free, int? MemoryMb, long? Fits);
 
-/// <summary>What waits, in the order of <see cref="ClaimOrder"/>, and why each item waits.</summary>
+/// <summary>What waits, in the order in which it will start (<see cref="QueueSimulation"/>), and why each item waits.</summary>
 public sealed class WaitingItems(NpgsqlDataSource database)
 {
+    /// <summary>
+    /// What runs take by measure: the pace of runs of the same spec among the latest that have succeeded, else of the same model and data
+    /// set. Common table expressions <c>same</c> and <c>usual</c>, whose pace is in seconds a step.
+    /// </summary>
+    private const string Paces =
+        """
+        latest as (
+            select r.group_key, r.model, r.dataset,
+                extract(epoch from i.finished_at - i.started_at)::float8 / greatest(r.total_steps, 1) as pace
+            from (
+                select run_id, started_at, finished_at from work_items
+                where kind = 'run' and state = 'Succeeded' order by finished_at desc limit 2000) i
+            join runs r on r.id = i.run_id),
+        same as (select group_key, percentile_cont(0.5) within group (order by pace) as pace from latest group by 1),
+        usual as (select model, dataset, percentile_cont(0.5) within group (order by pace) as pace from latest group by 1, 2)
+        """;
+
     public sealed record Snapshot(
         string? Maintenance, IReadOnlyList<WaitingItem> Items, IReadOnlyDictionary<string, QueueWorkers> Workers, long Total)
     {
@@ -73,17 +98,15 @@ public sealed class WaitingItems(NpgsqlDataSource database)
     public static string NoWorker(string queue)
         => $"It waits: no worker that serves the queue \"{queue}\" is alive. The Workers page shows which there are.";
 
-    private sealed record Place(
-        long Id, string Queue, string CreatedBy, short Priority, bool Recovered, int Attempt, int MemoryMb, bool Later, int? UserLimit,
-        bool StudyFull)
+    private sealed record WorkerRow
     {
-        /// <summary>Whether it would stay behind if its turn came now: others go before it whatever its priority.</summary>
-        public bool StaysBehind(QueueWorkers? workers) => Later || StudyFull || UserLimit is not null || workers is not null
-            && (workers.MemoryMb < MemoryMb || workers.Free > 0 && workers.Fits < MemoryMb);
+        public string Name { get; init; } = "";
+        public string[] Queues { get; init; } = [];
     }
 
     /// <param name="runs">Only items about these runs; null for all, in their order.</param>
-    /// <param name="queue">Only this queue; null for all, one after the other.</param>
+    /// <param name="queue">Only this queue; null for all.</param>
+    /// <param name="most">Of all that are asked for, the first.</param>
     /// <param name="kind">Of <paramref name="runs"/>: their training, or certificates of them.</param>
     public async Task<Snapshot> ReadAsync(
         IReadOnlyCollection<long>? runs, string? queue, int most, CancellationToken cancel, WorkKind kind = WorkKind.Run)
@@ -92,57 +115,108 @@ public sealed class WaitingItems(NpgsqlDataSource database)
 
         // One snapshot: an item whose user had none before must not come between the statements.
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        var (ids, word) = (runs?.ToArray(), kind.Word());
+        var (maintenance, workers, state) = await StateAsync(connection, cancel);
+        var byQueue = ByQueue(workers, state.Rooms);
+        var studies = state.Running.Where(item => item.Study is not null).CountBy(item => item.Study!.Value).ToDictionary();
+        var users = state.Users.ToDictionary(user => user.CreatedBy, StringComparer.Ordinal);
+
+        var asked = runs?.ToHashSet();
+        bool IsWanted(QueuedWork item) => (queue is null || item.Queue == queue)
+            && (asked is null || asked.Contains(item.RunId) && item.Trains == (kind == WorkKind.Run));
+        var total = state.Waiting.Count(IsWanted);
+        var wanted = asked is null ? Math.Min(most, total) : total;
+        var turns = new List<(Turn Turn, long Place)>();
+        if (wanted > 0)
+        {
+            var before = new Dictionary<string, long>(StringComparer.Ordinal);
+            var rivals = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+            foreach (var turn in QueueSimulation.Of(state))
+            {
+                var its = turn.Item.Queue;
+                if (!rivals.TryGetValue(its, out var same)) rivals[its] = same = Rivals(its, state.Rooms);
+                if (IsWanted(turn.Item)) turns.Add((turn, 1 + same.Sum(other => before.GetValueOrDefault(other))));
+                before[its] = before.GetValueOrDefault(its) + 1;
+                if (turns.Count == wanted) break;
+            }
+        }
+
+        var items = (await connection.QueryAsync<WaitingItem>(new(
+            """
+            select q.id as item_id, q.kind, q.run_id, r.name, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before,
+                q.reason
+            from work_items q join runs r on r.id = q.run_id where q.id = any(@ids)
+            """, new { ids = turns.Select(found => found.Turn.Item.Id).ToArray() }, cancellationToken: cancel)))
+            .ToDictionary(item => item.ItemId);
+        return new(
+            maintenance,
+            [
+                .. turns.Select(found => items[found.Turn.Item.Id] with
+                {
+                    Place = found.Place,
+                    StartsIn = found.Turn.Seconds,
+                    UserLimit = users[found.Turn.Item.CreatedBy] is { Most: { } limit } user && user.Running >= limit ? limit : null,
+                    StudyFull = found.Turn.Item.Study is { } study && state.StudyLimits.TryGetValue(study, out var runsAtOnce)
+                        && studies.GetValueOrDefault(study) >= runsAtOnce,
+                }),
+            ],
+            byQueue, total);
+    }
+
+    private static async Task<(string? Maintenance, IReadOnlyList<WorkerRow> Alive, QueueState State)> StateAsync(
+        NpgsqlConnection connection, CancellationToken cancel)
+    {
+        // Of a running run, its own pace since its attempt began; of one that has not got anywhere yet, that of others.
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             select maintenance from lab;
-            with {ClaimOrder.Shares("true")} select created_by, weight, running, served from waiting_users;
-            with {ClaimOrder.Shares("true")}
-            select q.id, q.queue, q.created_by, q.priority, q.recovered, q.attempt, q.memory_mb,
-                coalesce(q.not_before > clock_timestamp(), false) as later, case when u.running >= u.most then u.most end as user_limit,
-                q.kind = 'run' and exists (select from full_studies f where f.study_id = q.study_id) as study_full
-            from work_items q join waiting_users u on u.created_by = q.created_by
-            where q.state = 'Queued' and q.queue in (
-                select queue from work_items
-                where state = 'Queued' and (@ids::bigint[] is null or run_id = any(@ids) and kind = @word)
-                  and (@queue::text is null or queue = @queue));
-            with {OpenWorkers.Sql}
-            select g.name as queue, count(*)::int as workers, count(o.name)::int as open, coalesce(sum(o.free), 0)::int as free,
-                max((select max((d->>'mb')::int) from jsonb_array_elements(w.lends) d)) filter (where o.name is not null) as memory_mb,
-                (max(o.fits) filter (where o.free > 0))::bigint as fits
-            from workers w cross join lateral unnest(string_to_array(w.queues, ', ')) as g(name)
-            left join open_workers o on o.name = w.name
-            where {OpenWorkers.IsAlive} group by 1
-            """, new { ids, word, queue }, cancellationToken: cancel));
+            select w.name, string_to_array(w.queues, ', ') as queues from workers w where {OpenWorkers.IsAlive};
+            with {DeviceRooms.Open} {DeviceRooms.Rows};
+            with {ClaimOrder.Shares("true")} select created_by, weight, running, served, most from waiting_users;
+            select s.id as study, coalesce(s.max_running, l.study_running) as most from studies s cross join lab l
+            where coalesce(s.max_running, l.study_running) is not null and s.id in (
+                select study_id from work_items where state = 'Queued' and kind = 'run');
+            with {Paces}
+            select i.worker, w.host, i.device, i.created_by, case when i.kind = 'run' then i.study_id end as study, i.memory_mb,
+                case when i.kind <> 'run' then null
+                    when r.step > j.resumed_step then (r.total_steps - r.step)
+                        * extract(epoch from clock_timestamp() - a.started_at)::float8 / (r.step - j.resumed_step)
+                    when coalesce(same.pace, usual.pace) is not null then greatest(0, (r.total_steps - r.step)
+                        * coalesce(same.pace, usual.pace) - extract(epoch from clock_timestamp() - a.started_at)::float8) end as seconds
+            from work_items i join runs r on r.id = i.run_id left join attempts a on a.item_id = i.id and a.number = i.attempt
+            left join workers w on w.name = i.worker
+            left join journals j on j.run_id = r.id and j.attempt = i.attempt and i.kind = 'run'
+            left join same on same.group_key = r.group_key left join usual on usual.model = r.model and usual.dataset = r.dataset
+            where i.state = 'Running' order by a.started_at, i.id;
+            with {Paces}
+            select q.id, q.run_id, q.kind = 'run' as trains, q.queue, q.created_by, q.priority::int as priority, q.recovered,
+                q.attempt = 0 as is_new, q.memory_mb, case when q.kind = 'run' then q.study_id end as study,
+                extract(epoch from q.not_before - clock_timestamp())::float8 as delay,
+                case when q.kind = 'run' then (r.total_steps - r.step) * coalesce(same.pace, usual.pace) end as seconds
+            from work_items q join runs r on r.id = q.run_id
+            left join same on same.group_key = r.group_key left join usual on usual.model = r.model and usual.dataset = r.dataset
+            where q.state = 'Queued'
+            """, cancellationToken: cancel));
         var maintenance = await answers.ReadSingleAsync<string?>();
+        var alive = (await answers.ReadAsync<WorkerRow>()).AsList();
+        var rooms = (await answers.ReadAsync<DeviceRoom>()).AsList();
         var users = (await answers.ReadAsync<QueueUser>()).AsList();
-        var all = (await answers.ReadAsync<Place>()).AsList();
-        var workers = (await answers.ReadAsync<QueueWorkers>()).ToDictionary(worker => worker.Queue);
-
-        var places = new Dictionary<long, long>();
-        var known = all.ToDictionary(item => item.Id);
-        foreach (var line in all.GroupBy(item => item.Queue).OrderBy(line => line.Key, StringComparer.Ordinal))
-        {
-            var place = 0L;
-            foreach (var part in line.GroupBy(item => item.StaysBehind(workers.GetValueOrDefault(line.Key))).OrderBy(part => part.Key))
-            {
-                var candidates = part.Select(
-                    item => new Candidate(item.Id, item.CreatedBy, item.Priority, item.Recovered, New: item.Attempt == 0));
-                foreach (var id in QueueOrder.Of(candidates, users)) places[id] = ++place;
-            }
-        }
-        var wanted = runs is null ? places.Keys.Take(most).ToArray() : [.. places.Keys];
-        var items = (await connection.QueryAsync<WaitingItem>(new(
-            """
-            select q.id as item_id, q.kind, q.run_id, q.created_by, q.priority, q.queue, q.memory_mb, q.queued_at, q.not_before, q.reason
-            from work_items q where q.id = any(@wanted) and (@ids::bigint[] is null or q.run_id = any(@ids) and q.kind = @word)
-            """, new { ids, word, wanted }, cancellationToken: cancel))).Select(item => item with
-            {
-                Place = places[item.ItemId],
-                UserLimit = known[item.ItemId].UserLimit,
-                StudyFull = known[item.ItemId].StudyFull,
-            });
-        return new(
-            maintenance, [.. items.OrderBy(item => item.Queue, StringComparer.Ordinal).ThenBy(item => item.Place)], workers, all.Count);
+        var limits = (await answers.ReadAsync<(long Study, int Most)>()).ToDictionary(study => study.Study, study => study.Most);
+        var running = (await answers.ReadAsync<RunningWork>()).AsList();
+        var waiting = (await answers.ReadAsync<QueuedWork>()).AsList();
+        return (maintenance, alive, new(waiting, running, users, limits, rooms, IsClosed: maintenance is not null));
     }
+
+    private static Dictionary<string, QueueWorkers> ByQueue(IReadOnlyList<WorkerRow> alive, IReadOnlyCollection<DeviceRoom> rooms)
+        => alive.SelectMany(worker => worker.Queues).Distinct().ToDictionary(queue => queue, queue =>
+        {
+            var open = rooms.Where(room => room.Queues.Contains(queue)).ToList();
+            return new QueueWorkers(
+                queue, alive.Count(worker => worker.Queues.Contains(queue)), open.DistinctBy(room => room.Worker).Count(),
+                open.Sum(room => room.FreeSlots), open.Exists(room => room.Mb is null) ? null : open.Max(room => room.Mb),
+                new Rooms(open).MostFor(queue));
+        });
+
+    // The queues whose items take slots from each other: those that a worker of the queue serves.
+    private static List<string> Rivals(string queue, IReadOnlyCollection<DeviceRoom> rooms)
+        => [.. rooms.Where(room => room.Queues.Contains(queue)).SelectMany(room => room.Queues).Append(queue).Distinct()];
 }

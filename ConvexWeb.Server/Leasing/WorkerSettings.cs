@@ -54,8 +54,8 @@ public sealed class WorkerSettings
     public TimeSpan HangLimit { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// What devices have, in MB, when it is to be less than what they say: <c>cpu=16000, cuda:0=24000</c>. (A setting's name cannot have
-    /// the colon of a device.)
+    /// What this worker's items may have on devices, in MB, when it is to be less than what there is: <c>cpu=16000, cuda:0=24000</c>. It
+    /// is taken at its word, and not shared with other workers of the host. (A setting's name cannot have the colon of a device.)
     /// </summary>
     public string DeviceMemory { get; set; } = "";
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -13,8 +12,6 @@ namespace ConvexWeb.Server.Scheduling;
 internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings settings)
 {
     private const string Pressing = "q.priority >= 4"; // high and urgent
-
-    private static readonly JsonSerializerOptions Web = JsonSerializerOptions.Web;
 
     public async Task PassAsync(CancellationToken cancel)
     {
@@ -51,20 +48,18 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
             from work_items q join waiting_users u on u.created_by = q.created_by join studies s on s.id = q.study_id cross join lab l
             where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
               and q.queued_at < clock_timestamp() - make_interval(secs => @patience);
-            select w.name, w.queues, w.slots, w.lends::text as lends from workers w where {OpenWorkers.IsOpen};
-            select i.id, i.worker, i.device, i.memory_mb, i.priority::int as priority, a.started_at,
+            with {DeviceRooms.Open} {DeviceRooms.Rows};
+            select i.id, i.worker, w.host, i.device, i.memory_mb, i.priority::int as priority, a.started_at,
                 i.kind = 'run' and i.wish is null and a.started_at < clock_timestamp() - make_interval(secs => @begun) as may_yield,
                 i.wish is not null as leaves
-            from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt where i.state = 'Running'
+            from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt left join workers w on w.name = i.worker
+            where i.state = 'Running'
             """,
             new { patience = settings.PreemptAfter.TotalSeconds, begun = settings.PreemptAfter.TotalSeconds * 3 },
             cancellationToken: cancel));
         await answers.ReadAsync();
         var pressing = await answers.ReadAsync<PressingItem>();
-        var workers = (await answers.ReadAsync<WorkerRow>()).Select(worker => new OpenWorker(
-            worker.Name, worker.Queues.Split(", "), worker.Slots, JsonSerializer.Deserialize<LentDevice[]>(worker.Lends, Web)!));
-        return Yielding.Choose(pressing, [.. workers], (await answers.ReadAsync<RunningItem>()).AsList());
+        var rooms = await answers.ReadAsync<DeviceRoom>();
+        return Yielding.Choose(pressing, rooms, await answers.ReadAsync<RunningItem>());
     }
-
-    private sealed record WorkerRow(string Name, string Queues, int Slots, string Lends);
 }

@@ -12,7 +12,8 @@ public static class QueueApi
     {
         var queue = api.MapGroup("/queue").WithTags("Queue");
         queue.MapGet("", List)
-            .WithSummary("What waits, in the order in which slots are given: why each item waits, and when it is expected to start");
+            .WithSummary("What waits, in the order in which slots are given across all queues, of which one may be asked for: why each "
+                + "item waits, and when it is expected to start");
         queue.MapGet("/policy", Policy).WithSummary("What the lab has agreed on: limits, and whether it is closed for maintenance");
         queue.MapPut("/policy", ChangePolicy)
             .WithSummary("Changes the limits, or closes the lab for maintenance: what runs goes on, nothing new starts (administrators)");

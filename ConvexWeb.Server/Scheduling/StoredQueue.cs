@@ -14,16 +14,8 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
     public const int MostItems = 1000;
     private const int LongestText = 200;
 
-    private sealed record Duration(long RunId, string Name, double? Seconds);
-
-    private sealed class WorkerRow
-    {
-        public string Queues { get; init; } = "";
-        public int Slots { get; init; }
-
-        /// <summary>Of each item that runs there, seconds; negative: not known.</summary>
-        public double[] Remaining { get; init; } = [];
-    }
+    // A pace that was measured may be anything; a date has an end.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(3650);
 
     public async Task<QueueView> ListAsync(string? queue = null, int limit = 200, CancellationToken cancel = default)
     {
@@ -33,75 +25,25 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         if (queue is not null && !WorkerSettings.IsQueue(queue))
             throw new InvalidInputException("queue", $"queue must name a queue of workers; got '{Text.Short(queue)}'.");
         var snapshot = await waiting.ReadAsync(runs: null, queue, limit, cancel);
-        var (durations, workers) = await EstimatesAsync([.. snapshot.Items.Select(item => item.RunId).Distinct()], cancel);
         var now = time.GetUtcNow();
-        var reasons = snapshot.Items.ToDictionary(item => item.ItemId, item => snapshot.Why(item, now));
-        var starts = QueueForecast.Starts(workers, snapshot.Items.Select(item => new ForecastItem(
-            item.ItemId, item.Queue, reasons[item.ItemId].Code is not (WaitCode.Next or WaitCode.Behind),
-            item.Kind == WorkKind.Run.Word() ? durations[item.RunId].Seconds : null)));
-        return new(snapshot.Maintenance, [.. snapshot.Items.Select(item => new QueuedItem
-        {
-            Place = item.Place,
-            Kind = item.Kind,
-            RunId = item.RunId,
-            Name = durations[item.RunId].Name,
-            CreatedBy = item.CreatedBy,
-            Priority = (Priority)item.Priority,
-            Queue = item.Queue,
-            MemoryMb = item.MemoryMb,
-            QueuedAt = item.QueuedAt,
-            Code = reasons[item.ItemId].Code,
-            Why = reasons[item.ItemId].Words,
-            StartsAt = starts.TryGetValue(item.ItemId, out var seconds) ? now.AddSeconds(seconds) : null,
-        })], snapshot.Total);
+        return new(snapshot.Maintenance, [.. snapshot.Items.Select(item => View(item, snapshot.Why(item, now), now))], snapshot.Total);
     }
 
-    // Measured: the pace of runs of the same spec that have succeeded, else of the same model and data set among the latest; and of a
-    // running one its own. What remains of an attempt that resumed counts from where it did.
-    private async Task<(Dictionary<long, Duration>, IReadOnlyList<ForecastWorker>)> EstimatesAsync(long[] ids, CancellationToken cancel)
+    private static QueuedItem View(WaitingItem item, (WaitCode Code, string Words) why, DateTimeOffset now) => new()
     {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var answers = await connection.QueryMultipleAsync(new(
-            $"""
-            with latest as (
-                select r.model, r.dataset, extract(epoch from i.finished_at - i.started_at) / greatest(r.total_steps, 1) as pace
-                from (
-                    select run_id, started_at, finished_at from work_items
-                    where kind = 'run' and state = 'Succeeded' order by finished_at desc limit 500) i
-                join runs r on r.id = i.run_id),
-            usual as (
-                select model, dataset, percentile_cont(0.5) within group (order by pace) as pace from latest group by model, dataset),
-            keys as (select distinct group_key from runs where id = any(@ids)),
-            same as (
-                select k.group_key, twins.pace from keys k cross join lateral (
-                    select percentile_cont(0.5) within group (order by pace) as pace from (
-                        select extract(epoch from i.finished_at - i.started_at) / greatest(r.total_steps, 1) as pace
-                        from runs r join work_items i on i.run_id = r.id and i.kind = 'run'
-                        where r.group_key = k.group_key and i.state = 'Succeeded' order by i.finished_at desc limit 20) latest) twins)
-            select w.id as run_id, w.name, ((w.total_steps - w.step) * coalesce(same.pace, usual.pace))::float8 as seconds
-            from runs w left join same on same.group_key = w.group_key
-            left join usual on usual.model = w.model and usual.dataset = w.dataset
-            where w.id = any(@ids);
-            select w.queues, w.slots, array(
-                select case when r.step > j.resumed_step then
-                        (extract(epoch from clock_timestamp() - a.started_at) / (r.step - j.resumed_step)
-                            * (r.total_steps - r.step))::float8 else -1 end
-                from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt
-                left join runs r on r.id = i.run_id and i.kind = 'run'
-                left join journals j on j.run_id = r.id and j.attempt = i.attempt
-                where i.state = 'Running' and i.worker = w.name) as remaining
-            from workers w
-            where {OpenWorkers.IsOpen}
-            """, new { ids }, cancellationToken: cancel));
-        var durations = (await answers.ReadAsync<Duration>()).ToDictionary(run => run.RunId);
-        var workers = (await answers.ReadAsync<WorkerRow>()).Select(worker => new ForecastWorker(
-            worker.Queues.Split(", "),
-            [
-                .. worker.Remaining.Select(seconds => seconds < 0 ? (double?)null : seconds),
-                .. Enumerable.Repeat<double?>(0, Math.Max(0, worker.Slots - worker.Remaining.Length)),
-            ]));
-        return (durations, [.. workers]);
-    }
+        Place = item.Place,
+        Kind = item.Kind,
+        RunId = item.RunId,
+        Name = item.Name,
+        CreatedBy = item.CreatedBy,
+        Priority = (Priority)item.Priority,
+        Queue = item.Queue,
+        MemoryMb = item.MemoryMb,
+        QueuedAt = item.QueuedAt,
+        Code = why.Code,
+        Why = why.Words,
+        StartsAt = item.StartsIn is { } seconds ? now.AddSeconds(Math.Min(seconds, LongestWait.TotalSeconds)) : null,
+    };
 
     public async Task<LabPolicy> PolicyAsync(CancellationToken cancel = default)
     {

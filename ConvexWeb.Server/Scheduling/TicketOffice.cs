@@ -11,10 +11,10 @@ using Npgsql;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>
-/// Makes tickets: for free slots as many as there are items that fit there, and when no slot is free as many as there are items and slots,
-/// so that the next free slot need not wait for one. A ticket has no name: the slot that gets one
-/// takes the item that is next (<see cref="ClaimOrder"/>), and one for which nothing is left ends. So a ticket that is lost or delivered
-/// twice costs nothing, and a study of 500 runs is not 500 jobs.
+/// Makes tickets: for free slots as many as there are items that fit there, on the same device (<see cref="DeviceRooms"/>), and when no
+/// slot is free as many as there are items and slots, so that the next free slot need not wait for one. A ticket has no name: the slot
+/// that gets one takes the item that is next (<see cref="ClaimOrder"/>), and one for which nothing is left ends. So a ticket that is lost
+/// or delivered twice costs nothing, and a study of 500 runs is not 500 jobs.
 /// </summary>
 internal sealed class TicketOffice(
     NpgsqlDataSource database, PostgreSqlStorage storage, TimeProvider time, ILogger<TicketOffice> log) : IWorkQueue
@@ -73,19 +73,21 @@ internal sealed class TicketOffice(
             $"""
             {ClaimOrder.Lock};
             with {ClaimOrder.Shares("true")},
-            {OpenWorkers.Sql},
+            {DeviceRooms.Open},
             room as (
-                select g.queue, sum(o.slots) as slots, sum(o.free) as free, max(o.fits) filter (where o.free > 0) as fits
-                from open_workers o cross join lateral unnest(o.queues) as g(queue) group by 1),
+                select g.queue, sum(d.slots) as slots, sum(d.free_slots) as free,
+                    max({DeviceRooms.Fits}) filter (where d.free_slots > 0) as fits
+                from open_rooms d cross join lateral unnest(d.queues) as g(queue) group by 1),
             waiting as (
-                select q.queue, count(*) as items, count(*) filter (where q.memory_mb <= r.fits) as fitting
+                select q.queue, count(*) as items, count(*) filter (where q.memory_mb <= r.fits) as fitting, min(q.memory_mb) as smallest
                 from work_items q join waiting_users u on u.created_by = q.created_by left join room r on r.queue = q.queue
                 where {ClaimOrder.MayGo} and (u.most is null or u.running < u.most) group by 1),
             tickets as (
                 select queue, count(*) as tickets from {Migrator.TicketSchema}.jobqueue where fetchedat is null group by 1)
             select w.queue, (case
                     when r.queue is null then least(w.items, {Fewest})
-                    when r.free > 0 then least(w.fitting, r.free)
+                    when r.free > 0 then least(w.fitting, (
+                        select sum(d.free_slots) from open_rooms d where w.queue = any(d.queues) and {DeviceRooms.Fits} >= w.smallest))
                     else least(w.items, r.slots) end - coalesce(t.tickets, 0))::int as tickets
             from waiting w left join room r on r.queue = w.queue left join tickets t on t.queue = w.queue
             where w.queue <> '{WorkerSettings.MaintenanceQueue}'

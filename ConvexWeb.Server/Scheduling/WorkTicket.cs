@@ -36,6 +36,9 @@ internal sealed class WorkTicket(
             Show(context, item);
             await OneMoreAsync(stop);
             var (end, left) = await work;
+
+            // Before tickets are made for it: another thread of this worker may get one, and must find the device free.
+            slots.Dispose();
             await office.AnnounceAsync(stop);
             if (left is { NotBefore: { } retry }) _ = AnnounceAsync(retry, stop);
             return $"{item.Name}: {end.Outcome.Word()}{(left is null ? "" : $", now {left.State}")}";
@@ -105,6 +108,7 @@ internal sealed class WorkTicket(
         public void Dispose()
         {
             foreach (var loan in held) loan.Dispose();
+            held.Clear();
         }
     }
 

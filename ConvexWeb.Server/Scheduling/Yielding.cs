@@ -11,13 +11,12 @@ internal sealed record PressingItem(
     long Id, string Queue, Priority Priority, int MemoryMb, string User, long? UserRoom, long? Study, long? StudyRoom);
 
 /// <summary>An item that runs.</summary>
+/// <param name="Host">The worker's; null when it is not known any more.</param>
 /// <param name="MayYield">It would lose nothing, nobody wishes anything of it, and it has not just begun.</param>
 /// <param name="Leaves">It was asked to stop, for whatever reason.</param>
 internal sealed record RunningItem(
-    long Id, string Worker, string Device, int MemoryMb, Priority Priority, DateTimeOffset StartedAt, bool MayYield, bool Leaves);
-
-/// <summary>A worker that takes new items.</summary>
-internal sealed record OpenWorker(string Name, IReadOnlyList<string> Queues, int Slots, IReadOnlyList<LentDevice> Devices);
+    long Id, string Worker, string? Host, string Device, int MemoryMb, Priority Priority, DateTimeOffset StartedAt, bool MayYield,
+    bool Leaves);
 
 /// <summary>Which runs make room for items that press.</summary>
 internal static class Yielding
@@ -30,16 +29,17 @@ internal static class Yielding
     /// </summary>
     /// <returns>Ids of the runs to ask.</returns>
     public static IReadOnlyList<long> Choose(
-        IEnumerable<PressingItem> pressing, IReadOnlyCollection<OpenWorker> workers, IReadOnlyCollection<RunningItem> running)
+        IEnumerable<PressingItem> pressing, IEnumerable<DeviceRoom> open, IEnumerable<RunningItem> running)
     {
-        var places = workers.SelectMany(worker => Place.Of(worker, running)).ToList();
+        var rooms = new Rooms(open);
+        var runs = running.ToList();
         var userRoom = new Dictionary<string, long>();
         var studyRoom = new Dictionary<long, long>();
         var chosen = new List<long>();
         foreach (var item in pressing.OrderByDescending(item => item.Priority).ThenBy(item => item.Id))
         {
             if (item.UserRoom is { } most && userRoom.GetValueOrDefault(item.User) >= most) continue;
-            if (item is { Study: { } study, StudyRoom: { } runs } && studyRoom.GetValueOrDefault(study) >= runs) continue;
+            if (item is { Study: { } study, StudyRoom: { } free } && studyRoom.GetValueOrDefault(study) >= free) continue;
             if (!Starts(item)) continue;
             userRoom[item.User] = userRoom.GetValueOrDefault(item.User) + 1;
             if (item.Study is { } its) studyRoom[its] = studyRoom.GetValueOrDefault(its) + 1;
@@ -48,53 +48,31 @@ internal static class Yielding
 
         bool Starts(PressingItem item)
         {
-            var reachable = places.Where(place => place.Queues.Contains(item.Queue)).ToList();
-            if (reachable.Find(place => place.Slots > 0 && place.FreeMb >= item.MemoryMb) is { } free)
+            if (rooms.Find(item.Queue, item.MemoryMb) is { } free)
             {
-                free.Take(item.MemoryMb);
+                rooms.Take(free, item.MemoryMb);
                 return true;
             }
-            var exits = reachable.SelectMany(place => place.Items.Select(run => (Place: place, Run: run)))
-                .Where(exit => exit.Place.FreeMb + exit.Run.MemoryMb >= item.MemoryMb
-                    && (exit.Run.Leaves || exit.Run.MayYield && item.Priority - exit.Run.Priority >= LevelsBetween))
+            var exits = rooms.All.Where(room => room.Device.Queues.Contains(item.Queue))
+                .SelectMany(room => runs.Where(run => MakesRoom(run, room, item)).Select(run => (Room: room, Run: run)))
                 .OrderByDescending(exit => exit.Run.Leaves).ThenBy(exit => exit.Run.Priority).ThenByDescending(exit => exit.Run.StartedAt)
                 .ToList();
             if (exits.Count == 0) return false;
             var (where, who) = exits[0];
             if (!who.Leaves) chosen.Add(who.Id);
-            where.Replace(who, item.MemoryMb);
+            runs.Remove(who);
+            rooms.Leave(who.Worker, who.Host, who.Device, who.MemoryMb);
+            rooms.Take(where, item.MemoryMb);
             return true;
         }
     }
 
-    /// <summary>A device of a worker, with what will be free there.</summary>
-    private sealed class Place(IReadOnlyList<string> queues, int slots, long freeMb, List<RunningItem> items)
+    // By its slot, its memory or both: where a device is shared, a run of another worker may be what fills it.
+    private static bool MakesRoom(RunningItem run, Rooms.Room room, PressingItem item)
     {
-        public IReadOnlyList<string> Queues => queues;
-        public int Slots { get; private set; } = slots;
-        public long FreeMb { get; private set; } = freeMb;
-        public IReadOnlyList<RunningItem> Items => items;
-
-        // Slots go round the devices (DevicePool).
-        public static IEnumerable<Place> Of(OpenWorker worker, IReadOnlyCollection<RunningItem> running)
-            => worker.Devices.Select((device, index) =>
-            {
-                var items = running.Where(item => item.Worker == worker.Name && item.Device == device.Name).ToList();
-                var slots = worker.Slots / worker.Devices.Count + (index < worker.Slots % worker.Devices.Count ? 1 : 0);
-                return new Place(worker.Queues, slots - items.Count, (device.Mb ?? int.MaxValue) - items.Sum(item
-                    => (long)item.MemoryMb), items);
-            });
-
-        public void Take(int memoryMb)
-        {
-            Slots--;
-            FreeMb -= memoryMb;
-        }
-
-        public void Replace(RunningItem leaves, int memoryMb)
-        {
-            items.Remove(leaves);
-            FreeMb += leaves.MemoryMb - memoryMb;
-        }
+        if (!run.Leaves && !(run.MayYield && item.Priority - run.Priority >= LevelsBetween)) return false;
+        if (!Rooms.Shares(room.Device, run.Worker, run.Host, run.Device)) return false;
+        var slots = room.Slots + (run.Worker == room.Device.Worker ? 1 : 0);
+        return slots > 0 && Math.Max(0, room.FreeMb + run.MemoryMb) >= item.MemoryMb;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Leasing;
 using Microsoft.Extensions.Options;
 
@@ -24,14 +25,14 @@ public sealed class TrainerCommand(WorkerSettings worker, TrainerRegister regist
     public TrainerStart For(AttemptFolder folder, string device, int seed) => Start(
         folder.Path, worker.Niceness,
         [
-            "train", "-", "--stop-on-eof", "--seed", $"{seed}", "--out", folder.Path, "--device", device,
+            "train", "-", HostProbe.TrainerArgument, "--seed", $"{seed}", "--out", folder.Path, "--device", device,
             .. folder.Resumes ? (string[])["--resume"] : [],
         ]);
 
     public TrainerStart ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(
         folder, Math.Min(Nicest, worker.Niceness + BehindTrainings),
         [
-            "certify", checkpoint, "--json", "--stop-on-eof", "--pairs", $"{pairs}",
+            "certify", checkpoint, "--json", HostProbe.TrainerArgument, "--pairs", $"{pairs}",
             .. twin is null ? (string[])[] : ["--twin", twin],
         ]);
 

@@ -37,6 +37,25 @@ public sealed class HostProbeTests : IDisposable
     }
 
     [Fact]
+    public void Read_MemoryOfOtherPrograms_IsNotForTrainersAndThatOfTrainersIs()
+    {
+        Machine();
+        Process(1, 1000, "postgres", "-D", "cluster");
+        Process(77, 2000, "dotnet", "trainer/ConvexWeb.Training.dll", "train", "-", "--stop-on-eof", "--device", "cpu");
+        Process(78, 500, "dotnet", "trainer/ConvexWeb.Training.dll", "certify", "a.safetensors", "--stop-on-eof");
+        Process(79, 700, "dotnet", "trainer/ConvexWeb.Training.dll", "train", "-", "--stop-on-eof", "--device", "cuda:0");
+        Process(80, 900, "dotnet", "trainer/ConvexWeb.Training.dll", "train", "mine.json"); // a person's
+
+        Assert.Equal(16000 - (6000 - 2000 - 500), Assert.Single(Read(Probe()).Devices).ForTrainersMb);
+
+        void Process(int id, int memoryMb, params string[] line)
+        {
+            Put($"proc/{id}/cmdline", string.Join('\0', line) + "\0");
+            Put($"proc/{id}/status", $"Name:\tx\nRssAnon:\t {memoryMb << 10} kB\nRssFile:\t 99999 kB\nRssShmem:\t 0 kB\n");
+        }
+    }
+
+    [Fact]
     public void Read_TightestGroupAbove_CountsAsTheMachine()
     {
         Machine();
@@ -44,7 +63,7 @@ public sealed class HostProbeTests : IDisposable
         Put("sys/fs/cgroup/pod/box/memory.max", "max\n");
         Put("sys/fs/cgroup/pod/memory.max", $"{4000L << 20}\n");
         Put("sys/fs/cgroup/pod/memory.current", $"{3000L << 20}\n");
-        Put("sys/fs/cgroup/pod/memory.stat", $"anon 5\ninactive_file {1000L << 20}\n");
+        Put("sys/fs/cgroup/pod/memory.stat", $"anon 5\ninactive_file {700L << 20}\nactive_file {300L << 20}\n");
         Put("sys/fs/cgroup/memory.max", $"{9000L << 20}\n");
 
         var report = Read(Probe());

@@ -88,6 +88,99 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Theory]
+    [InlineData(10)]
+    [InlineData(11)]
+    [InlineData(12)]
+    public async Task The_queue_shows_the_order_of_claims_across_the_queues_of_a_worker_with_limits_and_memory(int seed)
+    {
+        const int slots = 3, capacity = 8000;
+        var random = new Random(seed);
+        await Database.ExecuteAsync("update lab set user_running = 2, study_running = 2");
+        await Database.ExecuteAsync("insert into user_shares (user_name, weight, max_running) values ('ada', 3, 3), ('eve', 0.5, null)");
+        await Database.ExecuteAsync(
+            """
+            insert into workers (name, host, slots, queues, started_at, last_seen, lends)
+            values ('w', @host, @slots, 'cpu, w', now(), now() + interval '1 hour', jsonb_build_array(
+                jsonb_build_object('name', 'cpu', 'mb', @capacity, 'slots', @slots, 'own', false)))
+            """, new { host = Environment.MachineName, slots, capacity });
+        var studies = new List<long>();
+        for (var i = 0; i < 4; i++)
+            studies.Add(await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id"));
+        for (var i = 0; i < 60; i++)
+        {
+            await Database.AddRunAsync(
+                priority: (Priority)(1 + random.Next(5)), user: Users[random.Next(5)], memory: 1000 * random.Next(7),
+                study: studies[random.Next(4)], queue: random.Next(2) == 0 ? "cpu" : "w");
+        }
+        await Database.ExecuteAsync(
+            "update work_items set attempt = 1, recovered = true, started_at = now() - interval '1 day' where run_id % 9 = 0");
+        var snapshot = await new WaitingItems(Database).ReadAsync(runs: null, queue: null, most: 1000, default);
+        var own = await new WaitingItems(Database).ReadAsync(runs: null, queue: "w", most: 10, default);
+        var last = await new WaitingItems(Database).ReadAsync(runs: [snapshot.Items[^1].RunId], queue: null, most: 1, default);
+
+        // When nothing more can start, what began first ends: nobody knows how long these runs take.
+        var (order, running) = (new List<long>(), new Queue<long>());
+        while (order.Count < 60)
+        {
+            if (running.Count < slots && await NextAsync(memory: capacity, queues: ["cpu", "w"]) is { } run)
+            {
+                order.Add(run);
+                running.Enqueue(run);
+                continue;
+            }
+            var done = running.Dequeue();
+            await Database.ExecuteAsync(
+                "update work_items set state = 'Succeeded', finished_at = now() where run_id = @done", new { done });
+        }
+
+        Assert.Equal(snapshot.Items.Select(item => item.RunId), order);
+        Assert.Equal(Enumerable.Range(1, 60).Select(place => (long)place), snapshot.Items.Select(item => item.Place));
+
+        // What is asked for only filters the answer.
+        Assert.Equal(snapshot.Items.Where(item => item.Queue == "w").Take(10), own.Items);
+        Assert.Equal(60, Assert.Single(last.Items).Place);
+    }
+
+    [Fact]
+    public async Task What_a_limit_of_its_study_holds_back_is_expected_to_start_when_the_one_before_it_has_ended()
+    {
+        var study = await Database.ScalarAsync<long>(
+            "insert into studies (name, created_by, max_running) values ('s', 'x', 1) returning id");
+        await Database.ExecuteAsync(
+            """
+            insert into workers (name, host, slots, queues, started_at, last_seen)
+            values ('w', 'h', 4, 'cpu', now(), now() + interval '1 hour')
+            """);
+        var done = await Database.AddRunAsync();
+        await Database.ExecuteAsync(
+            """
+            update work_items set state = 'Succeeded', attempt = 1, started_at = now() - interval '1 minute', finished_at = now()
+            where run_id = @done
+            """, new { done });
+        var runs = new List<long>();
+        for (var i = 0; i < 3; i++) runs.Add(await Database.AddRunAsync(study: study));
+        var free = await Database.AddRunAsync();
+
+        var waiting = (await new WaitingItems(Database).ReadAsync(runs: null, queue: "cpu", most: 10, default)).Items;
+        Assert.Equal(
+            [(runs[0], 0), (free, 0), (runs[1], 60), (runs[2], 120)],
+            waiting.Select(item => (item.RunId, Math.Round(item.StartsIn!.Value))));
+
+        // Half of the steps in ten seconds: ten more.
+        Assert.Equal(runs[0], await NextAsync());
+        await Database.ExecuteAsync(
+            """
+            update runs set step = 10 where id = @first;
+            insert into journals (run_id, attempt, resumed_step) values (@first, 1, 0);
+            update attempts set started_at = now() - interval '10 seconds'
+            """, new { first = runs[0] });
+        var snapshot = await new WaitingItems(Database).ReadAsync(runs: [runs[1]], queue: null, most: 10, default);
+        var next = Assert.Single(snapshot.Items);
+        Assert.Equal(WaitCode.StudyLimit, snapshot.Why(next, DateTimeOffset.UtcNow).Code);
+        Assert.InRange(next.StartsIn!.Value, 10, 40);
+    }
+
+    [Theory]
     [InlineData(7)]
     [InlineData(8)]
     [InlineData(9)]

@@ -60,6 +60,29 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
         }
         Report($"a claim with {waiting:N0} waiting", times);
+
+        await Database.ExecuteAsync(
+            """
+            insert into workers (name, host, slots, queues, started_at, last_seen)
+            values ('w', @host, 70, 'cpu', now(), now() + interval '1 hour')
+            """, new { host = Environment.MachineName });
+        times.Clear();
+        for (var i = 0; i < 20; i++)
+        {
+            var begun = TimeProvider.System.GetTimestamp();
+            Assert.Equal(200, (await new WaitingItems(Database).ReadAsync(runs: null, queue: null, most: 200, default)).Items.Count);
+            times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
+        }
+        Report($"the queue's first 200 of {waiting:N0}", times);
+        times.Clear();
+        var last = await Database.ScalarAsync<long>("select max(run_id) from work_items where state = 'Queued' and priority = 1");
+        for (var i = 0; i < 20; i++)
+        {
+            var begun = TimeProvider.System.GetTimestamp();
+            Assert.Single((await new WaitingItems(Database).ReadAsync([last], queue: null, most: 1, default)).Items);
+            times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
+        }
+        Report($"the place of one of the last of {waiting:N0}", times);
     }
 
     private static void Report(string what, IEnumerable<double> times)
