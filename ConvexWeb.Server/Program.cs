@@ -25,6 +25,7 @@ try
 
     await using var app = builder.Build();
     await app.PrepareDatabaseAsync();
+    await app.TakeWorkerNameAsync();
     app.Services.GetRequiredService<RunFolders>().Prepare();
     app.UseHttp(settings);
     if (settings.ServesWeb)

@@ -20,7 +20,10 @@ public sealed class Settings
     /// <summary>Folder of runs, checkpoints, datasets and the private database.</summary>
     public string Data { get; set; } = DefaultData();
 
-    /// <summary>Where to listen; by default port 5080 on loopback, and 5081 for a worker, which only answers health checks.</summary>
+    /// <summary>
+    /// Where to listen; by default port 5080 on loopback, and for a worker, which only answers health checks, any free port there: so
+    /// several start on one host.
+    /// </summary>
     public string? Url { get; set; }
 
     /// <summary>
@@ -44,7 +47,7 @@ public sealed class Settings
 
     public RetentionSettings Retention { get; init; } = new();
 
-    public string ListenUrl => Url ?? (Role == Role.Worker ? "http://127.0.0.1:5081" : "http://127.0.0.1:5080");
+    public string ListenUrl => Url ?? (Role == Role.Worker ? "http://127.0.0.1:0" : "http://127.0.0.1:5080");
 
     /// <summary>The name that people use, when <see cref="PublicUrl"/> says it.</summary>
     public string? PublicHost => Uri.TryCreate(PublicUrl, UriKind.Absolute, out var address) ? address.Host : null;

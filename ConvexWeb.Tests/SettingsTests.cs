@@ -49,6 +49,10 @@ public sealed class SettingsTests
     public void Validate_WorkerOnTheNetwork_IsRefused()
         => Assert.True(Check(new Settings { Role = Role.Worker, Url = "http://0.0.0.0:5081" }).Failed);
 
+    [Fact]
+    public void ListenUrl_OfAWorker_IsAnyFreePortSoThatSeveralStartOnOneHost()
+        => Assert.Equal("http://127.0.0.1:0", new Settings { Role = Role.Worker }.ListenUrl);
+
     [Theory]
     [InlineData("cpu=16000, cuda:0=24000", "")]
     [InlineData("cpu=lots", "got 'cpu=lots'")]

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
 
 namespace ConvexWeb.Tests;
 
@@ -42,6 +43,19 @@ public sealed class StartProblemTests(PostgresCluster cluster) : IAsyncLifetime
         socket.Start();
 
         Assert.Contains("Convex:Url", await StartAsync(("Convex:Url", $"http://{socket.LocalEndpoint}")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("kind", "slow")]
+    public async Task A_workers_name_that_another_worker_has()
+    {
+        await using var node = await TrainingNode.StartAsync(connectionString, folder.Path, ("Convex:Worker:Name", "taken"));
+        await node.Database.UntilAsync("select exists (select from workers)");
+
+        var said = await StartAsync(("Convex:Role", "worker"), ("Convex:Worker:Name", "taken"));
+
+        Assert.Contains($"A worker named taken is at work already, on {Environment.MachineName}.", said, StringComparison.Ordinal);
+        Assert.Contains("such as --Convex:Worker:Name=taken-2, or stop the other one.", said, StringComparison.Ordinal);
     }
 
     [Theory]

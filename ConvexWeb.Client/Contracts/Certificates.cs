@@ -135,7 +135,9 @@ public interface ICertificates
     /// <summary>The one that was asked for last; null when there is none.</summary>
     Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default);
 
-    /// <summary>Ends the one that was asked for last, while it waits or is being made.</summary>
+    /// <summary>
+    /// Ends one that waits or is being made: the newest that the caller asked for, else the one that was asked for last.
+    /// </summary>
     Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default);
 
     /// <summary>Null when there is no such run.</summary>

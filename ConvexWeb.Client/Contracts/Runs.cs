@@ -146,11 +146,14 @@ public sealed record RunQuery
     public string? Search { get; init; }
     public long? StudyId { get; init; }
     public IReadOnlyList<long>? Ids { get; init; }
-
-    /// <summary>How many of the newest to leave out: for a jump in a long list. Not with <see cref="After"/>.</summary>
-    public int Skip { get; init; }
     public string? After { get; init; }
+
+    /// <summary>How many of the newest are left out, of those that match; not together with <see cref="After"/>.</summary>
+    public int Skip { get; init; }
     public int Limit { get; init; } = 50;
+
+    /// <summary>Whether all that match are counted, which costs more than a page of them.</summary>
+    public bool Count { get; init; } = true;
 
     /// <summary>Every one of these must be found somewhere in a run: in its name, model, data, study, user, …</summary>
     public IReadOnlyList<string> Words => (Search ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -167,6 +170,8 @@ public sealed record RunQuery
     private static string Folded(string text) => text.ToLowerInvariant().Replace('İ', 'i');
 }
 
+/// <param name="Next">The cursor of the page that follows; null when there is none.</param>
+/// <param name="Total">How many match; 0 where they were not counted.</param>
 public sealed record Page<T>(IReadOnlyList<T> Items, string? Next, long Total);
 
 /// <summary>Which points of a run: those stored after a sequence number, and/or in a range of steps, and/or of some metrics.</summary>

@@ -72,9 +72,13 @@ public enum WaitCode
     [JsonStringEnumMemberName("no_worker")]
     NoWorker,
 
-    /// <summary>All workers of its queue take nothing new.</summary>
+    /// <summary>All workers of its queue take nothing new, and some of them because an administrator drains them.</summary>
     [JsonStringEnumMemberName("draining")]
     Draining,
+
+    /// <summary>All workers of its queue are of another version than the server.</summary>
+    [JsonStringEnumMemberName("other_version")]
+    OtherVersion,
 
     /// <summary>The lab is closed for maintenance.</summary>
     [JsonStringEnumMemberName("maintenance")]

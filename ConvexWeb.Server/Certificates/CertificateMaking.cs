@@ -36,7 +36,7 @@ internal sealed class CertificateMaking(
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            return AttemptEnd.Failed(Reasons.OfFolder(problem, folders.Certificate(task.Id, assignment.Attempt)), "folder");
+            return Reasons.OfFolder(problem, folders.Certificate(task.Id, assignment.Attempt));
         }
     }
 

@@ -70,7 +70,7 @@ internal static class CertificateRequests
     public static async Task<(Guid Id, bool New)> StoreAsync(
         NpgsqlConnection connection, Requested requested, string by, Priority priority, CancellationToken cancel)
     {
-        await LockAsync(connection, requested.RunId, cancel);
+        await LockAsync(connection, [requested.RunId], cancel);
         var values = new
         {
             requested.RunId,
@@ -91,28 +91,57 @@ internal static class CertificateRequests
                       and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
                     returning c.id, c.item_id),
                 hurried as (
-                    update work_items i set priority = @priority, created_by = @by from known
+                    update work_items i set priority = @priority, created_by = @by, automatic = false from known
                     where i.id = known.item_id and i.state = 'Queued' and i.priority < @priority)
                 select id from known
                 """, values, cancellationToken: cancel)) is { } known)
         {
             return (known, false);
         }
-        return (await connection.ExecuteScalarAsync<Guid>(new(
-            """
-            with item as (
-                insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
-                select 'certificate', r.id, r.study_id, @by, @priority, i.queue, i.memory_mb
-                from runs r join work_items i on i.run_id = r.id and i.kind = 'run' where r.id = @RunId
-                returning id)
-            insert into certificates (item_id, run_id, attempt, kind, step, sha256, pairs, twin_run)
-            select item.id, @RunId, @Attempt, @Kind, @Step, @Sha256, @Pairs, @Twin::bigint from item returning id
-            """, values, cancellationToken: cancel)), true);
+        return ((await InsertAsync(connection, [requested], by, priority, cancel)).Single(), true);
     }
 
+    /// <summary>Adds items with their certificates, of a run each: one statement for any number.</summary>
+    /// <param name="by">
+    /// Who asked; null: nobody did. Such an item counts as its run's creator's, whose work it is, for the share and the limit of running
+    /// items; not for the limit of those that wait, since nobody put it there (<c>work_items.automatic</c>).
+    /// </param>
+    /// <returns>The certificates' ids.</returns>
+    public static Task<IEnumerable<Guid>> InsertAsync(
+        NpgsqlConnection connection, IReadOnlyCollection<Requested> all, string? by, Priority priority, CancellationToken cancel)
+        => connection.QueryAsync<Guid>(new(
+            """
+            with wanted as (
+                select * from unnest(@runs, @attempts, @kinds, @steps, @hashes, @pairs, @twins)
+                as w (run_id, attempt, kind, step, sha256, pairs, twin_run)),
+            item as (
+                insert into work_items (kind, run_id, study_id, created_by, automatic, priority, queue, memory_mb)
+                select 'certificate', i.run_id, i.study_id, coalesce(@by::text, i.created_by), @by::text is null, @priority, i.queue,
+                    i.memory_mb
+                from wanted w join work_items i on i.run_id = w.run_id and i.kind = 'run'
+                returning id, run_id)
+            insert into certificates (item_id, run_id, attempt, kind, step, sha256, pairs, twin_run)
+            select item.id, w.run_id, w.attempt, w.kind, w.step, w.sha256, w.pairs, w.twin_run
+            from item join wanted w on w.run_id = item.run_id returning id
+            """,
+            new
+            {
+                by,
+                priority = (int)priority,
+                runs = all.Select(one => one.RunId).ToArray(),
+                attempts = all.Select(one => one.Attempt).ToArray(),
+                kinds = all.Select(one => one.Kind).ToArray(),
+                steps = all.Select(one => one.Step).ToArray(),
+                hashes = all.Select(one => one.Sha256).ToArray(),
+                pairs = all.Select(one => one.Pairs).ToArray(),
+                twins = all.Select(one => one.Twin).ToArray(),
+            },
+            cancellationToken: cancel));
+
     /// <summary>Until the end of the transaction: of two that ask for the same at once, the second finds the first's.</summary>
-    public static Task LockAsync(NpgsqlConnection connection, long runId, CancellationToken cancel) => connection.ExecuteAsync(
-        new("select pg_advisory_xact_lock(1130721908, hashint8(@runId))", new { runId }, cancellationToken: cancel)); // "Cert"
+    public static Task LockAsync(NpgsqlConnection connection, long[] runIds, CancellationToken cancel) => connection.ExecuteAsync(new(
+        "select pg_advisory_xact_lock(1130721908, hashint8(id)) from unnest(@runIds) as id order by id", new { runIds },
+        cancellationToken: cancel)); // "Cert"
 
     private const string IsTwin =
         """

@@ -8,11 +8,12 @@ namespace ConvexWeb.Server.Certificates;
 /// <summary>How a certificate is read.</summary>
 internal static class CertificateRows
 {
+    // Of one that the server has made nobody is told to have asked.
     private const string Select =
         """
         select c.id, c.item_id, c.run_id, c.attempt, c.kind, c.step, c.sha256, c.pairs, c.twin_run, i.state, i.worker, i.created_at,
-        i.created_by,
-            i.started_at, i.finished_at, i.reason, c.result::text as result
+            case when i.automatic then 'automatic' else i.created_by end as created_by, i.started_at, i.finished_at, i.reason,
+            c.result::text as result
         from certificates c join work_items i on i.id = c.item_id
         """;
 

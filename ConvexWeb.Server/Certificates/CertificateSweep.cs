@@ -14,9 +14,6 @@ namespace ConvexWeb.Server.Certificates;
 internal sealed class CertificateSweep(
     NpgsqlDataSource database, IWorkQueue queue, IOptions<Settings> settings, ServiceLoop loop, TimeProvider time) : BackgroundService
 {
-    /// <summary>The creator of certificates that the server makes by itself.</summary>
-    public const string Automatic = "automatic";
-
     private const long Lock = 0x43657274; // "Cert"
     private const int MostAtOnce = 20;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
@@ -53,13 +50,19 @@ internal sealed class CertificateSweep(
                 order by i.finished_at limit {MostAtOnce}
                 """, cancellationToken: cancel))).AsList();
             if (runs.Count == 0) return;
-            foreach (var run in runs)
-            {
-                var requested = new Requested(
-                    run.Id, run.Attempt, "last", run.Step, run.Sha256, CertificateCost.Pairs(run.Spec), Twin: null);
-                await CertificateRequests.StoreAsync(connection, requested, Automatic, Priority.Lowest, cancel);
-            }
-            await RunChanges.NotifyAsync(connection, [.. runs.Select(run => run.Id)], cancel);
+
+            // Somebody may have asked for one since: seen once nobody else can.
+            var ids = runs.Select(run => run.Id).ToArray();
+            await CertificateRequests.LockAsync(connection, ids, cancel);
+            var asked = (await connection.QueryAsync<long>(new(
+                "select run_id from certificates where run_id = any(@ids)", new { ids }, cancellationToken: cancel))).ToHashSet();
+            List<Requested> wanted =
+            [
+                .. runs.Where(run => !asked.Contains(run.Id)).Select(run => new Requested(
+                    run.Id, run.Attempt, "last", run.Step, run.Sha256, CertificateCost.Pairs(run.Spec), Twin: null)),
+            ];
+            await CertificateRequests.InsertAsync(connection, wanted, by: null, Priority.Lowest, cancel);
+            await RunChanges.NotifyAsync(connection, [.. wanted.Select(certificate => certificate.RunId)], cancel);
             await transaction.CommitAsync(cancel);
         }
         await queue.AnnounceAsync(cancel);

@@ -36,7 +36,7 @@ internal sealed class CertificateTasks(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await CertificateRequests.LockAsync(connection, owner.RunId, cancel);
+        await CertificateRequests.LockAsync(connection, [owner.RunId], cancel);
         if (!await Leases.HoldAsync(connection, owner, cancel)) return true; // the fence says the rest
         var stored = await connection.ExecuteAsync(new(
             $"""

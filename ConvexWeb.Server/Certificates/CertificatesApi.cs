@@ -13,7 +13,8 @@ public static class CertificatesApi
             .WithSummary("Asks for a certificate of input convexity; the same request gives the same certificate, unless it failed");
         certificate.MapGet("", Latest)
             .WithSummary("The run's certificate that was asked for last: its state, and its result when it is done");
-        certificate.MapDelete("", Cancel).WithSummary("Ends the certificate that was asked for last, while it waits or is being made");
+        certificate.MapDelete("", Cancel).WithSummary(
+            "Ends a certificate that waits or is being made: the newest that the caller asked for, else the one that was asked for last");
         certificate.MapGet("/choices", Choices)
             .WithSummary("What a request may choose: how many pairs the network takes in reasonable time, "
                 + "and unconstrained runs that can be its control");

@@ -20,8 +20,7 @@ internal sealed class StoredCertificates(
 
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, Priority.Normal, cancel);
-        // The new one is counted already.
-        if (isNew && await WaitingLimit.ProblemAsync(connection, caller.Name, more: 0, cancel) is { } problem)
+        if (isNew && await WaitingLimit.ProblemAsync(connection, caller.Name, added: 1, cancel) is { } problem)
             throw new InvalidInputException("", problem);
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
@@ -43,8 +42,10 @@ internal sealed class StoredCertificates(
         var item = await connection.ExecuteScalarAsync<long?>(new(
             """
             select c.item_id from certificates c join work_items i on i.id = c.item_id
-            where c.run_id = @runId order by i.state in ('Queued', 'Running', 'Paused') desc, c.asked_at desc, c.id limit 1
-            """, new { runId }, cancellationToken: cancel));
+            where c.run_id = @runId
+            order by i.state in ('Queued', 'Running', 'Paused') desc, i.created_by = @Name and not i.automatic desc, c.asked_at desc, c.id
+            limit 1
+            """, new { runId, asker.Name }, cancellationToken: cancel));
         if (item is null || await items.AskAsync(ItemAction.Cancel, item.Value, asker, cancel) is not { } asked)
             return new(Found: false, Done: false, "There is no certificate of this run.");
         var refusal = ItemRequests.Refusal(asked, ItemAction.Cancel, "certificate");

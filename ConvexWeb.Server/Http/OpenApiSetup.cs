@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Training.Specs;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using Priority = ConvexWeb.Client.Contracts.Priority;
 
 namespace ConvexWeb.Server.Http;
 
@@ -148,11 +149,23 @@ public static class OpenApiSetup
             },
             ["priority"] = new OpenApiSchema
             {
-                Type = JsonSchemaType.Integer,
+                Type = JsonSchemaType.String,
+                Enum = [.. Words.Of<Priority>().Select(word => (JsonNode)JsonValue.Create(word))],
+                Default = JsonValue.Create(Words.Of(Priority.Normal)),
+                Description = "urgent is for administrators.",
+            },
+            ["queue"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.String | JsonSchemaType.Null,
+                MaxLength = 40,
+                Description = "The label of the workers that may take the runs, such as gpu.",
+            },
+            ["maxRunning"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer | JsonSchemaType.Null,
                 Minimum = "1",
-                Maximum = "9",
-                Default = JsonValue.Create(5),
-                Description = "9 first, 1 last.",
+                Maximum = $"{Client.Contracts.Submission.MostRuns}",
+                Description = "How many of the study's runs may run at once.",
             },
         },
     };

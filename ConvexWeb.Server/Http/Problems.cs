@@ -14,7 +14,18 @@ public static class Problems
     private const string InvalidTitle = "The request is not valid.";
 
     public static ValidationProblem Invalid(IEnumerable<FieldProblem> problems)
-        => TypedResults.ValidationProblem(Errors(problems), title: InvalidTitle);
+    {
+        var all = problems.ToList();
+        return TypedResults.ValidationProblem(Errors(all), Detail(all), title: InvalidTitle);
+    }
+
+    // For those who read one sentence; the fields are in errors.
+    private static string? Detail(List<FieldProblem> problems) => problems switch
+    {
+        [] => null,
+        [var only] => only.Message,
+        _ => $"{problems[0].Message} ({problems.Count - 1} more in errors.)",
+    };
 
     public static ProblemHttpResult Conflict(string message)
         => TypedResults.Problem(message, statusCode: StatusCodes.Status409Conflict, title: "That is not possible now.");

@@ -20,6 +20,9 @@ public enum Outcome
     /// <summary>Its device had not as much memory as it wanted.</summary>
     OutOfMemory,
 
+    /// <summary>Its files could not be read or written: a network drive was away, for example.</summary>
+    Unreachable,
+
     /// <summary>The worker was not heard of until its lease was over; or, here, the item is another's by now.</summary>
     Lost,
 }
@@ -39,6 +42,7 @@ public sealed record AttemptEnd(Outcome Outcome, string? Reason = null, string? 
     public static AttemptEnd Died(string reason) => new(Outcome.Died, reason, "crashed");
     public static AttemptEnd Hung(string reason) => new(Outcome.Hung, reason, "hung");
     public static AttemptEnd OutOfMemory(string reason) => new(Outcome.OutOfMemory, reason, "out_of_memory");
+    public static AttemptEnd Unreachable(string reason) => new(Outcome.Unreachable, reason, "folder");
 }
 
 public static class Outcomes
@@ -52,6 +56,7 @@ public static class Outcomes
         Outcome.Died => "died",
         Outcome.Hung => "hung",
         Outcome.OutOfMemory => "out_of_memory",
+        Outcome.Unreachable => "unreachable",
         Outcome.Lost => "lost",
         _ => throw new InvalidOperationException($"There is no outcome {outcome}."),
     };

@@ -4,6 +4,8 @@ namespace ConvexWeb.Server.Leasing;
 internal sealed record DeviceRoom
 {
     public string Worker { get; init; } = "";
+
+    /// <summary>The machine, which other workers may share.</summary>
     public string Host { get; init; } = "";
     public string[] Queues { get; init; } = [];
     public string Device { get; init; } = "";
@@ -32,6 +34,9 @@ internal static class DeviceRooms
     /// </summary>
     public const string Fits = "greatest(d.free_mb, 0)";
 
+    /// <summary>Of worker row <c>w</c>, what its devices are shared by: its machine, whatever name a container on it has.</summary>
+    public const string Machine = "coalesce(w.machine, w.host)";
+
     /// <summary>
     /// Common table expression <c>device_rooms</c>: the given devices with the worker's running <c>items</c> there and <c>free_mb</c>.
     /// What all items on the device need is not free, whichever worker of the host has them; nor is what other programs use, by the
@@ -48,17 +53,17 @@ internal static class DeviceRooms
                 select coalesce(sum(i.memory_mb), 0)::bigint as mb, count(*) filter (where i.worker = d.worker) as items
                 from work_items i
                 where i.state = 'Running' and i.device = d.device and (i.worker = d.worker or not d.own and i.worker in (
-                    select w.name from workers w where w.host = d.host))) used
+                    select w.name from workers w where {Machine} = d.host))) used
             cross join lateral (
                 select min((r->>'forTrainersMb')::bigint) as mb
                 from workers w cross join lateral jsonb_array_elements(w.devices) r
-                where w.host = d.host and r->>'name' = d.device and {OpenWorkers.IsAlive}) seen)
+                where {Machine} = d.host and r->>'name' = d.device and {OpenWorkers.IsAlive}) seen)
         """;
 
     // A row that names no devices has its slots on the processor.
     private static readonly string OfOpenWorkers =
         $"""
-        select w.name as worker, w.host, string_to_array(w.queues, ', ') as queues, l.name as device, l.mb, coalesce(l.own, false) as own,
+        select w.name as worker, {Machine} as host, string_to_array(w.queues, ', ') as queues, l.name as device, l.mb, coalesce(l.own, false) as own,
             coalesce(l.slots, w.slots) as slots
         from workers w cross join lateral jsonb_to_recordset(
             case when w.lends = '[]' then jsonb_build_array(jsonb_build_object('name', 'cpu')) else w.lends end)

@@ -10,7 +10,11 @@ public sealed record Asker(string Name, bool IsAdmin);
 /// <summary>What became of a request for one item.</summary>
 /// <param name="Before">The item's state when it was asked for.</param>
 /// <param name="Now">Its state after it; null when nothing was changed.</param>
-public sealed record AskedItem(long ItemId, long RunId, string CreatedBy, RunState Before, RunState? Now, bool Allowed);
+public sealed record AskedItem(long ItemId, long RunId, string CreatedBy, RunState Before, RunState? Now, bool Allowed)
+{
+    /// <summary>Why it was not done though it could be: the asker would have more items waiting than one user may.</summary>
+    public string? Limit { get; init; }
+}
 
 /// <summary>
 /// What people ask of items: the row says what is wished, so that it holds whatever becomes of the message to the worker, which reads it
@@ -49,7 +53,9 @@ public sealed class ItemRequests(NpgsqlDataSource database)
         _ => throw new ArgumentOutOfRangeException(nameof(action), action, null),
     };
 
-    /// <summary>Does it with every item that is the asker's to do it with and in a state for it.</summary>
+    /// <summary>
+    /// Does it with every item that is the asker's to do it with and in a state for it; with none when more would wait then than may.
+    /// </summary>
     public Task<IReadOnlyList<AskedItem>> AskRunsAsync(
         ItemAction action, IReadOnlyCollection<long> runIds, Asker asker, CancellationToken cancel)
     {
@@ -74,6 +80,7 @@ public sealed class ItemRequests(NpgsqlDataSource database)
         string which, string change, string when, IReadOnlyCollection<long> ids, Asker asker, int? priority, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
         var rows = await connection.QueryAsync<Row>(new(
             $"""
             with asked as (
@@ -89,15 +96,26 @@ public sealed class ItemRequests(NpgsqlDataSource database)
             from asked a left join changed c on c.id = a.id
             """,
             new { ids = ids.ToArray(), asker.Name, asker.IsAdmin, priority }, cancellationToken: cancel));
-        return [.. rows.Select(row => new AskedItem(
+        List<AskedItem> asked = [.. rows.Select(row => new AskedItem(
             row.Id, row.RunId, row.CreatedBy, Enum.Parse<RunState>(row.Before), row.Now is null ? null : Enum.Parse<RunState>(row.Now),
             row.Allowed))];
+
+        // What an administrator queues again is somebody else's, as a rule.
+        var added = asked.Count(item => item is { Before: RunState.Failed or RunState.Cancelled, Now: RunState.Queued });
+        if (added > 0 && !asker.IsAdmin && await WaitingLimit.ProblemAsync(connection, asker.Name, added, cancel) is { } limit)
+        {
+            await transaction.RollbackAsync(cancel);
+            return [.. asked.Select(item => item.Now is null ? item : item with { Now = null, Limit = limit })];
+        }
+        await transaction.CommitAsync(cancel);
+        return asked;
     }
 
     /// <summary>Why a request was not granted, in one sentence; null for one that was.</summary>
     /// <param name="what">The item as the sentence has it, such as "run".</param>
     public static string? Refusal(AskedItem item, ItemAction action, string what) => item switch
     {
+        { Limit: { } limit } => limit,
         { Now: null, Allowed: true, Before: RunState.Queued or RunState.Running or RunState.Paused } => action switch
         {
             ItemAction.Resume => $"The {what} is not paused: {item.Before}.",
@@ -105,7 +123,9 @@ public sealed class ItemRequests(NpgsqlDataSource database)
             ItemAction.Pause when item.Before == RunState.Paused => $"The {what} is paused already.",
             _ => $"The {what} is being cancelled already.",
         },
-        _ => Refusal(item, action == ItemAction.Requeue ? "queue" : action.ToString().ToLowerInvariant(), what),
+        { Now: null, Allowed: true } when action == ItemAction.Requeue =>
+            $"The {what} has succeeded: only one that failed or was cancelled is requeued.",
+        _ => Refusal(item, action.ToString().ToLowerInvariant(), what),
     };
 
     /// <param name="verb">What was to be done with it.</param>

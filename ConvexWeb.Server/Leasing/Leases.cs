@@ -105,7 +105,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 memory = memoryMb,
                 own = settings.DeviceMemoryMb.ContainsKey(device),
                 lease = settings.Lease.TotalSeconds,
-                host = Environment.MachineName,
+                host = Machine.Id,
             },
             cancellationToken: cancel));
         await answers.ReadAsync();
@@ -169,11 +169,15 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
 
     private sealed record Ended(string State, DateTimeOffset? NotBefore, string? Notified);
 
+    /// <summary>Outcomes after which an item may be tried again, as SQL.</summary>
+    private const string Retried = "('died', 'hung', 'out_of_memory', 'unreachable')";
+
     /// <summary>
     /// Ends the attempt, and decides what becomes of its item: one that succeeded or failed has ended; one that was stopped is cancelled
-    /// or paused where that was wished, and else waits again; one whose trainer died or hung is tried again, later each time, for as long
-    /// as that may help: five deaths in a row without a new checkpoint, or hanging twice, are too many. One that ran out of memory is
-    /// tried once more with twice the memory kept for it, unless it had all that its device has.
+    /// or paused where that was wished, and else waits again; one whose trainer died or hung, or whose files could not be reached, is tried
+    /// again, later each time, for as long as that may help: five deaths in a row without a new checkpoint, or hanging twice, are too many.
+    /// One that ran out of memory is tried once more with twice the memory kept for it, unless it had all that its device has. What one
+    /// that succeeded was seen to need counts from now on for all of its spec and queue that do not run.
     /// </summary>
     /// <returns>Null when the item was not the caller's to end.</returns>
     public async Task<ItemEnd?> EndAsync(Assignment owner, AttemptEnd end, CancellationToken cancel = default)
@@ -200,9 +204,14 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 from work_items i where i.id = @ItemId and i.attempt = @Attempt and i.state = 'Running' for update),
             judged as (
                 select m.*,
-                    m.outcome = 'died' and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again
+                    m.outcome in ('died', 'unreachable') and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again
                     or coalesce(m.outcome = 'out_of_memory' and m.memory_mb >= m.lent, false) as gives_up
                 from mine m),
+            measured as (
+                select i.queue, r.group_key, least(
+                    greatest(@PeakMemoryMb::int, {MeasuredMemory.Peak("r.group_key", "i.queue")}), {MeasuredMemory.Lent("i.queue")}) as mb
+                from judged j join work_items i on i.id = j.id join runs r on r.id = i.run_id
+                where j.outcome = 'succeeded' and i.kind = 'run' and @PeakMemoryMb::int is not null),
             ended as (
                 update work_items i set
                     state = case
@@ -211,29 +220,39 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.outcome = 'cancelled' then 'Cancelled'
                         when j.outcome = 'paused' then 'Paused'
                         else 'Queued' end,
-                    deaths = case when j.outcome in ('died', 'hung', 'out_of_memory') then j.deaths else i.deaths end,
+                    deaths = case when j.outcome in {Retried} then j.deaths else i.deaths end,
                     memory_mb = case when j.outcome = 'out_of_memory' and not j.gives_up
-                        then least(greatest(2 * i.memory_mb, 1024), j.lent) else i.memory_mb end,
-                    recovered = j.outcome in ('stopped', 'yielded', 'died', 'hung', 'out_of_memory') and not j.gives_up,
+                        then least(greatest(2 * i.memory_mb, 1024), j.lent) else coalesce((select mb from measured), i.memory_mb) end,
+                    recovered = (j.outcome in ('stopped', 'yielded') or j.outcome in {Retried}) and not j.gives_up,
                     peak_memory_mb = greatest(i.peak_memory_mb, @PeakMemoryMb::int),
                     wish = null, lease_until = null, queued_at = clock_timestamp(),
                     finished_at = case
                         when j.outcome in ('succeeded', 'failed', 'cancelled') or j.gives_up then clock_timestamp() end,
-                    not_before = case when j.outcome in ('died', 'hung', 'out_of_memory') and not j.gives_up
+                    not_before = case when j.outcome in {Retried} and not j.gives_up
                         then clock_timestamp() + make_interval(secs => least(@delay * power(2, j.deaths - 1), @longest)) end,
                     reason_code = case
                         when j.outcome = 'failed' or j.gives_up then @Code
-                        when j.outcome in ('died', 'hung', 'out_of_memory') then 'retry' end,
+                        when j.outcome in {Retried} then 'retry' end,
                     reason = case
                         when j.outcome in ('cancelled', 'paused') then i.reason
                         when j.outcome = 'failed' then @Reason
                         when j.gives_up and j.outcome = 'died'
                             then format('The trainer died %s times without a new checkpoint. %s', j.deaths, @Reason)
+                        when j.gives_up and j.outcome = 'unreachable'
+                            then format('It was tried %s times without a new checkpoint. %s', j.deaths, @Reason)
                         when j.gives_up and j.outcome = 'hung' then format('It hung twice. %s', @Reason)
                         when j.gives_up then format('It ran out of memory with %s MB kept for it. %s', j.memory_mb, @Reason)
-                        when j.outcome in ('died', 'hung') then format('It is tried again. %s', @Reason)
-                        when j.outcome = 'out_of_memory' then format('It is tried again with more memory kept for it. %s', @Reason) end
+                        when j.outcome = 'out_of_memory' then format('It is tried again with more memory kept for it. %s', @Reason)
+                        when j.outcome in {Retried} then format('It is tried again. %s', @Reason) end
                 from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),
+            others as (
+                -- One that ran out of memory keeps what is kept for it. A row that is locked is left as it is: nobody waits for this.
+                select i.id, m.mb from measured m join runs r on r.group_key = m.group_key
+                join work_items i on i.run_id = r.id and i.kind = 'run' and i.queue = m.queue
+                where i.state <> 'Running' and i.memory_mb <> m.mb and not exists (
+                    select from attempts a where a.item_id = i.id and a.outcome = 'out_of_memory')
+                for update of i skip locked),
+            corrected as (update work_items i set memory_mb = o.mb from others o where i.id = o.id),
             closed as (
                 update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome
                 from ended where a.item_id = ended.id and a.number = @Attempt)

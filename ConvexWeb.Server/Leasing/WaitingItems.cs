@@ -36,10 +36,11 @@ public sealed record WaitingItem
 
 /// <summary>The living workers of a queue.</summary>
 /// <param name="Open">Those that take new items: neither drained nor of another version.</param>
+/// <param name="Drained">Those that an administrator drains.</param>
 /// <param name="Free">Their free slots.</param>
 /// <param name="MemoryMb">What items may have on their largest device; null where it is not known of one.</param>
 /// <param name="Fits">What is free now on a device with a free slot, at most; null where no slot is free.</param>
-public sealed record QueueWorkers(string Queue, int Workers, int Open, int Free, int? MemoryMb, long? Fits);
+public sealed record QueueWorkers(string Queue, int Workers, int Open, int Drained, int Free, int? MemoryMb, long? Fits);
 
 /// <summary>What waits, in the order in which it will start (<see cref="QueueSimulation"/>), and why each item waits.</summary>
 public sealed class WaitingItems(NpgsqlDataSource database)
@@ -72,8 +73,10 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             if (workers is null or { Workers: 0 }) return (WaitCode.NoWorker, NoWorker(item.Queue));
             if (workers.Open == 0)
             {
-                return (WaitCode.Draining, $"The workers of the queue \"{item.Queue}\" take nothing new: they are being drained, or are of "
-                    + "another version than the server.");
+                return workers.Drained > 0
+                    ? (WaitCode.Draining, $"The workers of the queue \"{item.Queue}\" take nothing new: they are being drained.")
+                    : (WaitCode.OtherVersion, $"The workers of the queue \"{item.Queue}\" take nothing: they are of another version than "
+                        + "the server. The Workers page says of which.");
             }
             if (item.NotBefore is { } notBefore && notBefore > now) return (WaitCode.Retry, item.Reason ?? "It is tried again soon.");
             if (item.UserLimit is { } most)
@@ -102,6 +105,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
     {
         public string Name { get; init; } = "";
         public string[] Queues { get; init; } = [];
+        public bool Draining { get; init; }
     }
 
     /// <param name="runs">Only items about these runs; null for all, in their order.</param>
@@ -169,14 +173,14 @@ public sealed class WaitingItems(NpgsqlDataSource database)
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             select maintenance from lab;
-            select w.name, string_to_array(w.queues, ', ') as queues from workers w where {OpenWorkers.IsAlive};
+            select w.name, string_to_array(w.queues, ', ') as queues, w.draining from workers w where {OpenWorkers.IsAlive};
             with {DeviceRooms.Open} {DeviceRooms.Rows};
             with {ClaimOrder.Shares("true")} select created_by, weight, running, served, most from waiting_users;
             select s.id as study, coalesce(s.max_running, l.study_running) as most from studies s cross join lab l
             where coalesce(s.max_running, l.study_running) is not null and s.id in (
                 select study_id from work_items where state = 'Queued' and kind = 'run');
             with {Paces}
-            select i.worker, w.host, i.device, i.created_by, case when i.kind = 'run' then i.study_id end as study, i.memory_mb,
+            select i.worker, {DeviceRooms.Machine} as host, i.device, i.created_by, case when i.kind = 'run' then i.study_id end as study, i.memory_mb,
                 case when i.kind <> 'run' then null
                     when r.step > j.resumed_step then (r.total_steps - r.step)
                         * extract(epoch from clock_timestamp() - a.started_at)::float8 / (r.step - j.resumed_step)
@@ -212,6 +216,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             var open = rooms.Where(room => room.Queues.Contains(queue)).ToList();
             return new QueueWorkers(
                 queue, alive.Count(worker => worker.Queues.Contains(queue)), open.DistinctBy(room => room.Worker).Count(),
+                alive.Count(worker => worker.Draining && worker.Queues.Contains(queue)),
                 open.Sum(room => room.FreeSlots), open.Exists(room => room.Mb is null) ? null : open.Max(room => room.Mb),
                 new Rooms(open).MostFor(queue));
         });

@@ -7,12 +7,11 @@ namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
 /// Keeps this worker's row fresh, with what its host has and uses. It is for people, and no run depends on it; but the answer says which
-/// version serves the database (<see cref="WorkerStanding"/>).
+/// version serves the database, and whether the name is still this process's (<see cref="WorkerStanding"/>).
 /// </summary>
 public sealed class WorkerHeartbeat(
-    NpgsqlDataSource database, WorkerSettings settings, HostProbe probe, DevicePool devices, WorkerSamples samples,
-        WorkerStanding standing, ServiceLoop loop,
-    TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
+    NpgsqlDataSource database, WorkerSettings settings, WorkerName name, HostProbe probe, DevicePool devices, WorkerSamples samples,
+    WorkerStanding standing, ServiceLoop loop, TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
@@ -29,7 +28,7 @@ public sealed class WorkerHeartbeat(
 
     /// <summary>
     /// A worker that is shut down signs off; one that is lost stays on the list as such. So does one that is drained, which must not take
-    /// work again because it was started again.
+    /// work again because it was started again; but its name is free.
     /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -38,7 +37,10 @@ public sealed class WorkerHeartbeat(
         {
             await using var connection = await database.OpenConnectionAsync(cancellationToken);
             await connection.ExecuteAsync(new CommandDefinition(
-                "delete from workers where name = @Name and not draining", new { settings.Name }, cancellationToken: cancellationToken));
+                """
+                with gone as (delete from workers where name = @Name and instance = @Instance and not draining)
+                update workers set instance = null where name = @Name and instance = @Instance and draining
+                """, new { settings.Name, name.Instance }, cancellationToken: cancellationToken));
         }
         catch (Exception problem) when (Outage.Is(problem) || problem is OperationCanceledException)
         {
@@ -57,8 +59,7 @@ public sealed class WorkerHeartbeat(
             {
                 sampled = time.GetTimestamp();
                 report = Report();
-                await StoreAsync(started, report, stop);
-                await samples.StoreAsync(report.Devices, stop);
+                if (await StoreAsync(started, report, stop)) await samples.StoreAsync(report.Devices, stop);
             }
             else
             {
@@ -70,35 +71,46 @@ public sealed class WorkerHeartbeat(
 
     private HostReport Report() => probe.Read(settings.DeviceList, settings.DeviceMemoryMb, ProductVersion.Text, libtorch);
 
-    private async Task StoreAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
+    /// <returns>Whether the name is this process's.</returns>
+    private async Task<bool> StoreAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
     {
-        var answer = await WriteAsync(started, report, cancel);
-        if (standing.Judge(answer.ProductVersion, answer.Draining)) await WriteAsync(started, report, cancel);
+        if (await WriteAsync(started, report, cancel) is not { } answer)
+        {
+            standing.Judge(name.Taken, isDraining: false);
+            return false;
+        }
+        if (standing.Judge(DatabaseVersion.Refusal(answer.ProductVersion), answer.Draining)) await WriteAsync(started, report, cancel);
+        return true;
     }
 
     /// <param name="ProductVersion">The version that serves the database.</param>
     private sealed record Answer(bool Draining, string? ProductVersion);
 
-    private async Task<Answer> WriteAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
+    // A row whose process was heard of lately is that process's. Null: it is another's.
+    private async Task<Answer?> WriteAsync(DateTimeOffset started, HostReport report, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await connection.QuerySingleAsync<Answer>(new CommandDefinition(
-            """
+        return await connection.QuerySingleOrDefaultAsync<Answer>(new CommandDefinition(
+            $"""
             with forgotten as (delete from workers where last_seen < now() - interval '7 days' and not draining and name <> @Name)
-            insert into workers (name, host, slots, queues, started_at, last_seen, product_version, libtorch, dotnet, driver, cores, load,
-                devices, lends, refused)
-            values (@Name, @host, @Slots, @queues, @started, now(), @ProductVersion, @Libtorch, @DotNet, @Driver, @Cores, @Load,
-                @devices::jsonb, @Lends::jsonb, @Refused)
-            on conflict (name) do update set host = excluded.host, slots = excluded.slots, queues = excluded.queues,
-                started_at = excluded.started_at, last_seen = now(), product_version = excluded.product_version,
-                libtorch = excluded.libtorch, dotnet = excluded.dotnet, driver = excluded.driver, cores = excluded.cores,
-                load = excluded.load, devices = excluded.devices, lends = excluded.lends, refused = excluded.refused
+            insert into workers as w (name, host, machine, instance, slots, queues, started_at, last_seen, product_version, libtorch,
+                dotnet, driver, cores, load, devices, lends, refused)
+            values (@Name, @host, @machine, @Instance, @Slots, @queues, @started, now(), @ProductVersion, @Libtorch, @DotNet, @Driver,
+                @Cores, @Load, @devices::jsonb, @Lends::jsonb, @Refused)
+            on conflict (name) do update set host = excluded.host, machine = excluded.machine, instance = excluded.instance,
+                slots = excluded.slots, queues = excluded.queues, started_at = excluded.started_at, last_seen = now(),
+                product_version = excluded.product_version, libtorch = excluded.libtorch, dotnet = excluded.dotnet,
+                driver = excluded.driver, cores = excluded.cores, load = excluded.load, devices = excluded.devices,
+                lends = excluded.lends, refused = excluded.refused
+            where w.instance is null or w.instance = excluded.instance or not ({OpenWorkers.IsAlive})
             returning draining, (select d.product_version from this_database d) as product_version
             """,
             new
             {
                 settings.Name,
                 host = Environment.MachineName,
+                machine = Machine.Id,
+                name.Instance,
                 settings.Slots,
                 queues = string.Join(", ", settings.QueueList),
                 started,

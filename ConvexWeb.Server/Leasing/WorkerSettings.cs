@@ -14,7 +14,7 @@ public sealed class WorkerSettings
     /// <summary>False: this node takes no runs, whatever its role.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>The worker's name on pages; give one to each when several run on one host.</summary>
+    /// <summary>The worker's name, which no other worker may have; give one to each when several run on one host.</summary>
     public string Name { get; set; } = Environment.MachineName;
 
     /// <summary>Runs trained at the same time.</summary>

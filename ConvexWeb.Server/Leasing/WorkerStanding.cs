@@ -1,8 +1,9 @@
-using ConvexWeb.Server.Persistence;
-
 namespace ConvexWeb.Server.Leasing;
 
-/// <summary>Whether this worker may take work. A server that was upgraded while it runs refuses it, by its version.</summary>
+/// <summary>
+/// Whether this worker may take work. It is refused when the server was upgraded while it runs, by its version, and when another process
+/// has its name.
+/// </summary>
 public sealed class WorkerStanding(ILogger<WorkerStanding> log)
 {
     private volatile string? refused;
@@ -14,17 +15,16 @@ public sealed class WorkerStanding(ILogger<WorkerStanding> log)
     /// <summary>Why it takes nothing, for people; null when it does.</summary>
     public string? Refused => refused;
 
-    /// <param name="server">The version that serves the database; null when none was written.</param>
+    /// <param name="refusal">Why it may take nothing; null when it may.</param>
     /// <param name="isDraining">Whether an administrator drains it.</param>
     /// <returns>Whether it is refused, or not any more, unlike before.</returns>
-    public bool Judge(string? server, bool isDraining)
+    public bool Judge(string? refusal, bool isDraining)
     {
         draining = isDraining;
-        var now = DatabaseVersion.Refusal(server);
-        if (now == refused) return false;
-        refused = now;
-        if (now is not null) log.LogError("This worker takes nothing more: {Why}", now);
-        else log.LogInformation("This worker and the server are of one version again: it takes work");
+        if (refusal == refused) return false;
+        refused = refusal;
+        if (refusal is not null) log.LogError("This worker takes nothing more: {Why}", refusal);
+        else log.LogInformation("This worker is not refused any more: it takes work");
         return true;
     }
 }

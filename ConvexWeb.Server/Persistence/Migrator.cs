@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Dapper;
 using Hangfire.PostgreSql;
 using Npgsql;
 
@@ -85,7 +86,7 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
         }
     }
 
-    private void Check(Dictionary<int, (string Name, string Hash)> stored)
+    private void Check(Dictionary<int, Applied> stored)
     {
         var newest = migrations.Count == 0 ? 0 : migrations[^1].Number;
         if (stored.Keys.Any(number => number > newest))
@@ -105,13 +106,9 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
         }
     }
 
-    private static async Task<Dictionary<int, (string Name, string Hash)>> StoredAsync(
-        NpgsqlConnection connection, CancellationToken cancel)
-    {
-        var stored = new Dictionary<int, (string, string)>();
-        await using var command = new NpgsqlCommand("select number, name, hash from migrations", connection);
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        while (await reader.ReadAsync(cancel)) stored[reader.GetInt32(0)] = (reader.GetString(1), reader.GetString(2));
-        return stored;
-    }
+    private sealed record Applied(int Number, string Hash);
+
+    private static async Task<Dictionary<int, Applied>> StoredAsync(NpgsqlConnection connection, CancellationToken cancel)
+        => (await connection.QueryAsync<Applied>(new CommandDefinition("select number, hash from migrations", cancellationToken: cancel)))
+            .ToDictionary(record => record.Number);
 }

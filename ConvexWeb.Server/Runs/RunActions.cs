@@ -12,7 +12,6 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
 
     public async Task<ActionResult> ActAsync(ItemAction action, long id, Asker asker, CancellationToken cancel)
     {
-        if (await RequeueProblemAsync(action, 1, asker, cancel) is { } problem) return new(Found: true, Done: false, problem);
         if ((await items.AskRunsAsync(action, [id], asker, cancel)).SingleOrDefault() is not { } asked) return Unknown;
         if (ItemRequests.Refusal(asked, action, "run") is { } refusal)
             return new(Found: true, Done: false, refusal, Denied: !asked.Allowed);
@@ -30,19 +29,9 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
 
     public async Task<BulkResult> ActAsync(ItemAction action, IReadOnlyCollection<long> ids, Asker asker, CancellationToken cancel)
     {
-        if (await RequeueProblemAsync(action, ids.Count, asker, cancel) is { } problem)
-            return new(0, [.. ids.Distinct().Select(id => new RefusedAction(id, problem))]);
         var asked = await items.AskRunsAsync(action, ids, asker, cancel);
         if (asked.Any(item => item.Now == RunState.Queued)) await queue.AnnounceAsync(cancel);
         return Bulk(ids, asked, item => ItemRequests.Refusal(item, action, "run"));
-    }
-
-    // What an administrator queues again is somebody else's, as a rule.
-    private async Task<string?> RequeueProblemAsync(ItemAction action, int count, Asker asker, CancellationToken cancel)
-    {
-        if (action != ItemAction.Requeue || asker.IsAdmin) return null;
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        return await WaitingLimit.ProblemAsync(connection, asker.Name, count, cancel);
     }
 
     /// <summary>Of running ones the priority counts when they wait again.</summary>
@@ -63,8 +52,6 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await WaitingLimit.ProblemAsync(connection, createdBy, more: 1, cancel) is { } problem)
-            return new(Found: true, Done: false, problem);
         if (await connection.ExecuteScalarAsync<long?>(new(
                 """
                 with copy as (
@@ -85,6 +72,8 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
         {
             return Unknown;
         }
+        if (await WaitingLimit.ProblemAsync(connection, createdBy, added: 1, cancel) is { } problem)
+            return new(Found: true, Done: false, problem);
         await RunChanges.NotifyAsync(connection, [run], cancel);
         await transaction.CommitAsync(cancel);
         await queue.AnnounceAsync(cancel);

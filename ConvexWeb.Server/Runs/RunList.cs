@@ -6,10 +6,14 @@ using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
-/// <summary>A page of the table, newest first. The cursor is the last id seen, so that new runs never shift what comes next.</summary>
+/// <summary>
+/// A page of the table, newest first. The cursor is the last id seen, so that new runs never shift what comes next; whoever jumps to a
+/// place in the list skips what is before it.
+/// </summary>
 internal static class RunList
 {
     public const int MostRows = 500;
+    public const int MostSkipped = 10_000_000;
     private const int LongestSearch = 200;
 
     public static async Task<Page<RunRow>> ReadAsync(NpgsqlDataSource database, RunQuery query, CancellationToken cancel)
@@ -18,7 +22,7 @@ internal static class RunList
         var (where, parameters) = Filter(query);
 
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var total = await connection.ExecuteScalarAsync<long>(new CommandDefinition(
+        var total = !query.Count ? 0 : await connection.ExecuteScalarAsync<long>(new CommandDefinition(
             $"""
             select count(*) from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id
             {where}
@@ -26,9 +30,10 @@ internal static class RunList
 
         var older = before is null ? "" : "and r.id < @before";
         parameters.Add("before", before);
-        parameters.Add("skip", query.Skip);
         parameters.Add("limit", query.Limit + 1);
-        var rows = await RunRows.QueryAsync(connection, $"{where} {older} order by r.id desc offset @skip limit @limit", parameters, cancel);
+        parameters.Add("skip", query.Skip);
+        var rows = await RunRows.QueryAsync(
+            connection, $"{where} {older} order by r.id desc limit @limit offset @skip", parameters, cancel);
 
         var more = rows.Count > query.Limit;
         if (more) rows.RemoveAt(rows.Count - 1);
@@ -39,6 +44,13 @@ internal static class RunList
     {
         var problems = new List<FieldProblem>();
         if (query.Limit is < 1 or > MostRows) problems.Add(new("limit", $"limit must be from 1 to {MostRows}; got {query.Limit}."));
+        if (query.Skip is < 0 or > MostSkipped)
+            problems.Add(new("skip", $"skip must be from 0 to {MostSkipped:N0}; got {query.Skip}."));
+        if (query.Skip > 0 && !string.IsNullOrEmpty(query.After))
+        {
+            problems.Add(new(
+                "skip", "skip and after cannot be given together: skip counts from the newest run, after goes on from a page."));
+        }
         if (query.Search?.Length > LongestSearch) problems.Add(new("search", $"search may have at most {LongestSearch} characters."));
         if (Text.Problem("search", query.Search) is { } unfit) problems.Add(unfit);
         if (query.Ids?.Count > MostRows) problems.Add(new("ids", $"At most {MostRows} ids may be asked for at once."));

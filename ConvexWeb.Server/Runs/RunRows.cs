@@ -48,9 +48,6 @@ internal static class RunRows
         return rows;
     }
 
-    public static DateTimeOffset? Time(NpgsqlDataReader reader, int column)
-        => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
-
     private sealed record Stored
     {
         public long Id { get; init; }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
@@ -8,6 +9,13 @@ namespace ConvexWeb.Server.Runs;
 
 /// <summary>A study that was made.</summary>
 public sealed record Submitted(long StudyId, IReadOnlyList<long> RunIds);
+
+/// <summary>A page of runs.</summary>
+/// <param name="Next">To be passed as <c>after</c> for the page that follows; null when there is none.</param>
+/// <param name="Total">How many match; left out of a page that was asked for with <c>after</c>.</param>
+public sealed record ListedRuns(
+    IReadOnlyList<RunRow> Items, string? Next,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Total = null);
 
 public static class RunsApi
 {
@@ -21,7 +29,9 @@ public static class RunsApi
             .WithSummary("Submits a spec × grid × seeds as a study; all of it, or nothing")
             .WithMetadata(new SubmissionBody())
             .RequireRateLimiting(RateLimits.Submit);
-        runs.MapGet("", List).WithSummary("Runs, newest first; pass the page's `next` as `after` for the page that follows");
+        runs.MapGet("", List).WithSummary(
+            "Runs, newest first; pass the page's `next` as `after` for the page that follows, which comes without `total`; or jump to a "
+            + "place with `skip`, a number of runs");
         runs.MapGet("/{id:long}", Find).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
         runs.MapGet("/details", FindAll).WithSummary("Several runs whole, in order of their ids; those that do not exist are left out");
         runs.MapGet("/{id:long}/points", Points).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
@@ -55,17 +65,24 @@ public static class RunsApi
             : Problems.Invalid(result.Problems);
     }
 
-    private static async Task<Results<Ok<Page<RunRow>>, ValidationProblem>> List(
-        IRuns runs, RunState? state, string? search, long? studyId, long[]? ids, string? after, int? limit, CancellationToken cancel) =>
-        TypedResults.Ok(await runs.ListAsync(new RunQuery
+    private static async Task<Results<Ok<ListedRuns>, ValidationProblem>> List(
+        IRuns runs, RunState? state, string? search, long? studyId, long[]? ids, string? after, int? skip, int? limit,
+        CancellationToken cancel)
+    {
+        var query = new RunQuery
         {
             State = state,
             Search = search,
             StudyId = studyId,
             Ids = ids is { Length: > 0 } ? ids : null,
             After = after,
+            Skip = skip ?? 0,
             Limit = limit ?? 50,
-        }, cancel));
+            Count = string.IsNullOrEmpty(after), // whoever goes on from a page has its total
+        };
+        var page = await runs.ListAsync(query, cancel);
+        return TypedResults.Ok(new ListedRuns(page.Items, page.Next, query.Count ? page.Total : null));
+    }
 
     private static async Task<Results<Ok<RunDetail>, NotFound>> Find(long id, IRuns runs, CancellationToken cancel) =>
         await runs.FindAsync(id, cancel) is { } run ? TypedResults.Ok(run) : TypedResults.NotFound();

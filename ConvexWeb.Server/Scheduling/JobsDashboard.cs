@@ -1,6 +1,8 @@
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Http;
 using Hangfire;
 using Hangfire.Dashboard;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ConvexWeb.Server.Scheduling;
 
@@ -15,17 +17,29 @@ public static class JobsDashboard
     public static IServiceCollection AddJobsDashboard(this IServiceCollection services)
         => services.AddHangfire(configuration => configuration.UseNoOpLogProvider());
 
-    public static void MapJobsDashboard(this IEndpointRouteBuilder routes) => routes.MapHangfireDashboard(Path, new DashboardOptions
+    public static void MapJobsDashboard(this IEndpointRouteBuilder routes)
     {
-        AppPath = "/",
-        DashboardTitle = "ConvexWeb: tickets",
-        DisplayStorageConnectionString = false,
-        StatsPollingInterval = 5000,
+        // There Hangfire reads the form that its pages post; without one it would end in an exception.
+        routes.MapMethods($"{Path}/stats", [HttpMethods.Get, HttpMethods.Head], OnlyPost).RequireAuthorization().ExcludeFromDescription();
+        routes.MapHangfireDashboard(Path, new DashboardOptions
+        {
+            AppPath = "/",
+            DashboardTitle = "ConvexWeb: tickets",
+            DisplayStorageConnectionString = false,
+            StatsPollingInterval = 5000,
 
-        // Hangfire's own rule is that only this machine may look.
-        AsyncAuthorization = [new SignedIn()],
-        IsReadOnlyFunc = context => !context.GetHttpContext().User.IsInRole(Roles.Admin),
-    }).RequireAuthorization();
+            // Hangfire's own rule is that only this machine may look.
+            AsyncAuthorization = [new SignedIn()],
+            IsReadOnlyFunc = context => !context.GetHttpContext().User.IsInRole(Roles.Admin),
+        }).RequireAuthorization();
+    }
+
+    private static ProblemHttpResult OnlyPost(HttpContext context)
+    {
+        const int status = StatusCodes.Status405MethodNotAllowed;
+        context.Response.Headers.Allow = HttpMethods.Post;
+        return TypedResults.Problem(Problems.Usual(context, status), statusCode: status);
+    }
 
     private sealed class SignedIn : IDashboardAsyncAuthorizationFilter
     {

@@ -49,7 +49,7 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
             where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
               and q.queued_at < clock_timestamp() - make_interval(secs => @patience);
             with {DeviceRooms.Open} {DeviceRooms.Rows};
-            select i.id, i.worker, w.host, i.device, i.memory_mb, i.priority::int as priority, a.started_at,
+            select i.id, i.worker, {DeviceRooms.Machine} as host, i.device, i.memory_mb, i.priority::int as priority, a.started_at,
                 i.kind = 'run' and i.wish is null and a.started_at < clock_timestamp() - make_interval(secs => @begun) as may_yield,
                 i.wish is not null as leaves
             from work_items i join attempts a on a.item_id = i.id and a.number = i.attempt left join workers w on w.name = i.worker

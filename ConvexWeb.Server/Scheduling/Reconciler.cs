@@ -50,10 +50,15 @@ internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemptio
         var overdue = await connection.QueryAsync<Overdue>(new(
             $"select i.id, i.attempt from work_items i where {Leases.IsOver}", cancellationToken: cancel));
         absent = overdue.ToDictionary(item => (item.Id, item.Attempt), item => absent.GetValueOrDefault((item.Id, item.Attempt)) + 1);
-        foreach (var (id, attempt) in absent.Where(seen => seen.Value >= Absence).Select(seen => seen.Key))
-        {
-            await connection.ExecuteAsync(
-                new(Leases.Release("i.id = @id and i.attempt = @attempt"), new { id, attempt }, cancellationToken: cancel));
-        }
+        var abandoned = absent.Where(seen => seen.Value >= Absence).Select(seen => seen.Key).ToList();
+        if (abandoned.Count == 0) return;
+        await connection.ExecuteAsync(new(
+            Leases.Release("(i.id, i.attempt) in (select * from unnest(@items, @attempts))"),
+            new
+            {
+                items = abandoned.Select(seen => seen.Item).ToArray(),
+                attempts = abandoned.Select(seen => seen.Attempt).ToArray(),
+            },
+            cancellationToken: cancel));
     }
 }

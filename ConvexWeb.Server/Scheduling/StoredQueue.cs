@@ -66,7 +66,7 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         caller.RequireAdmin();
         var problems = new List<FieldProblem>();
         if (Text.Problem("maintenance", policy.Maintenance) is { } unfit) problems.Add(unfit);
-        if (policy.Maintenance is { Length: 0 or > LongestText })
+        if (policy.Maintenance is { } why && (string.IsNullOrWhiteSpace(why) || why.Length > LongestText))
             problems.Add(new("maintenance", $"maintenance must be 1 to {LongestText} characters that say why, or null to go on."));
         foreach (var (name, value) in new[]
                  {

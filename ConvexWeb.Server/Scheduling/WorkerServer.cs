@@ -15,7 +15,7 @@ internal sealed class WorkerServer(
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
 
-    // Another process of this name that lives renews its leases: it keeps its items, and this one opens all the same.
+    // A process of this name that was silent for so long that this one has the name may wake and renew its leases: it keeps its items.
     protected override async Task PrepareAsync(CancellationToken stop)
     {
         var begun = time.GetTimestamp();

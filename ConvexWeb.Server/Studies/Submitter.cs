@@ -83,14 +83,14 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await WaitingLimit.ProblemAsync(connection, createdBy, plans.Count * submission.Seeds.Count, cancel) is { } problem)
-            return new(null, [], [new("", problem)]);
         var given = submission.Name;
         var name = string.IsNullOrWhiteSpace(given) ? RunNames.OfStudy(plans[0].Spec, submission.Grid) : given.Trim();
         var study = await connection.ExecuteScalarAsync<long>(new(
             "insert into studies (name, created_by, max_running) values (@name, @createdBy, @MaxRunning) returning id",
             new { name, createdBy, submission.MaxRunning }, cancellationToken: cancel));
         var ids = await InsertAsync(connection, study, submission, plans, createdBy, cancel);
+        if (await WaitingLimit.ProblemAsync(connection, createdBy, ids.Count, cancel) is { } problem)
+            return new(null, [], [new("", problem)]);
         await RunChanges.NotifyAsync(connection, ids, cancel);
         await transaction.CommitAsync(cancel);
         await queue.AnnounceAsync(cancel);
@@ -103,7 +103,7 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
     private async Task<IReadOnlyList<long>> InsertAsync(
         NpgsqlConnection connection, long study, Submission submission, List<Planned> plans, string createdBy, CancellationToken cancel)
         => (await connection.QueryAsync<long>(new(
-            """
+            $"""
             with plan as (
                 select * from unnest(@names, @specs, @keys, @models, @convexities, @datasets, @labels, @parameters, @epochs, @stepsPerEpoch,
                     @totalSteps, @memory) with ordinality
@@ -116,11 +116,9 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
                     p.steps_per_epoch, p.total_steps
                 from plan p cross join unnest(@seeds) with ordinality as s (seed, n) order by p.n, s.n
                 returning id, group_key),
-            lent as (
-                select max((d->>'mb')::int) as mb from workers w cross join lateral jsonb_array_elements(w.lends) d
-                where @queue = any(string_to_array(w.queues, ', '))),
+            lent as (select {MeasuredMemory.Lent("@queue")} as mb),
             known as (
-                select p.group_key, p.memory, max(i.peak_memory_mb) filter (where i.state = 'Succeeded' and i.queue = @queue) as whole,
+                select p.group_key, p.memory, {MeasuredMemory.Peak("p.group_key", "@queue")} as whole,
                     coalesce(max(i.peak_memory_mb), 0) as seen
                 from (select distinct on (group_key) group_key, memory from plan) p
                 left join runs k on k.group_key = p.group_key left join work_items i on i.run_id = k.id and i.kind = 'run'

@@ -1,3 +1,5 @@
+using ConvexWeb.Server.Leasing;
+
 namespace ConvexWeb.Server.Trainers;
 
 /// <summary>Why an attempt ended, in one or two sentences for people.</summary>
@@ -36,9 +38,16 @@ internal static class Reasons
         return $"The trainer hung: for {time} it reported nothing and used no processor time, and was ended.{why}";
     }
 
-    public static string OfFolder(Exception problem, string folder) => DiskIsFull(problem.Message, folder)
-        ? FullDiskAt(folder)
-        : $"The run's folder on {Environment.MachineName} cannot be written: {problem.Message}";
+    /// <summary>
+    /// How an attempt ends whose folder could not be read or written: a drive that is away comes back, which is worth another try; a full
+    /// disk and a missing right stay as they are.
+    /// </summary>
+    public static AttemptEnd OfFolder(Exception problem, string folder)
+    {
+        if (DiskIsFull(problem.Message, folder)) return AttemptEnd.Failed(FullDiskAt(folder), "folder");
+        var reason = $"The run's folder on {Environment.MachineName} cannot be used: {problem.Message}";
+        return problem is IOException ? AttemptEnd.Unreachable(reason) : AttemptEnd.Failed(reason, "folder");
+    }
 
     private static string FullDiskAt(string folder)
         => $"The disk of {Environment.MachineName} that holds {folder} is full. Free some space there and run it again.";

@@ -24,18 +24,16 @@ public sealed class RunTraining(
 
     public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
     {
-        AttemptFolder folder;
         try
         {
-            folder = AttemptFolder.Prepare(folders, assignment);
-            if (await AdoptAsync(assignment, fence) is { } settled) return settled;
+            var folder = AttemptFolder.Prepare(folders, assignment);
+            return await AdoptAsync(assignment, fence) ?? await TrainAsync(assignment, folder, device, fence, stop);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            var folderOfAttempt = folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt);
-            return AttemptEnd.Failed(Reasons.OfFolder(problem, folderOfAttempt), "folder");
+            // Also in the midst of it: the trainer is killed, and the next attempt reads its journal on.
+            return Reasons.OfFolder(problem, folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt));
         }
-        return await TrainAsync(assignment, folder, device, fence, stop);
     }
 
     // Reads on in the journals of earlier attempts, each from the line up to which it is stored. One that was lost may have come to its end

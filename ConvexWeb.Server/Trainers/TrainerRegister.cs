@@ -24,9 +24,6 @@ public sealed class TrainerRegister(WorkerSettings worker, IOptions<Settings> se
     /// </summary>
     internal sealed record Entry(int Id, long Started, string Program, int Server, long ServerStarted, string Place);
 
-    /// <summary>The start of this machine and the container, in one word.</summary>
-    internal static string Here { get; } = $"{SystemFile.Read("/proc/sys/kernel/random/boot_id")?.Trim()} {ContainerOf()}";
-
     internal string Folder
         => Path.Combine(settings.Value.DataFolder, "workers", Uri.EscapeDataString(worker.Name).Replace(".", "%2E"), "trainers");
 
@@ -40,7 +37,8 @@ public sealed class TrainerRegister(WorkerSettings worker, IOptions<Settings> se
         {
             Directory.CreateDirectory(Folder);
             var half = file + ".part";
-            File.WriteAllText(half, JsonSerializer.Serialize(new Entry(process, trainer.Started, program, own.Id, own.Started, Here)));
+            var entry = new Entry(process, trainer.Started, program, own.Id, own.Started, Machine.Place);
+            File.WriteAllText(half, JsonSerializer.Serialize(entry));
             File.Move(half, file, overwrite: true);
             return new Registration(file);
         }
@@ -59,7 +57,7 @@ public sealed class TrainerRegister(WorkerSettings worker, IOptions<Settings> se
         foreach (var file in Files())
         {
             var entry = Read(file);
-            if (entry is not null && entry.Place != Here)
+            if (entry is not null && entry.Place != Machine.Place)
             {
                 // Another machine's, or of this one before it was started again: what has that id here is something else.
                 if (time.GetUtcNow() - File.GetLastWriteTimeUtc(file) > Kept) Delete(file);
@@ -137,18 +135,6 @@ public sealed class TrainerRegister(WorkerSettings worker, IOptions<Settings> se
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
             // It names a process that is gone: the next start looks at it again.
-        }
-    }
-
-    private static string? ContainerOf()
-    {
-        try
-        {
-            return new FileInfo("/proc/self/ns/pid").LinkTarget;
-        }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            return null;
         }
     }
 

@@ -23,9 +23,13 @@ public static class WorkersSetup
         if (settings.ServesWeb) services.AddScoped<IWorkers, StoredWorkers>();
         if (settings.Trains && worker.Enabled)
         {
-            services.AddHostedService(provider => provider.GetRequiredService<TrainerRegister>()).AddHostedService<WorkerHeartbeat>()
-                .AddHostedService<LeaseKeeper>();
+            services.AddSingleton<WorkerName>().AddHostedService(provider => provider.GetRequiredService<TrainerRegister>())
+                .AddHostedService<WorkerHeartbeat>().AddHostedService<LeaseKeeper>();
         }
         return services;
     }
+
+    /// <summary>Before anything starts that goes by the worker's name; a node that does not train needs none.</summary>
+    public static Task TakeWorkerNameAsync(this WebApplication app)
+        => app.Services.GetService<WorkerName>() is { } name ? name.TakeAsync() : Task.CompletedTask;
 }

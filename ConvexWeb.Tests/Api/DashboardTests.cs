@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Tests.Support;
@@ -23,6 +24,20 @@ public sealed class DashboardTests(ServerHost host) : IClassFixture<ServerHost>
             using var response = await client.GetAsync(path);
             Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Figures_are_posted_for_and_a_get_is_refused_with_a_sentence(bool isAdmin)
+    {
+        var (browser, _) = await SignedInAsync(isAdmin);
+        using var __ = browser;
+
+        using var response = await browser.Client.GetAsync("/hangfire/stats");
+
+        var problem = await response.ReadAsync<JsonObject>(HttpStatusCode.MethodNotAllowed);
+        Assert.Equal("GET is not possible here; POST is.", (string)problem["detail"]!);
     }
 
     [Theory]

@@ -80,6 +80,9 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(
             ["maintenance", "studyRunning", "userRunning", "userWaiting"],
             (await wrong.ProblemsAsync()).Keys.Order(StringComparer.Ordinal));
+        var blank = await PutAsync(
+            admin, "/api/v1/queue/policy", """{"maintenance":"  ","userRunning":null,"userWaiting":2000,"studyRunning":null}""");
+        Assert.Equal(["maintenance"], (await blank.ProblemsAsync()).Keys);
         await PutAsync(admin, "/api/v1/queue/policy", """{"maintenance":null,"userRunning":null,"userWaiting":2000,"studyRunning":null}""");
     }
 
@@ -196,6 +199,7 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
             using var refused = await owner.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1,2]}""");
             var problems = await refused.ProblemsAsync();
             Assert.Contains("You have 1 items waiting and this would add 3; at most 3", problems[""][0], StringComparison.Ordinal);
+            Assert.Equal(problems[""][0], (string)(await refused.ReadAsync<JsonObject>(HttpStatusCode.BadRequest))["detail"]!);
             var more = await owner.SubmitAsync(",\"seeds\":[0,1]");
             using var again = await owner.PostAsync($"/api/v1/runs/{more}/rerun", null);
             Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
@@ -213,6 +217,49 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
         {
             await host.Database.ScalarAsync<int>("update lab set user_waiting = 2000 returning 1");
         }
+    }
+
+    [Fact]
+    public async Task Runs_that_are_requeued_at_once_do_not_pass_the_limit_together_and_only_those_count_that_would_wait()
+    {
+        using var owner = await host.UserAsync();
+        using var submitted = await owner.PostJsonAsync(
+            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[{{string.Join(',', Enumerable.Range(0, 80))}}]}""");
+        var answer = await submitted.ReadAsync<JsonObject>(HttpStatusCode.Created);
+        var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToArray();
+        Assert.Equal(80, (await ActAsync(owner, "cancel", ids)).Done);
+        await host.Database.ScalarAsync<int>("update lab set user_waiting = 12 returning 1");
+        try
+        {
+            var tens = ids.Chunk(10).ToList();
+            var results = await Task.WhenAll(tens.Select(ten => ActAsync(owner, "requeue", ten)));
+
+            Assert.Equal(10, results.Sum(result => result.Done));
+            var refused = results.SelectMany(result => result.Refused).ToList();
+            Assert.Equal(70, refused.Count);
+            Assert.All(refused, run => Assert.Contains("this would add 10; at most 12", run.Message, StringComparison.Ordinal));
+
+            // Two more fit, whatever else is named with them.
+            var waiting = tens[results.ToList().FindIndex(result => result.Done == 10)];
+            var mixed = await ActAsync(owner, "requeue", [.. waiting, .. ids.Except(waiting).Take(2), 999998, 999999]);
+            Assert.Equal((2, 12), (mixed.Done, mixed.Refused.Count));
+            Assert.All(mixed.Refused, run => Assert.DoesNotContain("at most", run.Message, StringComparison.Ordinal));
+
+            // At the limit, what does not exist still does not.
+            Assert.Equal(HttpStatusCode.NotFound, (await owner.PostAsync("/api/v1/runs/999999/requeue", null)).StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, (await owner.PostAsync("/api/v1/runs/999999/rerun", null)).StatusCode);
+        }
+        finally
+        {
+            await host.Database.ScalarAsync<int>("update lab set user_waiting = 2000 returning 1");
+        }
+    }
+
+    private static async Task<BulkResult> ActAsync(HttpClient client, string action, IEnumerable<long> ids)
+    {
+        using var response = await client.PostJsonAsync(
+            "/api/v1/runs/actions", $$"""{"action":"{{action}}","ids":[{{string.Join(',', ids)}}]}""");
+        return await response.ReadAsync<BulkResult>();
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Runs;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 using Dapper;
@@ -25,9 +26,9 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         string? after = null;
         do
         {
-            var page = await client.GetAsync<Page<RunRow>>(
+            var page = await client.GetAsync<ListedRuns>(
                 $"/api/v1/runs?studyId={answer["studyId"]}&limit=3" + (after is null ? "" : $"&after={after}"));
-            Assert.Equal(7, page.Total);
+            Assert.Equal(after is null ? 7L : (long?)null, page.Total); // counted once
             seen.AddRange(page.Items.Select(run => run.Id));
             await client.SubmitAsync();
             after = page.Next;
@@ -35,6 +36,15 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
         while (after is not null);
 
         Assert.Equal(ids.OrderDescending(), seen);
+
+        // One may jump to a place, and go on from there.
+        var third = await client.GetAsync<ListedRuns>($"/api/v1/runs?studyId={answer["studyId"]}&limit=2&skip=3");
+        Assert.Equal(7, third.Total);
+        Assert.Equal($"{ids[2]}", third.Next);
+        Assert.Equal([ids[3], ids[2]], third.Items.Select(run => run.Id));
+        var rest = await client.GetAsync<ListedRuns>($"/api/v1/runs?studyId={answer["studyId"]}&after={third.Next}");
+        Assert.Equal([ids[1], ids[0]], rest.Items.Select(run => run.Id));
+        Assert.Empty((await client.GetAsync<ListedRuns>($"/api/v1/runs?studyId={answer["studyId"]}&skip=7")).Items);
     }
 
     [Theory]
@@ -148,6 +158,9 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     [InlineData("after=x", "after")]
     [InlineData("after=-1", "after")]
     [InlineData("after=%00", "after")]
+    [InlineData("skip=-1", "skip")]
+    [InlineData("skip=10000001", "skip")]
+    [InlineData("skip=1&after=5", "skip")]
     [InlineData("search=%00", "search")]
     [InlineData("search=a%0Ab", "search")]
     public async Task A_wrong_query_is_told_by_its_field(string query, string field)

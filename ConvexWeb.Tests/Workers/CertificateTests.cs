@@ -85,7 +85,46 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.Equal(
             [("run", "tester"), ("run", "tester"), ("certificate", "tester"), ("certificate", "automatic")],
             await Database.RowsAsync<(string, string)>(
-                "select i.kind, i.created_by from attempts a join work_items i on i.id = a.item_id order by a.started_at"));
+                """
+                select i.kind, case when i.automatic then 'automatic' else i.created_by end
+                from attempts a join work_items i on i.id = a.item_id order by a.started_at
+                """));
+    }
+
+    [Fact]
+    public async Task An_automatic_one_is_its_runs_creators_and_not_among_those_that_the_creator_has_waiting()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        var runs = new List<long>();
+        for (var i = 0; i < 3; i++) runs.Add(await StoreAsync("fine"));
+        await Database.ExecuteAsync(
+            """
+            update runs set convexity = 'exp_eps';
+            update work_items set finished_at = now();
+            update work_items set created_by = 'eve' where run_id = @run;
+            update lab set user_waiting = 1
+            """, new { run = runs[2] });
+
+        await Sweep(web).PassAsync(default);
+        await Sweep(web).PassAsync(default);
+
+        Assert.Equal(
+            [("tester", true), ("tester", true), ("eve", true)],
+            await Database.RowsAsync<(string, bool)>(
+                "select created_by, automatic from work_items where kind = 'certificate' order by run_id"));
+        Assert.Equal("automatic", (await web.Certificates.LatestAsync(runs[0]))!.RequestedBy);
+
+        // Whoever asks for other ones may have one waiting; the own one is what is cancelled, though another was asked for later.
+        Assert.Equal("tester", (await web.RequestAsync(runs[2]))!.RequestedBy);
+        await Assert.ThrowsAsync<InvalidInputException>(() => web.RequestAsync(runs[1]));
+        await Database.ExecuteAsync("update certificates set asked_at = now() + interval '1 minute' where pairs <> 50");
+        Assert.True((await web.Certificates.CancelAsync(runs[2])).Done);
+        Assert.Equal(
+            ["Cancelled tester", "Queued eve"],
+            await Database.RowsAsync<string>(
+                """
+                select concat_ws(' ', state, created_by) from work_items where kind = 'certificate' and run_id = @run order by 1
+                """, new { run = runs[2] }));
     }
 
     private static CertificateSweep Sweep(TrainingNode node)

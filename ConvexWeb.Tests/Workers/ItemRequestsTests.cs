@@ -50,6 +50,7 @@ public sealed class ItemRequestsTests(PostgresCluster cluster) : DatabaseTest(cl
         Assert.Equal(
             "The run is tester's: only tester and administrators may cancel it.",
             ItemRequests.Refusal(stranger, ItemAction.Cancel, "run"));
+        Assert.EndsWith("may requeue it.", ItemRequests.Refusal(stranger, ItemAction.Requeue, "run"), StringComparison.Ordinal);
         Assert.Equal("Queued", await Database.StateAsync(run));
 
         Assert.Equal(

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Runs;
 using ConvexWeb.Tests.Support;
 
 namespace ConvexWeb.Tests.Workers;
@@ -230,6 +231,73 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
 
         Assert.Equal(state, ended!.State);
         Assert.Equal(after, await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @run", new { run }));
+    }
+
+    [Fact]
+    public async Task One_whose_folder_cannot_be_reached_is_tried_again_later_each_time_and_fails_in_the_end()
+    {
+        await Database.AddRunAsync();
+        for (var attempt = 1; attempt < Server.Leasing.Leases.MostDeaths; attempt++)
+        {
+            var end = await Leases().EndAsync((await ClaimAsync())!, AttemptEnd.Unreachable("Stale file handle."));
+            Assert.Equal((RunState.Queued, true), (end!.State, end.NotBefore is not null));
+            Assert.Equal(
+                ("retry", "It is tried again. Stale file handle."),
+                (await Database.RowsAsync<(string, string)>("select reason_code, reason from work_items")).Single());
+            await Database.ScalarAsync<int>("update work_items set not_before = null returning 1");
+        }
+
+        await Leases().EndAsync((await ClaimAsync())!, AttemptEnd.Unreachable("Stale file handle."));
+
+        Assert.Equal(
+            ("Failed", "folder", "It was tried 5 times without a new checkpoint. Stale file handle."),
+            (await Database.RowsAsync<(string, string, string)>("select state, reason_code, reason from work_items")).Single());
+    }
+
+    [Fact]
+    public async Task What_one_that_succeeded_was_seen_to_need_counts_for_all_of_its_spec_and_queue_that_do_not_run()
+    {
+        var first = await Database.AddRunAsync(memory: 391, key: "same");
+        await Database.AddRunAsync(memory: 391, key: "same");
+        var (owner, other) = ((await ClaimAsync())!, (await ClaimAsync())!);
+        Assert.Equal(first, owner.RunId);
+        await Database.AddRunAsync(memory: 391, key: "same"); // waits
+        await Database.AddRunAsync(memory: 391, key: "same"); // paused
+        await Database.AddRunAsync(memory: 2000, key: "same"); // ran out of memory
+        await Database.AddRunAsync(memory: 391, key: "same", queue: "gpu");
+        await Database.AddRunAsync(memory: 391);
+        await Database.ExecuteAsync(
+            """
+            update work_items set state = 'Paused' where run_id = @first + 3;
+            insert into attempts (item_id, number, worker, outcome)
+            select id, 1, 'a', 'out_of_memory' from work_items where run_id = @first + 4
+            """, new { first });
+
+        await Leases().EndAsync(owner, AttemptEnd.Succeeded with { PeakMemoryMb = 772 });
+        Assert.Equal([772, 391, 772, 772, 2000, 391, 391], await MemoryAsync());
+
+        await Leases().EndAsync(other, AttemptEnd.Succeeded with { PeakMemoryMb = 807 });
+        Assert.Equal([807, 807, 807, 807, 2000, 391, 391], await MemoryAsync());
+
+        // The most that was seen, not the last.
+        await Leases().EndAsync((await ClaimAsync())!, AttemptEnd.Succeeded with { PeakMemoryMb = 500 });
+        Assert.Equal([807, 807, 807, 807, 2000, 391, 391], await MemoryAsync());
+        var rerun = await new RunActions(Database, new ItemRequests(Database), new RecordingQueue()).RerunAsync(first, "tester", default);
+        Assert.Equal(
+            807, await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @NewRunId", new { rerun.NewRunId }));
+
+        Task<IReadOnlyList<int>> MemoryAsync() => Database.RowsAsync<int>("select memory_mb from work_items order by run_id limit 7");
+    }
+
+    [Fact]
+    public async Task One_that_failed_says_nothing_of_what_others_need()
+    {
+        var run = await Database.AddRunAsync(memory: 391, key: "same");
+        await Database.AddRunAsync(memory: 391, key: "same");
+
+        await Leases().EndAsync(await Database.ClaimAsync(run), AttemptEnd.Failed("No.") with { PeakMemoryMb = 772 });
+
+        Assert.Equal([391, 391], await Database.RowsAsync<int>("select memory_mb from work_items"));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Trainers;
 
 namespace ConvexWeb.Tests.Workers;
@@ -16,6 +17,16 @@ public sealed class ReasonsTests
     [InlineData(null, "perhaps because memory ran out")]
     public void OfExit_Signal9_SaysWhetherItWasForMemory(bool? memory, string words) =>
         Assert.Contains(words, Reasons.OfExit(137, "", Path.GetTempPath(), memory), StringComparison.Ordinal);
+
+    [Fact]
+    public void OfFolder_ErrorThatMayPass_IsUnreachableAndOneThatStaysIsFailed()
+    {
+        var folder = Path.GetTempPath();
+
+        Assert.Equal(Outcome.Unreachable, Reasons.OfFolder(new IOException("Stale file handle"), folder).Outcome);
+        Assert.Equal(Outcome.Failed, Reasons.OfFolder(new IOException("No space left on device"), folder).Outcome);
+        Assert.Equal(Outcome.Failed, Reasons.OfFolder(new UnauthorizedAccessException("Access is denied"), folder).Outcome);
+    }
 
     [Theory]
     [InlineData(5, 'T', "for 5 seconds it reported nothing and used no processor time, and was ended. It had been stopped")]

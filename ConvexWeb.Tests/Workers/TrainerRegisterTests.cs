@@ -168,7 +168,7 @@ public sealed class TrainerRegisterTests : IDisposable
     }
 
     private static TrainerRegister.Entry Entry(Process trainer)
-        => new(trainer.Id, ProcessStat.Of(trainer.Id)!.Started, Program, Dead, 1, TrainerRegister.Here);
+        => new(trainer.Id, ProcessStat.Of(trainer.Id)!.Started, Program, Dead, 1, Machine.Place);
 
     private static string Put(TrainerRegister register, TrainerRegister.Entry entry)
     {

@@ -16,7 +16,7 @@ public static class TrainingDatabase
 
     public static async Task<long> AddRunAsync(
         this NpgsqlConnection connection, string spec = "{}", Priority priority = Priority.Normal, string queue = "cpu", int epochs = 4,
-        string user = "tester", int memory = 0, long? study = null)
+        string user = "tester", int memory = 0, long? study = null, string? key = null)
     {
         study ??= await connection.ExecuteScalarAsync<long>("insert into studies (name, created_by) values ('s', 'tester') returning id");
         return await connection.ExecuteScalarAsync<long>(
@@ -24,18 +24,20 @@ public static class TrainingDatabase
             with run as (
                 insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
                     steps_per_epoch, total_steps)
-                values (@study, 'r', 0, @spec::json, 'k', 'mlp', 'none', 'glyphs', 'true', 1, @epochs, 5, 20) returning id)
+                values (@study, 'r', 0, @spec::json, coalesce(@key::text, gen_random_uuid()::text), 'mlp', 'none', 'glyphs', 'true', 1,
+                    @epochs, 5, 20) returning id)
             insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb)
             select 'run', id, @study, @user, @priority, @queue, @memory from run returning run_id
-            """, new { study, spec, priority = (int)priority, queue, epochs, user, memory });
+            """, new { study, spec, priority = (int)priority, queue, epochs, user, memory, key });
     }
 
+    /// <param name="key">Of runs of the same spec; null: of its own.</param>
     public static async Task<long> AddRunAsync(
         this NpgsqlDataSource database, string spec = "{}", Priority priority = Priority.Normal, string queue = "cpu",
-        string user = "tester", int memory = 0, long? study = null)
+        string user = "tester", int memory = 0, long? study = null, string? key = null)
     {
         await using var connection = await database.OpenConnectionAsync();
-        return await connection.AddRunAsync(spec, priority, queue, user: user, memory: memory, study: study);
+        return await connection.AddRunAsync(spec, priority, queue, user: user, memory: memory, study: study, key: key);
     }
 
     /// <summary>A run in the hands of a worker, taken from its owner if the owner's lease is over.</summary>

@@ -25,6 +25,7 @@ public sealed class WorkerReportTests(PostgresCluster cluster) : DatabaseTest(cl
         var worker = Assert.Single(await Workers().ListAsync());
         Assert.Equal((ProductVersion.Text, Environment.ProcessorCount), (worker.Version, worker.Cores));
         Assert.StartsWith("10.", worker.DotNet, StringComparison.Ordinal);
+        Assert.Equal(Machine.Id, await Database.ScalarAsync<string>("select machine from workers"));
         var device = Assert.Single(worker.Devices);
         Assert.Equal(("cpu", 1234), (device.Name, device.MemoryTotalMb));
         Assert.True(device.MemoryUsedMb > 0);
