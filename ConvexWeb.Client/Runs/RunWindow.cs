@@ -37,12 +37,13 @@ public sealed class RunWindow(RunQuery query)
     /// <summary>A count begins: what changes from now on, it may have missed.</summary>
     public void BeginCount() => IsTotalDoubtful = false;
 
-    /// <summary>Takes what was read from a place on.</summary>
-    public void Put(int start, Page<RunRow> page)
+    /// <summary>Takes what was read from a place on, and how many match where they were counted.</summary>
+    public void Put(int start, Page<RunRow> page, bool counted)
     {
         rows.Clear();
         rows.AddRange(page.Items);
-        (Start, Total) = (start, page.Total);
+        Start = start;
+        if (counted) Total = page.Total;
         if (rows.Count > 0) newest = Math.Max(newest, rows[0].Id);
         Moves++;
     }

@@ -26,7 +26,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     private string? filter;
     private int asked;
     private int reading;
-    private long? counted;
+    private long? lastCount;
     private ITimer? count;
     private IDisposable? watch;
 
@@ -61,21 +61,23 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     }
 
     // A new window: from the top. An answer to a filter that is no longer wanted changes nothing.
-    private Task LoadAsync() => ReadAsync(new RunWindow(Query), 0, FirstRows, default);
+    private Task LoadAsync() => ReadAsync(new RunWindow(Query), 0, FirstRows, counted: true, default);
 
-    /// <summary>Brings rows of the table into the window, because they come into sight.</summary>
-    private Task ProvideAsync(int start, int rows, CancellationToken cancel) => ReadAsync(window!, start, rows, cancel);
+    /// <summary>Brings rows of the table into the window, because they come into sight; how many there are is known.</summary>
+    private Task ProvideAsync(int start, int rows, CancellationToken cancel)
+        => ReadAsync(window!, start, rows, counted: false, cancel);
 
-    private async Task ReadAsync(RunWindow into, int start, int rows, CancellationToken cancel)
+    private async Task ReadAsync(RunWindow into, int start, int rows, bool counted, CancellationToken cancel)
     {
         var (question, wanted) = (++asked, filter);
         Page<RunRow>? page = null;
-        into.BeginCount();
+        if (counted) into.BeginCount();
         reading++;
         var failure = await backend.TryAsync(async () =>
         {
             watch ??= feed.Subscribe(null, news => InvokeAsync(() => TakeAsync(news)));
-            page = await runs.ListAsync(into.Query with { Skip = start, Limit = Math.Clamp(rows, 1, RunsTable.MostSelected) }, cancel);
+            page = await runs.ListAsync(
+                into.Query with { Skip = start, Limit = Math.Clamp(rows, 1, RunsTable.MostSelected), Count = counted }, cancel);
         });
         reading--;
         if (question == asked && wanted == filter && !cancel.IsCancellationRequested)
@@ -83,7 +85,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             (error, isStale) = (failure, failure is not null);
             if (page is not null)
             {
-                into.Put(start, page);
+                into.Put(start, page, counted);
                 window = into;
             }
             StateHasChanged();
@@ -109,12 +111,12 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     }
 
     private Task ReadAgainAsync()
-        => window is { } list ? ReadAsync(list, list.Start, Math.Max(FirstRows, list.Rows.Count), default) : LoadAsync();
+        => window is { } list ? ReadAsync(list, list.Start, Math.Max(FirstRows, list.Rows.Count), counted: true, default) : LoadAsync();
 
     private void CountLater()
     {
         if (count is not null) return;
-        var wait = counted is { } last ? CountPause - time.GetElapsedTime(last) : TimeSpan.Zero;
+        var wait = lastCount is { } last ? CountPause - time.GetElapsedTime(last) : TimeSpan.Zero;
         count = time.CreateTimer(
             _ => InvokeAsync(CountAsync), null, wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
@@ -125,7 +127,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
         count?.Dispose();
         count = null;
         if (window is not { IsTotalDoubtful: true }) return;
-        counted = time.GetTimestamp();
+        lastCount = time.GetTimestamp();
         await ReadAgainAsync();
         if (window is { IsTotalDoubtful: true }) CountLater();
         StateHasChanged();
@@ -141,7 +143,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
         var query = Query;
         error = await backend.TryAsync(async () =>
         {
-            var page = await runs.ListAsync(query with { Limit = RunsTable.MostSelected });
+            var page = await runs.ListAsync(query with { Limit = RunsTable.MostSelected, Count = false });
             if (query == Query) selection.Add(page.Items);
         });
     }

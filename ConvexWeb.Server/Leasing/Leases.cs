@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Hosts;
 using Dapper;
 using Npgsql;
 

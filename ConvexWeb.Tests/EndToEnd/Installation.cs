@@ -82,11 +82,7 @@ public sealed class Installation : IAsyncDisposable
         await using var context = await browser.ContextAsync(Address);
         var page = await context.NewPageAsync();
         var errors = Watch(page);
-        await page.GotoAsync(await Server.LinkAsync());
-        await page.GetByLabel("Name").FillAsync("ada");
-        await page.GetByLabel("Password").FillAsync(Password);
-        await page.GetByRole(AriaRole.Button, new() { Name = "Make the account" }).ClickAsync();
-        await page.WaitForURLAsync(Address.ToString());
+        await page.WelcomeAsync(await Server.LinkAsync());
         Assert.Empty(errors);
         session = await context.StorageStateAsync();
     }

@@ -26,6 +26,16 @@ public static class Pages
         }
     }
 
+    /// <summary>Makes the account of a one-time link: the administrator ada, who is then signed in.</summary>
+    public static async Task WelcomeAsync(this IPage page, string link)
+    {
+        await page.GotoAsync(link);
+        await page.GetByLabel("Name").FillAsync("ada");
+        await page.GetByLabel("Password").FillAsync(Installation.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Make the account" }).ClickAsync();
+        await page.WaitForURLAsync(url => new Uri(url).AbsolutePath == "/");
+    }
+
     /// <summary>Waits until the page of new experiments takes what is typed.</summary>
     public static Task ListensAsync(this IPage page)
         => Assertions.Expect(page.Locator("[data-testid=composer]:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });

@@ -15,7 +15,7 @@ public sealed class ProcessLab : IAsyncDisposable
 {
     private readonly TestFolder folder = new();
     private readonly List<IAsyncDisposable> nodes = [];
-    private CrashingPostgres postgres = null!;
+    private IReadOnlyList<IDisposable> places = [];
 
     private ProcessLab()
     {
@@ -33,32 +33,44 @@ public sealed class ProcessLab : IAsyncDisposable
     }
 
     public string DataFolder => Path.Combine(folder.Path, "data");
-    public string ConnectionString => postgres.ConnectionString;
-    public NpgsqlDataSource Database => postgres.Database;
+    public CrashingPostgres Postgres { get; private set; } = null!;
+    public string ConnectionString => Postgres.ConnectionString;
+    public NpgsqlDataSource Database => Postgres.Database;
 
-    public static async Task<ProcessLab> StartAsync()
+    /// <param name="prepare">
+    /// Makes what the places of data folder and database are to be, before anything is in them; it is disposed of when all has stopped.
+    /// </param>
+    public static async Task<ProcessLab> StartAsync(Func<string, string, IReadOnlyList<IDisposable>>? prepare = null)
     {
         var lab = new ProcessLab();
+        var database = Path.Combine(lab.folder.Path, "pg");
         Directory.CreateDirectory(lab.DataFolder);
-        lab.postgres = await CrashingPostgres.StartAsync(Path.Combine(lab.folder.Path, "pg"));
+        lab.places = prepare?.Invoke(lab.DataFolder, database) ?? [];
+        lab.Postgres = await CrashingPostgres.StartAsync(database);
         return lab;
     }
 
     /// <summary>A web node without the limits per minute, which no bench measures.</summary>
-    public async Task<WebNode> StartWebAsync()
+    /// <param name="place">Where it listens; null: anywhere.</param>
+    public async Task<WebNode> StartWebAsync(Uri? place = null)
     {
-        var address = ServerProcess.FreeAddress();
+        var address = place ?? ServerProcess.FreeAddress();
         var web = Keep(ServerProcess.Start(
-            DataFolder, address, ("Convex:Role", "web"), ("ConnectionStrings:Convex", postgres.ConnectionString),
+            DataFolder, address, ("Convex:Role", "web"), ("ConnectionStrings:Convex", ConnectionString),
             ("Convex:Limits:SubmissionsPerMinute", "100000"), ("Convex:Limits:RequestsPerMinute", "1000000")));
         return new(await web.ReadyAsync(), address);
     }
 
-    public async Task<ServerProcess> StartWorkerAsync(string name, int slots)
+    /// <param name="connectionString">By which the worker reaches the database; null: directly.</param>
+    public async Task<ServerProcess> StartWorkerAsync(
+        string name, int slots, string? connectionString = null, params IEnumerable<(string Key, string Value)> settings)
     {
         var worker = Keep(ServerProcess.Start(
-            DataFolder, ServerProcess.FreeAddress(), ("Convex:Role", "worker"), ("ConnectionStrings:Convex", postgres.ConnectionString),
-            ("Convex:Worker:Name", name), ("Convex:Worker:Slots", $"{slots}"), ("Convex:Worker:Threads", "1")));
+            DataFolder, ServerProcess.FreeAddress(),
+            [
+                ("Convex:Role", "worker"), ("ConnectionStrings:Convex", connectionString ?? ConnectionString),
+                ("Convex:Worker:Name", name), ("Convex:Worker:Slots", $"{slots}"), ("Convex:Worker:Threads", "1"), .. settings,
+            ]));
         return await worker.ReadyAsync();
     }
 
@@ -96,7 +108,8 @@ public sealed class ProcessLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var node in Enumerable.Reverse(nodes)) await node.DisposeAsync();
-        await postgres.DisposeAsync();
+        await Postgres.DisposeAsync();
+        foreach (var place in places) place.Dispose();
         folder.Dispose();
     }
 

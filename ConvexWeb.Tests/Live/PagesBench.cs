@@ -7,12 +7,19 @@ using Microsoft.Playwright;
 
 namespace ConvexWeb.Tests.Live;
 
+/// <summary>A server whose database waits for the disk, as the product's does.</summary>
+public sealed class DurableHost(PostgresCluster cluster) : ServerHost(cluster)
+{
+    protected override bool IsDurable => true;
+}
+
 /// <summary>
 /// <c>./convexweb bench pages</c>: what ten open pages with a search ask of the database while runs report, and how long another user
-/// waits meanwhile.
+/// waits meanwhile. Real are PostgreSQL with the product's settings, the server on a port of its own and the browser; the server shares
+/// the bench's process, and the bench stores what the workers of the reporting runs would store.
 /// </summary>
 [Trait("kind", "browser")]
-public sealed class PagesBench(ServerHost host, Browser browser) : IClassFixture<ServerHost>
+public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixture<DurableHost>
 {
     private const int Stored = 20_000;
     private const int Reporting = 20;
@@ -26,6 +33,7 @@ public sealed class PagesBench(ServerHost host, Browser browser) : IClassFixture
     [Trait("bench", "pages")]
     public async Task Ten_pages_with_a_search_while_twenty_runs_report()
     {
+        Say("PostgreSQL waits for the disk; no trainers and workers: the bench stores their points, in the server's process");
         var runs = await FillAsync();
         using var other = await host.UserAsync();
         using var stop = new CancellationTokenSource();

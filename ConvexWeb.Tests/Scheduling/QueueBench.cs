@@ -1,43 +1,83 @@
+using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Tests.EndToEnd;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 
 namespace ConvexWeb.Tests.Scheduling;
 
 /// <summary>
-/// <c>./convexweb bench queue</c>: how soon a run starts, and what a claim costs among many.
+/// <c>./convexweb bench queue</c>: how soon a run starts on an idle cluster of processes with the real trainer, and what a claim costs
+/// among many. PostgreSQL waits for the disk, as the product's does.
 /// </summary>
-public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
+public sealed class QueueBench
 {
     private const int Submissions = 200;
+    private const double Limit = 250;
+
+    // So long nobody asks the database how far a run is: what is measured is over by then, and had it for itself.
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(1);
+
+    private const string Spec = """
+        {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},
+         "training":{"epochs":1,"batch_size":50,"points_every":1}}
+        """;
 
     [Fact(Explicit = true)]
     [Trait("bench", "queue")]
     public async Task From_submission_to_trainer_on_an_idle_cluster()
     {
-        await using var web = await StartNodeAsync(("Convex:Role", "web"));
-        await using var first = await StartNodeAsync(("Convex:Worker:Slots", "2"));
-        await using var second = await StartNodeAsync(("Convex:Worker:Name", "worker-2"), ("Convex:Worker:Slots", "2"));
+        await using var lab = await ProcessLab.StartAsync();
+        var web = await lab.StartWebAsync();
+        string[] workers = ["worker-0", "worker-1"];
+        using var starts = new TrainerStarts(lab.DataFolder, workers);
+        foreach (var name in workers) await lab.StartWorkerAsync(name, slots: 2);
+        using var client = web.Client(await lab.AddUserAsync("ada"));
         for (var i = 0; i < Submissions; i++)
-            await Database.UntilAsync(await web.SubmitAsync("""{"steps":1}"""), RunState.Succeeded);
-        Report("submission to claim", await Database.RowsAsync<double>(
-            "select extract(epoch from a.started_at - i.created_at)::float8 * 1000 from work_items i join attempts a on a.item_id = i.id"));
-        Report("submission to the trainer's first word", await Database.RowsAsync<double>(
+        {
+            var run = await client.SubmitAsync(Spec, i);
+            await Task.Delay(Silence);
+            await lab.Database.UntilAsync(run, RunState.Succeeded);
+        }
+
+        // One run at a time: the n-th process is that of the n-th run.
+        var stored = await lab.Database.RowsAsync<(long Run, DateTime Submitted, DateTime Claimed, DateTime Point)>(
             """
-            select extract(epoch from min(p.at) - i.created_at)::float8 * 1000
-            from work_items i join points p on p.run_id = i.run_id group by i.id
-            """));
+            select i.run_id, i.created_at, a.started_at, (select min(p.at) from points p where p.run_id = i.run_id)
+            from work_items i join attempts a on a.item_id = i.id order by i.id
+            """);
+        Assert.Equal(Submissions, stored.Count);
+        var processes = starts.All;
+        Assert.Equal(Submissions, processes.Count);
+        ProcessLab.Say($"real processes, real trainer, PostgreSQL waits for the disk, {ProcessLab.Load}");
+        var claim = ProcessLab.Report("submission (work_items.created_at) to claim (attempts.started_at)",
+            stored.Select(row => (row.Claimed - row.Submitted).TotalMilliseconds));
+        var process = ProcessLab.Report("submission to the start of the trainer's process (/proc, in steps of 10 ms)",
+            stored.Zip(processes, (row, at) => (at - row.Submitted).TotalMilliseconds));
+        ProcessLab.Report("submission to the trainer's first word (at of the journal's event started)",
+            stored.Select(row => (FirstWord(lab.DataFolder, row.Run) - row.Submitted).TotalMilliseconds));
+        ProcessLab.Report("submission to the first point (points.at)",
+            stored.Select(row => (row.Point - row.Submitted).TotalMilliseconds));
+        Assert.True(Math.Max(claim, process) < Limit, $"p95 {claim:0} ms to the claim, {process:0} ms to the process");
+    }
+
+    private static DateTime FirstWord(string dataFolder, long run)
+    {
+        using var json = JsonDocument.Parse(File.ReadLines(RunFiles.JournalOf(dataFolder, run)).First());
+        Assert.Equal("started", json.RootElement.GetProperty("type").GetString());
+        return json.RootElement.GetProperty("at").GetDateTimeOffset().UtcDateTime;
     }
 
     [Theory(Explicit = true)]
     [Trait("bench", "queue")]
-    [InlineData(5_000)]
-    [InlineData(20_000)]
-    public async Task A_claim_among_many_that_wait(int waiting)
+    [InlineData(5_000, 100)]
+    [InlineData(20_000, 200)]
+    public async Task A_claim_among_many_that_wait(int waiting, int limit)
     {
-        await Database.AddRunAsync();
-        await Database.ScalarAsync<long>(
+        await using var lab = await ProcessLab.StartAsync();
+        await lab.Database.AddRunAsync();
+        await lab.Database.ScalarAsync<long>(
             """
             with more as (
                 insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
@@ -50,8 +90,8 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
                 select 'run', id, study_id, 'user' || n % 20, 1 + n % 5, 'cpu' from more returning 1)
             select count(*) from items
             """, new { waiting });
-        await Database.ScalarAsync<long>("select 1::bigint from (select pg_stat_force_next_flush()) f");
-        var leases = new Leases(Database, new WorkerSettings());
+        await lab.Database.ScalarAsync<long>("select 1::bigint from (select pg_stat_force_next_flush()) f");
+        var leases = new Leases(lab.Database, new WorkerSettings());
         var times = new List<double>();
         for (var i = 0; i < 60; i++)
         {
@@ -59,9 +99,10 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
             Assert.NotNull(await leases.ClaimAsync(["cpu"]));
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
         }
-        Report($"a claim with {waiting:N0} waiting", times);
+        var claimed = ProcessLab.Report($"a claim with {waiting:N0} waiting, PostgreSQL waits for the disk", times);
+        Assert.True(claimed < limit, $"claimed {claimed:0} ms");
 
-        await Database.ExecuteAsync(
+        await lab.Database.ExecuteAsync(
             """
             insert into workers (name, host, slots, queues, started_at, last_seen)
             values ('w', @host, 70, 'cpu', now(), now() + interval '1 hour')
@@ -70,28 +111,18 @@ public sealed class QueueBench(PostgresCluster cluster) : DatabaseTest(cluster)
         for (var i = 0; i < 20; i++)
         {
             var begun = TimeProvider.System.GetTimestamp();
-            Assert.Equal(200, (await new WaitingItems(Database).ReadAsync(runs: null, queue: null, most: 200, default)).Items.Count);
+            Assert.Equal(200, (await new WaitingItems(lab.Database).ReadAsync(runs: null, queue: null, most: 200, default)).Items.Count);
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
         }
-        Report($"the queue's first 200 of {waiting:N0}", times);
+        ProcessLab.Report($"the queue's first 200 of {waiting:N0}", times);
         times.Clear();
-        var last = await Database.ScalarAsync<long>("select max(run_id) from work_items where state = 'Queued' and priority = 1");
+        var last = await lab.Database.ScalarAsync<long>("select max(run_id) from work_items where state = 'Queued' and priority = 1");
         for (var i = 0; i < 20; i++)
         {
             var begun = TimeProvider.System.GetTimestamp();
-            Assert.Single((await new WaitingItems(Database).ReadAsync([last], queue: null, most: 1, default)).Items);
+            Assert.Single((await new WaitingItems(lab.Database).ReadAsync([last], queue: null, most: 1, default)).Items);
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
         }
-        Report($"the place of one of the last of {waiting:N0}", times);
+        ProcessLab.Report($"the place of one of the last of {waiting:N0}", times);
     }
-
-    private static void Report(string what, IEnumerable<double> times)
-    {
-        var sorted = times.Order().ToList();
-        Say($"{what}: {sorted.Count} times, p50 {At(0.5):0} ms, p95 {At(0.95):0} ms, max {sorted[^1]:0} ms");
-
-        double At(double share) => sorted[(int)(share * (sorted.Count - 1))];
-    }
-
-    private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
 }

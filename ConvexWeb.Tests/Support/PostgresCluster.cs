@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ConvexWeb.Server.Persistence;
 using Npgsql;
 
@@ -7,7 +8,7 @@ namespace ConvexWeb.Tests.Support;
 
 /// <summary>
 /// One private PostgreSQL for the whole test run, made with the server's own code, and one database per test class, cloned from
-/// a migrated template.
+/// a migrated template. A second one, which waits for the disk as the product's does, is started when a bench asks for it.
 /// </summary>
 public sealed class PostgresCluster : IAsyncDisposable
 {
@@ -20,23 +21,28 @@ public sealed class PostgresCluster : IAsyncDisposable
         ["max_connections"] = "400",
     };
 
+    // What the product says (ClusterTuning): fsync, full_page_writes and synchronous_commit are on.
+    private static readonly Dictionary<string, string> Durable = new() { ["max_connections"] = "400" };
+
     private readonly SemaphoreSlim gate = new(1);
     private readonly TestFolder folder = new();
-    private PrivateCluster? cluster;
+    private readonly ConcurrentDictionary<string, PrivateCluster> clusters = new();
     private int databases;
 
-    public string Folder => Path.Combine(folder.Path, "pg");
+    public string Folder => FolderOf(durable: false);
 
     /// <summary>A fresh database with the server's schema; its connection string.</summary>
-    public async Task<string> CreateDatabaseAsync(bool migrated = true)
+    /// <param name="durable">A commit waits for the disk, as in the product; for what measures time.</param>
+    public async Task<string> CreateDatabaseAsync(bool migrated = true, bool durable = false)
     {
+        var place = FolderOf(durable);
         await gate.WaitAsync();
         try
         {
-            await StartAsync();
+            await StartAsync(place, durable ? Durable : Fast);
             var name = $"test{++databases}";
-            await ExecuteAsync($"create database {name} owner convex template {(migrated ? "convex" : "template0")}");
-            return PrivateCluster.ConnectionString(Folder, name) + ";Maximum Pool Size=20";
+            await ExecuteAsync(place, $"create database {name} owner convex template {(migrated ? "convex" : "template0")}");
+            return PrivateCluster.ConnectionString(place, name) + ";Maximum Pool Size=20";
         }
         finally
         {
@@ -44,27 +50,33 @@ public sealed class PostgresCluster : IAsyncDisposable
         }
     }
 
-    public async Task DropDatabaseAsync(string connectionString) =>
-        await ExecuteAsync($"drop database if exists {new NpgsqlConnectionStringBuilder(connectionString).Database} with (force)");
+    public async Task DropDatabaseAsync(string connectionString)
+    {
+        var address = new NpgsqlConnectionStringBuilder(connectionString);
+        var place = clusters.Single(started => started.Value.SocketFolder == address.Host).Key;
+        await ExecuteAsync(place, $"drop database if exists {address.Database} with (force)");
+    }
 
     public async ValueTask DisposeAsync()
     {
-        if (cluster is not null) await cluster.DisposeAsync();
+        foreach (var cluster in clusters.Values) await cluster.DisposeAsync();
         folder.Dispose();
         gate.Dispose();
     }
 
-    private async Task StartAsync()
+    private string FolderOf(bool durable) => Path.Combine(folder.Path, durable ? "pg-durable" : "pg");
+
+    private async Task StartAsync(string place, Dictionary<string, string> settings)
     {
-        if (cluster is not null) return;
-        cluster = await PrivateCluster.StartAsync(Folder, Fast);
-        await using var template = NpgsqlDataSource.Create(PrivateCluster.ConnectionString(Folder) + ";Pooling=false");
+        if (clusters.ContainsKey(place)) return;
+        clusters[place] = await PrivateCluster.StartAsync(place, settings);
+        await using var template = NpgsqlDataSource.Create(PrivateCluster.ConnectionString(place) + ";Pooling=false");
         await new Migrator(template).ApplyAsync();
     }
 
-    private async Task ExecuteAsync(string sql)
+    private static async Task ExecuteAsync(string place, string sql)
     {
-        await using var source = NpgsqlDataSource.Create(PrivateCluster.SuperuserConnectionString(Folder) + ";Pooling=false");
+        await using var source = NpgsqlDataSource.Create(PrivateCluster.SuperuserConnectionString(place) + ";Pooling=false");
         await using var command = source.CreateCommand(sql);
         await command.ExecuteNonQueryAsync();
     }

@@ -33,9 +33,12 @@ public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server:
     /// <summary>Settings on top of those of a test; set before the host is used.</summary>
     protected virtual IEnumerable<KeyValuePair<string, string>> Settings => [];
 
+    /// <summary>Whether a commit waits for the disk, as in the product.</summary>
+    protected virtual bool IsDurable => false;
+
     public async ValueTask InitializeAsync()
     {
-        connectionString = await cluster.CreateDatabaseAsync();
+        connectionString = await cluster.CreateDatabaseAsync(durable: IsDurable);
         UseKestrel(0);
         StartServer();
     }

@@ -31,6 +31,12 @@ public static class Signals
 
     public static void WakeUp(this Process process) => Send(process, Continue);
 
+    /// <summary>As <see cref="FallAsleep"/>, of one that may have ended.</summary>
+    /// <returns>False: it has.</returns>
+    public static bool TryFallAsleep(this Process process) => NativeKill(process.Id, Sleep) == 0;
+
+    public static bool TryWakeUp(this Process process) => NativeKill(process.Id, Continue) == 0;
+
     private static void Send(Process process, int signal) => Assert.Equal(0, NativeKill(process.Id, signal));
 
     [DllImport("libc", EntryPoint = "kill")]

@@ -38,6 +38,9 @@ public sealed class CrashingPostgres : IAsyncDisposable
         cluster = await PrivateCluster.StartAsync(folder);
     }
 
+    /// <summary>Starts it again if it has ended, as the product does with its own.</summary>
+    public Task ReviveAsync() => cluster.ReviveAsync(CancellationToken.None);
+
     public async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();

@@ -4,8 +4,9 @@ using Npgsql;
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>A database and a data folder for each test.</summary>
+/// <param name="durable">A commit waits for the disk, as in the product.</param>
 [Trait("kind", "database")]
-public abstract class DatabaseTest(PostgresCluster cluster) : IAsyncLifetime
+public abstract class DatabaseTest(PostgresCluster cluster, bool durable = false) : IAsyncLifetime
 {
     private readonly TestFolder folder = new();
 
@@ -15,7 +16,7 @@ public abstract class DatabaseTest(PostgresCluster cluster) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        ConnectionString = await cluster.CreateDatabaseAsync();
+        ConnectionString = await cluster.CreateDatabaseAsync(durable: durable);
         Database = NpgsqlDataSource.Create(ConnectionString);
     }
 

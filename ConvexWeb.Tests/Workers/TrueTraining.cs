@@ -40,15 +40,22 @@ public static class TrueTraining
     /// <summary>kill -9 of whatever process trains the run now; false when none does.</summary>
     public static async Task<bool> KillTrainerAsync(string folder, long run)
     {
-        var found = false;
+        var trainers = await TrainersAsync(folder, run);
+        foreach (var trainer in trainers)
+        {
+            using (trainer) trainer.Kill();
+        }
+        return trainers.Count > 0;
+    }
+
+    /// <summary>The processes that train the run now; to be disposed of.</summary>
+    public static async Task<IReadOnlyList<Process>> TrainersAsync(string folder, long run)
+    {
+        var found = new List<Process>();
         foreach (var process in Process.GetProcesses())
         {
-            using (process)
-            {
-                if (!await TrainsAsync(process.Id, RunFiles.Of(folder, run) + "/")) continue;
-                process.Kill();
-                found = true;
-            }
+            if (await TrainsAsync(process.Id, RunFiles.Of(folder, run) + "/")) found.Add(process);
+            else process.Dispose();
         }
         return found;
     }
