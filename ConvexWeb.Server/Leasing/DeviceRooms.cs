@@ -63,7 +63,8 @@ internal static class DeviceRooms
     // A row that names no devices has its slots on the processor.
     private static readonly string OfOpenWorkers =
         $"""
-        select w.name as worker, {Machine} as host, string_to_array(w.queues, ', ') as queues, l.name as device, l.mb, coalesce(l.own, false) as own,
+        select w.name as worker, {Machine} as host, string_to_array(w.queues, ', ') as queues, l.name as device, l.mb,
+            coalesce(l.own, false) as own,
             coalesce(l.slots, w.slots) as slots
         from workers w cross join lateral jsonb_to_recordset(
             case when w.lends = '[]' then jsonb_build_array(jsonb_build_object('name', 'cpu')) else w.lends end)
@@ -81,7 +82,9 @@ internal static class DeviceRooms
         open_rooms as (select d.*, greatest(d.slots - d.items, 0)::int as free_slots from device_rooms d)
         """;
 
-    /// <summary>Of <see cref="Open"/>, the columns of <see cref="DeviceRoom"/>; workers and their devices always in the same order.</summary>
+    /// <summary>
+    /// Of <see cref="Open"/>, the columns of <see cref="DeviceRoom"/>; workers and their devices always in the same order.
+    /// </summary>
     public const string Rows =
         """
         select d.worker, d.host, d.queues, d.device, d.mb, d.own, d.free_slots, d.free_mb from open_rooms d

@@ -180,7 +180,8 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             where coalesce(s.max_running, l.study_running) is not null and s.id in (
                 select study_id from work_items where state = 'Queued' and kind = 'run');
             with {Paces}
-            select i.worker, {DeviceRooms.Machine} as host, i.device, i.created_by, case when i.kind = 'run' then i.study_id end as study, i.memory_mb,
+            select i.worker, {DeviceRooms.Machine} as host, i.device, i.created_by, case when i.kind = 'run' then i.study_id end as study,
+                i.memory_mb,
                 case when i.kind <> 'run' then null
                     when r.step > j.resumed_step then (r.total_steps - r.step)
                         * extract(epoch from clock_timestamp() - a.started_at)::float8 / (r.step - j.resumed_step)

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Tests.Support;
@@ -14,9 +15,9 @@ public sealed class DeviceRoomTests(PostgresCluster cluster) : DatabaseTest(clus
 
     private async Task WorkerAsync(string name, int slots = 2, string lends = Shared, string devices = "[]") => await Database.ExecuteAsync(
         """
-        insert into workers (name, host, slots, queues, started_at, last_seen, lends, devices)
-        values (@name, @host, @slots, 'cpu', now(), now() + interval '1 hour', @lends::jsonb, @devices::jsonb)
-        """, new { name, host = Environment.MachineName, slots, lends, devices });
+        insert into workers (name, host, machine, slots, queues, started_at, last_seen, lends, devices)
+        values (@name, @name, @machine, @slots, 'cpu', now(), now() + interval '1 hour', @lends::jsonb, @devices::jsonb)
+        """, new { name, machine = Machine.Id, slots, lends, devices });
 
     private Task<Assignment?> ClaimAsync(string worker, string device = "cpu", int memory = 16_000, string own = "")
         => new Leases(Database, new WorkerSettings { Name = worker, DeviceMemory = own }).ClaimAsync(["cpu"], device, memory);

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
@@ -99,10 +100,10 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         await Database.ExecuteAsync("insert into user_shares (user_name, weight, max_running) values ('ada', 3, 3), ('eve', 0.5, null)");
         await Database.ExecuteAsync(
             """
-            insert into workers (name, host, slots, queues, started_at, last_seen, lends)
-            values ('w', @host, @slots, 'cpu, w', now(), now() + interval '1 hour', jsonb_build_array(
+            insert into workers (name, host, machine, slots, queues, started_at, last_seen, lends)
+            values ('w', 'w', @machine, @slots, 'cpu, w', now(), now() + interval '1 hour', jsonb_build_array(
                 jsonb_build_object('name', 'cpu', 'mb', @capacity, 'slots', @slots, 'own', false)))
-            """, new { host = Environment.MachineName, slots, capacity });
+            """, new { machine = Machine.Id, slots, capacity });
         var studies = new List<long>();
         for (var i = 0; i < 4; i++)
             studies.Add(await Database.ScalarAsync<long>("insert into studies (name, created_by) values ('s', 'x') returning id"));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.EndToEnd;
 using ConvexWeb.Tests.Support;
@@ -104,9 +105,9 @@ public sealed class QueueBench
 
         await lab.Database.ExecuteAsync(
             """
-            insert into workers (name, host, slots, queues, started_at, last_seen)
-            values ('w', @host, 70, 'cpu', now(), now() + interval '1 hour')
-            """, new { host = Environment.MachineName });
+            insert into workers (name, host, machine, slots, queues, started_at, last_seen)
+            values ('w', 'w', @machine, 70, 'cpu', now(), now() + interval '1 hour')
+            """, new { machine = Machine.Id });
         times.Clear();
         for (var i = 0; i < 20; i++)
         {
