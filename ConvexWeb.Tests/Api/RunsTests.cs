@@ -105,19 +105,19 @@ public sealed class RunsTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var client = await host.UserAsync();
         using var submitted = await client.PostJsonAsync(
-            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"priority":"high"}""");
+            "/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"seeds":[0,1],"queue":"alone"}"""); // where no other test's runs wait
         var answer = await submitted.ReadAsync<JsonObject>(HttpStatusCode.Created);
         var ids = answer["runIds"]!.AsArray().Select(id => (long)id!).ToList();
         async Task<string?> ReasonAsync(long id) => (await client.GetAsync<RunDetail>($"/api/v1/runs/{id}")).Row.Reason;
 
-        Assert.Contains("no worker that serves the queue \"cpu\" is alive", await ReasonAsync(ids[0]), StringComparison.Ordinal);
+        Assert.Contains("no worker that serves the queue \"alone\" is alive", await ReasonAsync(ids[0]), StringComparison.Ordinal);
         var listed = (await client.GetAsync<Page<RunRow>>($"/api/v1/runs?ids={ids[0]}")).Items[0];
         Assert.Contains("no worker", listed.Reason, StringComparison.Ordinal);
 
         await host.Database.ScalarAsync<int>(
             """
             insert into workers (name, host, slots, queues, started_at, last_seen)
-            values ('busy', 'h', 1, 'gpu, cpu', now(), now()) returning 1
+            values ('busy', 'h', 1, 'alone', now(), now()) returning 1
             """);
         try
         {

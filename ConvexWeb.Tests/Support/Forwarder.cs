@@ -35,6 +35,11 @@ public abstract class Forwarder : IAsyncDisposable
     /// <summary>Completes when bytes may pass.</summary>
     protected virtual Task PassAsync(CancellationToken stop) => Task.CompletedTask;
 
+    /// <summary>So many bytes have come from the far end.</summary>
+    protected virtual void Came(int bytes)
+    {
+    }
+
     protected void CloseAll()
     {
         foreach (var connection in connections.Keys) Close(connection);
@@ -72,7 +77,7 @@ public abstract class Forwarder : IAsyncDisposable
         try
         {
             var far = connection.Far = await ConnectAsync(over.Token);
-            await Task.WhenAny(PumpAsync(connection.Near, far), PumpAsync(far, connection.Near));
+            await Task.WhenAny(PumpAsync(connection.Near, far, _ => { }), PumpAsync(far, connection.Near, Came));
         }
         catch (Exception problem) when (problem is OperationCanceledException or SocketException or ObjectDisposedException)
         {
@@ -81,13 +86,14 @@ public abstract class Forwarder : IAsyncDisposable
         Close(connection);
     }
 
-    private async Task PumpAsync(Socket from, Socket to)
+    private async Task PumpAsync(Socket from, Socket to, Action<int> passed)
     {
         var buffer = new byte[1 << 16];
         while (await from.ReceiveAsync(buffer, over.Token) is > 0 and var count)
         {
             await PassAsync(over.Token);
             await to.SendAsync(buffer.AsMemory(0, count), over.Token);
+            passed(count);
         }
     }
 

@@ -1,0 +1,100 @@
+using ConvexWeb.Tests.Support;
+using Dapper;
+using Microsoft.Playwright;
+
+namespace ConvexWeb.Tests.EndToEnd;
+
+/// <summary>
+/// <c>./convexweb bench visit</c>: what a first visit costs on a slow line, and a jump in a long list of runs. Chromium plays the line:
+/// 10 Mbit/s and 40 ms.
+/// </summary>
+[Trait("kind", "browser")]
+[Collection(ProductCollection.Name)]
+public sealed class VisitBench(Product product)
+{
+    private const int Visits = 7, Jumps = 20, Runs = 75_000, MostBytes = 25 * 1024;
+
+    [Fact(Explicit = true)]
+    [Trait("bench", "visit")]
+    public async Task A_first_visit_on_a_slow_line()
+    {
+        await product.FinishedRunAsync();
+        var (bytes, times) = (new List<double>(), new List<double>());
+        for (var i = 0; i < Visits; i++)
+        {
+            var (page, _) = await product.Installation.OpenAsync("about:blank");
+            var line = await page.Context.NewCDPSessionAsync(page);
+            var loaded = 0.0;
+            line.Event("Network.loadingFinished").OnEvent +=
+                (_, told) => loaded += told!.Value.GetProperty("encodedDataLength").GetDouble();
+            await line.SendAsync("Network.enable");
+            await line.SendAsync("Network.emulateNetworkConditions", new Dictionary<string, object>
+            {
+                ["offline"] = false, ["latency"] = 40, ["downloadThroughput"] = 10e6 / 8, ["uploadThroughput"] = 10e6 / 8,
+            });
+            var begun = TimeProvider.System.GetTimestamp();
+            await page.GotoAsync("/");
+            await page.Locator("tr:has(a[href^='runs/'])").First.WaitForAsync();
+            times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
+            await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+            bytes.Add(loaded);
+            await page.Context.CloseAsync();
+        }
+        Say($"first visit of the runs, {Visits} times: {Middle(bytes) / 1024:0} KB compressed, first row after {Middle(times):0} ms");
+    }
+
+    [Fact(Explicit = true)]
+    [Trait("bench", "visit")]
+    public async Task A_jump_in_a_long_list()
+    {
+        var run = await product.FinishedRunAsync();
+        var database = product.Installation.Database;
+        await using var connection = await database.OpenConnectionAsync();
+        await connection.ExecuteAsync(
+            """
+            with more as (
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps, step, spark, latest)
+                select study_id, name || ' ' || n, n, spec, group_key, model, convexity, dataset, labels, parameters, 100, steps_per_epoch,
+                    total_steps, total_steps, (
+                        select jsonb_agg(jsonb_build_array(1 + i * 4.3, 90 + random() * 10, 50 + i + random() * 20) order by i)
+                        from generate_series(0, 23) i where n > 0), latest
+                from runs, generate_series(1, @count) n where id = @run returning id, study_id),
+            items as (
+                insert into work_items (kind, run_id, study_id, created_by, queue, state)
+                select 'run', id, study_id, 'ada', 'cpu', 'Succeeded' from more returning 1)
+            select count(*) from items
+            """, new { run, count = Runs }, commandTimeout: 300);
+        await using var line = new CountedLine(product.Installation.Address);
+        var (page, _) = await product.Installation.OpenAsync("about:blank");
+        await page.SetViewportSizeAsync(1280, 900);
+        await page.GotoAsync(line.Address.ToString());
+        await page.Locator("tr[data-row]").First.WaitForAsync();
+        var (bytes, times) = (new List<double>(), new List<double>());
+        for (var i = 0; i < Jumps; i++)
+        {
+            await Task.Delay(1_000);
+            var before = line.Bytes;
+            var begun = TimeProvider.System.GetTimestamp();
+            await page.EvaluateAsync(
+                "share => window.scrollTo(0, share * document.scrollingElement.scrollHeight)", (i * 7 % Jumps + 0.5) / Jumps);
+            await page.WaitForFunctionAsync(
+                "() => [...document.querySelectorAll('tr[data-row]')].filter(r => r.getBoundingClientRect().top < innerHeight "
+                + "&& r.getBoundingClientRect().bottom > 0).length > 20");
+            times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
+            await Task.Delay(500);
+            bytes.Add(line.Bytes - before);
+        }
+        Say($"a jump in {Runs:N0} runs, {Jumps} times: p50 {Middle(bytes) / 1024:0.0} KB on the wire, "
+            + $"most {bytes.Max() / 1024:0.0} KB; rows in sight after p50 {Middle(times):0} ms");
+        Assert.True(Middle(bytes) <= MostBytes, "a jump costs too much");
+    }
+
+    private static double Middle(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return sorted[sorted.Count / 2];
+    }
+
+    private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
+}
