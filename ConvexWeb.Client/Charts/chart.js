@@ -7,6 +7,8 @@ import { format, tick } from './kinds.js';
 
 const height = 260;
 const dash = [6, 4];
+// Epochs and steps are counted: there is nothing between two of them to read a value at.
+const whole = [1, 2, 5].flatMap(n => [...Array(9).keys()].map(power => n * 10 ** power)).sort((a, b) => a - b);
 let serial = 0;
 
 export class Chart {
@@ -168,7 +170,7 @@ export class Chart {
         },
       },
       axes: [
-        { ...axis, space: 60, size: 28, gap: 4, values: (_, ticks) => ticks.map(tick) },
+        { ...axis, space: 60, size: 28, gap: 4, incrs: whole, values: (_, ticks) => ticks.map(tick) },
         { ...axis, size: 56, gap: 6, values: (_, ticks) => ticks.map(tick) },
       ],
       series: [{}, ...this.#columns.map(({ run, line }) => ({

@@ -28,7 +28,7 @@ public static class RowMarkup
             <td data-label="State">{Chip(row.State, row.CancelRequested, row.Stopping, row.Reason)}</td>
             <td data-label="Epochs">{Progress(row)}</td>
             <td data-label="Gap" class="num strong">{Gap(row)}</td>
-            <td class="sparkcell">{Spark(row.Spark, colour)}</td>
+            <td class="sparkcell" data-label="History">{Spark(row.Spark, colour)}</td>
             <td data-label="Train %" class="num">{Figures.Percent(row.TrainAccuracy)}</td>
             <td data-label="Test %" class="num">{Figures.Percent(row.TestAccuracy)}</td>
             <td data-label="Seed" class="num">{row.Seed}</td>
@@ -69,7 +69,7 @@ public static class RowMarkup
         var title = row.Gap is null
             ? "No evaluation yet"
             : $"Train minus test accuracy, in points{(trend is { } way ? $"; {way.Word()}" : "")}";
-        var arrow = trend is { } t ? $" <span class=\"trend\" aria-hidden=\"true\" data-testid=\"trend\">{t.Arrow()}</span>" : "";
+        var arrow = $" <span class=\"trend\" aria-hidden=\"true\" data-testid=\"trend\">{trend?.Arrow()}</span>";
         return $"<span class=\"gap-now{(large ? " large" : "")}\" title=\"{title}\">{Figures.Gap(row.Gap)}{arrow}</span>";
     }
 

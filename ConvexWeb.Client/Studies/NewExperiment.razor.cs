@@ -50,6 +50,10 @@ public sealed partial class NewExperiment(
         .. problems.Select(p => NamesItsField(p) ? p : p with { Message = $"{p.Path}: {p.Message}" }),
     ];
 
+    // To the field that a problem stands at, which may be far from here. With <base>, a bare "#f-…" would lead to the start page.
+    private string Anchor(FieldProblem problem)
+        => $"{navigation.ToBaseRelativePath(navigation.Uri).Split('#')[0]}#f-{FieldProblems.FieldOf(problem.Path).Replace('.', '-')}";
+
     private static bool NamesItsField(FieldProblem problem)
         => problem.Path.Length == 0 || problem.Message.Contains(FieldProblems.FieldOf(problem.Path), StringComparison.Ordinal);
 

@@ -22,7 +22,7 @@ internal sealed class ApiReference([FromKeyedServices("v1")] IOpenApiDocumentPro
     }
 
     private static ApiOperation Describe(string path, HttpMethod method, OpenApiOperation operation) => new(
-        method.Method, path, operation.Summary ?? "", Plain(operation.Description),
+        method.Method, path, Plain(operation.Summary) ?? "", Plain(operation.Description),
         [
             .. (operation.Parameters ?? []).Select(parameter => new ApiField(
                 parameter.Name ?? "", TypeOf(parameter.Schema), Plain(parameter.Description), parameter.Required)),
@@ -73,5 +73,6 @@ internal sealed class ApiReference([FromKeyedServices("v1")] IOpenApiDocumentPro
         => [.. (schema.Enum ?? []).Where(value => value is not null).Select(value => value.ToString())];
 
     // Comments of the code are XML, and some of its escapes are left.
-    private static string? Plain(string? text) => text is null ? null : System.Net.WebUtility.HtmlDecode(text);
+    private static string? Plain(string? text)
+        => text is null ? null : System.Net.WebUtility.HtmlDecode(text).Replace("`", "", StringComparison.Ordinal);
 }

@@ -14,10 +14,10 @@ internal sealed class OpenPage(IPage page)
     private const string Script = """
         since => {
           const shown = id => document.getElementById(id)?.checkVisibility() ?? false;
-          const progress = document.querySelector('.run-head [role=progressbar]')?.title ?? '';
+          const progress = document.querySelector('[data-testid=run-head] [role=progressbar]')?.title ?? '';
           return JSON.stringify({
             drawn: (window.convexLatency ?? []).map(entry => entry.drawn).filter(at => at > since),
-            live: progress !== '' && document.querySelector('.charts .live')?.dataset.live === 'live'
+            live: progress !== '' && ['live', 'finished'].includes(document.querySelector('[data-live]')?.dataset.live)
               && !shown('components-reconnect-modal') && !shown('blazor-error-ui'),
             progress,
           });
