@@ -26,12 +26,6 @@ public static class PageStates
             await page.GotoAsync("/");
             await page.Locator("tr[data-row] input").First.CheckAsync();
         }),
-        new("runs-menu-moved", async page =>
-        {
-            await page.GotoAsync("/");
-            await page.Locator("tr[data-row]").First.WaitForAsync();
-            await page.GetByRole(AriaRole.Button, new() { Name = "Menu" }).ClickAsync();
-        }),
         new("keyboard", async page =>
         {
             await page.GotoAsync("/");
@@ -83,6 +77,13 @@ public static class PageStates
         Loading("account", "/account"),
         At("api-reference", "/api/reference", "[data-testid=group]"),
         At("not-found", "/not-found", "h1"),
+        // Last, because the browser remembers it.
+        new("runs-menu-moved", async page =>
+        {
+            await page.GotoAsync("/");
+            await page.Locator("tr[data-row]").First.WaitForAsync();
+            await page.GetByRole(AriaRole.Button, new() { Name = "Menu" }).ClickAsync();
+        }),
     ];
 
     private static PageState At(string name, string path, string there) => new(name, async page =>
