@@ -38,7 +38,17 @@ try
         app.MapPages<App>();
     }
     app.MapHealthChecks("/health").AllowAnonymous();
-    await app.RunAsync();
+    try
+    {
+        await app.StartAsync();
+    }
+    catch
+    {
+        // Services that have begun already are told that this is the end; else each of them takes its own for an error, and says so.
+        app.Lifetime.StopApplication();
+        throw;
+    }
+    await app.WaitForShutdownAsync();
     return 0;
 }
 catch (Exception problem) when (StartProblem.Explains(problem))
