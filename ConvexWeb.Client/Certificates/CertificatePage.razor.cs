@@ -45,8 +45,9 @@ public sealed partial class CertificatePage(
         latest.Forget();
         watch?.Dispose();
         watch = null;
-        await LoadAsync();
+        // Before the first answer, after which the page may have been left.
         clock ??= time.CreateTimer(_ => InvokeAsync(MoveClock), null, Tick, Tick);
+        await LoadAsync();
     }
 
     private async Task LoadAsync()
@@ -84,7 +85,12 @@ public sealed partial class CertificatePage(
         busy = false;
     }
 
-    private void Took(CertificateView requested) => latest.Take(new(Detail!, requested));
+    private async Task TookAsync(CertificateView requested)
+    {
+        if (Detail is not { } run || requested.RunId != Id) return;
+        latest.Take(new(run, requested));
+        await LoadAsync();
+    }
 
     public void Dispose()
     {

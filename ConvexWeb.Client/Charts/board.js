@@ -32,7 +32,7 @@ export class Board {
     this.host = host;
     // As the address has it, which is what a reload or a sent link shows.
     this.axis = address.list('axis').includes('steps') ? 'steps' : 'epochs';
-    this.hidden = new Set(address.list('hide').map(Number).filter(id => runs.some(run => run.id === id)));
+    this.hidden = new Set(runs.length < 2 ? [] : address.list('hide').map(Number).filter(id => runs.some(run => run.id === id)));
     this.ended = new Set(runs.filter(run => run.ended).map(run => run.id));
     this.more = others ? new More(this) : null;
     this.more?.learn(metrics ?? []);

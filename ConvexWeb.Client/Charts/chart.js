@@ -25,7 +25,7 @@ export class Chart {
   constructor(board, kind) {
     this.board = board;
     this.kind = kind;
-    this.#log = kind.log === true && address.list('log').includes(kind.title);
+    this.#log = kind.log === true && address.list('log').includes(word(kind));
     this.id = `chart-${++serial}`;
     this.#build();
     this.#resizes = new ResizeObserver(() => this.#resize());
@@ -272,7 +272,7 @@ export class Chart {
   #toggleLog() {
     this.#log = !this.#log;
     this.logButton.setAttribute('aria-pressed', String(this.#log));
-    address.mark('log', this.kind.title, this.#log);
+    address.mark('log', word(this.kind), this.#log);
     this.restyle();
   }
 
@@ -315,6 +315,9 @@ export class Chart {
     picture.toBlob(blob => download(this.#file('png'), blob));
   }
 }
+
+/** What a chart is called in the address: its first metric, which has no comma. */
+const word = kind => kind.lines[0].metric;
 
 const few = values => {
   let count = 0;

@@ -15,26 +15,38 @@ namespace ConvexWeb.Client.Runs;
 /// </summary>
 public static class RowMarkup
 {
-    /// <summary>All cells of a row but the first.</summary>
-    public static MarkupString Cells(RunRow row, CatalogView catalog, DateTimeOffset now)
+    /// <summary>
+    /// The cells of a row but the first, in parts: what changes while a run goes on is replaced as a whole, and must not take the links
+    /// with it, which somebody may be about to use.
+    /// </summary>
+    public static IEnumerable<MarkupString> Cells(RunRow row, CatalogView catalog, DateTimeOffset now)
     {
         var colour = RunColours.Of(row.Id);
         var title = $"{catalog.Network(row)} · {catalog.Task(row)}";
-        var age = row.CreatedAt.UtcDateTime;
-        return new(
+        var created = row.CreatedAt.UtcDateTime;
+        yield return new(
             $"""
             <th scope="row" class="name"><span class="dot" style="--run:{colour}" aria-hidden="true"></span>
             <a href="runs/{row.Id}" title="{Text(title)}">{Text(row.Name)}</a></th>
+            """);
+        yield return new(
+            $"""
             <td data-label="State">{Chip(row.State, row.CancelRequested, row.Stopping, row.Reason)}</td>
             <td data-label="Epochs">{Progress(row)}</td>
-            <td data-label="Gap" class="num strong">{Gap(row)}</td>
+            <td data-label="Gap" class="num">{Gap(row)}</td>
             <td class="sparkcell" data-label="History">{Spark(row.Spark, colour)}</td>
             <td data-label="Train %" class="num">{Figures.Percent(row.TrainAccuracy)}</td>
             <td data-label="Test %" class="num">{Figures.Percent(row.TestAccuracy)}</td>
+            """);
+        yield return new(
+            $"""
             <td data-label="Seed" class="num">{row.Seed}</td>
             <td data-label="Study" class="study"><a href="?study={row.StudyId}" title="{Text(row.Study)}">{Text(row.Study)}</a></td>
+            """);
+        yield return new(
+            $"""
             <td data-label="Age" class="num muted">
-            <time datetime="{age:yyyy-MM-ddTHH:mm:ssZ}">{Figures.Span(now - row.CreatedAt)}</time></td>
+            <time datetime="{created:yyyy-MM-ddTHH:mm:ssZ}">{Figures.Span(now - row.CreatedAt)}</time></td>
             """);
     }
 

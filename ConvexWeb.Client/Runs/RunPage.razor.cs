@@ -38,8 +38,9 @@ public sealed partial class RunPage(
         run.Forget();
         watch?.Dispose();
         watch = null;
-        await LoadAsync();
+        // Before the first answer, after which the page may have been left.
         glances ??= time.CreateTimer(_ => InvokeAsync(GlanceAsync), null, Glance, Glance);
+        await LoadAsync();
     }
 
     private async Task LoadAsync()

@@ -34,6 +34,12 @@ public sealed class RunWindow(RunQuery query)
 
     public IEnumerable<RunRow> Slice(int start, int count) => rows.Skip(start - Start).Take(count);
 
+    /// <summary>How many questions were asked about it; only the newest one's answer counts.</summary>
+    public int Asked { get; set; }
+
+    /// <summary>A count did not come to its end.</summary>
+    public void DoubtCount() => IsTotalDoubtful = true;
+
     /// <summary>A count begins: what changes from now on, it may have missed.</summary>
     public void BeginCount() => IsTotalDoubtful = false;
 
@@ -44,6 +50,7 @@ public sealed class RunWindow(RunQuery query)
         rows.AddRange(page.Items);
         Start = start;
         if (counted) Total = page.Total;
+        else if (start + rows.Count > Total || (page.Next is null && start + rows.Count != Total)) IsTotalDoubtful = true;
         if (rows.Count > 0) newest = Math.Max(newest, rows[0].Id);
         Moves++;
     }

@@ -11,6 +11,9 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
 {
     private const int FirstRows = 50;
 
+    /// <summary>Rows that are read before and behind those that come into sight.</summary>
+    private const int Margin = 20;
+
     /// <summary>Between two counts of a total that changes.</summary>
     private static readonly TimeSpan CountPause = TimeSpan.FromSeconds(10);
 
@@ -24,7 +27,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     private bool isStale;
     private bool busy;
     private string? filter;
-    private int asked;
+    private bool left;
     private int reading;
     private long? lastCount;
     private ITimer? count;
@@ -45,7 +48,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     private bool OnlyDemo => Unfiltered && window is { Rows.Count: > 0 } && window.Rows.Count == window.Total
         && window.Rows.All(r => r.CreatedBy == "demo");
 
-    private string? StudyName => window is { Rows: [var first, ..] } ? first.Study : null;
+    private string? StudyName => window is { Rows: [var first, ..] } list && list.Query == Query ? first.Study : null;
 
     private RunQuery Query => new() { State = Filter, Search = string.IsNullOrWhiteSpace(Search) ? null : Search.Trim(), StudyId = Study };
 
@@ -60,16 +63,24 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
         return LoadAsync();
     }
 
-    // A new window: from the top. An answer to a filter that is no longer wanted changes nothing.
+    // A new window: from the top.
     private Task LoadAsync() => ReadAsync(new RunWindow(Query), 0, FirstRows, counted: true, default);
 
     /// <summary>Brings rows of the table into the window, because they come into sight; how many there are is known.</summary>
     private Task ProvideAsync(int start, int rows, CancellationToken cancel)
-        => ReadAsync(window!, start, rows, counted: false, cancel);
+    {
+        // With some around them, so that the next step of a scroll asks for nothing.
+        var from = Math.Max(0, start - Margin);
+        return window is { } list && list.Query == Query
+            ? ReadAsync(list, from, start - from + rows + Margin, counted: false, cancel)
+            : Task.CompletedTask; // another list is on its way
+    }
 
+    // Answers may overtake one another: one to an older question about the same list, or about a list that is no longer wanted, changes
+    // nothing. A new list is never overtaken by what is asked about the one before it.
     private async Task ReadAsync(RunWindow into, int start, int rows, bool counted, CancellationToken cancel)
     {
-        var (question, wanted) = (++asked, filter);
+        var question = ++into.Asked;
         Page<RunRow>? page = null;
         if (counted) into.BeginCount();
         reading++;
@@ -80,17 +91,24 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
                 into.Query with { Skip = start, Limit = Math.Clamp(rows, 1, RunsTable.MostSelected), Count = counted }, cancel);
         });
         reading--;
-        if (question == asked && wanted == filter && !cancel.IsCancellationRequested)
+        var wanted = into.Query == Query && !left;
+        if (wanted && question == into.Asked && (page is not null || failure is not null))
         {
             (error, isStale) = (failure, failure is not null);
             if (page is not null)
             {
+                if (window != into) selection.Clear(); // what is chosen must be in sight
                 into.Put(start, page, counted);
+                into.Take(meanwhile.Values);
                 window = into;
             }
             StateHasChanged();
         }
-        window?.Take(meanwhile.Values);
+        else if (counted && wanted)
+        {
+            into.DoubtCount();
+            CountLater();
+        }
         if (reading == 0) meanwhile.Clear();
     }
 
@@ -111,11 +129,13 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     }
 
     private Task ReadAgainAsync()
-        => window is { } list ? ReadAsync(list, list.Start, Math.Max(FirstRows, list.Rows.Count), counted: true, default) : LoadAsync();
+        => window is { } list && list.Query == Query
+            ? ReadAsync(list, list.Start, Math.Max(FirstRows, list.Rows.Count), counted: true, default)
+            : LoadAsync();
 
     private void CountLater()
     {
-        if (count is not null) return;
+        if (count is not null || left) return;
         var wait = lastCount is { } last ? CountPause - time.GetElapsedTime(last) : TimeSpan.Zero;
         count = time.CreateTimer(
             _ => InvokeAsync(CountAsync), null, wait > TimeSpan.Zero ? wait : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
@@ -141,11 +161,12 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             return;
         }
         var query = Query;
-        error = await backend.TryAsync(async () =>
+        var failure = await backend.TryAsync(async () =>
         {
             var page = await runs.ListAsync(query with { Limit = RunsTable.MostSelected, Count = false });
             if (query == Query) selection.Add(page.Items);
         });
+        if (failure is not null) notes.Add(failure, Severity.Error);
     }
 
     private async Task CancelAsync()
@@ -166,6 +187,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
 
     public void Dispose()
     {
+        left = true;
         selection.Changed -= StateHasChanged;
         watch?.Dispose();
         count?.Dispose();

@@ -31,6 +31,7 @@ public sealed partial class NewExperiment(
     private string? error;
     private bool busy;
     private bool leaving;
+    private bool reading; // the run that the form is to start from
     private string? started;
     private CancellationTokenSource? typing;
 
@@ -52,7 +53,17 @@ public sealed partial class NewExperiment(
 
     // To the field that a problem stands at, which may be far from here. With <base>, a bare "#f-…" would lead to the start page.
     private string Anchor(FieldProblem problem)
-        => $"{navigation.ToBaseRelativePath(navigation.Uri).Split('#')[0]}#f-{FieldProblems.FieldOf(problem.Path).Replace('.', '-')}";
+    {
+        var field = FieldProblems.FieldOf(problem.Path);
+        var id = field switch
+        {
+            "name" => "study-name",
+            "seeds" or "priority" => field,
+            _ when json is not null => "spec-json",
+            _ => "f-" + field.Replace('.', '-'),
+        };
+        return $"{navigation.ToBaseRelativePath(navigation.Uri).Split('#')[0]}#{id}";
+    }
 
     private static bool NamesItsField(FieldProblem problem)
         => problem.Path.Length == 0 || problem.Message.Contains(FieldProblems.FieldOf(problem.Path), StringComparison.Ordinal);
@@ -91,13 +102,14 @@ public sealed partial class NewExperiment(
     {
         view = catalog.Get();
         draft = new SpecDraft(view);
-        (preset, json, name, error, estimate, busy, leaving) = ("", null, null, null, null, false, false);
+        (preset, json, name, error, estimate, busy, leaving, reading) = ("", null, null, null, null, false, false, false);
         (seedText, seeds, seedProblem, priority, unread) = ("0", [0], null, Priority.Normal, []);
         if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
         else if (Demo == true) UseDemo();
         Check();
         if (From is not { } id || !RendererInfo.IsInteractive) return;
         string? absent = null;
+        reading = true;
         var failure = await backend.TryAsync(async () =>
         {
             var run = await runs.FindAsync(id);
@@ -111,7 +123,7 @@ public sealed partial class NewExperiment(
             (name, seedText, seeds) = (run.Row.Study, run.Row.Seed.ToString(), [run.Row.Seed]);
             Check();
         });
-        if (wanted == started) error = failure ?? absent;
+        if (wanted == started) (error, reading) = (failure ?? absent, false);
     }
 
     private void UsePreset(string? chosen)

@@ -1,4 +1,4 @@
-// A blocking script in the head, so that the first paint already has the right theme and navigation width.
+// A blocking script in the head, so that the first paint already has the right theme.
 (() => {
   const system = matchMedia('(prefers-color-scheme: dark)');
   const read = (key, fallback) => { try { return localStorage.getItem(key) ?? fallback; } catch { return fallback; } };
@@ -16,6 +16,5 @@
   };
   const asked = new URLSearchParams(location.search).get('theme');
   window.convexTheme.apply(asked === 'light' || asked === 'dark' ? asked : undefined);
-  root.dataset.nav = read('nav', 'wide');
   system.addEventListener('change', () => window.convexTheme.apply());
 })();

@@ -13,7 +13,7 @@ internal sealed class ApiReference([FromKeyedServices("v1")] IOpenApiDocumentPro
         var operations = document.Paths.SelectMany(path => path.Value.Operations ?? [], (path, operation) => (
             Group: operation.Value.Tags?.FirstOrDefault()?.Name ?? "Other", Operation: Describe(path.Key, operation.Key, operation.Value)));
         return new(
-            document.Info.Description ?? "",
+            Plain(document.Info.Description) ?? "",
             [.. operations.GroupBy(entry => entry.Group, entry => entry.Operation).Select(group => new ApiGroup(group.Key, [.. group]))],
             [
                 .. (document.Components?.Schemas ?? new Dictionary<string, IOpenApiSchema>())

@@ -28,7 +28,7 @@ public sealed class GapSparklineTests : BunitContext
     {
         var row = new FakeRuns().Add(1, r => r with { Name = "<b>\"&", Study = "<img src=x>", Reason = "<i>" }).Row;
 
-        var cells = RowMarkup.Cells(row, new FakeCatalog().Get(), row.CreatedAt).Value;
+        var cells = string.Concat(RowMarkup.Cells(row, new FakeCatalog().Get(), row.CreatedAt));
 
         Assert.Contains("&lt;b&gt;&quot;&amp;", cells, StringComparison.Ordinal);
         Assert.DoesNotContain("<img", cells, StringComparison.Ordinal);

@@ -356,6 +356,23 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
+    public void A_new_filter_is_not_overtaken_by_what_is_asked_about_the_list_before()
+    {
+        Runs.Add(1);
+        Runs.Add(2, r => r with { State = RunState.Failed });
+        var page = Open<RunsPage>("");
+        var gate = Runs.Gate = new TaskCompletionSource();
+        Navigation.NavigateTo("?state=Failed");
+        page.Render();
+        Feed.Miss(); // asks again, while the new list is on its way
+        Runs.Gate = null;
+
+        gate.SetResult();
+
+        page.WaitForAssertion(() => Assert.Equal(["mlp-2"], Names(page)));
+    }
+
+    [Fact]
     public void What_the_services_refuse_is_said_in_their_words()
     {
         Runs.Failure = new InvalidInputException("search", "search must be one line of text.");

@@ -11,6 +11,7 @@ public sealed class ScriptTests
     [InlineData("live", 2)]
     [InlineData("curves", 4)]
     [InlineData("metrics", 4)]
+    [InlineData("address", 2)]
     public async Task The_rules_of_a_script_hold(string script, int tests)
     {
         var folder = Path.GetDirectoryName(ThisFile())!;

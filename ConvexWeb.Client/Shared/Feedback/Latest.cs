@@ -23,8 +23,14 @@ public sealed class Latest<T>(Backend backend)
     {
         var question = ++asked;
         T? found = default;
-        var failure = await backend.TryAsync(async () => found = await ask());
-        if (question <= answered) return false;
+        var ended = false;
+        var failure = await backend.TryAsync(async () =>
+        {
+            found = await ask();
+            ended = true;
+        });
+        // One that was cancelled has no answer, which is not an answer of nothing.
+        if (question <= answered || (failure is null && !ended)) return false;
         (answered, Error, IsRead) = (question, failure, true);
         if (failure is null) Value = found;
         return true;

@@ -12,6 +12,17 @@ const write = (key, value) => { try { localStorage.setItem(key, value); } catch 
 const year = 365 * 24 * 3600;
 const wide = matchMedia('(min-width: 960px)');
 
+// Which theme holds is said to those who do not see it, too. The buttons may be rendered anew at any time.
+const press = () => {
+  for (const button of document.querySelectorAll('[data-theme-set]')) {
+    const pressed = String(button.dataset.themeSet === document.documentElement.dataset.themeChoice);
+    if (button.getAttribute('aria-pressed') !== pressed) button.setAttribute('aria-pressed', pressed);
+  }
+};
+new MutationObserver(press).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme-choice'] });
+new MutationObserver(press).observe(document.body, { childList: true, subtree: true });
+press();
+
 /** What pages ask of the browser. */
 window.convexShell = {
   // A cookie, so that the next page comes as this one is left; on a narrow one the menu lies over the page and is closed anyway.
@@ -22,7 +33,7 @@ window.convexShell = {
 
 async function copy(button) {
   const source = document.querySelector(button.dataset.copy);
-  const text = source.value ?? source.innerText;
+  const text = source?.value ?? source?.innerText ?? '';
   try {
     await navigator.clipboard.writeText(text);
     button.dataset.copied = 'true';
@@ -86,11 +97,16 @@ function handle(key, going) {
   return targets.length > 0;
 }
 
+let last = '';
+
 function move(by) {
   const rows = [...document.querySelectorAll('[data-row]')].filter(r => r.checkVisibility());
   if (rows.length === 0) return false;
-  const at = rows.indexOf(document.activeElement?.closest('[data-row]'));
+  // A row that was replaced, or scrolled away, has lost the focus: one goes on from where it was.
+  let at = rows.indexOf(document.activeElement?.closest('[data-row]'));
+  if (at < 0 && last) at = rows.findIndex(row => row.dataset.row === last);
   const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by))];
+  last = next.dataset.row;
   next.focus();
   next.scrollIntoView({ block: 'nearest' });
   return true;
