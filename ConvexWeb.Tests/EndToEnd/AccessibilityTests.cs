@@ -1,3 +1,5 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Workers;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
@@ -67,6 +69,35 @@ public sealed class AccessibilityTests(Product product)
 
         await Assertions.Expect(page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
         await Assertions.Expect(keys).ToBeFocusedAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_row_that_changes_keeps_the_focus_and_keys_go_on_from_it()
+    {
+        using var client = await product.Installation.ClientAsync();
+        var run = await client.SubmitAsync(
+            """
+            {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},
+             "training":{"epochs":4000,"batch_size":50,"points_every":2}}
+            """, 0);
+        await product.Installation.Database.UntilAsync(run, RunState.Running);
+        var (page, _) = await product.Installation.OpenAsync("/");
+        var row = page.Locator($"tr[data-row='{run}']");
+        var link = row.Locator($"a[href='runs/{run}']");
+        await link.FocusAsync();
+        var before = await row.GetByRole(AriaRole.Progressbar).GetAttributeAsync("title");
+
+        await Assertions.Expect(row.GetByRole(AriaRole.Progressbar)).Not.ToHaveAttributeAsync("title", before!, new() { Timeout = 20_000 });
+        await Assertions.Expect(link).ToBeFocusedAsync();
+
+        await page.Keyboard.PressAsync("j");
+        var next = await page.EvaluateAsync<string>("() => document.activeElement.dataset.row");
+        Assert.True(long.Parse(next) < run, $"after run {run} came {next}");
+        await page.Keyboard.PressAsync("k");
+        await page.Keyboard.PressAsync("x");
+        await Assertions.Expect(row.GetByRole(AriaRole.Checkbox)).ToBeCheckedAsync();
+        await client.PostAsync($"/api/v1/runs/{run}/cancel", null);
         await page.Context.CloseAsync();
     }
 
