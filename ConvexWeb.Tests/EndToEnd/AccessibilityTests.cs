@@ -22,7 +22,7 @@ public sealed class AccessibilityTests(Product product)
         var certified = await product.CertifiedRunAsync();
         var (page, errors) = await product.Installation.OpenAsync("/");
         var found = new List<string>();
-        foreach (var state in PageStates.All(run, certified, product.Installation.Database))
+        foreach (var state in PageStates.All(run, certified, await product.WaitingRunAsync(), product.Installation.Database))
         {
             await page.SetViewportSizeAsync(1280, 900);
             await state.Reach(page);
@@ -75,6 +75,7 @@ public sealed class AccessibilityTests(Product product)
     [Fact]
     public async Task A_row_that_changes_keeps_the_focus_and_keys_go_on_from_it()
     {
+        await product.FinishedRunAsync(); // the row below
         using var client = await product.Installation.ClientAsync();
         var run = await client.SubmitAsync(
             """

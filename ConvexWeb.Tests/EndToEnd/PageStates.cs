@@ -15,9 +15,11 @@ public static class PageStates
 
     /// <param name="run">A run that has succeeded.</param>
     /// <param name="certified">A run with a certificate.</param>
-    public static IEnumerable<PageState> All(long run, long certified, NpgsqlDataSource database) =>
+    /// <param name="waiting">A run that waits for a worker that there is not.</param>
+    public static IEnumerable<PageState> All(long run, long certified, long waiting, NpgsqlDataSource database) =>
     [
         At("runs", "/", "tr[data-row]"),
+        At("runs-study", "/?study=1", "tr[data-row]"),
         At("runs-none", "/?state=Paused", "[data-testid=no-match]"),
         Loading("runs", "/"),
         Failing("runs", "/", database),
@@ -42,6 +44,16 @@ public static class PageStates
             await page.Field("model.width").FillAsync("many");
             await page.Locator("#f-model-width-problem").WaitForAsync();
         }),
+        new("new-varied", async page =>
+        {
+            await page.GotoAsync("/new?demo=true");
+            await page.ListensAsync();
+            await page.GetByRole(AriaRole.Button, new() { Name = "Vary Width" }).ClickAsync();
+            await page.Field("model.width").FillAsync("16, 32");
+            await page.Locator("#seeds").FillAsync("0-199");
+            await page.GetByTestId("too-many").WaitForAsync();
+        }),
+        At("new-from", $"/new?from={run}", "[data-testid=composer]:not([inert]) #f-model-width"),
         new("new-preset", async page =>
         {
             await page.GotoAsync("/new");
@@ -60,10 +72,18 @@ public static class PageStates
         At("run-layers", $"/runs/{run}?tab=layers", "[data-testid=layers]"),
         At("run-log", $"/runs/{run}?tab=log", "[role=log], [role=tabpanel] p"),
         At("run-attempts", $"/runs/{run}?tab=attempts", "a[download]"),
+        At("run-waiting", $"/runs/{waiting}", "[data-testid=reason]"),
+        new("run-cancel", async page =>
+        {
+            await page.GotoAsync($"/runs/{waiting}");
+            await page.GetByRole(AriaRole.Button, new() { Name = "Cancel", Exact = true }).ClickAsync();
+            await page.GetByRole(AriaRole.Dialog).WaitForAsync();
+        }),
         At("run-unknown", "/runs/999999", "h1"),
         Loading("run", $"/runs/{run}"),
         Failing("run", $"/runs/{run}", database),
         At("compare", $"/compare?runs={run},{certified}", "[data-chart] canvas"),
+        At("compare-missing", $"/compare?runs={run},999999", "[data-testid=missing]"),
         At("compare-none", "/compare", "[data-testid=nothing]"),
         Loading("compare", $"/compare?runs={run}"),
         Failing("compare", $"/compare?runs={run}", database),
@@ -74,7 +94,31 @@ public static class PageStates
         At("workers", "/workers", "[data-testid=worker]"),
         Loading("workers", "/workers"),
         At("account", "/account", "[data-testid=people]"),
+        new("account-links", async page =>
+        {
+            await page.GotoAsync("/account");
+            await page.GetByTestId("people").WaitForAsync();
+            await page.Locator("#token-name").FillAsync("a look");
+            await page.GetByRole(AriaRole.Button, new() { Name = "Create a token" }).ClickAsync();
+            await page.Locator("#token-secret").WaitForAsync();
+            await page.GetByRole(AriaRole.Button, new() { Name = "Invite a colleague" }).ClickAsync();
+            await page.Locator("#invitation").WaitForAsync();
+        }),
+        new("account-revoke", async page =>
+        {
+            await page.GotoAsync("/account");
+            await page.GetByRole(AriaRole.Button, new() { Name = "Revoke" }).First.ClickAsync();
+            await page.GetByRole(AriaRole.Dialog).WaitForAsync();
+        }),
         Loading("account", "/account"),
+        new("api-reference-open", async page =>
+        {
+            await page.GotoAsync("/api/reference");
+            await page.GetByTestId("group").First.WaitForAsync();
+            await page.Locator("#find").FillAsync("/runs");
+            await page.Locator("details summary").Nth(1).ClickAsync();
+        }),
+        Loading("api-reference", "/api/reference"),
         At("api-reference", "/api/reference", "[data-testid=group]"),
         At("not-found", "/not-found", "h1"),
         // Last, because the browser remembers it.

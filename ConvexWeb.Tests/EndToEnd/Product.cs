@@ -1,5 +1,6 @@
 using System.Net;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Runs;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 
@@ -22,6 +23,7 @@ public sealed class Product(Browser browser) : IAsyncLifetime
 
     private Task<long>? finished;
     private Task<long>? certified;
+    private Task<long>? waiting;
 
     private Installation? installation;
 
@@ -47,7 +49,17 @@ public sealed class Product(Browser browser) : IAsyncLifetime
     /// <summary>A convex run with a certificate.</summary>
     public Task<long> CertifiedRunAsync() => certified ??= CertifyAsync();
 
+    /// <summary>A run that waits for a worker that there is not.</summary>
+    public Task<long> WaitingRunAsync() => waiting ??= WaitAsync();
+
     public ValueTask DisposeAsync() => installation?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task<long> WaitAsync()
+    {
+        using var client = await Installation.ClientAsync();
+        using var answer = await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{Spec}},"queue":"elsewhere"}""");
+        return (await answer.ReadAsync<Submitted>(HttpStatusCode.Created)).RunIds[0];
+    }
 
     private async Task<long> FinishAsync()
     {

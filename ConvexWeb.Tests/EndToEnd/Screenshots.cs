@@ -17,7 +17,7 @@ public sealed class Screenshots(Product product)
         var run = await product.FinishedRunAsync();
         var certified = await product.CertifiedRunAsync();
         var (page, _) = await product.Installation.OpenAsync("/");
-        var states = PageStates.All(run, certified, product.Installation.Database).ToList();
+        var states = PageStates.All(run, certified, await product.WaitingRunAsync(), product.Installation.Database).ToList();
         foreach (var state in states)
         {
             foreach (var width in Widths)

@@ -14,6 +14,9 @@ public sealed class VisitBench(Product product)
 {
     private const int Visits = 7, Jumps = 20, Runs = 75_000, MostBytes = 25 * 1024;
 
+    // 1.3 times what the pages before these weighed.
+    private const int MostVisit = 630 * 1024;
+
     [Fact(Explicit = true)]
     [Trait("bench", "visit")]
     public async Task A_first_visit_on_a_slow_line()
@@ -41,6 +44,7 @@ public sealed class VisitBench(Product product)
             await page.Context.CloseAsync();
         }
         Say($"first visit of the runs, {Visits} times: {Middle(bytes) / 1024:0} KB compressed, first row after {Middle(times):0} ms");
+        Assert.True(Middle(bytes) <= MostVisit, "a first visit weighs too much");
     }
 
     [Fact(Explicit = true)]
@@ -87,7 +91,7 @@ public sealed class VisitBench(Product product)
         }
         Say($"a jump in {Runs:N0} runs, {Jumps} times: p50 {Middle(bytes) / 1024:0.0} KB on the wire, "
             + $"most {bytes.Max() / 1024:0.0} KB; rows in sight after p50 {Middle(times):0} ms");
-        Assert.True(Middle(bytes) <= MostBytes, "a jump costs too much");
+        Assert.True(bytes.Max() <= MostBytes, "a jump costs too much");
     }
 
     private static double Middle(IEnumerable<double> values)
