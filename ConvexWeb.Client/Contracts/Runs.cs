@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace ConvexWeb.Client.Contracts;
 
 /// <summary>
-/// The life of a work item: a run or a certificate. Queued → Running → one of the three ends; a lost worker, a shut-down or a retry takes
-/// Running back to Queued; Paused waits to be resumed.
+/// The life of a work item: a run or a certificate. From Queued to Running to one of the three ends; a lost worker, a shut-down or a
+/// retry takes Running back to Queued; Paused waits to be resumed.
 /// </summary>
 public enum RunState
 {

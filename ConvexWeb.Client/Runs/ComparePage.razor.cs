@@ -46,7 +46,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
         return Ids.Count > 0 || Study is not null ? loading = LoadAsync() : SuggestAsync();
     }
 
-    // Whoever comes without a choice is shown the newest studies.
+    // Without a choice in the address, the newest studies are offered.
     private async Task SuggestAsync() => error = await backend.TryAsync(async () => studies =
     [
         .. (await runs.ListAsync(new RunQuery { Limit = 200 })).Items
@@ -55,7 +55,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
 
     private async Task LoadAsync()
     {
-        // Whoever chooses other runs meanwhile gets those: an answer to an older question changes nothing.
+        // A reader who chooses other runs meanwhile gets those: an answer to an older question changes nothing.
         var (question, ids, asked) = (shown, Ids, Study);
         var left = false;
         List<RunDetail> found = [];

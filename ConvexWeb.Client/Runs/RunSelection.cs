@@ -24,11 +24,12 @@ public sealed class RunSelection
     /// Chooses a run, or takes it out; with <paramref name="range"/> all from the one that was chosen last to this one.
     /// </summary>
     /// <param name="shown">The rows in the order of the page.</param>
-    public void Toggle(RunRow row, bool range, IReadOnlyList<RunRow> shown)
+    public void Toggle(RunRow row, bool range, IEnumerable<RunRow> shown)
     {
-        var (from, to) = (shown.ToList().FindIndex(other => other.Id == last), shown.ToList().FindIndex(other => other.Id == row.Id));
+        var list = shown.ToList();
+        var (from, to) = (list.FindIndex(other => other.Id == last), list.FindIndex(other => other.Id == row.Id));
         if (range && from >= 0 && to >= 0)
-            foreach (var between in shown.Skip(Math.Min(from, to)).Take(Math.Abs(to - from) + 1)) rows[between.Id] = between;
+            foreach (var between in list.GetRange(Math.Min(from, to), Math.Abs(to - from) + 1)) rows[between.Id] = between;
         else if (!rows.Remove(row.Id)) rows[row.Id] = row;
         last = row.Id;
         Changed?.Invoke();

@@ -22,7 +22,6 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     // Rows that were reported while something was being read, which may be older than they are.
     private readonly Dictionary<long, RunRow> meanwhile = [];
     private RunWindow? window;
-    private RunsTable? table;
     private string? error;
     private bool isStale;
     private bool busy;

@@ -103,8 +103,8 @@ internal static class CertificateRequests
 
     /// <summary>Adds items with their certificates, of a run each: one statement for any number.</summary>
     /// <param name="by">
-    /// Who asked; null: nobody did. Such an item counts as its run's creator's, whose work it is, for the share and the limit of running
-    /// items; not for the limit of those that wait, since nobody put it there (<c>work_items.automatic</c>).
+    /// Who asked; null: the server made it of its own accord. Such an item counts as its run's creator's, whose work it is, for the share
+    /// and the limit of running items; not for the limit of those that wait, since no user put it there (<c>work_items.automatic</c>).
     /// </param>
     /// <returns>The certificates' ids.</returns>
     public static Task<IEnumerable<Guid>> InsertAsync(

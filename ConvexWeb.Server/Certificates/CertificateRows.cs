@@ -8,7 +8,7 @@ namespace ConvexWeb.Server.Certificates;
 /// <summary>How a certificate is read.</summary>
 internal static class CertificateRows
 {
-    // Of one that the server has made nobody is told to have asked.
+    // One that the server made of its own accord has no name of who asked.
     private const string Select =
         """
         select c.id, c.item_id, c.run_id, c.attempt, c.kind, c.step, c.sha256, c.pairs, c.twin_run, i.state, i.worker, i.created_at,

@@ -51,7 +51,7 @@ internal sealed class CertificateSweep(
                 """, cancellationToken: cancel))).AsList();
             if (runs.Count == 0) return;
 
-            // Somebody may have asked for one since: seen once nobody else can.
+            // A user may have asked for one since: looked at under the lock, when no further one can come.
             var ids = runs.Select(run => run.Id).ToArray();
             await CertificateRequests.LockAsync(connection, ids, cancel);
             var asked = (await connection.QueryAsync<long>(new(

@@ -78,9 +78,9 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         {
             (BadHttpRequestException other, _) => (other.StatusCode, Sentence(other)),
             (AccessDeniedException denied, _) => (StatusCodes.Status403Forbidden, denied.Message),
-            (_, Outage.DiskFull) => (StatusCodes.Status507InsufficientStorage,
+            (_, DatabaseFault.DiskFull) => (StatusCodes.Status507InsufficientStorage,
                 "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),
-            (_, Outage.Unreachable) =>
+            (_, DatabaseFault.Unreachable) =>
                 (StatusCodes.Status503ServiceUnavailable, "The database cannot be reached at the moment; try again soon."),
             _ => (StatusCodes.Status500InternalServerError,
                 $"Something went wrong here; the log has it under {httpContext.TraceIdentifier}."),

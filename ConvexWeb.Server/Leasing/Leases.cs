@@ -247,7 +247,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.outcome in {Retried} then format('It is tried again. %s', @Reason) end
                 from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),
             others as (
-                -- One that ran out of memory keeps what is kept for it. A row that is locked is left as it is: nobody waits for this.
+                -- One that ran out of memory keeps what is kept for it. A row that is locked is skipped: this is not worth a wait.
                 select i.id, m.mb from measured m join runs r on r.group_key = m.group_key
                 join work_items i on i.run_id = r.id and i.kind = 'run' and i.queue = m.queue
                 where i.state <> 'Running' and i.memory_mb <> m.mb and not exists (

@@ -57,7 +57,7 @@ internal readonly record struct Turn(QueuedWork Item, double? Seconds);
 internal static class QueueSimulation
 {
     /// <returns>
-    /// Every item, in the order of the starts. Where the next slot comes free by the end of an item that takes nobody knows how long, the
+    /// Every item, in the order of the starts. Where the next slot comes free by the end of an item of unknown length, the
     /// one that began first is taken to end first, and from there on no time is given. Behind them is what cannot start as things are (no
     /// worker, too little memory on every device, maintenance), as the policy would order it.
     /// </returns>

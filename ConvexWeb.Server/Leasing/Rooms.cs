@@ -1,8 +1,8 @@
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
-/// Devices of workers with what is free there, for whoever goes on from now: an item that starts takes from them, and one that ends gives
-/// back, as <see cref="DeviceRooms"/> counts it.
+/// Devices of workers with what is free there, for a plan that goes on from now: an item that starts takes from them, and one that ends
+/// gives back, as <see cref="DeviceRooms"/> counts it.
 /// </summary>
 internal sealed class Rooms(IEnumerable<DeviceRoom> rooms)
 {

@@ -7,12 +7,12 @@ namespace ConvexWeb.Server.Persistence;
 /// </summary>
 public static class Outage
 {
-    public static bool Is(Exception problem) => problem switch
-    {
-        InvalidOperationException { InnerException: NpgsqlException inner } => Is(inner), // Entity Framework's wrapping
-        NpgsqlException or TimeoutException or IOException => !IsRefusal(problem),
-        _ => false,
-    };
+    public static bool Is(Exception problem) =>
+        Unwrap(problem) is (NpgsqlException or TimeoutException or IOException) and var bare && !IsRefusal(bare);
+
+    /// <summary>Without the exception in which Entity Framework wraps what it takes for an outage.</summary>
+    public static Exception Unwrap(Exception problem) =>
+        problem is InvalidOperationException { InnerException: NpgsqlException inner } ? inner : problem;
 
     /// <summary>Bad data, a broken constraint, a missing column.</summary>
     public static bool IsRefusal(Exception problem) =>

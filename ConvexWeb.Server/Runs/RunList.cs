@@ -7,7 +7,7 @@ using Npgsql;
 namespace ConvexWeb.Server.Runs;
 
 /// <summary>
-/// A page of the table, newest first. The cursor is the last id seen, so that new runs never shift what comes next; whoever jumps to a
+/// A page of the table, newest first. The cursor is the last id seen, so that new runs never shift what comes next; a reader who jumps to a
 /// place in the list skips what is before it.
 /// </summary>
 internal static class RunList

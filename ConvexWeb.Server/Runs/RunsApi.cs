@@ -78,7 +78,7 @@ public static class RunsApi
             After = after,
             Skip = skip ?? 0,
             Limit = limit ?? 50,
-            Count = string.IsNullOrEmpty(after), // whoever goes on from a page has its total
+            Count = string.IsNullOrEmpty(after), // a reader of a further page has the total from the first
         };
         var page = await runs.ListAsync(query, cancel);
         return TypedResults.Ok(new ListedRuns(page.Items, page.Next, query.Count ? page.Total : null));

@@ -273,7 +273,7 @@ internal sealed class ChaosLab : IAsyncDisposable
         return new(fault, $"{count}");
     }
 
-    // The item that runs is nobody else's by it.
+    // No other attempt may take the running item because of it.
     private async Task<Event> DeliverAgainAsync(Fault fault, long run)
     {
         var attempt = await AttemptAsync(run);

@@ -59,7 +59,7 @@ public sealed class Installation : IAsyncDisposable
         return (page, errors);
     }
 
-    /// <summary>A browser in which nobody is signed in.</summary>
+    /// <summary>A browser that is not signed in.</summary>
     public Task<IBrowserContext> StrangerAsync() => browser.ContextAsync(Address);
 
     /// <summary>A client with the administrator's token.</summary>

@@ -5,7 +5,7 @@ namespace ConvexWeb.Tests.EndToEnd;
 
 /// <summary>
 /// A run's page that somebody has left open, looked at ten times a second: when its charts drew something new, and whether all of it was
-/// live. Nobody does anything on it.
+/// live. Nothing is clicked on it.
 /// </summary>
 internal sealed class OpenPage(IPage page)
 {

@@ -28,7 +28,7 @@ public sealed class Screenshots(Product product)
                 foreach (var theme in new[] { ColorScheme.Light, ColorScheme.Dark })
                 {
                     await page.EmulateMediaAsync(new() { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
-                    await Task.Delay(300); // charts are painted anew
+                    await Task.Delay(300); // charts are painted in the other theme in a later frame, which tells no one that it is done
                     var file = $"{state.Name}-{width}-{theme.ToString().ToLowerInvariant()}.png";
                     await page.ScreenshotAsync(new() { Path = Path.Combine(folder.FullName, file), FullPage = true });
                 }

@@ -79,7 +79,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
                 Assert.Fail($"The server did not become healthy.\n{Output}");
             }
             Assert.False(process.HasExited, $"The server ended.\n{Output}");
-            await Task.Delay(50);
+            await Task.Delay(50); // between two looks
         }
     }
 
@@ -90,7 +90,7 @@ public sealed partial class ServerProcess : IAsyncDisposable
         while (!limit.IsCancellationRequested)
         {
             if (Link().Match(Output) is { Success: true } link) return link.Value;
-            await Task.Delay(50);
+            await Task.Delay(50); // between two looks
         }
         throw new TimeoutException($"No link was printed.\n{Output}");
     }

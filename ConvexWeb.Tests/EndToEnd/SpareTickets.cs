@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace ConvexWeb.Tests.EndToEnd;
 
-/// <summary>Tickets that come when nobody needs them: late, for items that are gone, and a second time, while the item runs.</summary>
+/// <summary>Tickets that are not needed: late, for items that are gone, and a second time, while the item runs.</summary>
 internal static class SpareTickets
 {
     /// <summary>Makes tickets for which there is nothing, with Hangfire as somebody else would use it.</summary>

@@ -77,7 +77,7 @@ public sealed class VisitBench(Product product)
         var (bytes, times) = (new List<double>(), new List<double>());
         for (var i = 0; i < Jumps; i++)
         {
-            await Task.Delay(1_000);
+            await Task.Delay(1_000); // the page is still again, so that no late answer counts to this jump
             var before = line.Bytes;
             var begun = TimeProvider.System.GetTimestamp();
             await page.EvaluateAsync(
@@ -86,7 +86,7 @@ public sealed class VisitBench(Product product)
                 "() => [...document.querySelectorAll('tr[data-row]')].filter(r => r.getBoundingClientRect().top < innerHeight "
                 + "&& r.getBoundingClientRect().bottom > 0).length > 20");
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
-            await Task.Delay(500);
+            await Task.Delay(500); // what comes after the rows, such as their live state, is part of the cost
             bytes.Add(line.Bytes - before);
         }
         Say($"a jump in {Runs:N0} runs, {Jumps} times: p50 {Middle(bytes) / 1024:0.0} KB on the wire, "

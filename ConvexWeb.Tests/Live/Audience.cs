@@ -51,7 +51,7 @@ internal sealed class Audience : IAsyncDisposable
             {
                 Assert.True(
                     TimeProvider.System.GetElapsedTime(begun) < Patience, $"Run {watcher.Run}: {watcher.Seq:N0} of {last:N0} points came.");
-                await Task.Delay(20);
+                await Task.Delay(20); // between two looks
             }
             Assert.Equal(0, watcher.Holes);
         }

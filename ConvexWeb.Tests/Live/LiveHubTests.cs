@@ -66,6 +66,7 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         await using var deaf = await HubClient.ConnectDeafAsync(
             host, options => options.SetRequestHeader("Authorization", "Bearer " + secret));
         await deaf.SendAsync("watch", new[] { flooded });
+        // The deaf connection gets no answer, so its entry in the list is looked for.
         while (!host.Services.GetRequiredService<WatchList>().IsWatched(flooded)) await Task.Delay(10);
 
         // Far more than the buffers between server and browser hold.
@@ -84,9 +85,10 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
             $"Waited for the other run's points: {string.Join(", ", waits.Select(wait => $"{wait:0}"))} ms");
         Assert.True(waits.Order().ElementAt(6) < 1500, string.Join(", ", waits.Select(wait => $"{wait:0}")));
 
-        await Task.Delay(TimeSpan.FromSeconds(5.5));
+        await Task.Delay(TimeSpan.FromSeconds(5.5)); // longer than a connection may leave what waits for it
         await host.Database.AddPointsAsync(flooded, 1, "gap", (1, 1));
         await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { flooded });
+        // Being cut off is seen in the list, too.
         while (host.Services.GetRequiredService<WatchList>().WatchersOf(flooded).Count > 1) await Task.Delay(20);
         deaf.Read();
         await deaf.Closed;

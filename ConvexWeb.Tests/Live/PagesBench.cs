@@ -72,7 +72,7 @@ public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixtur
             using var answer = await other.GetAsync("/api/v1/runs");
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             waits.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
-            await Task.Delay(100);
+            await Task.Delay(100); // a reader, and not a flood of questions
         }
         var share = (Cpu(postgres) - cpu) / TimeProvider.System.GetElapsedTime(begun);
         waits.Sort();

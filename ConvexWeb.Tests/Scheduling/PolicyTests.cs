@@ -119,7 +119,7 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var own = await new WaitingItems(Database).ReadAsync(runs: null, queue: "w", most: 10, default);
         var last = await new WaitingItems(Database).ReadAsync(runs: [snapshot.Items[^1].RunId], queue: null, most: 1, default);
 
-        // When nothing more can start, what began first ends: nobody knows how long these runs take.
+        // When nothing more can start, what began first ends: how long these runs take is not known.
         var (order, running) = (new List<long>(), new Queue<long>());
         while (order.Count < 60)
         {

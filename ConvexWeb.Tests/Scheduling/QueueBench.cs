@@ -17,7 +17,7 @@ public sealed class QueueBench
     private const int Submissions = 200;
     private const double Limit = 250;
 
-    // So long nobody asks the database how far a run is: what is measured is over by then, and had it for itself.
+    // Until then the database is not polled for the run's progress, so that what is measured has it for itself.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(1);
 
     private const string Spec = """

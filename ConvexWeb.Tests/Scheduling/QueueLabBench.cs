@@ -49,7 +49,7 @@ public sealed class QueueLabBench
             var asked = TimeProvider.System.GetTimestamp();
             await one.SubmitAsync(StoredRun.Spec, i);
             singles.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
-            await Task.Delay(50);
+            await Task.Delay(50); // spread over the studies' whole time
         }
         await stop.CancelAsync();
         var big = await studies;

@@ -69,7 +69,7 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
             var (steps, priority) = (random.Next(4, 16), (Priority)(1 + random.Next(5)));
             work += steps * StepSeconds;
 
-            // High and urgent ones take nobody's slot: a run yields only when it has gone on for half a minute, and none here does.
+            // High and urgent ones take no slot from a run: a run yields only when it has gone on for half a minute, and none here does.
             await Database.AddRunAsync(
                 string.Create(CultureInfo.InvariantCulture, $$"""{"steps":{{steps}},"every":5,"pause":{{StepSeconds}}}"""), priority,
                 user: user, memory: 500 * random.Next(1, 14), study: studies[random.Next(studies.Count)]);

@@ -114,7 +114,8 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
                 "select created_by, automatic from work_items where kind = 'certificate' order by run_id"));
         Assert.Equal("automatic", (await web.Certificates.LatestAsync(runs[0]))!.RequestedBy);
 
-        // Whoever asks for other ones may have one waiting; the own one is what is cancelled, though another was asked for later.
+        // A user who asks for another number of pairs may have one waiting. The own one is what is cancelled, though another was asked for
+        // later.
         Assert.Equal("tester", (await web.RequestAsync(runs[2]))!.RequestedBy);
         await Assert.ThrowsAsync<InvalidInputException>(() => web.RequestAsync(runs[1]));
         await Database.ExecuteAsync("update certificates set asked_at = now() + interval '1 minute' where pairs <> 50");

@@ -29,6 +29,7 @@ public sealed class CrashingPostgres : IAsyncDisposable
         var postmaster = int.Parse((await File.ReadAllLinesAsync(Path.Combine(folder, "cluster", "postmaster.pid")))[0]);
         using var kill = Process.Start("kill", ["-QUIT", $"{postmaster}"]);
         await kill.WaitForExitAsync();
+        // Not a child of this process, so there is no exit to await.
         while (Directory.Exists($"/proc/{postmaster}")) await Task.Delay(20);
     }
 

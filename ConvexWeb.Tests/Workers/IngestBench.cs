@@ -53,11 +53,11 @@ public sealed class IngestBench : IAsyncLifetime
         Assert.True(p95 < 50, $"p95 {p95:0} ms");
     }
 
-    /// <summary>Each writer sends its next batch when the last is stored, so that 20 are always on their way; nobody watches.</summary>
+    /// <summary>Each writer sends its next batch when the last is stored, so that 20 are always on their way; no browser watches.</summary>
     [Fact(Explicit = true)]
     [Trait("bench", "ingest")]
     public Task Twenty_writers_as_fast_as_they_can()
-        => WriteBatchesAsync(Length / 4, TimeSpan.Zero, "as fast as they can, nobody watches", isWatched: false);
+        => WriteBatchesAsync(Length / 4, TimeSpan.Zero, "as fast as they can, no watcher", isWatched: false);
 
     private async Task<(double Rate, double P95)> WriteBatchesAsync(TimeSpan length, TimeSpan pause, string pace, bool isWatched)
     {
@@ -92,7 +92,7 @@ public sealed class IngestBench : IAsyncLifetime
             owner, reports: 1, metrics: 6, apart, TimeSpan.Zero, _ => TimeProvider.System.GetElapsedTime(begun) < length))));
         var seconds = TimeProvider.System.GetElapsedTime(begun).TotalSeconds;
         var points = await PointsAsync();
-        var watched = isWatched ? "watched" : "nobody watches";
+        var watched = isWatched ? "watched" : "no watcher";
         Report($"20 writers with 6 points each time, {pause} ms apart, {watched}", times, points, seconds);
         if (isWatched) await audience.ReportAsync(Database);
         await ReportSizeAsync(points);

@@ -152,7 +152,7 @@ public sealed class TrainerRegisterTests : IDisposable
         while (true)
         {
             if (ProcessStat.Tree(process.Id) is [_, var child, ..]) return child.Id;
-            await Task.Delay(10);
+            await Task.Delay(10); // between two looks at /proc
         }
     }
 
@@ -163,7 +163,7 @@ public sealed class TrainerRegisterTests : IDisposable
         while (ProcessStat.Of(id) is { Lives: true })
         {
             Assert.True(waited.Elapsed < TimeSpan.FromSeconds(10), "The child of a trainer that was ended still runs.");
-            await Task.Delay(10);
+            await Task.Delay(10); // between two looks at /proc
         }
     }
 

@@ -98,7 +98,7 @@ public static class TrainingDatabase
                 // Asked again.
             }
             if (limit.IsCancellationRequested) Assert.Fail($"Never came true: {condition}. Items: {await DescribeAsync(database)}");
-            await Task.Delay(20);
+            await Task.Delay(20); // between two looks
         }
     }
 

@@ -1,8 +1,8 @@
 namespace ConvexWeb.Client.Shared.Feedback;
 
 /// <summary>
-/// What a page has asked for and what came of it. Answers may overtake one another, and the page may have gone on to something else
-/// meanwhile: an answer to an older question changes nothing.
+/// What a page has asked for, and the answer or error that it got. Answers may overtake one another, and the page may have gone on to
+/// something else meanwhile: an answer to an older question changes nothing.
 /// </summary>
 public sealed class Latest<T>(Backend backend)
 {

@@ -1,5 +1,5 @@
 // The frame's behaviour that needs no server: theme, what the browser remembers, keyboard. Everything is found by data attributes when it
-// is needed, so it does not matter when Blazor renders it or renders it anew.
+// is needed, so it does not matter when, or how often, Blazor renders it.
 
 document.addEventListener('click', event => {
   const target = event.target.closest('[data-theme-set], [data-copy]');
@@ -12,7 +12,7 @@ const write = (key, value) => { try { localStorage.setItem(key, value); } catch 
 const year = 365 * 24 * 3600;
 const wide = matchMedia('(min-width: 960px)');
 
-// Which theme holds is said to those who do not see it, too. The buttons may be rendered anew at any time.
+// Which theme holds is said to those who do not see it, too. The buttons may be rendered again at any time.
 const press = () => {
   for (const button of document.querySelectorAll('[data-theme-set]')) {
     const pressed = String(button.dataset.themeSet === document.documentElement.dataset.themeChoice);
