@@ -181,7 +181,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             foreach (var refused in result.Refused.Take(5)) notes.Add($"Run {refused.RunId}: {refused.Message}", Severity.Warning);
         });
         busy = false;
-        selection.Clear();
+        if (error is null) selection.Clear(); // else it can be tried again
     }
 
     public void Dispose()

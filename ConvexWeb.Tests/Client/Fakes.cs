@@ -94,10 +94,11 @@ public sealed class FakeRuns : IRuns
         return Task.FromResult(new ActionResult(true, true, null));
     }
 
-    public Task<BulkResult> ActOnAllAsync(BulkAction action, CancellationToken cancel = default)
+    public async Task<BulkResult> ActOnAllAsync(BulkAction action, CancellationToken cancel = default)
     {
+        await AnswerAsync();
         Actions.AddRange(action.Ids.Select(id => (action.Action, id)));
-        return Task.FromResult(new BulkResult(action.Ids.Count, []));
+        return new(action.Ids.Count, []);
     }
 
     public Task<BulkResult> PrioritiseAsync(Prioritise change, CancellationToken cancel = default)

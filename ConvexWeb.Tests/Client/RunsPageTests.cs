@@ -274,6 +274,23 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
+    public async Task What_could_not_be_cancelled_stays_chosen()
+    {
+        Runs.Add(1, r => r with { State = RunState.Running });
+        var page = Open<RunsPage>("");
+        Do(page, () => page.Find("thead input").Change(true));
+        page.WaitForAssertion(() => page.Find("[aria-label='Selected runs']"));
+        Runs.Failure = new TimeoutException();
+
+        var asked = page.InvokeAsync(() => page.FindAll("[aria-label='Selected runs'] button")[0].ClickAsync(new()));
+        await Dialogs.WaitForElement("[role=dialog] .mud-button-filled-error").ClickAsync(new());
+        await asked;
+
+        Assert.Contains("The database does not answer", page.Find("[role=alert]").TextContent);
+        Assert.Contains("1 selected", page.Find("[aria-label='Selected runs']").TextContent);
+    }
+
+    [Fact]
     public void Rows_that_leave_make_room_for_those_that_follow()
     {
         for (var id = 1; id <= 70; id++) Runs.Add(id);
