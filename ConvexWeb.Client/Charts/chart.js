@@ -26,6 +26,7 @@ export class Chart {
     this.board = board;
     this.kind = kind;
     this.#log = kind.log === true && address.list('log').includes(word(kind));
+    this.#tabled = address.list('table').includes(word(kind));
     this.id = `chart-${++serial}`;
     this.#build();
     this.#resizes = new ResizeObserver(() => this.#resize());
@@ -38,6 +39,7 @@ export class Chart {
   }
 
   #log;
+  #tabled;
   #resizes;
   #sights;
 
@@ -50,11 +52,13 @@ export class Chart {
     this.empty = el('p', { class: 'plot-empty waiting' });
     this.legend = el('div', { class: this.board.runs.length > 1 ? 'legend many-runs' : 'legend' });
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
-    this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': `${kind.title} as a table` });
+    this.table = el('div', {
+      class: 'points-table', hidden: !this.#tabled, tabindex: 0, role: 'region', 'aria-label': `${kind.title} as a table`,
+    });
     this.logButton = kind.log
       ? tool('log', 'Logarithmic y axis', () => this.#toggleLog(), { 'aria-pressed': String(this.#log), 'data-key': 'l' })
       : null;
-    this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
+    this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': String(this.#tabled) });
     this.element = el('section', { class: 'mud-paper mud-paper-outlined chart', 'aria-labelledby': this.id, 'data-chart': kind.title },
       el('header', {},
         el('h2', { id: this.id }, kind.title, kind.unit ? el('span', { class: 'unit' }, ` ${kind.unit}`) : null),
@@ -97,6 +101,7 @@ export class Chart {
     const zoom = this.#zoom();
     this.#data = [x, ...values];
     this.empty.hidden = x.length > 0;
+    this.host.classList.toggle('blank', x.length === 0);
     this.empty.classList.toggle('waiting', !board.loaded);
     this.empty.textContent = !board.loaded ? '' : board.over ? 'No points.' : 'No points yet.';
     if (!this.#plot) {
@@ -110,7 +115,7 @@ export class Chart {
     } else this.#plot.setData(this.#data);
     this.#readout();
     this.#describe();
-    if (!this.table.hidden) this.#fillTable();
+    if (this.#tabled) this.#fillTable();
     return true;
   }
 
@@ -277,9 +282,11 @@ export class Chart {
   }
 
   #toggleTable() {
-    this.table.hidden = !this.table.hidden;
-    this.tableButton.setAttribute('aria-pressed', String(!this.table.hidden));
-    if (!this.table.hidden) this.#fillTable();
+    this.#tabled = !this.#tabled;
+    this.table.hidden = !this.#tabled;
+    this.tableButton.setAttribute('aria-pressed', String(this.#tabled));
+    address.mark('table', word(this.kind), this.#tabled);
+    if (this.#tabled) this.#fillTable();
   }
 
   #fillTable() {

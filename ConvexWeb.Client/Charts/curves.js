@@ -1,6 +1,7 @@
 // Logits along straight lines between two test images: curves that do not change, of which one line is shown at a time. Where a second
 // difference is negative, and so the curve is not convex, a mark stands on it.
 import uPlot from 'uplot';
+import * as address from './address.js';
 import { choice, choices, el, tool, token } from './dom.js';
 import { format, tick } from './kinds.js';
 import { download } from './table.js';
@@ -39,6 +40,8 @@ export class Curves {
     this.sources = sources;
     this.colours = colours;
     this.id = `curves-${++serial}`;
+    const [source, segment] = address.list('line').map(Number);
+    if (sources[source]?.segments[segment]) [this.#source, this.#segment] = [source, segment];
     this.#build();
     this.#themes = new MutationObserver(() => this.#draw());
     this.#themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
@@ -71,14 +74,10 @@ export class Curves {
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
     this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Curves as a table' });
     this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
-    this.sourceButtons = this.sources.length < 2 ? [] : this.sources.map((source, i) => choice(source.name, false, () => {
-      this.#source = i;
-      this.#show();
-    }));
-    this.segmentButtons = this.sources[0].segments.map((segment, i) => choice(`image ${segment.from} → ${segment.to}`, false, () => {
-      this.#segment = i;
-      this.#show();
-    }));
+    this.sourceButtons = this.sources.length < 2 ? []
+      : this.sources.map((source, i) => choice(source.name, false, () => this.#go(i, this.#segment)));
+    this.segmentButtons = this.sources[0].segments.map(({ from, to }, i) =>
+      choice(`image ${from} → ${to}`, false, () => this.#go(this.#source, i)));
     this.host.replaceChildren(el('section', { class: 'mud-paper mud-paper-outlined chart', 'aria-labelledby': this.id },
       el('header', {},
         el('h2', { id: this.id }, 'Logits between two test images'),
@@ -89,6 +88,13 @@ export class Curves {
           : null,
         choices('Between which images', ...this.segmentButtons)),
       this.note, el('div', { class: 'plot-frame' }, this.plot), this.table, this.legend, this.said));
+  }
+
+  // By their places, which are those of the stored certificate.
+  #go(source, segment) {
+    [this.#source, this.#segment] = [source, segment];
+    address.write('line', source || segment ? [source, segment] : []);
+    this.#show();
   }
 
   #show() {

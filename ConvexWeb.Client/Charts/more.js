@@ -1,4 +1,6 @@
-// "More metrics": a chart for each further metric that somebody ticks. What is ticked is remembered for all runs of this browser.
+// "More metrics": a chart for each further metric that somebody ticks. What is ticked is in the address; where that names nothing, it is
+// what was ticked in this browser before.
+import * as address from './address.js';
 import { Chart } from './chart.js';
 import { el } from './dom.js';
 import { grouped } from './metrics.js';
@@ -6,6 +8,8 @@ import { grouped } from './metrics.js';
 const remembered = 'more-metrics';
 
 const read = () => {
+  const asked = address.list('more');
+  if (asked.length) return new Set(asked);
   try {
     return new Set(JSON.parse(localStorage.getItem(remembered) ?? '[]'));
   } catch {
@@ -38,6 +42,7 @@ export class More {
     this.#groups = grouped(this.#metrics);
     this.#list();
     this.#show();
+    if (this.charts.size && !address.list('more').length) address.write('more', [...this.#ticked]);
   }
 
   get #shown() {
@@ -71,6 +76,7 @@ export class More {
 
   #tick(key, on) {
     if (on) this.#ticked.add(key); else this.#ticked.delete(key);
+    address.write('more', [...this.#ticked]);
     try {
       localStorage.setItem(remembered, JSON.stringify([...this.#ticked]));
     } catch { /* private window: holds for this page */ }

@@ -19,12 +19,8 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
 
     private static readonly string[] Charts = ["accuracy", "gap", "loss"];
 
-    private List<RunDetail>? details;
-    private List<long> missing = [];
-    private IReadOnlyDictionary<long, string> colours = new Dictionary<long, string>();
-    private IReadOnlyList<(long Id, string Name)> studies = [];
-    private bool cut;
-    private string? error;
+    private readonly Latest<Comparison> latest = backend.Latest<Comparison>();
+    private readonly Latest<IReadOnlyList<(long Id, string Name)>> studies = backend.Latest<IReadOnlyList<(long Id, string Name)>>();
     private string? shown;
     private Task loading = Task.CompletedTask;
     private IDisposable? watch;
@@ -37,30 +33,37 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
         .. (Asked ?? "").Split(',').Select(t => long.TryParse(t, out var id) ? id : 0).Where(id => id > 0).Distinct(),
     ];
 
+    private bool IsChosen => Ids.Count > 0 || Study is not null;
+
+    private string? Counted
+        => latest.Value?.Details.Count switch { null or 0 => null, 1 => "1 run", var count => $"{count} runs" };
+
+    private string? Error => IsChosen ? latest.Error : studies.Error;
+
     protected override Task OnParametersSetAsync()
     {
         if (!RendererInfo.IsInteractive || shown == $"{Asked}|{Study}") return Task.CompletedTask;
         shown = $"{Asked}|{Study}";
-        details = null;
+        latest.Forget();
         watch?.Dispose();
-        return Ids.Count > 0 || Study is not null ? loading = LoadAsync() : SuggestAsync();
+        return loading = LoadAsync();
     }
 
+    private Task LoadAsync() => IsChosen ? CompareAsync() : SuggestAsync();
+
     // Without a choice in the address, the newest studies are offered.
-    private async Task SuggestAsync() => error = await backend.TryAsync(async () => studies =
+    private Task<bool> SuggestAsync() => studies.AskAsync(async () =>
     [
         .. (await runs.ListAsync(new RunQuery { Limit = 200 })).Items
             .Select(run => (run.StudyId, run.Study)).Distinct().Take(MostStudies),
     ]);
 
-    private async Task LoadAsync()
+    private async Task CompareAsync()
     {
-        // A reader who chooses other runs meanwhile gets those: an answer to an older question changes nothing.
         var (question, ids, asked) = (shown, Ids, Study);
-        var left = false;
-        List<RunDetail> found = [];
-        var failure = await backend.TryAsync(async () =>
+        await latest.AskAsync(async () =>
         {
+            var left = false;
             if (asked is { } study)
             {
                 var page = await runs.ListAsync(new RunQuery { StudyId = study, Limit = Most });
@@ -69,30 +72,25 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
             }
             left |= ids.Count > Most;
             ids = [.. ids.Take(Most).Order()];
-            if (question != shown) return;
-            watch?.Dispose();
-            watch = feed.Subscribe(ids, news => InvokeAsync(() => TakeAsync(news)));
-            found = [.. await runs.FindAllAsync(ids)];
+            Watch(question, ids);
+            return new(ids, await runs.FindAllAsync(ids), left);
         });
+    }
+
+    // Before they are read, so that no change between is missed; unless the reader has chosen others meanwhile.
+    private void Watch(string? question, IReadOnlyList<long> ids)
+    {
         if (question != shown) return;
-        error = failure;
-        if (failure is not null) return;
-        colours = RunColours.Assign(found.Select(d => d.Row.Id));
-        (cut, missing, details) = (left, [.. ids.Except(found.Select(d => d.Row.Id))], found);
+        watch?.Dispose();
+        watch = feed.Subscribe(ids, news => InvokeAsync(() => TakeAsync(news)));
     }
 
     private async Task TakeAsync(RunNews news)
     {
         await loading;
-        if (details is not { } listed) return;
-        var changed = listed.Select(d => d.Row.Id).Where(id => news.Missed || news.Rows.Any(row => row.Id == id)).ToList();
-        if (changed.Count == 0) return;
-        var failure = await backend.TryAsync(async () =>
-        {
-            foreach (var fresh in await runs.FindAllAsync(changed)) listed[listed.FindIndex(d => d.Row.Id == fresh.Row.Id)] = fresh;
-        });
-        if (!ReferenceEquals(listed, details)) return;
-        error = failure;
+        if (latest.Value is not { } listed) return;
+        var changed = listed.Details.Select(d => d.Row.Id).Where(id => news.Missed || news.Rows.Any(row => row.Id == id)).ToList();
+        if (changed.Count == 0 || !await latest.AskAsync(async () => listed.With(await runs.FindAllAsync(changed)))) return;
         StateHasChanged();
         await Task.Delay(Pause, time);
     }
@@ -104,5 +102,18 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
     {
         shown = null; // a reading that is under way subscribes no more
         watch?.Dispose();
+    }
+
+    /// <summary>The chosen runs that there are.</summary>
+    /// <param name="Asked">Those that were looked for.</param>
+    /// <param name="IsCut">More were chosen than a page can hold.</param>
+    private sealed record Comparison(IReadOnlyList<long> Asked, IReadOnlyList<RunDetail> Details, bool IsCut)
+    {
+        public IReadOnlyList<long> Missing { get; } = [.. Asked.Except(Details.Select(d => d.Row.Id))];
+
+        public IReadOnlyDictionary<long, string> Colours { get; } = RunColours.Assign(Details.Select(d => d.Row.Id));
+
+        public Comparison With(IReadOnlyList<RunDetail> fresh)
+            => this with { Details = [.. Details.Select(old => fresh.FirstOrDefault(d => d.Row.Id == old.Row.Id) ?? old)] };
     }
 }

@@ -72,7 +72,8 @@ public static class RowMarkup
         => $"<span class=\"progress {row.State}\" role=\"progressbar\" aria-valuemin=\"0\" aria-valuemax=\"100\""
         + $" aria-valuenow=\"{(int)(100 * row.Share())}\" aria-label=\"Progress\""
         + $" title=\"step {Figures.Count(row.Step)} of {Figures.Count(row.TotalSteps)}\">"
-        + $"<span><span style=\"width:{100 * row.Share():0.#}%\"></span></span><span>{row.EpochsDone()}/{row.Epochs}</span></span>";
+        + $"<span><span style=\"width:{100 * row.Share():0.#}%\"></span></span>"
+        + $"<span>{Figures.Short(row.Share() * row.Epochs)}/{Figures.Short(row.Epochs)}</span></span>";
 
     /// <summary>The gap as a number with its arrow.</summary>
     public static string Gap(RunRow row, bool large = false)

@@ -20,8 +20,6 @@ public static class RunFacts
     public static double Share(this RunRow row) => row.TotalSteps > 0 ? Math.Clamp((double)row.Step / row.TotalSteps, 0, 1) : 0;
 
     /// <summary>Epochs done, with one decimal while one is under way.</summary>
-    public static string EpochsDone(this RunRow row) => (row.Share() * row.Epochs).ToString("0.#");
-
     /// <summary>Whether the gap grows, shrinks or stands over the newest quarter of the history; null without a history.</summary>
     public static Trend? GapTrend(this RunRow row)
     {

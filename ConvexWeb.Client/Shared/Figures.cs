@@ -18,6 +18,15 @@ public static class Figures
 
     public static string Count(long value) => value.ToString("#,0");
 
+    /// <summary>At most five characters, for where there is no room: 2.5, 4,321, 23.8k, 100k, 1.2M.</summary>
+    public static string Short(double value) => value switch
+    {
+        < 100 => value.ToString("0.#"),
+        < 9_999.5 => value.ToString("#,0"),
+        < 999_950 => $"{value / 1e3:0.#}k",
+        _ => $"{value / 1e6:0.#}M",
+    };
+
     public static string Bytes(long value) => value switch
     {
         < 1024 => $"{value} B",

@@ -92,11 +92,13 @@ public sealed partial class NewExperiment(
     // The page stays when its address changes, from another run's settings to an empty form for example: it then starts anew.
     protected override Task OnParametersSetAsync()
     {
-        var wanted = $"{AskedPreset}|{From}|{Demo}";
+        var wanted = Start(AskedPreset, From, Demo);
         if (wanted == started) return Task.CompletedTask;
         started = wanted;
         return StartAsync(wanted);
     }
+
+    private static string Start(string? preset, long? from, bool? demo) => $"{preset}|{from}|{demo}";
 
     private async Task StartAsync(string wanted)
     {
@@ -124,6 +126,17 @@ public sealed partial class NewExperiment(
             Check();
         });
         if (wanted == started) (error, reading) = (failure ?? absent, false);
+    }
+
+    // Into the address, so that a reload or a sent link begins with it; what else is typed stays as it is.
+    private void PresetChosen(string? chosen)
+    {
+        UsePreset(chosen);
+        var asked = preset.Length > 0 ? preset : null;
+        (started, reading) = (Start(asked, null, null), false);
+        navigation.NavigateTo(
+            navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["preset"] = asked, ["from"] = null, ["demo"] = null }),
+            replace: true);
     }
 
     private void UsePreset(string? chosen)

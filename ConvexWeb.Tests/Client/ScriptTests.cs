@@ -11,7 +11,7 @@ public sealed class ScriptTests
     [InlineData("live", 2)]
     [InlineData("curves", 4)]
     [InlineData("metrics", 4)]
-    [InlineData("address", 2)]
+    [InlineData("address", 3)]
     public async Task The_rules_of_a_script_hold(string script, int tests)
     {
         var folder = Path.GetDirectoryName(ThisFile())!;

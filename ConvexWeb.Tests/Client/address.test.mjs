@@ -5,7 +5,7 @@ import { test } from 'node:test';
 globalThis.location = new URL('http://lab/runs/3?tab=log&hide=3,5');
 let went = null;
 globalThis.window = { Blazor: { navigateTo: (to, options) => { went = to; location = new URL(to, location); assert.ok(options.replaceHistoryEntry); } } };
-const { list, mark } = await import(process.env.SCRIPT);
+const { list, mark, write } = await import(process.env.SCRIPT);
 
 test('a list is its words, and one that is not there has none', () => {
   assert.deepEqual(list('hide'), ['3', '5']);
@@ -20,5 +20,12 @@ test('a word comes in and goes out, and what else is in the address stays', () =
   mark('axis', 'steps', true);
   assert.deepEqual(list('axis'), ['steps']);
   mark('axis', 'steps', false);
+  assert.equal(went, '/runs/3?tab=log&hide=5%2C7');
+});
+
+test('a list is written whole, and goes when it is empty', () => {
+  write('line', [1, 3]);
+  assert.deepEqual(list('line'), ['1', '3']);
+  write('line', []);
   assert.equal(went, '/runs/3?tab=log&hide=5%2C7');
 });

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
@@ -10,7 +11,7 @@ namespace ConvexWeb.Tests.EndToEnd;
 /// Every page in every state, in both themes, wide and narrow: axe finds nothing, and nothing makes the page itself scroll sideways.
 /// </summary>
 [Collection(ProductCollection.Name)]
-public sealed class AccessibilityTests(Product product)
+public sealed class AccessibilityTests(Product product, Browser browser)
 {
     // What a test makes happen: a script that is held back, a table that is away.
     private static readonly string[] Expected = ["net::ERR_FAILED"];
@@ -18,31 +19,16 @@ public sealed class AccessibilityTests(Product product)
     [Fact]
     public async Task No_page_has_a_violation()
     {
-        var run = await product.FinishedRunAsync();
-        var certified = await product.CertifiedRunAsync();
-        var (page, errors) = await product.Installation.OpenAsync("/");
+        await using var viewers = await Viewers.PrepareAsync(product, browser);
         var found = new List<string>();
-        foreach (var state in PageStates.All(run, certified, await product.WaitingRunAsync(), product.Installation.Database))
+        foreach (var (page, errors, states) in viewers.All)
         {
-            await page.SetViewportSizeAsync(1280, 900);
-            await state.Reach(page);
-            await EveryLookAsync(page, state.Name, found);
-        }
-        Assert.True(found.Count == 0, string.Join('\n', found));
-        Assert.DoesNotContain(errors, error => !Expected.Any(error.Contains));
-        await page.Context.CloseAsync();
-    }
-
-    [Fact]
-    public async Task Whoever_is_not_signed_in_meets_none_either()
-    {
-        var found = new List<string>();
-        await using var context = await product.Installation.StrangerAsync();
-        var page = await context.NewPageAsync();
-        foreach (var path in new[] { "/signin", "/signin?error=wrong", "/welcome", "/welcome?token=a&error=name" })
-        {
-            await page.GotoAsync(path);
-            await EveryLookAsync(page, path, found);
+            foreach (var state in states)
+            {
+                await page.SetViewportSizeAsync(1280, 900);
+                await Viewers.LookAsync(page, state, () => EveryLookAsync(page, state.Name, found));
+            }
+            Assert.DoesNotContain(errors, error => !Expected.Any(error.Contains));
         }
         Assert.True(found.Count == 0, string.Join('\n', found));
     }
@@ -69,6 +55,25 @@ public sealed class AccessibilityTests(Product product)
 
         await Assertions.Expect(page.GetByRole(AriaRole.Dialog)).ToHaveCountAsync(0);
         await Assertions.Expect(keys).ToBeFocusedAsync();
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_button_that_goes_with_its_row_leaves_the_focus_to_the_heading()
+    {
+        var (page, _) = await product.Installation.OpenAsync("/account");
+        var create = page.GetByRole(AriaRole.Button, new() { Name = "Create a token", Disabled = false });
+        await page.UntilAsync(() => page.Locator("#token-name").FillAsync("to be revoked"), create);
+        await create.ClickAsync();
+        var revoke = page.GetByRole(AriaRole.Button, new() { Name = "Revoke to be revoked" });
+        await revoke.FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        var confirm = page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Revoke" });
+        await confirm.FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+
+        await Assertions.Expect(revoke).ToHaveCountAsync(0);
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeFocusedAsync();
         await page.Context.CloseAsync();
     }
 

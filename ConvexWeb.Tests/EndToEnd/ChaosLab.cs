@@ -233,7 +233,8 @@ internal sealed class ChaosLab : IAsyncDisposable
 
     private async Task<Event> ShutDownAsync(Fault fault, int worker)
     {
-        Assert.Equal(0, await workers[worker].TerminateAsync());
+        var code = await workers[worker].TerminateAsync();
+        Assert.True(code == 0, $"The worker ended with {code}.\n{workers[worker].Output}");
         await workers[worker].DisposeAsync();
         await StartWorkerAsync(worker);
         return new(fault, "");

@@ -5,28 +5,48 @@ using Npgsql;
 namespace ConvexWeb.Tests.EndToEnd;
 
 /// <summary>A page in one of its states, and how it is reached.</summary>
-/// <param name="Reach">Leads a page of the signed-in administrator there, and waits until it is.</param>
-public sealed record PageState(string Name, Func<IPage, Task> Reach);
+/// <param name="Reach">Leads somebody's page there, and waits until it is.</param>
+/// <param name="Leave">Ends what makes it so, when it was looked at.</param>
+public sealed record PageState(string Name, Func<IPage, Task> Reach, Func<Task>? Leave = null);
 
 /// <summary>Every page in every state: what is looked at, by axe and by people.</summary>
 public static class PageStates
 {
     private const string Script = "**/blazor.web*.js";
 
-    /// <param name="run">A run that has succeeded.</param>
-    /// <param name="certified">A run with a certificate.</param>
-    /// <param name="waiting">A run that waits for a worker that there is not.</param>
-    public static IEnumerable<PageState> All(long run, long certified, long waiting, NpgsqlDataSource database) =>
+    /// <summary>What a lab shows in which nothing was ever run, and which has no worker.</summary>
+    public static IReadOnlyList<PageState> Empty { get; } =
+    [
+        At("runs-first-visit", "/", "[data-testid=first-visit]"),
+        At("workers-none", "/workers", "[data-testid=no-worker]"),
+    ];
+
+    /// <summary>What those see who are not signed in.</summary>
+    public static IReadOnlyList<PageState> Outside { get; } =
+    [
+        At("signin", "/signin", "h1"),
+        At("signin-wrong", "/signin?error=wrong", "[role=alert]"),
+        At("welcome-no-link", "/welcome", "h1"),
+        At("welcome-name", "/welcome?token=a&error=name", "[role=alert]"),
+    ];
+
+    public static IEnumerable<PageState> All(ShownRuns shown, NpgsqlDataSource database) =>
     [
         At("runs", "/", "tr[data-row]"),
         At("runs-study", "/?study=1", "tr[data-row]"),
-        At("runs-none", "/?state=Paused", "[data-testid=no-match]"),
+        At("runs-none", "/?q=no-run-has-this-name", "[data-testid=no-match]"),
         Loading("runs", "/"),
         Failing("runs", "/", database),
         new("runs-chosen", async page =>
         {
             await page.GotoAsync("/");
             await page.Locator("tr[data-row] input").First.CheckAsync();
+        }),
+        new("runs-cancel", async page =>
+        {
+            await ChooseAsync(page, shown.Running, shown.Waiting);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Cancel", Exact = true }).ClickAsync();
+            await page.GetByRole(AriaRole.Dialog).WaitForAsync();
         }),
         new("keyboard", async page =>
         {
@@ -53,7 +73,7 @@ public static class PageStates
             await page.Locator("#seeds").FillAsync("0-199");
             await page.GetByTestId("too-many").WaitForAsync();
         }),
-        At("new-from", $"/new?from={run}", "[data-testid=composer]:not([inert]) #f-model-width"),
+        At("new-from", $"/new?from={shown.Finished}", "[data-testid=composer]:not([inert]) #f-model-width"),
         new("new-preset", async page =>
         {
             await page.GotoAsync("/new");
@@ -68,29 +88,37 @@ public static class PageStates
             await page.GetByRole(AriaRole.Button, new() { Name = "JSON", Exact = true }).ClickAsync();
             await page.Locator("#spec-json").WaitForAsync();
         }),
-        At("run", $"/runs/{run}", "[data-chart] canvas"),
-        At("run-layers", $"/runs/{run}?tab=layers", "[data-testid=layers]"),
-        At("run-log", $"/runs/{run}?tab=log", "[role=log], [role=tabpanel] p"),
-        At("run-attempts", $"/runs/{run}?tab=attempts", "a[download]"),
-        At("run-waiting", $"/runs/{waiting}", "[data-testid=reason]"),
+        At("run", $"/runs/{shown.Finished}", "[data-chart] canvas"),
+        At("run-layers", $"/runs/{shown.Finished}?tab=layers", "[data-testid=layers]"),
+        At("run-log", $"/runs/{shown.Finished}?tab=log", "[role=log], [role=tabpanel] p"),
+        At("run-attempts", $"/runs/{shown.Finished}?tab=attempts", "a[download]"),
+        At("run-running", $"/runs/{shown.Running}", "[data-chart] canvas"),
+        At("run-failed", $"/runs/{shown.Failed}", "[role=alert]"),
+        At("run-paused", $"/runs/{shown.Paused}", "[data-chart] canvas"),
+        At("run-cancelled", $"/runs/{shown.Cancelled}", "[data-chart] canvas"),
+        At("run-waiting", $"/runs/{shown.Waiting}", "[data-testid=reason]"),
         new("run-cancel", async page =>
         {
-            await page.GotoAsync($"/runs/{waiting}");
+            await page.GotoAsync($"/runs/{shown.Waiting}");
             await page.GetByRole(AriaRole.Button, new() { Name = "Cancel", Exact = true }).ClickAsync();
             await page.GetByRole(AriaRole.Dialog).WaitForAsync();
         }),
         At("run-unknown", "/runs/999999", "h1"),
-        Loading("run", $"/runs/{run}"),
-        Failing("run", $"/runs/{run}", database),
-        At("compare", $"/compare?runs={run},{certified}", "[data-chart] canvas"),
-        At("compare-missing", $"/compare?runs={run},999999", "[data-testid=missing]"),
+        Loading("run", $"/runs/{shown.Finished}"),
+        Failing("run", $"/runs/{shown.Finished}", database),
+        At("compare", $"/compare?runs={shown.Finished},{shown.Certified}", "[data-chart] canvas"),
+        At("compare-missing", $"/compare?runs={shown.Finished},999999", "[data-testid=missing]"),
         At("compare-none", "/compare", "[data-testid=nothing]"),
-        Loading("compare", $"/compare?runs={run}"),
-        Failing("compare", $"/compare?runs={run}", database),
-        At("certificate", $"/runs/{certified}/certificate", ".curves canvas"),
-        At("certificate-none", $"/runs/{run}/certificate", "[data-testid=certificate-form]"),
-        Loading("certificate", $"/runs/{certified}/certificate"),
-        Failing("certificate", $"/runs/{certified}/certificate", database),
+        Loading("compare", $"/compare?runs={shown.Finished}"),
+        Failing("compare", $"/compare?runs={shown.Finished}", database),
+        At("certificate", $"/runs/{shown.Certified}/certificate", ".curves canvas"),
+        At("certificate-none", $"/runs/{shown.Finished}/certificate", "[data-testid=certificate-form]"),
+        At("certificate-not-convex", $"/runs/{shown.Refuted}/certificate", ".curves canvas"),
+        At("certificate-waiting", $"/runs/{shown.CertificateWaiting}/certificate", "[data-testid=waiting]"),
+        At("certificate-running", $"/runs/{shown.CertificateRunning}/certificate", "[data-testid=waiting]"),
+        At("certificate-failed", $"/runs/{shown.CertificateFailed}/certificate", "[data-testid=certificate-form]"),
+        Loading("certificate", $"/runs/{shown.Certified}/certificate"),
+        Failing("certificate", $"/runs/{shown.Certified}/certificate", database),
         At("workers", "/workers", "[data-testid=worker]"),
         Loading("workers", "/workers"),
         At("account", "/account", "[data-testid=people]"),
@@ -130,6 +158,12 @@ public static class PageStates
         }),
     ];
 
+    private static async Task ChooseAsync(IPage page, params long[] runs)
+    {
+        await page.GotoAsync("/");
+        foreach (var run in runs) await page.Locator($"tr[data-row='{run}'] input").CheckAsync();
+    }
+
     private static PageState At(string name, string path, string there) => new(name, async page =>
     {
         await page.GotoAsync(path);
@@ -147,16 +181,15 @@ public static class PageStates
 
     private static PageState Failing(string page, string path, NpgsqlDataSource database) => new($"{page}-failing", async shown =>
     {
+        await ExecuteAsync(database, "alter table studies rename to studies_away");
+        await shown.GotoAsync(path);
+        await shown.GetByRole(AriaRole.Button, new() { Name = "Try again" }).First.WaitForAsync();
+    },
+    () => ExecuteAsync(database, "alter table studies_away rename to studies"));
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string statement)
+    {
         await using var connection = await database.OpenConnectionAsync();
-        await connection.ExecuteAsync("alter table studies rename to studies_away");
-        try
-        {
-            await shown.GotoAsync(path);
-            await shown.GetByRole(AriaRole.Button, new() { Name = "Try again" }).First.WaitForAsync();
-        }
-        finally
-        {
-            await connection.ExecuteAsync("alter table studies_away rename to studies");
-        }
-    });
+        await connection.ExecuteAsync(statement);
+    }
 }

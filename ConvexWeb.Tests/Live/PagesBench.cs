@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Net;
+using ConvexWeb.Server.Hosts;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 using Dapper;
@@ -15,8 +15,8 @@ public sealed class DurableHost(PostgresCluster cluster) : ServerHost(cluster)
 
 /// <summary>
 /// <c>./convexweb bench pages</c>: what ten open pages with a search ask of the database while runs report, and how long another user
-/// waits meanwhile. Real are PostgreSQL with the product's settings, the server on a port of its own and the browser; the server shares
-/// the bench's process, and the bench stores what the workers of the reporting runs would store.
+/// waits meanwhile. Real are PostgreSQL with the product's settings, the server on a port of its own and the browser, which comes last on
+/// these cores; the server shares the bench's process, and the bench stores what the workers of the reporting runs would store.
 /// </summary>
 [Trait("kind", "browser")]
 public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixture<DurableHost>
@@ -49,6 +49,7 @@ public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixtur
                 await page.Locator("tr[data-row]").First.WaitForAsync();
                 pages.Add(page);
             }
+            if (!await Browser.YieldAsync(stop.Token)) Say("The ten pages' browser takes its full share of these cores from the server.");
             await MeasureAsync("ten pages with a search", other);
             await AssertLiveAsync(pages[0]);
             foreach (var page in pages) await page.Context.CloseAsync();
@@ -145,38 +146,15 @@ public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixtur
         }
     }
 
-    private async Task<int> PostmasterAsync() => Parent(await host.Database.ScalarAsync<int>("select pg_backend_pid()"));
+    private async Task<ProcessStat> PostmasterAsync()
+    {
+        var backend = await host.Database.ScalarAsync<int>("select pg_backend_pid()");
+        return ProcessStat.Of(ProcessStat.Of(backend)!.Parent)!;
+    }
 
     // Of the postmaster, of the processes that it has, and of those that it had.
-    private static TimeSpan Cpu(int postmaster)
-    {
-        var ticks = Times(postmaster, 4);
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (!int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var process)) continue;
-            try
-            {
-                if (Parent(process) == postmaster) ticks += Times(process, 2);
-            }
-            catch (IOException)
-            {
-                // It has ended meanwhile.
-            }
-        }
-        return TimeSpan.FromSeconds(ticks / 100.0);
-    }
-
-    // Fields of /proc/pid/stat behind the name in brackets: state, parent, …; the 12th is the first of four times.
-    private static string[] Stat(int process)
-    {
-        var text = File.ReadAllText($"/proc/{process}/stat");
-        return text[(text.LastIndexOf(')') + 2)..].Split(' ');
-    }
-
-    private static int Parent(int process) => int.Parse(Stat(process)[1], CultureInfo.InvariantCulture);
-
-    private static long Times(int process, int count)
-        => Stat(process).Skip(11).Take(count).Sum(ticks => long.Parse(ticks, CultureInfo.InvariantCulture));
+    private static TimeSpan Cpu(ProcessStat postmaster)
+        => TimeSpan.FromSeconds(ProcessStat.Tree(postmaster.Id).Sum(process => process.Ticks) / (double)ProcessStat.TicksPerSecond);
 
     private static void Say(string line) => Xunit.TestContext.Current.TestOutputHelper?.WriteLine(line);
 }

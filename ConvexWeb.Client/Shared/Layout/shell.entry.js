@@ -1,6 +1,8 @@
 // The frame's behaviour that needs no server: theme, what the browser remembers, keyboard. Everything is found by data attributes when it
 // is needed, so it does not matter when, or how often, Blazor renders it.
 
+import './focus.js';
+
 document.addEventListener('click', event => {
   const target = event.target.closest('[data-theme-set], [data-copy]');
   if (target?.dataset.themeSet) window.convexTheme.set(target.dataset.themeSet);
