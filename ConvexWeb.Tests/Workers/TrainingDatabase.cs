@@ -146,7 +146,10 @@ public static class TrainingDatabase
     private static async Task<string> DescribeAsync(NpgsqlDataSource database)
     {
         var rows = await database.RowsAsync<(long Id, string State, int Attempt, long Step, string? Reason)>(
-            "select r.id, i.state, i.attempt, r.step, i.reason from runs r join work_items i on i.run_id = r.id order by r.id limit 10");
+            """
+            select r.id, i.state, i.attempt, r.step, i.reason from runs r join work_items i on i.run_id = r.id
+            order by i.state = 'Succeeded', r.id desc limit 10
+            """);
         return string.Join("; ", rows.Select(row => string.Create(
             CultureInfo.InvariantCulture, $"{row.Id} {row.State} attempt {row.Attempt} step {row.Step} {row.Reason}")));
     }
