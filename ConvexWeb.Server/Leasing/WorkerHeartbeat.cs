@@ -42,9 +42,10 @@ public sealed class WorkerHeartbeat(
                 update workers set instance = null where name = @Name and instance = @Instance and draining
                 """, new { settings.Name, name.Instance }, cancellationToken: cancellationToken));
         }
-        catch (Exception problem) when (Outage.Is(problem) || problem is OperationCanceledException)
+        catch (Exception problem)
         {
-            log.LogDebug("Not signed off: {Problem}", problem.Message);
+            // Whatever it is: the list of workers is for people, and the end of this one must not become a crash for it.
+            log.LogDebug(problem, "Not signed off");
         }
     }
 
