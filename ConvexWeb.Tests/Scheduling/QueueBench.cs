@@ -56,7 +56,7 @@ public sealed class QueueBench
             stored.Select(row => (row.Claimed - row.Submitted).TotalMilliseconds));
         var process = ProcessLab.Report("submission to the start of the trainer's process (/proc, in steps of 10 ms)",
             stored.Zip(processes, (row, at) => (at - row.Submitted).TotalMilliseconds));
-        ProcessLab.Report("submission to the trainer's first word (at of the journal's event started)",
+        ProcessLab.Report("submission to the trainer's first word (at of the journal's first event)",
             stored.Select(row => (FirstWord(lab.DataFolder, row.Run) - row.Submitted).TotalMilliseconds));
         ProcessLab.Report("submission to the first point (points.at)",
             stored.Select(row => (row.Point - row.Submitted).TotalMilliseconds));
@@ -66,7 +66,6 @@ public sealed class QueueBench
     private static DateTime FirstWord(string dataFolder, long run)
     {
         using var json = JsonDocument.Parse(File.ReadLines(RunFiles.JournalOf(dataFolder, run)).First());
-        Assert.Equal("started", json.RootElement.GetProperty("type").GetString());
         return json.RootElement.GetProperty("at").GetDateTimeOffset().UtcDateTime;
     }
 
