@@ -97,12 +97,7 @@ public static class PageStates
         At("run-paused", $"/runs/{shown.Paused}", "[data-chart] canvas"),
         At("run-cancelled", $"/runs/{shown.Cancelled}", "[data-chart] canvas"),
         At("run-waiting", $"/runs/{shown.Waiting}", "[data-testid=reason]"),
-        new("run-cancel", async page =>
-        {
-            await page.GotoAsync($"/runs/{shown.Waiting}");
-            await page.GetByRole(AriaRole.Button, new() { Name = "Cancel", Exact = true }).ClickAsync();
-            await page.GetByRole(AriaRole.Dialog).WaitForAsync();
-        }),
+        Asking("run-cancel", $"/runs/{shown.Waiting}", "Cancel"),
         At("run-unknown", "/runs/999999", "h1"),
         Loading("run", $"/runs/{shown.Finished}"),
         Failing("run", $"/runs/{shown.Finished}", database),
@@ -132,12 +127,7 @@ public static class PageStates
             await page.GetByRole(AriaRole.Button, new() { Name = "Invite a colleague" }).ClickAsync();
             await page.Locator("#invitation").WaitForAsync();
         }),
-        new("account-revoke", async page =>
-        {
-            await page.GotoAsync("/account");
-            await page.GetByRole(AriaRole.Button, new() { Name = "Revoke" }).First.ClickAsync();
-            await page.GetByRole(AriaRole.Dialog).WaitForAsync();
-        }),
+        Asking("account-revoke", "/account", "Revoke"),
         Loading("account", "/account"),
         new("api-reference-open", async page =>
         {
@@ -168,6 +158,14 @@ public static class PageStates
     {
         await page.GotoAsync(path);
         await page.Locator(there).First.WaitForAsync();
+    });
+
+    // A button's question, before it is answered.
+    private static PageState Asking(string name, string path, string button) => new(name, async page =>
+    {
+        await page.GotoAsync(path);
+        await page.GetByRole(AriaRole.Button, new() { Name = button }).First.ClickAsync();
+        await page.GetByRole(AriaRole.Dialog).WaitForAsync();
     });
 
     // As it comes from the server, before a circuit has read anything.

@@ -1,11 +1,11 @@
-// Whoever works by keyboard keeps a place. A button may be disabled while it does its work, or be gone afterwards with its row or dialog,
+// Those who work by keyboard keep their place. A button may be disabled while it does its work, or be gone afterwards with its row or dialog,
 // and the browser then forgets the focus without a word: it returns to the button, or goes to the page's heading.
 
 let last = null;
 let waits = false; // it is disabled, and had the focus until then
 
 document.addEventListener('focusin', event => { [last, waits] = [event.target, false]; });
-document.addEventListener('pointerdown', () => { last = null; }, true); // whoever points somewhere else does not come back
+document.addEventListener('pointerdown', () => { last = null; }, true); // a click elsewhere is a choice of another place
 
 function keep() {
   if (!last || document.activeElement !== document.body) return;
