@@ -40,8 +40,15 @@ public sealed class Screenshots(Product product, Browser browser)
     {
         await page.EmulateMediaAsync(new() { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
         await page.EvaluateAsync("() => scrollTo(0, 0)"); // else the head stands in the middle of the picture
+
+        // A chart is drawn when it comes into sight, so the window is as tall as a page of charts while its picture is taken.
+        var (width, height) = (page.ViewportSize!.Width, page.ViewportSize.Height);
+        var tall = await page.EvaluateAsync<int>(
+            "() => document.querySelector('[data-chart]') ? document.documentElement.scrollHeight : 0");
+        if (tall > height) await page.SetViewportSizeAsync(width, tall);
         await Task.Delay(300); // charts are painted in the other theme in a later frame, which tells no one that it is done
         var file = $"{name}-{theme.ToString().ToLowerInvariant()}.png";
         await page.ScreenshotAsync(new() { Path = Path.Combine(folder.FullName, file), FullPage = true });
+        if (tall > height) await page.SetViewportSizeAsync(width, height);
     }
 }
