@@ -10,7 +10,7 @@ namespace ConvexWeb.Client.Accounts;
 public sealed partial class AccountPage(IAccounts accounts, IDialogService dialogs, Backend backend) : ComponentBase
 {
     private IReadOnlyList<TokenView>? tokens;
-    private IReadOnlyList<UserView> users = [];
+    private IReadOnlyList<UserView>? users;
     private string? secret;
     private (string Link, string Words)? invitation;
     private string? error;

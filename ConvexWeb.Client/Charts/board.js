@@ -32,6 +32,8 @@ export class Board {
     this.host = host;
     // As the address has it, which is what a reload or a sent link shows.
     this.axis = address.list('axis').includes('steps') ? 'steps' : 'epochs';
+    const [min, max] = address.list('zoom').map(Number);
+    this.zoom = Number.isFinite(min) && max > min ? { min, max } : null; // the part of the x axis that is shown; null: all
     this.hidden = new Set(runs.length < 2 ? [] : address.list('hide').map(Number).filter(id => runs.some(run => run.id === id)));
     this.ended = new Set(runs.filter(run => run.ended).map(run => run.id));
     this.more = others ? new More(this) : null;
@@ -103,6 +105,13 @@ export class Board {
     this.#all(chart => chart.setShown(run, !this.hidden.has(run.id)));
   }
 
+  /** Shows a part of the x axis in every chart, or with null all of it. */
+  setZoom(range) {
+    this.zoom = range;
+    address.write('zoom', range ? [range.min, range.max].map(value => String(Number(value.toPrecision(6)))) : []);
+    this.#all(chart => chart.zoom());
+  }
+
   dispose() {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#later);
@@ -137,7 +146,7 @@ export class Board {
     this.grid = el('div', { class: charts.length === 3 ? 'charts-grid lead' : 'charts-grid' }, ...this.#charts.map(c => c.element));
     this.host.replaceChildren(...[
       el('div', { class: 'charts-bar' }, this.light,
-        el('span', { class: 'hint' }, 'drag to zoom, double click to reset'),
+        el('span', { class: 'hint' }, 'drag or + − to zoom, double click or 0 for all'),
         choices('x axis', ...axes)),
       this.problem, this.grid, this.more?.element].filter(Boolean));
   }
@@ -145,8 +154,9 @@ export class Board {
   #setAxis(axis) {
     this.axis = axis;
     address.mark('axis', 'steps', axis === 'steps');
+    if (this.zoom) this.setZoom(null); // a part of the other axis
     for (const button of this.axisButtons) button.setAttribute('aria-pressed', String(button.textContent === axis));
-    this.#all(chart => chart.restyle(false));
+    this.#all(chart => chart.restyle());
   }
 
   #changed(metrics, batch) {

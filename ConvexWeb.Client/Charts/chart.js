@@ -19,7 +19,6 @@ export class Chart {
   #stale = true;
   #said = -Infinity;
   #index = null;
-  #kept = null;
 
   /** `board` gives runs, points(run, metric), axis and the sync key. */
   constructor(board, kind) {
@@ -46,7 +45,7 @@ export class Chart {
   #build() {
     const { kind } = this;
     this.host = el('div', {
-      class: 'plot', tabindex: 0, role: 'group', 'aria-label': `${kind.title}: left and right keys move the cursor`,
+      class: 'plot', tabindex: 0, role: 'group', 'aria-label': `${kind.title}: left and right keys move the cursor, plus and minus zoom, 0 shows all`,
       onkeydown: e => this.#key(e),
     });
     this.empty = el('p', { class: 'plot-empty waiting' });
@@ -98,30 +97,28 @@ export class Chart {
     const { board, kind } = this;
     this.#columns = board.runs.flatMap(run => kind.lines.map(line => ({ run, line, points: board.points(run, line.metric) })));
     const { x, values } = align(this.#columns, board.axis, this.#log);
-    const zoom = this.#zoom();
     this.#data = [x, ...values];
     this.empty.hidden = x.length > 0;
     this.host.classList.toggle('blank', x.length === 0);
     this.empty.classList.toggle('waiting', !board.loaded);
     this.empty.textContent = !board.loaded ? '' : board.over ? 'No points.' : 'No points yet.';
-    if (!this.#plot) {
-      this.#create();
-      // A chart that is made anew shows the part that was looked at.
-      if (this.#kept) this.#plot.setScale('x', this.#kept);
-      this.#kept = null;
-    } else if (zoom) {
-      this.#plot.setData(this.#data, false);
-      this.#plot.setScale('x', zoom);
-    } else this.#plot.setData(this.#data);
+    if (!this.#plot) this.#create();
+    else this.#plot.setData(this.#data, !board.zoom);
+    if (board.zoom) this.#plot.setScale('x', board.zoom);
     this.#readout();
     this.#describe();
     if (this.#tabled) this.#fillTable();
     return true;
   }
 
-  /** Everything anew: after a change of theme, axis or scale. The zoom stays while the axis does. */
-  restyle(sameAxis = true) {
-    this.#kept = sameAxis ? this.#zoom() ?? this.#kept : null;
+  /** Shows the part of the x axis that the board has chosen, or all of it. */
+  zoom() {
+    const [x] = this.#data;
+    if (this.#plot && x.length > 1) this.#plot.setScale('x', this.board.zoom ?? { min: x[0], max: x.at(-1) });
+  }
+
+  /** Everything anew: after a change of theme, axis or scale. */
+  restyle() {
     this.#plot?.destroy();
     this.#plot = null;
     if (this.#seen) this.draw(); else this.#stale = true;
@@ -142,14 +139,6 @@ export class Chart {
     this.element.remove();
   }
 
-  #zoom() {
-    const plot = this.#plot;
-    const x = plot?.data[0];
-    if (!x || x.length < 2) return null;
-    const { min, max } = plot.scales.x;
-    return min > x[0] || max < x[x.length - 1] ? { min, max } : null;
-  }
-
   #create() {
     const { board, kind } = this;
     const grid = { stroke: token('grid'), width: 1 };
@@ -160,8 +149,10 @@ export class Chart {
       legend: { show: false },
       padding: [8, 20, 0, 0],
       cursor: {
-        sync: { key: board.sync, setSeries: false },
-        drag: { x: true, y: false, dist: 4 },
+        // What is chosen by drawing goes by way of the board, which the keys and the address use too.
+        sync: { key: board.sync, setSeries: false, filters: { pub: type => type.startsWith('mousemove') || type === 'mouseleave' } },
+        drag: { x: true, y: false, dist: 4, setScale: false },
+        bind: { dblclick: () => () => board.setZoom(null) },
         points: { size: 7, fill: (_, i) => this.#columns[i - 1].run.color, stroke: token('raised'), width: 1.5 },
         focus: { prox: -1 },
       },
@@ -188,6 +179,7 @@ export class Chart {
       }))],
       hooks: {
         drawAxes: [plot => kind.band && this.#drawGap(plot)],
+        setSelect: [plot => this.#select(plot)],
         setCursor: [plot => { this.#index = plot.cursor.idx ?? null; this.#readout(); }],
       },
     }, this.#data, this.host);
@@ -258,12 +250,41 @@ export class Chart {
     this.canvas.setAttribute('aria-label', `${kind.title}${kind.unit ? ` in ${kind.unit}` : ''}. ${parts.join('; ')}${more}.`);
   }
 
+  #select(plot) {
+    const { left, width } = plot.select;
+    if (width <= 0) return;
+    const [min, max] = [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')];
+    plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    this.board.setZoom({ min, max });
+  }
+
   #key(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const factor = { '+': 0.5, '=': 0.5, '-': 2, 0: Infinity }[event.key];
     const [x] = this.#data;
-    if (!step || !this.#plot || x.length === 0) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !(step || factor) || !this.#plot || x.length < 2) return;
     event.preventDefault();
+    if (step) this.#move(step); else this.#zoomBy(factor);
+  }
+
+  // Around the cursor, or else the middle.
+  #zoomBy(factor) {
+    const [x] = this.#data;
+    const { min, max } = this.#plot.scales.x;
+    const half = (max - min) * factor / 2;
+    const middle = this.#index == null ? (min + max) / 2 : Math.min(max, Math.max(min, x[this.#index]));
+    const [from, to] = [Math.max(x[0], middle - half), Math.min(x.at(-1), middle + half)];
+    this.board.setZoom(from > x[0] || to < x.at(-1) ? { min: from, max: to } : null);
+  }
+
+  #move(step) {
+    const [x] = this.#data;
     const at = Math.min(x.length - 1, Math.max(0, (this.#index ?? x.length) + step));
+    const { zoom } = this.board;
+    if (zoom && (x[at] < zoom.min || x[at] > zoom.max)) { // the part that is shown goes along
+      const by = x[at] < zoom.min ? x[at] - zoom.min : x[at] - zoom.max;
+      this.board.setZoom({ min: zoom.min + by, max: zoom.max + by });
+    }
     this.#plot.setCursor({ left: this.#plot.valToPos(x[at], 'x'), top: height / 2 });
     this.said.setAttribute('aria-live', 'polite');
     this.said.textContent = this.legend.innerText.replaceAll('\n', ' ');

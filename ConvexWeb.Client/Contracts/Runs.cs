@@ -137,6 +137,9 @@ public sealed record AttemptView(
 /// <summary>A stored checkpoint, downloaded by its id.</summary>
 public sealed record CheckpointView(Guid Id, string Kind, long Step, long Bytes, string Sha256, DateTimeOffset CreatedAt);
 
+/// <summary>Runs that were submitted together.</summary>
+public sealed record StudyView(long Id, string Name, string CreatedBy, DateTimeOffset CreatedAt, long Runs);
+
 /// <summary>
 /// What to list. Cursor paging: pass the last page's <c>Next</c>, which is the id of its last run, as <see cref="After"/>.
 /// </summary>
@@ -230,6 +233,9 @@ public interface IRuns
     Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default);
     Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default);
     Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default);
+
+    /// <summary>The newest studies, newest first.</summary>
+    Task<IReadOnlyList<StudyView>> StudiesAsync(int limit, CancellationToken cancel = default);
 
     /// <summary>Those of the runs that exist, in order of their ids.</summary>
     Task<IReadOnlyList<RunDetail>> FindAllAsync(IReadOnlyCollection<long> ids, CancellationToken cancel = default);

@@ -20,7 +20,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
     private static readonly string[] Charts = ["accuracy", "gap", "loss"];
 
     private readonly Latest<Comparison> latest = backend.Latest<Comparison>();
-    private readonly Latest<IReadOnlyList<(long Id, string Name)>> studies = backend.Latest<IReadOnlyList<(long Id, string Name)>>();
+    private readonly Latest<IReadOnlyList<StudyView>> studies = backend.Latest<IReadOnlyList<StudyView>>();
     private string? shown;
     private Task loading = Task.CompletedTask;
     private IDisposable? watch;
@@ -52,11 +52,7 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
     private Task LoadAsync() => IsChosen ? CompareAsync() : SuggestAsync();
 
     // Without a choice in the address, the newest studies are offered.
-    private Task<bool> SuggestAsync() => studies.AskAsync(async () =>
-    [
-        .. (await runs.ListAsync(new RunQuery { Limit = 200 })).Items
-            .Select(run => (run.StudyId, run.Study)).Distinct().Take(MostStudies),
-    ]);
+    private Task<bool> SuggestAsync() => studies.AskAsync(() => runs.StudiesAsync(MostStudies));
 
     private async Task CompareAsync()
     {

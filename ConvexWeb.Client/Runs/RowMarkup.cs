@@ -40,12 +40,12 @@ public static class RowMarkup
             """);
         yield return new(
             $"""
-            <td data-label="Seed" class="num">{row.Seed}</td>
+            <td data-label="Seed" class="num seed">{row.Seed}</td>
             <td data-label="Study" class="study"><a href="?study={row.StudyId}" title="{Text(row.Study)}">{Text(row.Study)}</a></td>
             """);
         yield return new(
             $"""
-            <td data-label="Age" class="num muted">
+            <td data-label="Age" class="num muted age">
             <time datetime="{created:yyyy-MM-ddTHH:mm:ssZ}">{Figures.Span(now - row.CreatedAt)}</time></td>
             """);
     }

@@ -6,11 +6,12 @@ namespace ConvexWeb.Client.Runs;
 public sealed class RunSelection
 {
     private readonly Dictionary<long, RunRow> rows = [];
-    private long? last;
-
     public event Action? Changed;
 
     public int Count => rows.Count;
+
+    /// <summary>The run that was chosen, or taken out, last: where a range begins.</summary>
+    public long? Last { get; private set; }
 
     public IEnumerable<long> Ids => rows.Keys;
 
@@ -20,18 +21,11 @@ public sealed class RunSelection
 
     public bool Contains(long id) => rows.ContainsKey(id);
 
-    /// <summary>
-    /// Chooses a run, or takes it out; with <paramref name="range"/> all from the one that was chosen last to this one.
-    /// </summary>
-    /// <param name="shown">The rows in the order of the page.</param>
-    public void Toggle(RunRow row, bool range, IEnumerable<RunRow> shown)
+    /// <summary>Chooses a run, or takes it out.</summary>
+    public void Toggle(RunRow row)
     {
-        var list = shown.ToList();
-        var (from, to) = (list.FindIndex(other => other.Id == last), list.FindIndex(other => other.Id == row.Id));
-        if (range && from >= 0 && to >= 0)
-            foreach (var between in list.GetRange(Math.Min(from, to), Math.Abs(to - from) + 1)) rows[between.Id] = between;
-        else if (!rows.Remove(row.Id)) rows[row.Id] = row;
-        last = row.Id;
+        if (!rows.Remove(row.Id)) rows[row.Id] = row;
+        Last = row.Id;
         Changed?.Invoke();
     }
 
@@ -54,7 +48,7 @@ public sealed class RunSelection
     public void Clear()
     {
         rows.Clear();
-        last = null;
+        Last = null;
         Changed?.Invoke();
     }
 }

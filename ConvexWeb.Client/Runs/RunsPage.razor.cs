@@ -41,7 +41,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     private bool Unfiltered => Filter is null && string.IsNullOrEmpty(Search) && Study is null;
 
     /// <summary>Nothing has ever been run here.</summary>
-    private bool Virgin => Unfiltered && window is { Total: 0 };
+    private bool IsEmpty => Unfiltered && window is { Total: 0 };
 
     /// <summary>Only what the server has put there itself: the visitor is new here.</summary>
     private bool OnlyDemo => Unfiltered && window is { Rows.Count: > 0 } && window.Rows.Count == window.Total
@@ -159,29 +159,46 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             selection.Clear();
             return;
         }
+        await SelectAsync(Query with { Limit = RunsTable.MostSelected, Count = false }, _ => true);
+    }
+
+    // The list is in the order of the ids, and a page of it ends before its cursor; rows between may never have been loaded.
+    private Task SelectRangeAsync(RunRow to)
+    {
+        var (oldest, newest) = (Math.Min(selection.Last!.Value, to.Id), Math.Max(selection.Last!.Value, to.Id));
+        return SelectAsync(
+            Query with { After = $"{newest + 1}", Limit = RunsTable.MostSelected, Count = false }, row => row.Id >= oldest);
+    }
+
+    private async Task SelectAsync(RunQuery asked, Func<RunRow, bool> within)
+    {
         var query = Query;
         var failure = await backend.TryAsync(async () =>
         {
-            var page = await runs.ListAsync(query with { Limit = RunsTable.MostSelected, Count = false });
-            if (query == Query) selection.Add(page.Items);
+            var page = await runs.ListAsync(asked);
+            if (query != Query) return;
+            selection.Add(page.Items.Where(within));
+            if (page.Next is not null && within(page.Items[^1]))
+                notes.Add($"The newest {RunsTable.MostSelected} of them are selected; no more can be at once.", Severity.Info);
         });
         if (failure is not null) notes.Add(failure, Severity.Error);
     }
 
     private async Task CancelAsync()
     {
-        var victims = selection.Cancellable.ToList();
-        var question = victims.Count == 1 ? $"Cancel {victims[0].Name} (seed {victims[0].Seed})?" : $"Cancel {victims.Count} runs?";
+        var chosen = selection.Cancellable.ToList();
+        var question = chosen.Count == 1 ? $"Cancel {chosen[0].Name} (seed {chosen[0].Seed})?" : $"Cancel {chosen.Count} runs?";
         if (!await ConfirmDialog.AskAsync(
             dialogs, "Cancel runs", $"{question} Points and checkpoints are kept.", "Cancel runs", "Keep them")) return;
         busy = true;
-        error = await backend.TryAsync(async () =>
+        var failure = await backend.TryAsync(async () =>
         {
-            var result = await runs.ActOnAllAsync(new(ItemAction.Cancel, [.. victims.Select(run => run.Id)]));
+            var result = await runs.ActOnAllAsync(new(ItemAction.Cancel, [.. chosen.Select(run => run.Id)]));
             foreach (var refused in result.Refused.Take(5)) notes.Add($"Run {refused.RunId}: {refused.Message}", Severity.Warning);
         });
         busy = false;
-        if (error is null) selection.Clear(); // else it can be tried again
+        if (failure is null) selection.Clear();
+        else notes.Add(failure, Severity.Error); // they stay chosen, to be tried again
     }
 
     public void Dispose()

@@ -49,6 +49,7 @@ public static class RunsApi
         runs.MapPost("/actions", ActOnAll).WithSummary("Cancels, pauses, resumes or requeues many runs at once");
         runs.MapPost("/priority", Prioritise).WithSummary("Gives runs that have not ended another priority");
         runs.MapPost("/{id:long}/rerun", Rerun).RequireRateLimiting(RateLimits.Submit).WithSummary("Queues the same spec and seed again");
+        api.MapGet("/studies", Studies).WithTags("Runs").WithSummary("The newest studies, newest first, and how many runs each has");
         api.MapCheckpoints();
     }
 
@@ -83,6 +84,9 @@ public static class RunsApi
         var page = await runs.ListAsync(query, cancel);
         return TypedResults.Ok(new ListedRuns(page.Items, page.Next, query.Count ? page.Total : null));
     }
+
+    private static async Task<Results<Ok<IReadOnlyList<StudyView>>, ValidationProblem>> Studies(
+        IRuns runs, int? limit, CancellationToken cancel) => TypedResults.Ok(await runs.StudiesAsync(limit ?? 50, cancel));
 
     private static async Task<Results<Ok<RunDetail>, NotFound>> Find(long id, IRuns runs, CancellationToken cancel) =>
         await runs.FindAsync(id, cancel) is { } run ? TypedResults.Ok(run) : TypedResults.NotFound();

@@ -13,6 +13,7 @@ public sealed class StoredRuns(
     TimeProvider time) : IRuns
 {
     private const int MostLines = 5000;
+    private const int MostStudies = 500;
 
     public Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default)
         => submission.Priority == Priority.Urgent && !caller.IsAdmin
@@ -23,6 +24,20 @@ public sealed class StoredRuns(
     {
         caller.RequireSignedIn();
         return RunList.ReadAsync(database, query, cancel);
+    }
+
+    public async Task<IReadOnlyList<StudyView>> StudiesAsync(int limit, CancellationToken cancel = default)
+    {
+        caller.RequireSignedIn();
+        if (limit is < 1 or > MostStudies)
+            throw new InvalidInputException("limit", $"limit must be from 1 to {MostStudies}; got {limit}.");
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var studies = await connection.QueryAsync<StudyView>(new CommandDefinition(
+            """
+            select s.id, s.name, s.created_by, s.created_at, (select count(*) from runs r where r.study_id = s.id) as runs
+            from studies s order by s.id desc limit @limit
+            """, new { limit }, cancellationToken: cancel));
+        return studies.AsList();
     }
 
     public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)

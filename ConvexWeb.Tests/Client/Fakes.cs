@@ -55,6 +55,13 @@ public sealed class FakeRuns : IRuns
         return new(page, rest.Count > query.Skip + page.Count ? page[^1].Id.ToString() : null, found.Count);
     }
 
+    public async Task<IReadOnlyList<StudyView>> StudiesAsync(int limit, CancellationToken cancel = default)
+    {
+        await AnswerAsync();
+        return [.. All.Select(detail => detail.Row).GroupBy(row => (row.StudyId, row.Study)).OrderByDescending(study => study.Key.StudyId)
+            .Select(study => new StudyView(study.Key.StudyId, study.Key.Study, "ada", default, study.Count())).Take(limit)];
+    }
+
     public async Task<RunDetail?> FindAsync(long id, CancellationToken cancel = default)
     {
         var found = All.FirstOrDefault(d => d.Row.Id == id);

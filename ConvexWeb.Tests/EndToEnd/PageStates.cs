@@ -102,6 +102,7 @@ public static class PageStates
         Loading("run", $"/runs/{shown.Finished}"),
         Failing("run", $"/runs/{shown.Finished}", database),
         At("compare", $"/compare?runs={shown.Finished},{shown.Certified}", "[data-chart] canvas"),
+        At("compare-hidden", $"/compare?runs={shown.Finished},{shown.Certified}&hide={shown.Finished}", "[data-chart] canvas"),
         At("compare-missing", $"/compare?runs={shown.Finished},999999", "[data-testid=missing]"),
         At("compare-none", "/compare", "[data-testid=nothing]"),
         Loading("compare", $"/compare?runs={shown.Finished}"),
@@ -129,6 +130,7 @@ public static class PageStates
         }),
         Asking("account-revoke", "/account", "Revoke"),
         Loading("account", "/account"),
+        Failing("account", "/account", database, "api_tokens"),
         new("api-reference-open", async page =>
         {
             await page.GotoAsync("/api/reference");
@@ -177,13 +179,15 @@ public static class PageStates
         await shown.UnrouteAsync(Script);
     });
 
-    private static PageState Failing(string page, string path, NpgsqlDataSource database) => new($"{page}-failing", async shown =>
+    // The table that it reads is away for the time.
+    private static PageState Failing(string page, string path, NpgsqlDataSource database, string table = "studies")
+        => new($"{page}-failing", async shown =>
     {
-        await ExecuteAsync(database, "alter table studies rename to studies_away");
+        await ExecuteAsync(database, $"alter table {table} rename to {table}_away");
         await shown.GotoAsync(path);
         await shown.GetByRole(AriaRole.Button, new() { Name = "Try again" }).First.WaitForAsync();
     },
-    () => ExecuteAsync(database, "alter table studies_away rename to studies"));
+    () => ExecuteAsync(database, $"alter table {table}_away rename to {table}"));
 
     private static async Task ExecuteAsync(NpgsqlDataSource database, string statement)
     {

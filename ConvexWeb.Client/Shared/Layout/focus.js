@@ -1,20 +1,40 @@
 // Those who work by keyboard keep their place. A button may be disabled while it does its work, or be gone afterwards with its row or dialog,
-// and the browser then forgets the focus without a word: it returns to the button, or goes to the page's heading.
+// and the browser then forgets the focus without a word: it returns to the button, or goes to what has come, or to the page's heading.
 
 let last = null;
-let waits = false; // it is disabled, and had the focus until then
+let waits = false; // it was disabled while it had the focus
 
 document.addEventListener('focusin', event => { [last, waits] = [event.target, false]; });
 document.addEventListener('pointerdown', () => { last = null; }, true); // a click elsewhere is a choice of another place
 
 function keep() {
-  if (!last || document.activeElement !== document.body) return;
-  if (last.disabled) waits = true;
-  else if (!last.isConnected) {
+  if (!last) return;
+  // A browser takes the focus from a disabled button only in its next frame, and from one that is gone at once.
+  const { activeElement: active, body } = document;
+  if (active !== body && active !== last) return;
+  if (!last.isConnected) {
     // Rows of a long table go when they are scrolled away, and j and k go on from them.
-    if (!last.closest('[data-row]')) document.querySelector('h1')?.focus({ preventScroll: true });
+    if (!last.closest('[data-row]')) heading();
     last = null;
-  } else if (waits) last.focus({ preventScroll: true });
+  } else if (last.disabled) waits = true;
+  else if (waits && active === body) last.focus({ preventScroll: true });
 }
 
-new MutationObserver(keep).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled'] });
+function heading() {
+  const title = document.querySelector('h1');
+  if (title && !title.hasAttribute('tabindex')) title.tabIndex = -1;
+  title?.focus({ preventScroll: true });
+}
+
+// What was just made for whoever pressed a key, such as a secret to be copied, is where they go on.
+function take(changes) {
+  if (!last || (document.activeElement !== document.body && document.activeElement !== last)) return;
+  const added = changes.flatMap(change => [...change.addedNodes]).filter(node => node.nodeType === Node.ELEMENT_NODE);
+  added.flatMap(node => [node, ...node.querySelectorAll('*')]).find(node => node.matches('[data-takes-focus]'))?.focus();
+}
+
+new MutationObserver(changes => {
+  take(changes);
+  keep();
+  requestAnimationFrame(keep); // what the browser does in this frame is seen in the next
+}).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled'] });

@@ -27,11 +27,26 @@ press();
 
 /** What pages ask of the browser. */
 window.convexShell = {
-  // A cookie, so that the next page comes as this one is left; on a narrow one the menu lies over the page and is closed anyway.
-  keepMenu: open => { if (wide.matches) document.cookie = `menu=${open ? 'open' : 'closed'}; path=/; max-age=${year}; samesite=lax`; },
+  menuMoved: open => {
+    // A cookie, so that the next page comes as this one is left; on a narrow one the menu lies over the page and is closed anyway.
+    if (wide.matches) document.cookie = `menu=${open ? 'open' : 'closed'}; path=/; max-age=${year}; samesite=lax`;
+    else if (open) requestAnimationFrame(() => menu().querySelector('a')?.focus());
+  },
   keysOff: () => read('keys') === 'off',
   setKeys: on => write('keys', on ? 'on' : 'off'),
 };
+
+const menu = () => document.getElementById('main-menu');
+const menuButton = () => document.querySelector('[aria-controls=main-menu]');
+
+/** Whether the menu lies over the page. */
+const lies = () => !wide.matches && menu() && !menu().inert;
+
+// Whoever leaves it for the page below does not see where he is.
+document.addEventListener('focusin', event => {
+  if (lies() && menu().contains(event.relatedTarget) && !menu().contains(event.target) && event.target !== menuButton())
+    menuButton()?.click();
+});
 
 async function copy(button) {
   const source = document.querySelector(button.dataset.copy);
@@ -70,6 +85,11 @@ let leader = 0;
 document.addEventListener('keydown', event => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === 'Escape') {
+    if (lies()) {
+      menuButton().click();
+      menuButton().focus();
+      return;
+    }
     if (typing(document.activeElement)?.matches('[data-key]')) document.activeElement.blur();
     return;
   }

@@ -1,0 +1,169 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.Workers;
+using Microsoft.Playwright;
+
+namespace ConvexWeb.Tests.EndToEnd;
+
+/// <summary>Who has no mouse sees where he is, loses no place, and can do all that there is to do.</summary>
+[Collection(ProductCollection.Name)]
+public sealed class KeyboardTests(Product product)
+{
+    private const int MostStops = 90;
+
+    // What the key for the next stop led to: nothing (the end), or what is wrong with how it shows.
+    private const string Stop =
+        """
+        () => {
+          const at = document.activeElement;
+          if (!at || at === document.body) return 'end';
+          const { left, right, width, height } = at.getBoundingClientRect();
+          const named = `${at.tagName} ${at.getAttribute('aria-label') ?? at.id ?? ''} ${(at.innerText ?? '').slice(0, 30)}`;
+          if (right <= 0 || left >= innerWidth) return `${named}: out of sight`;
+          const ring = getComputedStyle(at);
+          if (ring.outlineStyle !== 'none' && parseFloat(ring.outlineWidth) >= 1) return '';
+          // A field's border is drawn thicker by MudBlazor, and a switch has a halo around its knob.
+          return at.closest('.mud-input, .mud-switch, .mud-checkbox') ? '' : `${named}: nothing shows that it has the focus`;
+        }
+        """;
+
+    [Fact]
+    public async Task The_focus_can_be_seen_wherever_Tab_leads_to()
+    {
+        var run = await product.FinishedRunAsync();
+        var (page, _) = await product.Installation.OpenAsync("/");
+        await page.Locator("tr[data-row]").First.WaitForAsync();
+        var menu = page.GetByRole(AriaRole.Button, new() { Name = "Menu" });
+        await page.UntilAsync(() => menu.ClickAsync(), page.Locator("#main-menu[inert]")); // closed: none of its entries may be a stop
+        var problems = new List<string>();
+        foreach (var (path, there) in new[]
+                 {
+                     ("/", "tr[data-row]"), ($"/runs/{run}", "[data-chart] canvas"), ($"/compare?runs={run}", "[data-chart] canvas"),
+                     ("/new", "[data-testid=composer]:not([inert])"), ("/workers", "[data-testid=worker]"),
+                     ("/account", "[data-testid=people]"), ("/api/reference", "[data-testid=group]"),
+                 })
+        {
+            await page.GotoAsync(path);
+            await page.Locator(there).First.WaitForAsync();
+            await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+            await page.EvaluateAsync("() => document.querySelector('.skip').focus()"); // else it goes on from the heading
+            var stops = 0;
+            for (; stops < MostStops; stops++)
+            {
+                await page.Keyboard.PressAsync("Tab");
+                var found = await page.EvaluateAsync<string>(Stop);
+                if (found == "end") break;
+                if (found.Length > 0) problems.Add($"{path}: {found}");
+            }
+            Assert.True(stops > 5, $"{path} has {stops} stops");
+        }
+        foreach (var key in "jk")
+        {
+            await page.GotoAsync("/");
+            await page.Locator("tr[data-row]").First.WaitForAsync();
+            await page.Keyboard.PressAsync($"{key}");
+            if (await page.EvaluateAsync<string>(Stop) is { Length: > 0 } found) problems.Add($"{key}: {found}");
+        }
+        await page.Context.CloseAsync();
+        Assert.True(problems.Count == 0, string.Join('\n', problems.Distinct()));
+    }
+
+    [Fact]
+    public async Task A_button_that_works_leaves_the_focus_on_itself_or_on_the_heading()
+    {
+        using var client = await product.Installation.ClientAsync();
+        var run = await client.SubmitAsync(
+            """
+            {"model":{"name":"mlp","width":32},"data":{"name":"glyphs","train_size":300,"test_size":100},
+             "training":{"epochs":4000,"batch_size":50,"points_every":50}}
+            """, 0);
+        await product.Installation.Database.UntilAsync(run, RunState.Running);
+        var (page, _) = await product.Installation.OpenAsync($"/runs/{run}");
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+
+        await PressAsync(page, "Pause");
+        await product.Installation.Database.UntilAsync(run, RunState.Paused);
+        await PressAsync(page, "Resume");
+        await Assertions.Expect(page.State()).ToHaveTextAsync("Running", new() { Timeout = 20_000 });
+        await PressAsync(page, "Cancel");
+        await PressAsync(page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Cancel the run" }));
+        await product.Installation.Database.UntilAsync(run, RunState.Cancelled);
+        await HasPlaceAsync(page);
+
+        await page.GotoAsync("/account");
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        await page.Locator("#token-name").FillAsync("by keyboard");
+        await PressAsync(page, "Create a token");
+        await page.Locator("#token-secret").WaitForAsync();
+        await HasPlaceAsync(page);
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_chart_is_zoomed_by_keys_and_a_reload_shows_the_same_part()
+    {
+        var run = await product.FinishedRunAsync();
+        var (page, _) = await product.Installation.OpenAsync($"/runs/{run}");
+        var plot = page.Locator("[data-chart] .plot").First;
+        await page.Locator("[data-chart] canvas").First.WaitForAsync();
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+
+        await plot.FocusAsync();
+        await page.Keyboard.PressAsync("+");
+        await page.WaitForURLAsync("**zoom=**");
+        var zoomed = page.Url;
+        await page.ReloadAsync();
+        await page.Locator("[data-chart] canvas").First.WaitForAsync();
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        Assert.Equal(zoomed, page.Url);
+        await plot.FocusAsync();
+        await page.Keyboard.PressAsync("0");
+
+        await page.WaitForURLAsync(url => !url.Contains("zoom=", StringComparison.Ordinal));
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
+    public async Task A_menu_over_the_page_takes_the_focus_and_Escape_gives_it_back()
+    {
+        var (page, _) = await product.Installation.OpenAsync("/");
+        await page.SetViewportSizeAsync(400, 900);
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        var button = page.GetByRole(AriaRole.Button, new() { Name = "Menu" });
+        await page.Locator("#main-menu[inert]").WaitForAsync(new() { State = WaitForSelectorState.Attached });
+
+        await button.FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator("#main-menu a").First).ToBeFocusedAsync();
+        await page.Keyboard.PressAsync("Escape");
+
+        await Assertions.Expect(page.Locator("#main-menu[inert]")).ToHaveCountAsync(1);
+        await Assertions.Expect(button).ToBeFocusedAsync();
+        await page.Context.CloseAsync();
+    }
+
+    private static async Task PressAsync(IPage page, string name)
+    {
+        await PressAsync(page.GetByRole(AriaRole.Button, new() { Name = name, Exact = true }));
+        await HasPlaceAsync(page);
+    }
+
+    private static async Task PressAsync(ILocator button)
+    {
+        await Assertions.Expect(button).ToBeEnabledAsync(new() { Timeout = 20_000 });
+        await button.FocusAsync();
+        await button.Page.Keyboard.PressAsync("Enter");
+    }
+
+    // Once what the key began is done, for a moment that is long enough for a browser to forget it.
+    private static async Task HasPlaceAsync(IPage page)
+    {
+        await page.WaitForFunctionAsync(
+            """
+            () => {
+              if (document.activeElement === document.body) { window.placed = 0; return false; }
+              window.placed ||= performance.now();
+              return performance.now() - window.placed > 1000;
+            }
+            """, null, new() { Timeout = 10_000, PollingInterval = 50 });
+    }
+}
