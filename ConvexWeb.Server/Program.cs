@@ -12,6 +12,7 @@ using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Server.Studies;
 using ConvexWeb.Server.Workers;
 
+var stops = false;
 try
 {
     var builder = WebApplication.CreateBuilder(args);
@@ -48,8 +49,15 @@ try
         app.Lifetime.StopApplication();
         throw;
     }
+    stops = true;
     await app.WaitForShutdownAsync();
     return 0;
+}
+catch (Exception problem) when (stops)
+{
+    // Whatever a service throws on its way out, the work is in the database, and the process ends as one that was told to.
+    Console.Error.WriteLine($"ConvexWeb did not stop cleanly: {problem}");
+    return 1;
 }
 catch (Exception problem) when (StartProblem.Explains(problem))
 {

@@ -5,9 +5,17 @@ namespace ConvexWeb.Server.Leasing;
 /// <summary>The items in this process's hands: whose leases are renewed, and whom a wish that arrives here reaches at once.</summary>
 public sealed class HeldItems
 {
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<Assignment, HeldItem> items = new();
 
     public IReadOnlyList<Assignment> All => [.. items.Keys];
+
+    /// <summary>Until none is in hand: what keeps the items of a node that stops goes on for so long.</summary>
+    public async Task EmptyAsync(TimeProvider time, CancellationToken cancel)
+    {
+        while (!items.IsEmpty) await Task.Delay(Glance, time, cancel);
+    }
 
     /// <summary>From here to its disposal the item's lease is renewed.</summary>
     public HeldItem Hold(Assignment assignment)

@@ -161,7 +161,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 attempts = held.Select(item => item.Attempt).ToArray(),
                 lease = settings.Lease.TotalSeconds,
             },
-            commandTimeout: Math.Max(2, (int)settings.Lease.TotalSeconds), cancellationToken: cancel)))
+            commandTimeout: Math.Max(2, (int)settings.Lease.TotalSeconds / 2), cancellationToken: cancel)))
             .ToDictionary(row => (row.Id, row.Attempt));
         return (
             [.. held.Where(item => !rows[(item.ItemId, item.Attempt)].Mine)],

@@ -45,18 +45,22 @@ public sealed record QueueWorkers(string Queue, int Workers, int Open, int Drain
 /// <summary>What waits, in the order in which it will start (<see cref="QueueSimulation"/>), and why each item waits.</summary>
 public sealed class WaitingItems(NpgsqlDataSource database)
 {
+    /// <summary>What a trainer takes to start: the libraries, the data, the network.</summary>
+    private const string StartSeconds = "2";
+
     /// <summary>
     /// What runs take by measure: the pace of runs of the same spec among the latest that have succeeded, else of the same model and data
-    /// set. Common table expressions <c>same</c> and <c>usual</c>, whose pace is in seconds a step.
+    /// set. Common table expressions <c>same</c> and <c>usual</c>, whose pace is in seconds a step. Only runs that were trained in one go
+    /// are measured, since a pause is no work, and what a trainer takes to start is none of its steps.
     /// </summary>
     private const string Paces =
-        """
+        $"""
         latest as (
             select r.group_key, r.model, r.dataset,
-                extract(epoch from i.finished_at - i.started_at)::float8 / greatest(r.total_steps, 1) as pace
+                greatest(0, extract(epoch from i.ended_at - i.started_at)::float8 - {StartSeconds}) / greatest(r.total_steps, 1) as pace
             from (
-                select run_id, started_at, finished_at from work_items
-                where kind = 'run' and state = 'Succeeded' order by finished_at desc limit 2000) i
+                select w.run_id, a.started_at, a.ended_at from work_items w join attempts a on a.item_id = w.id and a.number = w.attempt
+                where w.kind = 'run' and w.state = 'Succeeded' and w.attempt = 1 order by w.finished_at desc limit 2000) i
             join runs r on r.id = i.run_id),
         same as (select group_key, percentile_cont(0.5) within group (order by pace) as pace from latest group by 1),
         usual as (select model, dataset, percentile_cont(0.5) within group (order by pace) as pace from latest group by 1, 2)
@@ -185,7 +189,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
                 case when i.kind <> 'run' then null
                     when r.step > j.resumed_step then (r.total_steps - r.step)
                         * extract(epoch from clock_timestamp() - a.started_at)::float8 / (r.step - j.resumed_step)
-                    when coalesce(same.pace, usual.pace) is not null then greatest(0, (r.total_steps - r.step)
+                    when coalesce(same.pace, usual.pace) is not null then greatest(0, {StartSeconds} + (r.total_steps - r.step)
                         * coalesce(same.pace, usual.pace) - extract(epoch from clock_timestamp() - a.started_at)::float8) end as seconds
             from work_items i join runs r on r.id = i.run_id left join attempts a on a.item_id = i.id and a.number = i.attempt
             left join workers w on w.name = i.worker
@@ -196,7 +200,7 @@ public sealed class WaitingItems(NpgsqlDataSource database)
             select q.id, q.run_id, q.kind = 'run' as trains, q.queue, q.created_by, q.priority::int as priority, q.recovered,
                 q.attempt = 0 as is_new, q.memory_mb, case when q.kind = 'run' then q.study_id end as study,
                 extract(epoch from q.not_before - clock_timestamp())::float8 as delay,
-                case when q.kind = 'run' then (r.total_steps - r.step) * coalesce(same.pace, usual.pace) end as seconds
+                case when q.kind = 'run' then {StartSeconds} + (r.total_steps - r.step) * coalesce(same.pace, usual.pace) end as seconds
             from work_items q join runs r on r.id = q.run_id
             left join same on same.group_key = r.group_key left join usual on usual.model = r.model and usual.dataset = r.dataset
             where q.state = 'Queued'

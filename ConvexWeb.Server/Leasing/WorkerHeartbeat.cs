@@ -11,12 +11,14 @@ namespace ConvexWeb.Server.Leasing;
 /// </summary>
 public sealed class WorkerHeartbeat(
     NpgsqlDataSource database, WorkerSettings settings, WorkerName name, HostProbe probe, DevicePool devices, WorkerSamples samples,
-    WorkerStanding standing, ServiceLoop loop, TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
+    WorkerStanding standing, HeldItems held, ServiceLoop loop, TimeProvider time, ILogger<WorkerHeartbeat> log) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     /// <summary>A worker that has said nothing for so long is taken for lost.</summary>
     public static readonly TimeSpan Silence = Interval * 5;
+
+    private static readonly TimeSpan SignOff = TimeSpan.FromSeconds(3);
 
     private readonly string? libtorch = TensorLibrary.VersionOf(settings.TrainerProgram);
 
@@ -32,15 +34,18 @@ public sealed class WorkerHeartbeat(
     /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        await held.EmptyAsync(time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await base.StopAsync(cancellationToken);
         try
         {
-            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            patience.CancelAfter(SignOff);
+            await using var connection = await database.OpenConnectionAsync(patience.Token);
             await connection.ExecuteAsync(new CommandDefinition(
                 """
                 with gone as (delete from workers where name = @Name and instance = @Instance and not draining)
                 update workers set instance = null where name = @Name and instance = @Instance and draining
-                """, new { settings.Name, name.Instance }, cancellationToken: cancellationToken));
+                """, new { settings.Name, name.Instance }, cancellationToken: patience.Token));
         }
         catch (Exception problem)
         {

@@ -38,12 +38,13 @@ public sealed class WorkerName(NpgsqlDataSource database, WorkerSettings setting
     public async Task TakeAsync(CancellationToken cancel = default)
     {
         DateTimeOffset? heard = null;
-        while (await ReadAsync(cancel) is { IsAlive: true } row)
+        while (!await TryTakeAsync(cancel))
         {
+            if (await ReadAsync(cancel) is not { IsAlive: true } row) continue; // given up in this moment
             if (HasEnded(row.Instance))
             {
                 await ReleaseAsync(row.Instance, cancel);
-                return;
+                continue;
             }
             if (row.LastSeen > heard)
                 throw new StartException($"A worker named {settings.Name} is at work already, on {row.Host}. {Remedy}");
@@ -51,6 +52,16 @@ public sealed class WorkerName(NpgsqlDataSource database, WorkerSettings setting
             await Task.Delay(Glance, time, cancel);
         }
     }
+
+    // Of two that start at the same moment, one gets it. The rest of the row is what the first heartbeat has to say.
+    private async Task<bool> TryTakeAsync(CancellationToken cancel) => await AskAsync(
+        connection => connection.ExecuteAsync(new(
+            $"""
+            insert into workers as w (name, host, instance, slots, queues, started_at, last_seen, refused)
+            values (@Name, @host, @Instance, 0, '', now(), now(), 'It is starting.')
+            on conflict (name) do update set host = excluded.host, instance = excluded.instance, last_seen = now()
+            where w.instance is null or w.instance = excluded.instance or not ({OpenWorkers.IsAlive})
+            """, new { settings.Name, host = Environment.MachineName, Instance }, cancellationToken: cancel)), cancel) > 0;
 
     private Task<Row?> ReadAsync(CancellationToken cancel) => AskAsync(
         connection => connection.QuerySingleOrDefaultAsync<Row?>(new(

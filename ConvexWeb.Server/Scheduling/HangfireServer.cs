@@ -14,9 +14,14 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
     /// </summary>
     protected static readonly TimeSpan Silence = TimeSpan.FromHours(24);
 
+    /// <summary>For so long its threads may take to end when nothing is in hand any more: they may be stuck in a database that is silent.
+    /// </summary>
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(3);
+
     private readonly CancellationTokenSource stopping = new();
     private Task opening = Task.CompletedTask;
     private BackgroundJobServer? server;
+    private bool isClosed;
 
     protected PostgreSqlStorage Storage => storage;
 
@@ -24,6 +29,9 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
     protected abstract Task PrepareAsync(CancellationToken stop);
 
     protected abstract BackgroundJobServerOptions Options();
+
+    /// <summary>Until the work that its jobs have in hand has ended.</summary>
+    protected virtual Task FinishAsync(CancellationToken cancel) => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -46,13 +54,18 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
         if (server is null) return;
         server.SendStop();
 
-        // The host's patience may end before Hangfire's threads have: they end with the process.
-        await server.WaitForShutdownAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // The host's patience, or ours, may end before Hangfire's threads have: they end with the process.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var closed = server.WaitForShutdownAsync(patience.Token);
+        await FinishAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        patience.CancelAfter(Idle);
+        await closed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        isClosed = closed.IsCompletedSuccessfully;
     }
 
     public void Dispose()
     {
-        server?.Dispose();
+        if (isClosed) server?.Dispose(); // else it would wait for its threads once more
         stopping.Dispose();
     }
 }

@@ -9,18 +9,13 @@ namespace ConvexWeb.Server.Scheduling;
 /// Makes rows and tickets agree, whatever was killed when: an item whose worker stays away waits again, or ends where that was wished; an
 /// urgent item that finds no slot asks for one; and what waits gets tickets. Every node does it; each pass is idempotent.
 /// </summary>
-internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemption, TicketOffice office, ServiceLoop loop, TimeProvider time)
+internal sealed class Reconciler(
+    NpgsqlDataSource database, Preemption preemption, TicketOffice office, WorkerSettings settings, ServiceLoop loop, TimeProvider time)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>
-    /// A lease that is over in so many passes. A worker that was cut off from a database that is back has renewed before, and keeps its
-    /// item.
-    /// </summary>
-    private const int Absence = 3;
-
-    private Dictionary<(long Item, int Attempt), int> absent = [];
+    private readonly Absences absences = new(settings, time);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
         => loop.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
@@ -30,27 +25,34 @@ internal sealed class Reconciler(NpgsqlDataSource database, Preemption preemptio
         using var timer = new PeriodicTimer(Interval, time);
         do
         {
-            await PassAsync(stop);
+            try
+            {
+                await PassAsync(stop);
+            }
+            catch
+            {
+                absences.Break();
+                throw;
+            }
         }
         while (await timer.WaitForNextTickAsync(stop));
     }
 
     public async Task PassAsync(CancellationToken cancel)
     {
-        await ReleaseAbandonedAsync(cancel);
+        await ReleaseAbandonedAsync(time.GetTimestamp(), cancel);
         await preemption.PassAsync(cancel);
         await office.PassAsync(cancel);
     }
 
     private sealed record Overdue(long Id, int Attempt);
 
-    private async Task ReleaseAbandonedAsync(CancellationToken cancel)
+    private async Task ReleaseAbandonedAsync(long asked, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         var overdue = await connection.QueryAsync<Overdue>(new(
             $"select i.id, i.attempt from work_items i where {Leases.IsOver}", cancellationToken: cancel));
-        absent = overdue.ToDictionary(item => (item.Id, item.Attempt), item => absent.GetValueOrDefault((item.Id, item.Attempt)) + 1);
-        var abandoned = absent.Where(seen => seen.Value >= Absence).Select(seen => seen.Key).ToList();
+        var abandoned = absences.Judge(overdue.Select(item => (item.Id, item.Attempt)), asked);
         if (abandoned.Count == 0) return;
         await connection.ExecuteAsync(new(
             Leases.Release("(i.id, i.attempt) in (select * from unnest(@items, @attempts))"),

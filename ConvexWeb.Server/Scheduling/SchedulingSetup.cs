@@ -10,8 +10,7 @@ public static class SchedulingSetup
 {
     /// <summary>
     /// The queue: rows that wait, and Hangfire's jobs as tickets for slots. Every node looks after it; a node that trains has slots, and
-    /// one that serves pages a slot for maintenance. After the workers' part: services stop in the reverse order, and leases must be
-    /// renewed until the slots have ended their work.
+    /// one that serves pages a slot for maintenance.
     /// </summary>
     public static IServiceCollection AddScheduling(this IServiceCollection services, Settings settings, WorkerSettings worker)
     {
@@ -25,7 +24,14 @@ public static class SchedulingSetup
             .AddSingleton<IWorkQueue>(provider => provider.GetRequiredService<TicketOffice>());
         services.AddHostedService<Reconciler>();
         if (settings.ServesWeb) services.AddScoped<IQueue, StoredQueue>();
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(30)); // trainers write checkpoints
+        services.Configure<HostOptions>(options =>
+        {
+            options.ShutdownTimeout = TimeSpan.FromSeconds(30); // trainers write checkpoints
+
+            // Each may hang for a moment in a database that is silent; one after another, they would take longer than there is. Those that
+            // keep the items in hand wait for these by themselves (HeldItems).
+            options.ServicesStopConcurrently = true;
+        });
         if (settings.ServesWeb) services.AddHostedService<MaintenanceServer>();
         if (trains) services.AddSingleton<WorkTicket>().AddHostedService<QueueListener>().AddHostedService<WorkerServer>();
         return services;

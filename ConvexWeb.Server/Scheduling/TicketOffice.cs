@@ -45,7 +45,9 @@ internal sealed class TicketOffice(
     {
         var begun = time.GetTimestamp();
         using var scope = new TransactionScope(
-            TransactionScopeOption.RequiresNew, new TransactionOptions { IsolationLevel = IsolationLevel.ReadCommitted },
+            TransactionScopeOption.RequiresNew,
+            // The scope's own limit is met on a timer's thread, where an exception ends the process; the database's comes long before.
+            new TransactionOptions { IsolationLevel = IsolationLevel.ReadCommitted, Timeout = TransactionManager.MaximumTimeout },
             TransactionScopeAsyncFlowOption.Enabled);
         var missing = await MissingAsync(cancel);
         if (missing.Count > 0)

@@ -10,10 +10,13 @@ namespace ConvexWeb.Server.Scheduling;
 /// again, so that it takes those up first.
 /// </summary>
 internal sealed class WorkerServer(
-    PostgreSqlStorage storage, Leases leases, IServiceProvider services, WorkerSettings settings, ServiceLoop loop, TimeProvider time,
-    ILogger<WorkerServer> log) : HangfireServer(storage, loop, "Taking up what this worker left")
+    PostgreSqlStorage storage, Leases leases, HeldItems held, IServiceProvider services, WorkerSettings settings, ServiceLoop loop,
+    TimeProvider time, ILogger<WorkerServer> log) : HangfireServer(storage, loop, "Taking up what this worker left")
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>So long trainers may take to write their checkpoints, and we to store how they ended.</summary>
+    private static readonly TimeSpan Finish = TimeSpan.FromSeconds(20);
 
     // A process of this name that was silent for so long that this one has the name may wake and renew its leases: it keeps its items.
     protected override async Task PrepareAsync(CancellationToken stop)
@@ -28,6 +31,13 @@ internal sealed class WorkerServer(
         }
         if (await leases.TakeBackAsync(stop) is > 0 and var back)
             log.LogWarning("{Count} items that this worker left behind are queued again", back);
+    }
+
+    protected override async Task FinishAsync(CancellationToken cancel)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(Finish);
+        await held.EmptyAsync(time, patience.Token);
     }
 
     protected override BackgroundJobServerOptions Options() => new()

@@ -22,6 +22,9 @@ internal sealed class ChaosLab : IAsyncDisposable
     private static readonly TimeSpan Lease = new WorkerSettings().Lease;
 
     private readonly Wire[] wires = new Wire[2];
+    private readonly DateTimeOffset[] workersSince = new DateTimeOffset[2];
+    private DateTimeOffset webSince, isBack;
+    private Wire webWire = null!;
     private readonly ServerProcess[] workers = new ServerProcess[2];
     private SmallDisk? dataDisk;
     private SmallDisk? databaseDisk;
@@ -52,7 +55,8 @@ internal sealed class ChaosLab : IAsyncDisposable
     {
         var chaos = new ChaosLab();
         chaos.lab = await ProcessLab.StartAsync(chaos.Mount);
-        chaos.web = await chaos.lab.StartWebAsync();
+        chaos.webWire = Wire.To(chaos.lab.ConnectionString);
+        await chaos.StartWebAsync();
         chaos.client = chaos.web.Client(await chaos.lab.AddUserAsync("ada", isAdmin: true));
         for (var worker = 0; worker < 2; worker++)
         {
@@ -115,9 +119,10 @@ internal sealed class ChaosLab : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         client.Dispose();
-        foreach (var wire in wires.Where(wire => wire is not null)) wire.Heal(); // a worker that is cut off would end late
+        Wire[] all = [.. wires.Append(webWire).Where(wire => wire is not null)];
+        foreach (var wire in all) wire.Heal(); // a node that is cut off would end late
         await lab.DisposeAsync();
-        foreach (var wire in wires.Where(wire => wire is not null)) await wire.DisposeAsync();
+        foreach (var wire in all) await wire.DisposeAsync();
     }
 
     private IReadOnlyList<IDisposable> Mount(string data, string database)
@@ -144,6 +149,7 @@ internal sealed class ChaosLab : IAsyncDisposable
             Fault.WebKilled => await KillWebAsync(fault, Between(0, 2)),
             Fault.PostgresCrashed => await CrashPostgresAsync(fault, Between(0.1, 6)),
             Fault.PostgresAwayForLongerThanALease => await CrashPostgresAsync(fault, 2.5 * Lease),
+            Fault.PostgresSilentToAll => await SilenceAsync(fault, Between(14, 45), random),
             Fault.NetworkCutForASecond => await CutAsync(fault, await WorkerOfAsync(run), TimeSpan.FromSeconds(1)),
             Fault.NetworkCutForHalfAMinute => await CutAsync(fault, await WorkerOfAsync(run), minute / 2),
             Fault.NetworkCutForTwoMinutes => await CutAsync(fault, await WorkerOfAsync(run), 2 * minute),
@@ -201,10 +207,18 @@ internal sealed class ChaosLab : IAsyncDisposable
         await workers[worker].KillAsync();
         await workers[worker].DisposeAsync();
         var starting = isAway ? Task.CompletedTask : StartWorkerAsync(worker);
-        await TakenOverAsync(fault, items, killed, TakeOverLimit);
+        await TakenOverAsync(fault, items, killed, TakeOverWithin(1 - worker, killed));
         await starting;
         if (isAway) await StartWorkerAsync(worker);
         return new(fault, $"with {items.Count}", MayLose: true);
+    }
+
+    // When the database was away, or those who are left have just started, every worker first has the time to come back.
+    private double TakeOverWithin(int other, DateTimeOffset killed)
+    {
+        var left = webSince < workersSince[other] ? webSince : workersSince[other];
+        var since = left > isBack ? left : isBack;
+        return Math.Max(TakeOverLimit, (since + Lease - killed).TotalSeconds + TakeOverLimit);
     }
 
     private async Task<Event> StopWorkerAsync(Fault fault, int worker, TimeSpan length)
@@ -245,8 +259,23 @@ internal sealed class ChaosLab : IAsyncDisposable
         await web.Process.KillAsync();
         await web.Process.DisposeAsync();
         await Task.Delay(away);
-        web = await lab.StartWebAsync(web.Address);
+        await StartWebAsync(web.Address);
         return new(fault, $"{away.TotalSeconds:0.0} s");
+    }
+
+    // As when the database's own cable is pulled; each node hears at another moment that it is back. No worker may lose an item by it.
+    private async Task<Event> SilenceAsync(Fault fault, TimeSpan length, Random random)
+    {
+        Wire[] all = [webWire, .. wires];
+        foreach (var wire in all) wire.Cut();
+        await Task.Delay(length);
+        foreach (var wire in all.OrderBy(_ => random.Next()))
+        {
+            wire.Heal();
+            await Task.Delay(random.Next(2000));
+        }
+        isBack = DateTimeOffset.UtcNow;
+        return new(fault, $"{length.TotalSeconds:0.0} s");
     }
 
     private async Task<Event> CrashPostgresAsync(Fault fault, TimeSpan away)
@@ -255,6 +284,7 @@ internal sealed class ChaosLab : IAsyncDisposable
         await Task.Delay(away);
         await lab.Postgres.RestartAsync();
         await Database.UntilAsync("select true");
+        isBack = DateTimeOffset.UtcNow;
         return new(fault, $"{away.TotalSeconds:0.0} s");
     }
 
@@ -265,6 +295,7 @@ internal sealed class ChaosLab : IAsyncDisposable
         using (disk.Fill()) await Task.Delay(length);
         await lab.Postgres.ReviveAsync();
         await Database.UntilAsync("select true");
+        isBack = DateTimeOffset.UtcNow;
         return new(fault, $"{length.TotalSeconds:0.0} s");
     }
 
@@ -325,8 +356,18 @@ internal sealed class ChaosLab : IAsyncDisposable
     private Task<IReadOnlyList<long>> HeldByAsync(int worker) => Database.RowsAsync<long>(
         "select id from work_items where state = 'Running' and worker = @name", new { name = NameOf(worker) });
 
-    private async Task StartWorkerAsync(int worker) => workers[worker] = await lab.StartWorkerAsync(
-        NameOf(worker), 2, wires[worker].ConnectionString, ("Convex:Worker:HangLimit", $"{HangLimit:c}"));
+    private async Task StartWorkerAsync(int worker)
+    {
+        workers[worker] = await lab.StartWorkerAsync(
+            NameOf(worker), 2, wires[worker].ConnectionString, ("Convex:Worker:HangLimit", $"{HangLimit:c}"));
+        workersSince[worker] = DateTimeOffset.UtcNow;
+    }
+
+    private async Task StartWebAsync(Uri? place = null)
+    {
+        web = await lab.StartWebAsync(place, webWire.ConnectionString);
+        webSince = DateTimeOffset.UtcNow;
+    }
 
     private static string NameOf(int worker) => $"worker-{worker}";
 }

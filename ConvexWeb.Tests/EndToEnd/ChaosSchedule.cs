@@ -15,6 +15,7 @@ internal enum Fault
     WebKilled,
     PostgresCrashed,
     PostgresAwayForLongerThanALease,
+    PostgresSilentToAll,
     NetworkCutForASecond,
     NetworkCutForHalfAMinute,
     NetworkCutForTwoMinutes,
@@ -27,7 +28,7 @@ internal enum Fault
 
 /// <summary>
 /// Which faults a round has: the first by the round's number, so that none is left to chance, and up to two more at random, which take
-/// seconds. Of 200 rounds each fault comes first in ten, and the four that take a minute or more in five.
+/// seconds. Of 200 rounds each fault comes first in ten, the silent database in twenty, and the four that take a minute or more in five.
 /// </summary>
 internal static class ChaosSchedule
 {
@@ -36,7 +37,7 @@ internal static class ChaosSchedule
         Fault.TrainerKilled, Fault.NetworkCutForASecond, Fault.DataDiskFull, Fault.TicketDeliveredAgain, Fault.WorkerKilledAndAway,
         Fault.NetworkCutForHalfAMinute, Fault.WebKilled, Fault.DatabaseDiskFull, Fault.TrainerStopped,
         Fault.PostgresAwayForLongerThanALease, Fault.TicketsWithoutItems, Fault.WorkerKilled, Fault.PostgresCrashed, Fault.WorkerStopped,
-        Fault.WorkerShutDown, Fault.RunPausedAndResumed, Fault.TicketDeliveredAgain, Fault.WorkerKilledAndAway,
+        Fault.WorkerShutDown, Fault.RunPausedAndResumed, Fault.PostgresSilentToAll, Fault.PostgresSilentToAll,
     ];
 
     // Two of them after each turn.

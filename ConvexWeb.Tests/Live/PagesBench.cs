@@ -23,6 +23,10 @@ public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixtur
 {
     private const int Stored = 20_000;
     private const int Reporting = 20;
+
+    // Of a core, and in milliseconds at the 95th percentile.
+    private const double MostShare = 0.3;
+    private const double MostWait = 50;
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan BetweenReports = TimeSpan.FromMilliseconds(500);
 
@@ -79,6 +83,9 @@ public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixtur
         waits.Sort();
         Say($"{what}: PostgreSQL {100 * share:0} % of a core; first page of another user, {waits.Count} times: "
             + $"p50 {At(0.5):0} ms, p95 {At(0.95):0} ms, max {waits[^1]:0} ms");
+
+        Assert.True(share < MostShare, $"{what}: PostgreSQL took {100 * share:0} % of a core");
+        Assert.True(At(0.95) < MostWait, $"{what}: p95 {At(0.95):0} ms");
 
         double At(double part) => waits[(int)(part * (waits.Count - 1))];
     }

@@ -152,12 +152,20 @@ public sealed class PolicyTests(PostgresCluster cluster) : DatabaseTest(cluster)
             insert into workers (name, host, slots, queues, started_at, last_seen)
             values ('w', 'h', 4, 'cpu', now(), now() + interval '1 hour')
             """);
-        var done = await Database.AddRunAsync();
-        await Database.ExecuteAsync(
-            """
-            update work_items set state = 'Succeeded', attempt = 1, started_at = now() - interval '1 minute', finished_at = now()
-            where run_id = @done
-            """, new { done });
+        // The one took a minute; the other was paused for a day.
+        foreach (var (attempts, length) in new[] { (1, "1 minute"), (2, "1 day") })
+        {
+            var done = await Database.AddRunAsync();
+            await Database.ExecuteAsync(
+                $"""
+                with done as (
+                    update work_items set state = 'Succeeded', attempt = @attempts, started_at = now() - interval '{length}',
+                        finished_at = now()
+                    where run_id = @done returning id)
+                insert into attempts (item_id, number, worker, started_at, ended_at, outcome)
+                select id, @attempts, 'w', now() - interval '{length}', now(), 'succeeded' from done
+                """, new { done, attempts });
+        }
         var runs = new List<long>();
         for (var i = 0; i < 3; i++) runs.Add(await Database.AddRunAsync(study: study));
         var free = await Database.AddRunAsync();

@@ -21,8 +21,6 @@ public sealed class Wire : Forwarder
         var wire = new Wire(Path.Combine(address.Host!, ".s.PGSQL.5432"));
         address.Host = "127.0.0.1";
         address.Port = wire.Port;
-        // A cable that is pulled is noticed by what is not answered.
-        (address.Timeout, address.CommandTimeout, address.CancellationTimeout, address.KeepAlive) = (3, 10, 500, 5);
         address.SslMode = SslMode.Disable;
         wire.ConnectionString = address.ConnectionString;
         return wire;
@@ -32,12 +30,8 @@ public sealed class Wire : Forwarder
 
     public void Cut() => cut = true;
 
-    /// <summary>New connections pass again. Those of before the cut are dead, as the other end has given them up, or soon will.</summary>
-    public void Heal()
-    {
-        cut = false;
-        CloseAll();
-    }
+    /// <summary>All passes again, also what was sent meanwhile.</summary>
+    public void Heal() => cut = false;
 
     protected override async Task<Socket> ConnectAsync(CancellationToken stop)
     {

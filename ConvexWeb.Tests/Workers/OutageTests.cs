@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Tests.EndToEnd;
 using ConvexWeb.Tests.Support;
 using Npgsql;
 
@@ -43,6 +44,47 @@ public sealed class OutageTests : IAsyncLifetime
         // And the queue works on.
         var next = await node.SubmitAsync("{}");
         await Database.UntilAsync(next, RunState.Succeeded);
+    }
+
+    [Fact]
+    public async Task A_database_that_was_silent_to_everybody_for_longer_than_a_lease_takes_no_run_from_a_worker_that_lives()
+    {
+        await using var near = Wire.To(postgres.ConnectionString);
+        await using var far = Wire.To(postgres.ConnectionString);
+        await using var worker = await TrainingNode.StartAsync(near.ConnectionString, folder.Path);
+        await using var other = await TrainingNode.StartAsync(far.ConnectionString, folder.Path, ("Convex:Role", "web"));
+        var run = await worker.SubmitAsync("""{"steps":400,"every":20,"pause":0.03}""");
+        await Database.UntilAsync("select step >= 10 from runs");
+        await Task.Delay(TimeSpan.FromSeconds(8)); // until the other node would give up a worker that is gone
+
+        near.Cut();
+        far.Cut();
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        far.Heal();
+        await Task.Delay(TimeSpan.FromSeconds(3)); // the worker hears later that it is back
+        near.Heal();
+
+        await Database.UntilAsync(run, RunState.Succeeded);
+        await Database.AssertWholeAsync(run, 400);
+        Assert.Equal("succeeded", await Database.OutcomesAsync(run));
+    }
+
+    [Fact]
+    public async Task A_worker_that_is_told_to_stop_while_the_database_is_silent_ends_in_time_and_without_a_crash()
+    {
+        await using var wire = Wire.To(postgres.ConnectionString);
+        await using var worker = ServerProcess.Start(
+            folder.Path, ServerProcess.FreeAddress(), ("Convex:Role", "worker"), ("ConnectionStrings:Convex", wire.ConnectionString));
+        await worker.ReadyAsync();
+
+        wire.Cut();
+        await Task.Delay(TimeSpan.FromSeconds(1)); // all that it asks from now on hangs
+        var told = TimeProvider.System.GetTimestamp();
+        var code = await worker.TerminateAsync();
+        var took = TimeProvider.System.GetElapsedTime(told);
+
+        Assert.True(code == 0, $"It ended with {code}.\n{worker.Output}");
+        Assert.True(took < TimeSpan.FromSeconds(30), $"It took {took.TotalSeconds:0.0} s.\n{worker.Output}");
     }
 
     [Fact]

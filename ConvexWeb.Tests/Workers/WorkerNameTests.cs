@@ -20,9 +20,10 @@ public sealed class WorkerNameTests(PostgresCluster cluster) : DatabaseTest(clus
     {
         await AddAsync(Machine.Place, "1 hour");
 
-        await Name().TakeAsync();
+        var name = Name();
+        await name.TakeAsync();
 
-        Assert.Null(await Database.ScalarAsync<string?>("select instance from workers"));
+        Assert.Equal(name.Instance, await Database.ScalarAsync<string?>("select instance from workers"));
     }
 
     [Fact]
@@ -30,10 +31,24 @@ public sealed class WorkerNameTests(PostgresCluster cluster) : DatabaseTest(clus
     {
         await AddAsync("elsewhere", $"{1 - WorkerHeartbeat.Silence.TotalSeconds} seconds");
 
-        await Name().TakeAsync();
+        var name = Name();
+        await name.TakeAsync();
 
-        Assert.False(await Database.ScalarAsync<bool>(
-            $"select last_seen > now() - interval '{WorkerHeartbeat.Silence.TotalSeconds} seconds' from workers"));
+        Assert.Equal(name.Instance, await Database.ScalarAsync<string?>("select instance from workers"));
+    }
+
+    [Fact]
+    public async Task Of_two_that_start_at_the_same_moment_one_gets_it()
+    {
+        WorkerName[] names = [Name(), Name()];
+
+        var taking = names.Select(name => name.TakeAsync()).ToArray();
+        var first = await Task.WhenAny(taking);
+        await Task.Delay(500);
+        await Database.ExecuteAsync("update workers set last_seen = now()"); // its heartbeat
+
+        Assert.Equal(names[Array.IndexOf(taking, first)].Instance, await Database.ScalarAsync<string?>("select instance from workers"));
+        await Assert.ThrowsAsync<StartException>(() => taking.Single(other => other != first));
     }
 
     [Fact]

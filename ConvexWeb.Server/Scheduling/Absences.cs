@@ -1,0 +1,44 @@
+using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
+
+namespace ConvexWeb.Server.Scheduling;
+
+/// <summary>
+/// Tells workers that are gone from workers that could not reach the database. A lease that is over is not enough: when the database was
+/// away from everybody, it is back for this node a moment before it is for the worker, whose statement or connection must first time out.
+/// So time counts only while this node has heard from the database without a break.
+/// </summary>
+internal sealed class Absences(WorkerSettings settings, TimeProvider time)
+{
+    private Dictionary<(long Item, int Attempt), long> absent = []; // since when each is seen to be overdue
+    private long heard = time.GetTimestamp(); // without a break, since then
+
+    /// <summary>An answer that took longer is a break: no lease runs out while the database answers faster than this.</summary>
+    private TimeSpan Slow => 2 * settings.Renewal;
+
+    /// <summary>A lease is overdue for so long before its worker is given up: it has had time to renew it.</summary>
+    private TimeSpan Patience => 1.25 * settings.Renewal;
+
+    /// <summary>After a break, the longest that a worker that lives can take to renew: a statement that hangs, then a connection.</summary>
+    private TimeSpan Recovery => settings.Lease + Database.ConnectTimeout;
+
+    /// <summary>The database did not answer.</summary>
+    public void Break()
+    {
+        absent = [];
+        heard = time.GetTimestamp();
+    }
+
+    /// <param name="overdue">Running items whose leases are over, as the database says now.</param>
+    /// <param name="asked">When it was asked.</param>
+    /// <returns>Those whose workers are gone.</returns>
+    public IReadOnlyList<(long Item, int Attempt)> Judge(IEnumerable<(long Item, int Attempt)> overdue, long asked)
+    {
+        var now = time.GetTimestamp();
+        if (time.GetElapsedTime(asked, now) > Slow) Break();
+        absent = overdue.ToDictionary(item => item, item => absent.GetValueOrDefault(item, now));
+        return time.GetElapsedTime(heard, now) < Recovery
+            ? []
+            : [.. absent.Where(seen => time.GetElapsedTime(seen.Value, now) >= Patience).Select(seen => seen.Key)];
+    }
+}
