@@ -37,9 +37,12 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
                 insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
                     steps_per_epoch, total_steps)
                 select study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
-                    total_steps from runs where id = @first returning id, study_id)
-            insert into work_items (kind, run_id, study_id, created_by, queue, state, attempt, started_at, finished_at)
-            select 'run', id, study_id, 'x', 'elsewhere', 'Succeeded', 1, now() - interval '1 minute', now() from done returning 1
+                    total_steps from runs where id = @first returning id, study_id),
+            item as (
+                insert into work_items (kind, run_id, study_id, created_by, queue, state, attempt, started_at, finished_at)
+                select 'run', id, study_id, 'x', 'elsewhere', 'Succeeded', 1, now() - interval '1 minute', now() from done returning id)
+            insert into attempts (item_id, number, worker, started_at, ended_at, outcome)
+            select id, 1, 'w', now() - interval '1 minute', now(), 'succeeded' from item returning 1
             """, new { first });
 
         var view = await ada.GetAsync<QueueView>($"/api/v1/queue?queue={queue}");
