@@ -66,6 +66,20 @@ public sealed class ArchitectureTests
         "Workers", "Scheduling",
     ];
 
+    // A component whose first tag is another component has no element that its style sheet could begin at, and "::deep" matches nothing.
+    [Fact]
+    public void A_style_sheet_that_begins_with_deep_stands_beside_an_element()
+    {
+        var client = Path.Combine(Root(), "ConvexWeb.Client");
+        var sheets = Directory.EnumerateFiles(client, "*.razor.css", SearchOption.AllDirectories)
+            .Where(sheet => !sheet.Contains("/obj/", StringComparison.Ordinal)
+                && !File.ReadAllText(sheet[..^".css".Length]).StartsWith("@page", StringComparison.Ordinal) // several roots, each looked at
+                && File.ReadLines(sheet).Any(line => line.TrimStart().StartsWith("::deep", StringComparison.Ordinal))).ToList();
+
+        Assert.NotEmpty(sheets);
+        Assert.All(sheets, sheet => Assert.Matches(@"\A(?:\s*@[^\n]*\n|\s)*<[a-z]", File.ReadAllText(sheet[..^".css".Length])));
+    }
+
     [Fact]
     public void Server_is_floors()
         => Assert.Empty(new Floors(typeof(ConvexWeb.Server.Settings).Assembly, "ConvexWeb.Server", ServerFloors).Violations());

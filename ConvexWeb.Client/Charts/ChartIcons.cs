@@ -11,5 +11,8 @@ internal static class ChartIcons
         ["table"] = Icons.Material.Filled.TableChart,
         ["csv"] = Icons.Material.Filled.Download,
         ["png"] = Icons.Material.Filled.Image,
+        ["closer"] = Icons.Material.Filled.ZoomIn,
+        ["wider"] = Icons.Material.Filled.ZoomOut,
+        ["all"] = Icons.Material.Filled.ZoomOutMap,
     };
 }

@@ -2,7 +2,7 @@
 import { Chart } from './chart.js';
 import { RunPoints } from './points.js';
 import * as address from './address.js';
-import { choice, choices, el } from './dom.js';
+import { choice, choices, el, tool } from './dom.js';
 import { kinds } from './kinds.js';
 import { live } from './live.js';
 import { More } from './more.js';
@@ -108,8 +108,13 @@ export class Board {
   /** Shows a part of the x axis in every chart, or with null all of it. */
   setZoom(range) {
     this.zoom = range;
-    address.write('zoom', range ? [range.min, range.max].map(value => String(Number(value.toPrecision(6)))) : []);
+    address.write('zoom', range ? [range.min, range.max].map(value => String(Number(value.toPrecision(9)))) : []);
     this.#all(chart => chart.zoom());
+  }
+
+  // By the first chart that has something to zoom.
+  #zoomBy(factor) {
+    this.#charts.find(chart => chart.extent)?.zoomBy(factor);
   }
 
   dispose() {
@@ -147,6 +152,9 @@ export class Board {
     this.host.replaceChildren(...[
       el('div', { class: 'charts-bar' }, this.light,
         el('span', { class: 'hint' }, 'drag or + − to zoom, double click or 0 for all'),
+        el('div', { class: 'tools', role: 'group', 'aria-label': 'Zoom' },
+          tool('closer', 'Zoom in', () => this.#zoomBy(0.5)), tool('wider', 'Zoom out', () => this.#zoomBy(2)),
+          tool('all', 'Show all', () => this.setZoom(null))),
         choices('x axis', ...axes)),
       this.problem, this.grid, this.more?.element].filter(Boolean));
   }
@@ -190,10 +198,20 @@ export class Board {
     const settled = this.loaded && !this.#settled;
     this.#settled ||= settled;
     this.#all(chart => { if (settled || chart.concerns(dirty)) chart.draw(); });
+    if (settled) this.#checkZoom();
     this.#record(Date.now());
     const error = [...this.#stores.values()].find(store => store.error)?.error;
     this.problem.hidden = !error;
     if (error) this.problem.textContent = `Points could not be loaded. ${error.message}`;
+  }
+
+  // An address may name a part where there is nothing, or what is no part.
+  #checkZoom() {
+    const extents = this.#charts.map(chart => chart.extent).filter(Boolean);
+    if (extents.length === 0) return;
+    const [min, max] = [Math.min(...extents.map(e => e.min)), Math.max(...extents.map(e => e.max))];
+    const named = address.list('zoom').length > 0;
+    if (named && (!this.zoom || this.zoom.min >= max || this.zoom.max <= min)) this.setZoom(null);
   }
 
   #record(drawn) {

@@ -111,6 +111,17 @@ export class Chart {
     return true;
   }
 
+  /** The first and the last x; null while there is nothing to choose a part of. */
+  get extent() {
+    const [x] = this.#data;
+    return x.length > 1 ? { min: x[0], max: x.at(-1) } : null;
+  }
+
+  /** Zooms by a factor: 0.5 is closer, 2 is wider, Infinity shows all. */
+  zoomBy(factor) {
+    if (this.#plot && this.extent) this.#zoomBy(factor);
+  }
+
   /** Shows the part of the x axis that the board has chosen, or all of it. */
   zoom() {
     const [x] = this.#data;
@@ -262,16 +273,16 @@ export class Chart {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const factor = { '+': 0.5, '=': 0.5, '-': 2, 0: Infinity }[event.key];
     const [x] = this.#data;
-    if (event.ctrlKey || event.metaKey || event.altKey || !(step || factor) || !this.#plot || x.length < 2) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !(step || factor) || !this.#plot || x.length === 0) return;
     event.preventDefault();
-    if (step) this.#move(step); else this.#zoomBy(factor);
+    if (step) this.#move(step); else this.zoomBy(factor);
   }
 
-  // Around the cursor, or else the middle.
+  /** Around the cursor, or else the middle; never closer than from one point to the next. */
   #zoomBy(factor) {
     const [x] = this.#data;
     const { min, max } = this.#plot.scales.x;
-    const half = (max - min) * factor / 2;
+    const half = Math.max((max - min) * factor, (x.at(-1) - x[0]) / (x.length - 1)) / 2;
     const middle = this.#index == null ? (min + max) / 2 : Math.min(max, Math.max(min, x[this.#index]));
     const [from, to] = [Math.max(x[0], middle - half), Math.min(x.at(-1), middle + half)];
     this.board.setZoom(from > x[0] || to < x.at(-1) ? { min: from, max: to } : null);

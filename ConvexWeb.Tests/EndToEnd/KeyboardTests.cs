@@ -123,6 +123,54 @@ public sealed class KeyboardTests(Product product)
     }
 
     [Fact]
+    public async Task What_gets_the_focus_backwards_is_not_under_the_top_bar()
+    {
+        var run = await product.FinishedRunAsync();
+        var (page, _) = await product.Installation.OpenAsync($"/runs/{run}");
+        await page.SetViewportSizeAsync(1280, 700);
+        await page.Locator("[data-chart] canvas").First.WaitForAsync();
+        await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        await page.EvaluateAsync(
+            "() => { scrollTo(0, document.body.scrollHeight); [...document.querySelectorAll('main button')].at(-1).focus(); }");
+        var hidden = new List<string>();
+        for (var i = 0; i < 40; i++)
+        {
+            await page.Keyboard.PressAsync("Shift+Tab");
+            hidden.Add(await page.EvaluateAsync<string>(
+                """
+                () => {
+                  const at = document.activeElement;
+                  const bar = document.querySelector('.mud-appbar').getBoundingClientRect();
+                  const { top, bottom } = at.getBoundingClientRect();
+                  const within = at === document.body || at.closest('.mud-appbar, .skip, #main-menu');
+                  return !within && top < bar.bottom - 1 && bottom < bar.bottom + 8
+                    ? `${at.tagName} ${at.getAttribute('aria-label') ?? at.innerText.slice(0, 30)} at ${Math.round(top)}` : '';
+                }
+                """));
+        }
+        await page.Context.CloseAsync();
+        Assert.All(hidden, found => Assert.Equal("", found));
+    }
+
+    [Fact]
+    public async Task Numbers_of_a_comparison_fit_into_a_window_of_1280()
+    {
+        var run = await product.FinishedRunAsync();
+        var (page, _) = await product.Installation.OpenAsync($"/compare?runs={run}");
+        await page.SetViewportSizeAsync(1280, 900);
+        await page.GetByTestId("numbers").WaitForAsync();
+
+        Assert.True(await page.EvaluateAsync<bool>(
+            """
+            () => {
+              const frame = document.querySelector('[data-testid=numbers] .scroll-table');
+              return frame.scrollWidth <= frame.clientWidth;
+            }
+            """));
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
     public async Task A_menu_over_the_page_takes_the_focus_and_Escape_gives_it_back()
     {
         var (page, _) = await product.Installation.OpenAsync("/");

@@ -16,6 +16,9 @@ function keep() {
     // Rows of a long table go when they are scrolled away, and j and k go on from them.
     if (!last.closest('[data-row]')) heading();
     last = null;
+  } else if (last.closest('[inert]') && active === body) {
+    // It lies in something that was closed, such as the menu: back to what opens it.
+    document.querySelector(`[aria-controls="${last.closest('[inert]').id}"]`)?.focus();
   } else if (last.disabled) waits = true;
   else if (waits && active === body) last.focus({ preventScroll: true });
 }
@@ -37,4 +40,4 @@ new MutationObserver(changes => {
   take(changes);
   keep();
   requestAnimationFrame(keep); // what the browser does in this frame is seen in the next
-}).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled'] });
+}).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled', 'inert'] });

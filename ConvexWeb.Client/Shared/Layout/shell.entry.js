@@ -36,6 +36,11 @@ window.convexShell = {
   setKeys: on => write('keys', on ? 'on' : 'off'),
 };
 
+// A box that a range goes over is not the box that was clicked: the server says what is chosen.
+document.addEventListener('click', event => {
+  if (event.shiftKey && event.target.matches('[data-row] input[type=checkbox]')) event.preventDefault();
+});
+
 const menu = () => document.getElementById('main-menu');
 const menuButton = () => document.querySelector('[aria-controls=main-menu]');
 
