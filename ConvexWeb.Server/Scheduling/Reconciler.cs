@@ -15,44 +15,39 @@ internal sealed class Reconciler(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1.5);
 
-    private readonly Absences absences = new(settings, time);
+    // A connection that opens later than the connection string allows fails.
+    private readonly Absences absences = new(
+        settings, Interval, TimeSpan.FromSeconds(new NpgsqlConnectionStringBuilder(database.ConnectionString).Timeout), time);
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken)
-        => loop.RunAsync("Looking after the queue", LookAfterAsync, stoppingToken);
+    // Each by itself: a ticket that cannot be made must not keep an item from being given back.
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        loop.RunAsync("Looking for workers that are gone", stop => RepeatAsync(ReleaseAbandonedAsync, stop), stoppingToken),
+        loop.RunAsync("Looking after the queue", stop => RepeatAsync(LookAfterAsync, stop), stoppingToken));
 
-    private async Task LookAfterAsync(CancellationToken stop)
+    private async Task RepeatAsync(Func<CancellationToken, Task> pass, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(Interval, time);
         do
         {
-            try
-            {
-                await PassAsync(stop);
-            }
-            catch
-            {
-                absences.Break();
-                throw;
-            }
+            await pass(stop);
         }
         while (await timer.WaitForNextTickAsync(stop));
     }
 
-    public async Task PassAsync(CancellationToken cancel)
+    private async Task LookAfterAsync(CancellationToken cancel)
     {
-        await ReleaseAbandonedAsync(time.GetTimestamp(), cancel);
         await preemption.PassAsync(cancel);
         await office.PassAsync(cancel);
     }
 
     private sealed record Overdue(long Id, int Attempt);
 
-    private async Task ReleaseAbandonedAsync(long asked, CancellationToken cancel)
+    private async Task ReleaseAbandonedAsync(CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         var overdue = await connection.QueryAsync<Overdue>(new(
             $"select i.id, i.attempt from work_items i where {Leases.IsOver}", cancellationToken: cancel));
-        var abandoned = absences.Judge(overdue.Select(item => (item.Id, item.Attempt)), asked);
+        var abandoned = absences.Judge(overdue.Select(item => (item.Id, item.Attempt)));
         if (abandoned.Count == 0) return;
         await connection.ExecuteAsync(new(
             Leases.Release("(i.id, i.attempt) in (select * from unnest(@items, @attempts))"),

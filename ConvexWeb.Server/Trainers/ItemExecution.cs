@@ -16,13 +16,15 @@ public sealed class ItemExecution(
         // Here the renewal of the lease begins. If we die anywhere, the lease runs out, and the next owner finds what we have left.
         using var item = held.Hold(assignment);
         using var stopOrWish = CancellationTokenSource.CreateLinkedTokenSource(stop, item.Stopped);
+
+        // Storing the end has a limit only when we are to stop, and then from that moment on: the host's patience is half
+        // a minute, and what hangs in a database that is silent takes a while to give up. Otherwise it waits for as long as the database is away.
+        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(4), time, stop);
         log.LogInformation("{Item}: starts on {Device}", assignment.Name, device);
         var end = await ExecuteAsync(assignment, device, stopOrWish.Token, item.Fenced);
         log.LogInformation("{Item}: {Outcome} {Reason}", assignment.Name, end.Outcome.Word(), end.Reason ?? "");
         if (end.Outcome == Outcome.Lost) return (end, null);
 
-        // Storing the end has a limit only when we are to stop; otherwise it waits for as long as the database is away.
-        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
         try
         {
             return (end, await retry.RunAsync(assignment.Name, cancel => leases.EndAsync(assignment, end, cancel), limit.Token));

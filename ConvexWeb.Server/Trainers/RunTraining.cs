@@ -127,7 +127,7 @@ public sealed class RunTraining(
     private async Task<(bool Owned, TrainingEvent? End)> IngestAsync(
         Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
     {
-        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(5), time, stop);
+        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(3), time, stop);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
         TrainingEvent? end = null;

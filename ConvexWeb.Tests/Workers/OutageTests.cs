@@ -70,7 +70,7 @@ public sealed class OutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_worker_that_is_told_to_stop_while_the_database_is_silent_ends_in_time_and_without_a_crash()
+    public async Task An_idle_worker_that_is_told_to_stop_while_the_database_is_silent_ends_in_time_and_without_a_crash()
     {
         await using var wire = Wire.To(postgres.ConnectionString);
         await using var worker = ServerProcess.Start(
