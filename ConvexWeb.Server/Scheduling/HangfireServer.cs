@@ -21,7 +21,7 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
     private readonly CancellationTokenSource stopping = new();
     private Task opening = Task.CompletedTask;
     private BackgroundJobServer? server;
-    private bool isClosed;
+    private bool isClosed, isDisposed;
 
     protected PostgreSqlStorage Storage => storage;
 
@@ -49,6 +49,7 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        if (isDisposed) return; // a host may be stopped once more after its end
         await stopping.CancelAsync();
         await opening;
         if (server is null) return;
@@ -65,6 +66,7 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
 
     public void Dispose()
     {
+        isDisposed = true;
         if (isClosed) server?.Dispose(); // else it would wait for its threads once more
         stopping.Dispose();
     }
