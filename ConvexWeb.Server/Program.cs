@@ -12,6 +12,7 @@ using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Server.Studies;
 using ConvexWeb.Server.Workers;
 
+using var watchdog = new StopWatchdog();
 var stops = false;
 try
 {
@@ -25,6 +26,7 @@ try
             .AddPages();
 
     await using var app = builder.Build();
+    watchdog.Watch(app);
     await app.PrepareDatabaseAsync();
     await app.TakeWorkerNameAsync();
     app.Services.GetRequiredService<RunFolders>().Prepare();

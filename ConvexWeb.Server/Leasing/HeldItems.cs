@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>The items in this process's hands: whose leases are renewed, and whom a wish that arrives here reaches at once.</summary>
-public sealed class HeldItems
+public sealed class HeldItems(WorkerSettings settings, TimeProvider time)
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
 
@@ -11,10 +11,11 @@ public sealed class HeldItems
 
     public IReadOnlyList<Assignment> All => [.. items.Keys];
 
-    /// <summary>Until none is in hand: what keeps the items of a node that stops goes on for so long.</summary>
-    public async Task EmptyAsync(TimeProvider time, CancellationToken cancel)
+    /// <summary>Until none is in hand, or for as long as a node that stops can wait: what keeps its items goes on until then.</summary>
+    public async Task EmptyAsync()
     {
-        while (!items.IsEmpty) await Task.Delay(Glance, time, cancel);
+        var begun = time.GetTimestamp();
+        while (!items.IsEmpty && time.GetElapsedTime(begun) < settings.StopLimit) await Task.Delay(Glance, time);
     }
 
     /// <summary>From here to its disposal the item's lease is renewed.</summary>

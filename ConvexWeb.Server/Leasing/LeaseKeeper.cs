@@ -16,7 +16,7 @@ public sealed class LeaseKeeper(
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await held.EmptyAsync(time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await held.EmptyAsync();
         await base.StopAsync(cancellationToken);
     }
 

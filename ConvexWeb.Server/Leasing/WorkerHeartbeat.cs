@@ -34,7 +34,7 @@ public sealed class WorkerHeartbeat(
     /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await held.EmptyAsync(time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await held.EmptyAsync();
         await base.StopAsync(cancellationToken);
         try
         {

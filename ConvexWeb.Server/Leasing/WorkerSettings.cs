@@ -38,6 +38,9 @@ public sealed class WorkerSettings
     /// <summary>How long a trainer that is asked to stop has for its last checkpoint.</summary>
     public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a node that stops has for the items in hand: the last checkpoints, and storing how their attempts ended.</summary>
+    public TimeSpan StopLimit => StopPatience + TimeSpan.FromSeconds(8);
+
     /// <summary>How long an item waits after its trainer died, before it is tried again; after each further death twice as long.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
 

@@ -14,8 +14,7 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
     /// </summary>
     protected static readonly TimeSpan Silence = TimeSpan.FromHours(24);
 
-    /// <summary>For so long its threads may take to end when nothing is in hand any more: they may be stuck in a database that is silent.
-    /// </summary>
+    /// <summary>So long its threads may take to end when nothing is in hand: they may be stuck in a database that is silent.</summary>
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(3);
 
     private readonly CancellationTokenSource stopping = new();
@@ -31,7 +30,7 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
     protected abstract BackgroundJobServerOptions Options();
 
     /// <summary>Until the work that its jobs have in hand has ended.</summary>
-    protected virtual Task FinishAsync(CancellationToken cancel) => Task.CompletedTask;
+    protected virtual Task FinishAsync() => Task.CompletedTask;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -58,7 +57,7 @@ internal abstract class HangfireServer(PostgreSqlStorage storage, ServiceLoop lo
         // The host's patience, or ours, may end before Hangfire's threads have: they end with the process.
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var closed = server.WaitForShutdownAsync(patience.Token);
-        await FinishAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await FinishAsync();
         patience.CancelAfter(Idle);
         await closed.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         isClosed = closed.IsCompletedSuccessfully;

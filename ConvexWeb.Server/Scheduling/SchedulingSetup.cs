@@ -26,7 +26,8 @@ public static class SchedulingSetup
         if (settings.ServesWeb) services.AddScoped<IQueue, StoredQueue>();
         services.Configure<HostOptions>(options =>
         {
-            options.ShutdownTimeout = TimeSpan.FromSeconds(30); // trainers write checkpoints
+            // What still hangs then, such as a commit that a silent database does not answer, ends with the process.
+            options.ShutdownTimeout = worker.StopLimit + TimeSpan.FromSeconds(4);
 
             // Each may hang for a moment in a database that is silent; one after another, they would take longer than there is. Those that
             // keep the items in hand wait for these by themselves (HeldItems).

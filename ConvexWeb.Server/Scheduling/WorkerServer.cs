@@ -15,9 +15,6 @@ internal sealed class WorkerServer(
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>So long trainers may take to write their checkpoints, and we to store how they ended.</summary>
-    private static readonly TimeSpan Finish = TimeSpan.FromSeconds(20);
-
     // A process of this name that was silent for so long that this one has the name may wake and renew its leases: it keeps its items.
     protected override async Task PrepareAsync(CancellationToken stop)
     {
@@ -33,12 +30,7 @@ internal sealed class WorkerServer(
             log.LogWarning("{Count} items that this worker left behind are queued again", back);
     }
 
-    protected override async Task FinishAsync(CancellationToken cancel)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        patience.CancelAfter(Finish);
-        await held.EmptyAsync(time, patience.Token);
-    }
+    protected override Task FinishAsync() => held.EmptyAsync();
 
     protected override BackgroundJobServerOptions Options() => new()
     {

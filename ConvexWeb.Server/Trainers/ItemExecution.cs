@@ -17,7 +17,7 @@ public sealed class ItemExecution(
         using var item = held.Hold(assignment);
         using var stopOrWish = CancellationTokenSource.CreateLinkedTokenSource(stop, item.Stopped);
 
-        // Storing the end has a limit only when we are to stop, and then from that moment on: the host's patience is half a minute, and
+        // Storing the end has a limit only when we are to stop, and then from that moment on: a node has StopLimit for all of it, and
         // what hangs in a database that is silent takes a while to give up. Otherwise it waits for as long as the database is away.
         using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(4), time, stop);
         log.LogInformation("{Item}: starts on {Device}", assignment.Name, device);
