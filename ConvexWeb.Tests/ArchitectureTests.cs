@@ -11,7 +11,8 @@ public sealed class ArchitectureTests
 
     private static IEnumerable<(string Path, string Text)> Sources(string folder)
         => Directory.EnumerateFiles(Path.Combine(Root(), folder), "*.*", SearchOption.AllDirectories)
-            .Where(f => Path.GetExtension(f) is ".cs" or ".razor" && !f.Split('/').Intersect(["obj", "bin", "node_modules"]).Any())
+            .Where(f => Path.GetExtension(f) is ".cs" or ".razor" or ".js" or ".mjs" or ".css"
+                && !f.Split('/').Intersect(["obj", "bin", "node_modules", "dist"]).Any())
             .Select(f => (Path.GetRelativePath(Path.Combine(Root(), folder), f), File.ReadAllText(f)));
 
     [Fact]

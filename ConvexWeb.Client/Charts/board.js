@@ -208,10 +208,8 @@ export class Board {
   // An address may name a part where there is nothing, or what is no part.
   #checkZoom() {
     const extents = this.#charts.map(chart => chart.extent).filter(Boolean);
-    if (extents.length === 0) return;
-    const [min, max] = [Math.min(...extents.map(e => e.min)), Math.max(...extents.map(e => e.max))];
-    const named = address.list('zoom').length > 0;
-    if (named && (!this.zoom || this.zoom.min >= max || this.zoom.max <= min)) this.setZoom(null);
+    if (extents.length === 0 || address.list('zoom').length === 0) return;
+    if (!extents.some(({ min, max }) => this.zoom && this.zoom.min < max && this.zoom.max > min)) this.setZoom(null);
   }
 
   #record(drawn) {

@@ -45,7 +45,8 @@ export class Chart {
   #build() {
     const { kind } = this;
     this.host = el('div', {
-      class: 'plot', tabindex: 0, role: 'group', 'aria-label': `${kind.title}: left and right keys move the cursor, plus and minus zoom, 0 shows all`,
+      class: 'plot', tabindex: 0, role: 'group',
+      'aria-label': `${kind.title}: left and right keys move the cursor, plus and minus zoom, 0 shows all`,
       onkeydown: e => this.#key(e),
     });
     this.empty = el('p', { class: 'plot-empty waiting' });
@@ -117,18 +118,27 @@ export class Chart {
     return x.length > 1 ? { min: x[0], max: x.at(-1) } : null;
   }
 
-  /** Zooms by a factor: 0.5 is closer, 2 is wider, Infinity shows all. */
-  zoomBy(factor) {
-    if (this.#plot && this.extent) this.#zoomBy(factor);
-  }
-
   /** Shows the part of the x axis that the board has chosen, or all of it. */
   zoom() {
-    const [x] = this.#data;
-    if (this.#plot && x.length > 1) this.#plot.setScale('x', this.board.zoom ?? { min: x[0], max: x.at(-1) });
+    if (this.#plot && this.extent) this.#plot.setScale('x', this.board.zoom ?? this.extent);
   }
 
-  /** Everything anew: after a change of theme, axis or scale. */
+  /**
+   * Zooms every chart by a factor (0.5 is closer, 2 is wider, Infinity shows all), around this one's cursor or else its middle; never
+   * closer than from one point to the next.
+   */
+  zoomBy(factor) {
+    const { extent } = this;
+    if (!this.#plot || !extent) return;
+    const [x] = this.#data;
+    const { min, max } = this.#plot.scales.x;
+    const half = Math.max((max - min) * factor, (extent.max - extent.min) / (x.length - 1)) / 2;
+    const middle = this.#index == null ? (min + max) / 2 : Math.min(max, Math.max(min, x[this.#index]));
+    const [from, to] = [Math.max(extent.min, middle - half), Math.min(extent.max, middle + half)];
+    this.board.setZoom(from > extent.min || to < extent.max ? { min: from, max: to } : null);
+  }
+
+  /** Draws everything again, after a change of theme, axis or scale. */
   restyle() {
     this.#plot?.destroy();
     this.#plot = null;
@@ -276,16 +286,6 @@ export class Chart {
     if (event.ctrlKey || event.metaKey || event.altKey || !(step || factor) || !this.#plot || x.length === 0) return;
     event.preventDefault();
     if (step) this.#move(step); else this.zoomBy(factor);
-  }
-
-  /** Around the cursor, or else the middle; never closer than from one point to the next. */
-  #zoomBy(factor) {
-    const [x] = this.#data;
-    const { min, max } = this.#plot.scales.x;
-    const half = Math.max((max - min) * factor, (x.at(-1) - x[0]) / (x.length - 1)) / 2;
-    const middle = this.#index == null ? (min + max) / 2 : Math.min(max, Math.max(min, x[this.#index]));
-    const [from, to] = [Math.max(x[0], middle - half), Math.min(x.at(-1), middle + half)];
-    this.board.setZoom(from > x[0] || to < x.at(-1) ? { min: from, max: to } : null);
   }
 
   #move(step) {

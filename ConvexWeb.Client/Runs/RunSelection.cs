@@ -6,6 +6,7 @@ namespace ConvexWeb.Client.Runs;
 public sealed class RunSelection
 {
     private readonly Dictionary<long, RunRow> rows = [];
+
     public event Action? Changed;
 
     public int Count => rows.Count;

@@ -14,8 +14,8 @@ public sealed class Database(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestSleep = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a connection may take to open, unless the connection string says otherwise.</summary>
-    public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    // Seconds that a connection may take to open, unless the connection string says otherwise.
+    private const int ConnectTimeout = 5;
 
     private readonly string? given = configuration.GetConnectionString("Convex");
     private readonly CancellationTokenSource stopping = new();
@@ -40,8 +40,8 @@ public sealed class Database(
         }
     }
 
-    // A network that is cut tells nobody: it is noticed by what is not answered. Npgsql's own times are for a person at a screen; a node
-    // has leases to renew, and must end within half a minute when it is told to.
+    // A network that is cut is noticed only by what is not answered. Npgsql's own times are too long for that: a node has leases to renew,
+    // and half a minute to stop.
     //
     // A node that is frozen in the middle of a transaction (a paused machine, a stopped process) would hold its locks, those of
     // the queue among them, for as long as it sleeps. The database then takes the transaction back; the node finds a broken
@@ -49,7 +49,7 @@ public sealed class Database(
     private static string Impatient(string connectionString)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString);
-        if (!builder.ShouldSerialize("Timeout")) builder.Timeout = (int)ConnectTimeout.TotalSeconds;
+        if (!builder.ShouldSerialize("Timeout")) builder.Timeout = ConnectTimeout;
         if (!builder.ShouldSerialize("Keepalive")) builder.KeepAlive = 15; // rarer than the sleep below
         if (!builder.ShouldSerialize("Cancellation Timeout")) builder.CancellationTimeout = 500;
         builder.Options = $"{builder.Options} -c idle_in_transaction_session_timeout={LongestSleep.TotalMilliseconds:0}".Trim();

@@ -4,7 +4,12 @@ import { test } from 'node:test';
 
 globalThis.location = new URL('http://lab/runs/3?tab=log&hide=3,5');
 let went = null;
-globalThis.window = { Blazor: { navigateTo: (to, options) => { went = to; location = new URL(to, location); assert.ok(options.replaceHistoryEntry); } } };
+const navigateTo = (to, options) => {
+  went = to;
+  location = new URL(to, location);
+  assert.ok(options.replaceHistoryEntry);
+};
+globalThis.window = { Blazor: { navigateTo } };
 const { list, mark, write } = await import(process.env.SCRIPT);
 
 test('a list is its words, and one that is not there has none', () => {

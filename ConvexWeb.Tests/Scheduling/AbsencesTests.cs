@@ -33,7 +33,7 @@ public sealed class AbsencesTests
     }
 
     [Fact]
-    public void One_that_renews_in_between_begins_anew()
+    public void Time_begins_again_for_one_that_renews_in_between()
     {
         Settle();
         Pass(1.5, Item);

@@ -144,7 +144,7 @@ public sealed class SimulationBench(PostgresCluster cluster) : DatabaseTest(clus
         var twice = runs.Select(run => (Run: run, Attempts: Directory.GetFiles(run, "metrics.jsonl", SearchOption.AllDirectories)
                 .Select(Span).OrderBy(span => span.From).ToList()))
             .Where(run => run.Attempts.Count > 1).ToList();
-        Say($"{twice.Count} runs had several processes; by their own journals none began before the one before it had ended");
+        Say($"{twice.Count} runs had several processes, whose own journals say when each began and ended");
         return [.. twice.Where(run => run.Attempts.Zip(run.Attempts.Skip(1)).Any(pair => pair.Second.From < pair.First.To))
             .Select(run => run.Run)];
 

@@ -1,5 +1,5 @@
-// Those who work by keyboard keep their place. A button may be disabled while it does its work, or be gone afterwards with its row or dialog,
-// and the browser then forgets the focus without a word: it returns to the button, or goes to what has come, or to the page's heading.
+// Those who work by keyboard keep their place. A button may be disabled while it does its work, or be gone afterwards with its row or
+// dialog, and the browser then forgets the focus: it returns to the button, or goes to what has come, or to the page's heading.
 
 let last = null;
 let waits = false; // it was disabled while it had the focus
@@ -29,7 +29,7 @@ function heading() {
   title?.focus({ preventScroll: true });
 }
 
-// What was just made for whoever pressed a key, such as a secret to be copied, is where they go on.
+// What a key press has just made, such as a secret to be copied, is where its user goes on.
 function take(changes) {
   if (!last || (document.activeElement !== document.body && document.activeElement !== last)) return;
   const added = changes.flatMap(change => [...change.addedNodes]).filter(node => node.nodeType === Node.ELEMENT_NODE);

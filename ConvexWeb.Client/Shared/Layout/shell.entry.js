@@ -47,7 +47,7 @@ const menuButton = () => document.querySelector('[aria-controls=main-menu]');
 /** Whether the menu lies over the page. */
 const lies = () => !wide.matches && menu() && !menu().inert;
 
-// Whoever leaves it for the page below does not see where he is.
+// A focus in the page below it could not be seen, so the menu closes.
 document.addEventListener('focusin', event => {
   if (lies() && menu().contains(event.relatedTarget) && !menu().contains(event.target) && event.target !== menuButton())
     menuButton()?.click();
