@@ -9,17 +9,18 @@ public sealed class ArchitectureTests
 {
     private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, ".."));
 
-    private static IEnumerable<(string Path, string Text)> Sources(string folder)
+    private static IEnumerable<(string Path, string Text)> Sources(string folder) => Sources(folder, ".cs", ".razor");
+
+    private static IEnumerable<(string Path, string Text)> Sources(string folder, params string[] extensions)
         => Directory.EnumerateFiles(Path.Combine(Root(), folder), "*.*", SearchOption.AllDirectories)
-            .Where(f => Path.GetExtension(f) is ".cs" or ".razor" or ".js" or ".mjs" or ".css"
-                && !f.Split('/').Intersect(["obj", "bin", "node_modules", "dist"]).Any())
+            .Where(f => extensions.Contains(Path.GetExtension(f)) && !f.Split('/').Intersect(["obj", "bin", "node_modules", "dist"]).Any())
             .Select(f => (Path.GetRelativePath(Path.Combine(Root(), folder), f), File.ReadAllText(f)));
 
     [Fact]
     public void Lines_have_at_most_140_columns()
         => Assert.Empty(
             from project in (string[])["ConvexWeb.Training", "ConvexWeb.Server", "ConvexWeb.Client", "ConvexWeb.Tests"]
-            from source in Sources(project)
+            from source in Sources(project, ".cs", ".razor", ".js", ".mjs", ".css")
             from line in source.Text.Split('\n').Select((text, i) => (Text: text, Number: i + 1))
             where line.Text.Length > 140
             select $"{project}/{source.Path}:{line.Number}");
