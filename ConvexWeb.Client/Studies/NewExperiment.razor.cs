@@ -7,7 +7,8 @@ using Microsoft.AspNetCore.Components;
 namespace ConvexWeb.Client.Studies;
 
 /// <summary>
-/// Composes a study: a spec, what varies in it, and seeds. <c>?preset=NAME</c>, <c>?from=RUN</c> and <c>?demo=true</c> prefill it.
+/// Composes a study: a spec, what varies in it, and seeds. <c>?preset=NAME</c>, <c>?from=RUN</c> and <c>?demo=true</c> prefill it;
+/// <c>view=json</c> shows the spec as text.
 /// </summary>
 public sealed partial class NewExperiment(
     ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, Backend backend)
@@ -16,6 +17,7 @@ public sealed partial class NewExperiment(
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(200);
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
+    private readonly Latest<RunDetail?> source = backend.Latest<RunDetail?>(); // the run that the form is to start from
     private CatalogView view = default!;
     private SpecDraft draft = default!;
     private string preset = "";
@@ -31,13 +33,16 @@ public sealed partial class NewExperiment(
     private string? error;
     private bool busy;
     private bool leaving;
-    private bool reading; // the run that the form is to start from
+    private bool reading; // the source
     private string? started;
     private CancellationTokenSource? typing;
 
     [SupplyParameterFromQuery(Name = "preset")] public string? AskedPreset { get; set; }
     [SupplyParameterFromQuery(Name = "from")] public long? From { get; set; }
     [SupplyParameterFromQuery(Name = "demo")] public bool? Demo { get; set; }
+    [SupplyParameterFromQuery(Name = "view")] public string? View { get; set; }
+
+    private bool AsksForJson => View == "json";
 
     private long RunCount => draft.Combinations * (seeds?.Count ?? 0);
 
@@ -93,39 +98,49 @@ public sealed partial class NewExperiment(
     protected override Task OnParametersSetAsync()
     {
         var wanted = Start(AskedPreset, From, Demo);
-        if (wanted == started) return Task.CompletedTask;
+        if (wanted == started)
+        {
+            if (AsksForJson && json is null) json = Written();
+            else if (!AsksForJson && json is not null) LeaveJson();
+            return Task.CompletedTask;
+        }
         started = wanted;
-        return StartAsync(wanted);
+        return StartAsync();
     }
 
     private static string Start(string? preset, long? from, bool? demo) => $"{preset}|{from}|{demo}";
 
-    private async Task StartAsync(string wanted)
+    private Task StartAsync()
     {
         view = catalog.Get();
         draft = new SpecDraft(view);
-        (preset, json, name, error, estimate, busy, leaving, reading) = ("", null, null, null, null, false, false, false);
+        (preset, json, name, error, estimate, busy, leaving) = ("", null, null, null, null, false, false);
         (seedText, seeds, seedProblem, priority, unread) = ("0", [0], null, Priority.Normal, []);
+        source.Forget();
         if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
         else if (Demo == true) UseDemo();
+        if (AsksForJson) json = Written();
         Check();
-        if (From is not { } id || !RendererInfo.IsInteractive) return;
-        string? absent = null;
-        reading = true;
-        var failure = await backend.TryAsync(async () =>
+        reading = From is not null && RendererInfo.IsInteractive;
+        return reading ? ReadSourceAsync() : Task.CompletedTask;
+    }
+
+    private async Task ReadSourceAsync()
+    {
+        var id = From!.Value;
+        (reading, error) = (true, null);
+        if (!await source.AskAsync(() => runs.FindAsync(id))) return;
+        reading = false;
+        if (source.Error is not null) return;
+        if (source.Value is not { } run)
         {
-            var run = await runs.FindAsync(id);
-            if (wanted != started) return;
-            if (run is null)
-            {
-                absent = $"There is no run {id} to start from; the form shows the defaults.";
-                return;
-            }
-            draft.Load(run.Spec);
-            (name, seedText, seeds) = (run.Row.Study, run.Row.Seed.ToString(), [run.Row.Seed]);
-            Check();
-        });
-        if (wanted == started) (error, reading) = (failure ?? absent, false);
+            error = $"There is no run {id} to start from; the form shows the defaults.";
+            return;
+        }
+        draft.Load(run.Spec);
+        (name, seedText, seeds) = (run.Row.Study, run.Row.Seed.ToString(), [run.Row.Seed]);
+        if (json is not null) json = Written();
+        Check();
     }
 
     // Into the address, so that a reload or a sent link begins with it; what else is typed stays as it is.
@@ -134,6 +149,7 @@ public sealed partial class NewExperiment(
         UsePreset(chosen);
         var asked = preset.Length > 0 ? preset : null;
         (started, reading) = (Start(asked, null, null), false);
+        source.Forget();
         navigation.NavigateTo(
             navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["preset"] = asked, ["from"] = null, ["demo"] = null }),
             replace: true);
@@ -197,9 +213,20 @@ public sealed partial class NewExperiment(
 
     private string Written() => JsonSerializer.Serialize(draft.ToJson(), Indented);
 
-    private void ShowJson() => json = Written();
+    private void ShowJson()
+    {
+        json ??= Written();
+        NameView("json");
+    }
 
     private void ShowForm()
+    {
+        LeaveJson();
+        if (!leaving) NameView(null);
+    }
+
+    // A text that is no spec yet is not thrown away unasked.
+    private void LeaveJson()
     {
         leaving = unread.Count > 0;
         if (!leaving) json = null;
@@ -209,7 +236,10 @@ public sealed partial class NewExperiment(
     {
         (json, unread, leaving) = (null, [], false);
         Check();
+        NameView(null);
     }
+
+    private void NameView(string? named) => navigation.NavigateTo(navigation.GetUriWithQueryParameter("view", named), replace: true);
 
     private Task JsonTypedAsync(string? text)
     {

@@ -172,6 +172,36 @@ public sealed class NewExperimentTests : PageContext
     }
 
     [Fact]
+    public void A_run_to_start_from_that_cannot_be_read_is_asked_for_again()
+    {
+        Runs.Add(5, r => r with { Seed = 3 }, FakeCatalog.Default.Replace("\"width\":800", "\"width\":64"));
+        Runs.Failure = new InvalidOperationException("away");
+        var page = Open<NewExperiment>("new?from=5");
+        Assert.Equal("800", Field(page, "model.width").GetAttribute("value"));
+        Runs.Failure = null;
+
+        Do(page, () => page.Find("[role=alert] button").Click());
+
+        Assert.Equal("64", Field(page, "model.width").GetAttribute("value"));
+        Assert.False(page.Find("[data-testid=composer]").HasAttribute("inert"));
+        Assert.Empty(page.FindAll("[role=alert]"));
+    }
+
+    [Fact]
+    public void Which_of_the_two_views_is_shown_stands_in_the_address()
+    {
+        var page = Open<NewExperiment>("new?preset=tiny&view=json");
+        Assert.Contains("\"model\"", page.Find("#spec-json").GetAttribute("value"), StringComparison.Ordinal);
+
+        Do(page, () => page.FindAll("[aria-label=View] button")[0].Click());
+        Assert.Empty(page.FindAll("#spec-json"));
+        Assert.EndsWith("/new?preset=tiny", Navigation.Uri, StringComparison.Ordinal);
+
+        Do(page, () => page.FindAll("[aria-label=View] button")[1].Click());
+        Assert.EndsWith("/new?preset=tiny&view=json", Navigation.Uri, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_spec_can_be_written_as_JSON()
     {
         var page = Open<NewExperiment>("new");
