@@ -10,6 +10,7 @@ public sealed partial class CertificatePage(
     IRuns runs, ICertificates certificates, IRunFeed feed, ISnackbar notes, Backend backend, TimeProvider time)
     : ComponentBase, IDisposable
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
     private readonly Latest<Shown?> latest = backend.Latest<Shown?>();
@@ -55,16 +56,17 @@ public sealed partial class CertificatePage(
         var id = Id;
         await latest.AskAsync(async () =>
         {
-            watch ??= feed.Subscribe([id], _ => InvokeAsync(RefreshAsync));
+            watch ??= feed.Subscribe([id], _ => InvokeAsync(TakeAsync));
             return await runs.FindAsync(id) is { } run ? new Shown(run, await certificates.LatestAsync(id)) : null;
         });
     }
 
-    // A certificate that changes is told as a change of its run.
-    private async Task RefreshAsync()
+    // A certificate that changes is told as a change of its run. It is read again, not more often than once a second.
+    private async Task TakeAsync()
     {
         await LoadAsync();
         StateHasChanged();
+        await Task.Delay(Pause, time);
     }
 
     // How long it has been in the making; nothing is read for it.

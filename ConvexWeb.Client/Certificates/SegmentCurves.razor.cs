@@ -10,9 +10,8 @@ namespace ConvexWeb.Client.Certificates;
 /// </summary>
 public sealed partial class SegmentCurves(IJSRuntime js) : ComponentBase, IAsyncDisposable
 {
+    private readonly Mount mount = new(js);
     private ChartHost host = default!;
-    private IJSObjectReference? module;
-    private IJSObjectReference? curves;
 
     /// <summary>Fixed for the life of the component.</summary>
     [Parameter, EditorRequired] public CertificateResult Result { get; set; } = default!;
@@ -37,15 +36,10 @@ public sealed partial class SegmentCurves(IJSRuntime js) : ComponentBase, IAsync
         if (sources.Count == 0) return;
         var classes = sources.Max(source => source.Segments.Max(segment => segment.Logits.Count));
         var colours = RunColours.Assign(Enumerable.Range(0, classes).Select(number => (long)number));
-        module = await js.InvokeAsync<IJSObjectReference>("import", RunCharts.Module);
-        curves = await module.InvokeAsync<IJSObjectReference>(
+        await mount.ShowAsync(
             "mountCurves", host.Element,
             new { sources, colours = Enumerable.Range(0, classes).Select(number => colours[number]), icons = ChartIcons.All });
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await RunCharts.EndAsync(curves);
-        if (module is not null) await RunCharts.EndAsync(module, call: false);
-    }
+    public ValueTask DisposeAsync() => mount.DisposeAsync();
 }

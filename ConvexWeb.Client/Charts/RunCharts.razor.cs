@@ -4,8 +4,8 @@ using Microsoft.JSInterop;
 namespace ConvexWeb.Client.Charts;
 
 /// <summary>A run as the charts name and paint it.</summary>
-/// <param name="Ended">No further point will come.</param>
-public sealed record ChartRun(long Id, string Name, string Color, bool Ended = false);
+/// <param name="Rest">Why no further point comes for now: finished or paused; null while some may come.</param>
+public sealed record ChartRun(long Id, string Name, string Color, string? Rest = null);
 
 /// <summary>
 /// The place of the charts. Everything inside belongs to the chart module, which gets the points from the hub itself: no point ever
@@ -13,11 +13,8 @@ public sealed record ChartRun(long Id, string Name, string Color, bool Ended = f
 /// </summary>
 public sealed partial class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisposable
 {
-    internal const string Module = "./_content/ConvexWeb.Client/dist/charts.js";
-
+    private readonly Mount mount = new(js);
     private ChartHost host = default!;
-    private IJSObjectReference? module;
-    private IJSObjectReference? board;
     private string? mounted;
     private string? told;
 
@@ -40,45 +37,25 @@ public sealed partial class RunCharts(IJSRuntime js) : ComponentBase, IAsyncDisp
         if (Runs.Count == 0) return;
         if (mounted == Key)
         {
-            await TellEndedAsync();
+            await TellRestsAsync();
             return;
         }
-        (mounted, told) = (Key, Ended);
-        module ??= await js.InvokeAsync<IJSObjectReference>("import", Module);
-        await EndAsync(board);
-        board = await module.InvokeAsync<IJSObjectReference>(
+        (mounted, told) = (Key, Rests);
+        await mount.ShowAsync(
             "mount", host.Element, new { runs = Runs, charts = Charts, others = Others, metrics = Metrics, icons = ChartIcons.All });
     }
 
-    // A run that has ended is not live any more, whatever the connection is.
-    private async Task TellEndedAsync()
+    // A run that has ended or is paused is not live any more, whatever the connection is.
+    private Task TellRestsAsync()
     {
-        if (board is null || told == Ended) return;
-        told = Ended;
-        await board.InvokeVoidAsync("setEnded", Runs.Where(run => run.Ended).Select(run => run.Id));
+        if (told == Rests) return Task.CompletedTask;
+        told = Rests;
+        return mount.TellAsync("setRests", Runs.Select(run => new { run.Id, run.Rest }));
     }
 
-    private string Ended => string.Join(',', Runs.Where(run => run.Ended).Select(run => run.Id));
+    private string Rests => string.Join(',', Runs.Select(run => run.Rest));
 
     private string Key => string.Join(',', Runs.Select(r => r.Id));
 
-    public async ValueTask DisposeAsync()
-    {
-        await EndAsync(board);
-        if (module is not null) await EndAsync(module, call: false);
-    }
-
-    /// <summary>Ends an object of the browser; a browser that has gone has ended it already.</summary>
-    internal static async ValueTask EndAsync(IJSObjectReference? thing, bool call = true)
-    {
-        if (thing is null) return;
-        try
-        {
-            if (call) await thing.InvokeVoidAsync("dispose");
-            await thing.DisposeAsync();
-        }
-        catch (JSDisconnectedException)
-        {
-        }
-    }
+    public ValueTask DisposeAsync() => mount.DisposeAsync();
 }

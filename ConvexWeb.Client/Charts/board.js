@@ -35,7 +35,7 @@ export class Board {
     const [min, max] = address.list('zoom').map(Number);
     this.zoom = Number.isFinite(min) && max > min ? { min, max } : null; // the part of the x axis that is shown; null: all
     this.hidden = new Set(runs.length < 2 ? [] : address.list('hide').map(Number).filter(id => runs.some(run => run.id === id)));
-    this.ended = new Set(runs.filter(run => run.ended).map(run => run.id));
+    this.setRests(runs);
     this.more = others ? new More(this) : null;
     this.more?.learn(metrics ?? []);
     if (!others || metrics) {
@@ -61,15 +61,16 @@ export class Board {
     for (const id of this.hidden) this.#all(chart => chart.setShown(runs.find(run => run.id === id), false));
   }
 
-  /** Whether no run here will have another point. */
-  get over() {
-    return this.runs.every(run => this.ended.has(run.id));
+  /** What the runs do that have no further points for now: "finished" or "paused". One that is queued again does nothing of it. */
+  setRests(runs) {
+    this.#rests = new Map(runs.map(({ id, rest }) => [id, rest]));
+    if (this.light) this.#status(live.state);
   }
 
-  /** The runs that have ended, as of now: one that is queued again is not over. */
-  setEnded(ids) {
-    this.ended = new Set(ids);
-    this.#status(live.state);
+  /** The one word for all of them, when no run here goes on. */
+  get rest() {
+    const rests = [...this.#rests.values()];
+    return !rests.every(Boolean) ? null : rests.includes('paused') ? 'paused' : 'finished';
   }
 
   points(run, metric) {
@@ -92,7 +93,7 @@ export class Board {
     for (const run of this.runs) {
       const fresh = this.#store(run);
       fresh.fill(this.#stores.get(run.id).seq).then(() => {
-        if (this.#only !== only || !fresh.loaded) return; // meanwhile more was wanted, or the run has gone
+        if (this.#gone || this.#only !== only || !fresh.loaded) return; // meanwhile more was wanted, or the run has gone
         this.#stores.set(run.id, fresh);
         this.#changed(null, null);
       });
@@ -118,6 +119,8 @@ export class Board {
   }
 
   dispose() {
+    this.#gone = true; // points that are under way change nothing: another page may have the address
+    for (const store of this.#stores.values()) store.stop();
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#later);
     for (const undo of this.#undo) undo();
@@ -126,6 +129,8 @@ export class Board {
     this.host.replaceChildren();
   }
 
+  #gone = false;
+  #rests = new Map();
   #later = 0;
   #settled = false;
   #only = null; // the metrics whose points are loaded; null: all
@@ -168,6 +173,7 @@ export class Board {
   }
 
   #changed(metrics, batch) {
+    if (this.#gone) return;
     if (metrics === null) this.#dirty.add(null);
     else for (const metric of metrics) this.#dirty.add(metric);
     if (batch) this.#fresh.push(batch);
@@ -224,10 +230,10 @@ export class Board {
   }
 
   #status(state) {
-    const over = this.over;
-    const word = over ? 'finished' : state === 'live' ? 'live' : `${state}…`;
-    const lag = !over && state === 'live' && this.delay != null && this.delay < 60_000 ? ` · ${(this.delay / 1000).toFixed(1)} s` : '';
-    this.light.dataset.live = over ? 'finished' : state;
+    const { rest } = this;
+    const word = rest ?? (state === 'live' ? 'live' : `${state}…`);
+    const lag = !rest && state === 'live' && this.delay != null && this.delay < 60_000 ? ` · ${(this.delay / 1000).toFixed(1)} s` : '';
+    this.light.dataset.live = rest ?? state;
     if (this.word.textContent !== word) this.word.textContent = word;
     if (this.lag.textContent !== lag) this.lag.textContent = lag;
   }

@@ -31,7 +31,8 @@ export function choose(logits, count = most) {
 export class Curves {
   #source = 0;
   #segment = 0;
-  #hidden = new Set();
+  #hidden;
+  #tabled;
   #plot = null;
   #index = null;
 
@@ -42,6 +43,8 @@ export class Curves {
     this.id = `curves-${++serial}`;
     const [source, segment] = address.list('line').map(Number);
     if (sources[source]?.segments[segment]) [this.#source, this.#segment] = [source, segment];
+    this.#hidden = new Set(address.list('hide').map(Number));
+    this.#tabled = address.list('table').includes('curves');
     this.#build();
     this.#themes = new MutationObserver(() => this.#draw());
     this.#themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
@@ -72,8 +75,10 @@ export class Curves {
     this.note = el('p', { class: 'curves-note', role: 'status' });
     this.legend = el('div', { class: 'legend' });
     this.said = el('p', { class: 'visually-hidden', 'aria-live': 'off' });
-    this.table = el('div', { class: 'points-table', hidden: true, tabindex: 0, role: 'region', 'aria-label': 'Curves as a table' });
-    this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': 'false' });
+    this.table = el('div', {
+      class: 'points-table', hidden: !this.#tabled, tabindex: 0, role: 'region', 'aria-label': 'Curves as a table',
+    });
+    this.tableButton = tool('table', 'View as table', () => this.#toggleTable(), { 'aria-pressed': String(this.#tabled) });
     this.sourceButtons = this.sources.length < 2 ? []
       : this.sources.map((source, i) => choice(source.name, false, () => this.#go(i, this.#segment)));
     this.segmentButtons = this.sources[0].segments.map(({ from, to }, i) =>
@@ -114,7 +119,7 @@ export class Curves {
         : '');
     this.#buildLegend();
     this.#draw();
-    if (!this.table.hidden) this.#fillTable();
+    if (this.#tabled) this.#fillTable();
   }
 
   #buildLegend() {
@@ -192,6 +197,7 @@ export class Curves {
 
   #toggle(number) {
     if (!this.#hidden.delete(number)) this.#hidden.add(number);
+    address.mark('hide', number, this.#hidden.has(number));
     const place = this.shown.findIndex(line => line.number === number);
     this.entries[place].entry.setAttribute('aria-pressed', String(!this.#hidden.has(number)));
     this.#plot.setSeries(place + 1, { show: !this.#hidden.has(number) });
@@ -214,9 +220,11 @@ export class Curves {
   }
 
   #toggleTable() {
-    this.table.hidden = !this.table.hidden;
-    this.tableButton.setAttribute('aria-pressed', String(!this.table.hidden));
-    if (!this.table.hidden) this.#fillTable();
+    this.#tabled = !this.#tabled;
+    this.table.hidden = !this.#tabled;
+    this.tableButton.setAttribute('aria-pressed', String(this.#tabled));
+    address.mark('table', 'curves', this.#tabled);
+    if (this.#tabled) this.#fillTable();
   }
 
   #fillTable() {

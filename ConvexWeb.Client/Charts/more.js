@@ -1,28 +1,15 @@
-// "More metrics": a chart for each further metric that somebody ticks. What is ticked is in the address; where that names nothing, it is
-// what was ticked in this browser before.
+// "More metrics": a chart for each further metric that somebody ticks. What is ticked is in the address.
 import * as address from './address.js';
 import { Chart } from './chart.js';
 import { el } from './dom.js';
 import { grouped } from './metrics.js';
-
-const remembered = 'more-metrics';
-
-const read = () => {
-  const asked = address.list('more');
-  if (asked.length) return new Set(asked);
-  try {
-    return new Set(JSON.parse(localStorage.getItem(remembered) ?? '[]'));
-  } catch {
-    return new Set();
-  }
-};
 
 export class More {
   charts = new Map(); // key → chart, of what is ticked and there
   #metrics = new Set();
   #groups = [];
   #boxes = new Map();
-  #ticked = read();
+  #ticked = new Set(address.list('more'));
 
   /** `board` as a chart has it, and `want(metrics)`, which is told of what is ticked. */
   constructor(board) {
@@ -42,7 +29,6 @@ export class More {
     this.#groups = grouped(this.#metrics);
     this.#list();
     this.#show();
-    if (this.charts.size && !address.list('more').length) address.write('more', [...this.#ticked]);
   }
 
   get #shown() {
@@ -77,9 +63,6 @@ export class More {
   #tick(key, on) {
     if (on) this.#ticked.add(key); else this.#ticked.delete(key);
     address.write('more', [...this.#ticked]);
-    try {
-      localStorage.setItem(remembered, JSON.stringify([...this.#ticked]));
-    } catch { /* private window: holds for this page */ }
     this.#show();
   }
 

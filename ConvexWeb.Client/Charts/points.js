@@ -16,6 +16,7 @@ export class RunPoints {
   loaded = false; // whether what is stored has been read once
   #wanted = 0;
   #filling = null;
+  #stop = new AbortController();
 
   /**
    * `changed(metrics, batch)` is called after each applied batch; `metrics` null means: any may have changed; `batch` null: nothing new
@@ -40,6 +41,11 @@ export class RunPoints {
     return this.#filling ??= this.#fetch().finally(() => { this.#filling = null; });
   }
 
+  /** Nothing is fetched any more, and nothing told. */
+  stop() {
+    this.#stop.abort();
+  }
+
   async #fetch() {
     for (let failures = 0; ;) {
       try {
@@ -55,10 +61,12 @@ export class RunPoints {
         // A server that answers less than it announced must not be asked in a circle.
         if (!batch.more && (this.seq >= this.#wanted || this.seq === before)) { this.#wanted = 0; return; }
       } catch (error) {
+        if (this.#stop.signal.aborted) return;
         this.error = error;
         this.changed(new Set(), null);
         if (error.final) return;
         await new Promise(done => setTimeout(done, Math.min(10_000, 500 * 2 ** failures++)));
+        if (this.#stop.signal.aborted) return;
       }
     }
   }
@@ -67,6 +75,7 @@ export class RunPoints {
     const query = new URLSearchParams([['after', after], ...(this.only ?? []).map(metric => ['metrics', metric])]);
     const response = await fetch(new URL(`api/v1/runs/${this.runId}/points?${query}`, document.baseURI), {
       credentials: 'same-origin',
+      signal: this.#stop.signal,
       headers: { accept: 'application/json' },
     });
     if (response.ok) return response.json();

@@ -11,6 +11,9 @@ public static class RunFacts
     /// <summary>It changes no more, unless somebody asks for it.</summary>
     public static bool Ended(this RunState state) => !state.Goes() && state != RunState.Paused;
 
+    /// <summary>Why nothing new comes of it for now, in a word; null while something may.</summary>
+    public static string? Rest(this RunState state) => state.Ended() ? "finished" : state == RunState.Paused ? "paused" : null;
+
     /// <summary>Whether this is an earlier state of the run than another: rows that come on two ways may overtake one another.</summary>
     public static bool IsOlderThan(this RunRow row, RunRow other) =>
         row.Attempt != other.Attempt ? row.Attempt < other.Attempt
@@ -19,7 +22,6 @@ public static class RunFacts
 
     public static double Share(this RunRow row) => row.TotalSteps > 0 ? Math.Clamp((double)row.Step / row.TotalSteps, 0, 1) : 0;
 
-    /// <summary>Epochs done, with one decimal while one is under way.</summary>
     /// <summary>Whether the gap grows, shrinks or stands over the newest quarter of the history; null without a history.</summary>
     public static Trend? GapTrend(this RunRow row)
     {

@@ -13,6 +13,8 @@ public sealed partial class RunPage(
     // What a queued run waits for changes with other runs and with workers, of which the feed of this run says nothing.
     private static readonly TimeSpan Glance = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
     private static readonly string[] Tabs = ["config", "layers", "log", "attempts"];
 
     private readonly Latest<RunDetail?> run = backend.Latest<RunDetail?>();
@@ -48,13 +50,25 @@ public sealed partial class RunPage(
         var id = Id;
         var taken = await run.AskAsync(() =>
         {
-            watch ??= feed.Subscribe([id], _ => InvokeAsync(RefreshAsync));
+            watch ??= feed.Subscribe([id], news => InvokeAsync(() => TakeAsync(news)));
             return runs.FindAsync(id);
         });
         if (taken) refreshed++;
     }
 
-    // Attempts, checkpoints, log and certificate change with the row.
+    // The row is shown at once; attempts, checkpoints, log and certificate may have changed with it, and are read again, not more often
+    // than once a second.
+    private async Task TakeAsync(RunNews news)
+    {
+        if (Detail is { } shown && news.Rows.LastOrDefault(row => row.Id == shown.Row.Id) is { } row && !row.IsOlderThan(shown.Row))
+        {
+            run.Take(shown with { Row = row });
+            StateHasChanged();
+        }
+        await RefreshAsync();
+        await Task.Delay(Pause, time);
+    }
+
     private async Task RefreshAsync()
     {
         await LoadAsync();

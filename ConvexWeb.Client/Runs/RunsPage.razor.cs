@@ -19,6 +19,9 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
 
     private readonly RunSelection selection = new();
 
+    // Runs that are to be selected, which are not all here.
+    private readonly Latest<Page<RunRow>> chosen = backend.Latest<Page<RunRow>>();
+
     // Rows that were reported while something was being read, which may be older than they are.
     private readonly Dictionary<long, RunRow> meanwhile = [];
     private RunWindow? window;
@@ -58,7 +61,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
         var wanted = $"{Search}|{Filter}|{Study}";
         if (!RendererInfo.IsInteractive || wanted == filter) return Task.CompletedTask;
         filter = wanted;
-        selection.Clear(); // what is chosen must be in sight
+        ClearSelection(); // what is chosen must be in sight
         return LoadAsync();
     }
 
@@ -96,7 +99,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             (error, isStale) = (failure, failure is not null);
             if (page is not null)
             {
-                if (window != into) selection.Clear(); // what is chosen must be in sight
+                if (window != into) ClearSelection(); // what is chosen must be in sight
                 into.Put(start, page, counted);
                 into.Take(meanwhile.Values);
                 window = into;
@@ -152,14 +155,11 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
         StateHasChanged();
     }
 
-    private async Task SelectAllAsync(ChangeEventArgs change)
+    private Task SelectAllAsync(bool all)
     {
-        if (change.Value is not true)
-        {
-            selection.Clear();
-            return;
-        }
-        await SelectAsync(Query with { Limit = RunsTable.MostSelected, Count = false }, _ => true);
+        if (all) return SelectAsync(Query with { Limit = RunsTable.MostSelected, Count = false }, _ => true);
+        ClearSelection();
+        return Task.CompletedTask;
     }
 
     // The list is in the order of the ids, and a page of it ends before its cursor; rows between may never have been loaded.
@@ -172,32 +172,39 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
 
     private async Task SelectAsync(RunQuery asked, Func<RunRow, bool> within)
     {
-        var query = Query;
-        var failure = await backend.TryAsync(async () =>
+        if (!await chosen.AskAsync(() => runs.ListAsync(asked))) return;
+        if (chosen.Error is { } failure)
         {
-            var page = await runs.ListAsync(asked);
-            if (query != Query) return;
-            selection.Add(page.Items.Where(within));
-            if (page.Next is not null && within(page.Items[^1]))
-                notes.Add($"The newest {RunsTable.MostSelected} of them are selected; no more can be at once.", Severity.Info);
-        });
-        if (failure is not null) notes.Add(failure, Severity.Error);
+            notes.Add(failure, Severity.Error);
+            return;
+        }
+        var page = chosen.Value!;
+        selection.Add(page.Items.Where(within));
+        if (page.Next is not null && within(page.Items[^1]))
+            notes.Add($"The newest {RunsTable.MostSelected} of them are selected; no more can be at once.", Severity.Info);
+    }
+
+    // With what is still on its way to be selected.
+    private void ClearSelection()
+    {
+        chosen.Forget();
+        selection.Clear();
     }
 
     private async Task CancelAsync()
     {
-        var chosen = selection.Cancellable.ToList();
-        var question = chosen.Count == 1 ? $"Cancel {chosen[0].Name} (seed {chosen[0].Seed})?" : $"Cancel {chosen.Count} runs?";
+        var wanted = selection.Cancellable.ToList();
+        var question = wanted.Count == 1 ? $"Cancel {wanted[0].Name} (seed {wanted[0].Seed})?" : $"Cancel {wanted.Count} runs?";
         if (!await ConfirmDialog.AskAsync(
             dialogs, "Cancel runs", $"{question} Points and checkpoints are kept.", "Cancel runs", "Keep them")) return;
         busy = true;
         var failure = await backend.TryAsync(async () =>
         {
-            var result = await runs.ActOnAllAsync(new(ItemAction.Cancel, [.. chosen.Select(run => run.Id)]));
+            var result = await runs.ActOnAllAsync(new(ItemAction.Cancel, [.. wanted.Select(run => run.Id)]));
             foreach (var refused in result.Refused.Take(5)) notes.Add($"Run {refused.RunId}: {refused.Message}", Severity.Warning);
         });
         busy = false;
-        if (failure is null) selection.Clear();
+        if (failure is null) ClearSelection();
         else notes.Add(failure, Severity.Error); // they stay chosen, to be tried again
     }
 

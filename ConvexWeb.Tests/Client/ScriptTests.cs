@@ -7,7 +7,7 @@ namespace ConvexWeb.Tests.Client;
 public sealed class ScriptTests
 {
     [Theory]
-    [InlineData("points", 8)]
+    [InlineData("points", 9)]
     [InlineData("live", 2)]
     [InlineData("curves", 4)]
     [InlineData("metrics", 4)]

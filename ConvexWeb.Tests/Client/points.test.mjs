@@ -7,7 +7,9 @@ const { RunPoints } = await import(pathToFileURL(process.env.SCRIPT));
 
 globalThis.document = { baseURI: 'http://server/' };
 let asked, answers;
-globalThis.fetch = async url => {
+globalThis.fetch = async (url, { signal }) => {
+  await Promise.resolve();
+  if (signal.aborted) throw signal.reason;
   asked.push(url.pathname + url.search);
   const answer = answers.shift();
   return typeof answer === 'number' ? { ok: false, status: answer } : { ok: true, json: async () => answer };
@@ -83,4 +85,15 @@ test('a run that is gone is not asked for again', async () => {
   await points.fill();
   assert.equal(points.error.message, 'This run no longer exists.');
   assert.equal(asked.length, 1);
+});
+
+test('one that is stopped asks no more and tells nothing', async () => {
+  answers = [503, batch(0, 2, [1, 2])];
+  let told = 0;
+  const points = new RunPoints(1, () => { told++; });
+  const filling = points.fill();
+  points.stop();
+  await filling;
+  assert.equal(asked.length, 0);
+  assert.equal(told, 0);
 });

@@ -27,6 +27,7 @@ public static class PageStates
         At("signin", "/signin", "h1"),
         At("signin-wrong", "/signin?error=wrong", "[role=alert]"),
         At("welcome-no-link", "/welcome", "h1"),
+        At("welcome-new-password", "/welcome?token=a&reset=true", "h1"),
         At("welcome-name", "/welcome?token=a&error=name", "[role=alert]"),
     ];
 
@@ -117,6 +118,7 @@ public static class PageStates
         Failing("certificate", $"/runs/{shown.Certified}/certificate", database),
         At("workers", "/workers", "[data-testid=worker]"),
         Loading("workers", "/workers"),
+        Failing("workers", "/workers", database, "workers"),
         At("account", "/account", "[data-testid=people]"),
         new("account-links", async page =>
         {
@@ -137,6 +139,13 @@ public static class PageStates
             await page.GetByTestId("group").First.WaitForAsync();
             await page.Locator("#find").FillAsync("/runs");
             await page.Locator("details summary").Nth(1).ClickAsync();
+        }),
+        new("api-reference-nothing", async page =>
+        {
+            await page.GotoAsync("/api/reference");
+            await page.GetByTestId("group").First.WaitForAsync();
+            await page.Locator("#find").FillAsync("no such operation");
+            await Assertions.Expect(page.GetByTestId("group")).ToHaveCountAsync(0);
         }),
         Loading("api-reference", "/api/reference"),
         At("api-reference", "/api/reference", "[data-testid=group]"),

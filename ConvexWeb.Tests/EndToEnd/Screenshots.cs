@@ -46,7 +46,8 @@ public sealed class Screenshots(Product product, Browser browser)
         var tall = await page.EvaluateAsync<int>(
             "() => document.querySelector('[data-chart]') ? document.documentElement.scrollHeight : 0");
         if (tall > height) await page.SetViewportSizeAsync(width, tall);
-        await Task.Delay(300); // charts are painted in the other theme in a later frame, which tells no one that it is done
+        // Charts are painted in the other theme in a later frame, which tells no one that it is done.
+        await Task.Delay(tall > 0 ? 1_000 : 300);
         var file = $"{name}-{theme.ToString().ToLowerInvariant()}.png";
         await page.ScreenshotAsync(new() { Path = Path.Combine(folder.FullName, file), FullPage = true });
         if (tall > height) await page.SetViewportSizeAsync(width, height);

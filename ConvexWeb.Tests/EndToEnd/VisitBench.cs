@@ -1,12 +1,11 @@
 using ConvexWeb.Tests.Support;
-using Dapper;
 using Microsoft.Playwright;
 
 namespace ConvexWeb.Tests.EndToEnd;
 
 /// <summary>
 /// <c>./convexweb bench visit</c>: what a first visit costs on a slow line, and a jump in a long list of runs. Chromium plays the line:
-/// 10 Mbit/s and 40 ms.
+/// 10 Mbit/s and 40 ms. The product is as it is published, since a build's files are compressed otherwise.
 /// </summary>
 [Trait("kind", "browser")]
 [Collection(ProductCollection.Name)]
@@ -14,8 +13,9 @@ public sealed class VisitBench(Product product)
 {
     private const int Visits = 7, Jumps = 20, Runs = 75_000, MostBytes = 25 * 1024;
 
-    // 1.3 times what the pages before these weighed.
+    // 1.3 times of what the pages before these took, on the machine of the README's figures.
     private const int MostVisit = 630 * 1024;
+    private static readonly TimeSpan LongestVisit = TimeSpan.FromSeconds(1.3 * 0.95);
 
     [Fact(Explicit = true)]
     [Trait("bench", "visit")]
@@ -45,6 +45,7 @@ public sealed class VisitBench(Product product)
         }
         Say($"first visit of the runs, {Visits} times: {Middle(bytes) / 1024:0} KB compressed, first row after {Middle(times):0} ms");
         Assert.True(Middle(bytes) <= MostVisit, "a first visit weighs too much");
+        Assert.True(Middle(times) <= LongestVisit.TotalMilliseconds, "a first visit takes too long");
     }
 
     [Fact(Explicit = true)]
@@ -52,23 +53,7 @@ public sealed class VisitBench(Product product)
     public async Task A_jump_in_a_long_list()
     {
         var run = await product.FinishedRunAsync();
-        var database = product.Installation.Database;
-        await using var connection = await database.OpenConnectionAsync();
-        await connection.ExecuteAsync(
-            """
-            with more as (
-                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
-                    steps_per_epoch, total_steps, step, spark, latest)
-                select study_id, name || ' ' || n, n, spec, group_key, model, convexity, dataset, labels, parameters, 100, steps_per_epoch,
-                    total_steps, total_steps, (
-                        select jsonb_agg(jsonb_build_array(1 + i * 4.3, 90 + random() * 10, 50 + i + random() * 20) order by i)
-                        from generate_series(0, 23) i where n > 0), latest
-                from runs, generate_series(1, @count) n where id = @run returning id, study_id),
-            items as (
-                insert into work_items (kind, run_id, study_id, created_by, queue, state)
-                select 'run', id, study_id, 'ada', 'cpu', 'Succeeded' from more returning 1)
-            select count(*) from items
-            """, new { run, count = Runs }, commandTimeout: 300);
+        await using var many = await ManyRuns.AddAsync(product.Installation.Database, run, Runs);
         await using var line = new CountedLine(product.Installation.Address);
         var (page, _) = await product.Installation.OpenAsync("about:blank");
         await page.SetViewportSizeAsync(1280, 900);

@@ -30,7 +30,12 @@ window.convexShell = {
   menuMoved: open => {
     // A cookie, so that the next page comes as this one is left; on a narrow one the menu lies over the page and is closed anyway.
     if (wide.matches) document.cookie = `menu=${open ? 'open' : 'closed'}; path=/; max-age=${year}; samesite=lax`;
-    else if (open) requestAnimationFrame(() => menu().querySelector('a')?.focus());
+    else if (open) enterMenu();
+  },
+  // How tall the first row of runs is, and whether it is in sight.
+  rows: () => {
+    const row = document.querySelector('tr[data-row]')?.getBoundingClientRect();
+    return row ? { height: row.height, isTopInSight: row.bottom > 0 && row.top < innerHeight } : null;
   },
   keysOff: () => read('keys') === 'off',
   setKeys: on => write('keys', on ? 'on' : 'off'),
@@ -40,6 +45,12 @@ window.convexShell = {
 document.addEventListener('click', event => {
   if (event.shiftKey && event.target.matches('[data-row] input[type=checkbox]')) event.preventDefault();
 });
+
+// The menu cannot take the focus before the server has opened it, which may be some frames later.
+function enterMenu(frames = 120) {
+  if (!menu().inert) menu().querySelector('a')?.focus();
+  else if (frames) requestAnimationFrame(() => enterMenu(frames - 1));
+}
 
 const menu = () => document.getElementById('main-menu');
 const menuButton = () => document.querySelector('[aria-controls=main-menu]');
