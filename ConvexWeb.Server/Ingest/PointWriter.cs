@@ -16,9 +16,10 @@ public sealed record StoredAttempt(int Number, long Line, bool Lost);
 
 /// <summary>
 /// Stores a batch of a journal in one transaction that begins with a lock on the run's row. The lock is the fence (only the attempt that
-/// owns the run gets it) and it puts the batches of a run in line, so that their points are numbered without a hole.
+/// owns the run gets it) and it puts the batches of a run in line, so that their points are numbered without a hole. Who stores lives, so a
+/// batch also renews the lease of the item, whose row it keeps from those that would: a long journal is stored without a pause.
 /// </summary>
-public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
+public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, WorkerSettings settings)
 {
     private sealed record Run
     {
@@ -56,6 +57,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
         if (buffer.Checkpoints.ContainsKey(CheckpointKind.Last)) commands.BatchCommands.Add(Progressed(owner));
         if (buffer.Finished is { Summary: { } summary } end && StorableText.Summary(summary) is { } text)
             commands.BatchCommands.Add(Summarise(owner, attempt, end.Step, text));
+        commands.BatchCommands.Add(Renew(owner));
         if (points.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Points, owner));
         if (announce || buffer.IsMilestone || errors.Count > 0) commands.BatchCommands.Add(Notify(RunChanges.Rows, owner));
         await commands.ExecuteNonQueryAsync(cancel);
@@ -86,7 +88,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
             """
             select r.last_seq as LastSeq, r.step, r.spark::text as spark, r.epochs, r.steps_per_epoch as StepsPerEpoch
             from work_items i join runs r on r.id = i.run_id
-            where i.id = @ItemId and i.attempt = @Owner and i.state = 'Running' for update of r for share of i;
+            where i.id = @ItemId and i.attempt = @Owner and i.state = 'Running' for update of r for no key update of i;
             select resumed_step as ResumedStep, coalesce(stored_line, 0) as StoredLine, last_step as LastStep, last_metrics as LastMetrics,
                 first_seq as FirstSeq, overlap_seq as OverlapSeq, (
                     select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt and attempt < @Owner
@@ -165,6 +167,13 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics)
     private static NpgsqlBatchCommand Progressed(Assignment owner)
         => Command(
             "update work_items set deaths = 0, tries_from = attempt where id = $1 and (deaths > 0 or tries_from < attempt)", owner.ItemId);
+
+    // Seldom more than once in half a lease, since each is a new version of a row that everybody reads.
+    private NpgsqlBatchCommand Renew(Assignment owner) => Command(
+        """
+        update work_items set lease_until = clock_timestamp() + $3
+        where id = $1 and attempt = $2 and state = 'Running' and lease_until < clock_timestamp() + $3 / 2
+        """, owner.ItemId, owner.Attempt, settings.Lease);
 
     private static NpgsqlBatchCommand Summarise(Assignment owner, int attempt, long step, string summary) => Command(
         "insert into run_summaries (run_id, attempt, step, summary) values ($1, $2, $3, $4) on conflict do nothing",

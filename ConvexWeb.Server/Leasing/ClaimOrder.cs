@@ -14,6 +14,12 @@ internal static class ClaimOrder
     /// </summary>
     public const string Lock = "select pg_advisory_xact_lock(350424589669)"; // "Queue"
 
+    /// <summary>
+    /// The lock for a transaction of several round trips: a node that freezes between them, or is cut off, loses it after two seconds, and
+    /// begins again when it wakes.
+    /// </summary>
+    public const string LockForSeveral = $"set local idle_in_transaction_session_timeout = '2s'; {Lock}";
+
     /// <summary>Items <c>q</c> that wait, and not for a time of their own.</summary>
     public const string IsWaiting = "q.state = 'Queued' and (q.not_before is null or q.not_before <= clock_timestamp())";
 

@@ -40,8 +40,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// <summary>
     /// Ends the attempts of running items that are not owned by a living worker: they wait again, end if that was wished, or fail if it
     /// was the last of too many. An item that is claimed or renewed in this moment does not fit the condition any more, and the owner of
-    /// one
-    /// whose row is locked lives: it stores points.
+    /// one whose row is locked lives: it stores points, and renews the lease with them.
     /// </summary>
     /// <param name="condition">Which of them, in SQL over items <c>i</c>.</param>
     public static string Release(string condition) =>
@@ -136,7 +135,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     private sealed record Renewed(long Id, int Attempt, bool Mine, string? Wish);
 
     /// <summary>
-    /// Holds items for another while. One whose row is locked in this moment, by a batch of its own points, is left for the next time.
+    /// Holds items for another while. One whose row is locked in this moment, by a batch of its own points, is renewed by that batch.
     /// </summary>
     /// <returns>The items that are another's now, and what is wished of the others.</returns>
     public async Task<(IReadOnlyList<Assignment> Lost, IReadOnlyList<Assignment> Wished)> RenewAsync(

@@ -39,7 +39,7 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
     {
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
-            {ClaimOrder.Lock};
+            {ClaimOrder.LockForSeveral};
             with {ClaimOrder.Shares(Pressing)}
             select q.id, q.queue, q.priority::int as priority, q.memory_mb, q.created_by as user, u.most - u.running as user_room,
                 case when q.kind = 'run' then q.study_id end as study, coalesce(s.max_running, l.study_running) - (

@@ -73,7 +73,7 @@ internal sealed class TicketOffice(
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
-            {ClaimOrder.Lock};
+            {ClaimOrder.LockForSeveral};
             with {ClaimOrder.Shares("true")},
             {DeviceRooms.Open},
             room as (

@@ -14,6 +14,8 @@ internal sealed class WorkTicket(
     Leases leases, ItemExecution items, DevicePool devices, WorkerStanding standing, TicketOffice office, TicketQueue queue,
     WorkerSettings settings, TimeProvider time, IHostApplicationLifetime life, ILogger<WorkTicket> log)
 {
+    private static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(500);
+
     /// <summary>
     /// Ends well whatever happens, because a failed job stays in Hangfire for ever; how an item ended is in its row. It does not take
     /// Hangfire's token, which an outage of the database would cancel: the server's own end is what stops work.
@@ -29,7 +31,7 @@ internal sealed class WorkTicket(
             if (!standing.TakesWork) return standing.Refused ?? "This worker is drained.";
             using var slots = new Slots(devices);
             var (item, device) = await ClaimAsync(slots, stop);
-            if (item is null) return device is null ? "No slot was free." : "Nothing was waiting that may start here.";
+            if (item is null) return await LeaveToOthersAsync(slots, device, stop);
 
             // From here the lease is renewed: the rest must not delay that.
             var work = items.RunAsync(item, device!, stop);
@@ -53,6 +55,18 @@ internal sealed class WorkTicket(
             else log.LogError(problem, "A ticket could not be used");
             return $"It could not be used: {problem.Message}";
         }
+    }
+
+    // What waits may fit on another worker alone, whose ticket this was: another one is made, and this thread does not fetch it while
+    // others may.
+    private async Task<string> LeaveToOthersAsync(Slots slots, string? device, CancellationToken stop)
+    {
+        slots.Dispose();
+        if (device is null) return "No slot was free.";
+        await office.AnnounceAsync(stop);
+        queue.Wake();
+        await Task.Delay(Turn, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return "Nothing was waiting that may start here.";
     }
 
     // What does not fit on one device may fit on another: each device with a free slot is asked, until one takes an item.

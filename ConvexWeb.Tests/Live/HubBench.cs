@@ -70,7 +70,7 @@ public sealed class HubBench
         var watchers = Enumerable.Range(0, Connections).Select(place => new Watcher(runs[place % Runs])).ToList();
         var hubs = new List<HubClient>();
         using var stop = new CancellationTokenSource();
-        var writer = new PointWriter(lab.Database, new MetricIds(lab.Database));
+        var writer = new PointWriter(lab.Database, new MetricIds(lab.Database), new());
         Task<List<double>>[] writing = [];
         try
         {

@@ -69,7 +69,7 @@ public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetim
         await AddRowsAsync(run, await database.AddOldRunAsync());
         await new Migrator(database).ApplyAsync();
 
-        var writer = new PointWriter(database, new MetricIds(database));
+        var writer = new PointWriter(database, new MetricIds(database), new());
         var item = await database.ScalarAsync<long>("select id from work_items where run_id = @run", new { run });
         var owner = new Assignment(default, item, WorkKind.Run, run, 2);
         Assert.Equal(

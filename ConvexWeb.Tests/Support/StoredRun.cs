@@ -49,7 +49,7 @@ public static class StoredRun
                 N = ++line,
                 At = TimeProvider.System.GetUtcNow(),
             }).ToList();
-        var writer = new PointWriter(database, new MetricIds(database));
+        var writer = new PointWriter(database, new MetricIds(database), new());
         Assert.True(await writer.WriteAsync(
             new Assignment(default, item, WorkKind.Run, run, owner), attempt, new JournalBatch(events, line, More: false), [],
                 announce: false));

@@ -157,7 +157,7 @@ public sealed class IngestBench : IAsyncLifetime
     private async Task<IReadOnlyList<double>> WriteAsync(
         Assignment owner, int reports, int metrics, TimeSpan pause, TimeSpan start, Func<int, bool> goesOn)
     {
-        var writer = new PointWriter(Database, new MetricIds(Database));
+        var writer = new PointWriter(Database, new MetricIds(Database), new());
         var random = new Random((int)owner.RunId);
         var names = Enumerable.Range(0, metrics).Select(number => $"metric {number}").ToList();
         var (times, line) = (new List<double>(), 0L);

@@ -13,7 +13,7 @@ public sealed class PointChunkTests(PostgresCluster cluster) : DatabaseTest(clus
 {
     private sealed record Row(long Seq, short Metric, long Step, int Attempt, double Epoch, double Value, DateTime At);
 
-    private PointWriter Writer => new(Database, new MetricIds(Database));
+    private PointWriter Writer => new(Database, new MetricIds(Database), new());
 
     [Fact]
     public async Task Small_batches_wait_in_the_tail_and_keep_value_and_number_when_they_become_a_chunk()
@@ -96,9 +96,11 @@ public sealed class PointChunkTests(PostgresCluster cluster) : DatabaseTest(clus
         var first = await Database.ClaimAsync(await Database.AddRunAsync(), seconds: -1);
         await WriteAsync(first, Batch(StartedAt(0)));
         await WriteAsync(first, Reports(2, 1, 2, 3));
+        await Database.LoseAsync(first.RunId);
         var second = await Database.ClaimAsync(first.RunId, seconds: -1);
         await WriteAsync(second, Batch(StartedAt(2)));
         await WriteAsync(second, Reports(2, 3, 4));
+        await Database.LoseAsync(first.RunId);
         var third = await Database.ClaimAsync(first.RunId);
         await WriteAsync(third, Reports(5, 2, 4, 5), attempt: 1); // all stored, or gone over by the second
         await WriteAsync(third, Reports(4, 5, 6), attempt: 2);

@@ -84,7 +84,7 @@ public sealed class PointHistoryTests(PostgresCluster cluster) : DatabaseTest(cl
     {
         var random = new Random(seed);
         var run = await Database.AddRunAsync();
-        var (writer, reader) = (new PointWriter(Database, new MetricIds(Database)), new PointReader(Database));
+        var (writer, reader) = (new PointWriter(Database, new MetricIds(Database), new()), new PointReader(Database));
         var (model, follower) = (new Model(), new Follower());
         var journals = new Dictionary<int, Queue<JournalBatch>>(); // what trainers have written, batch by batch
 
@@ -96,6 +96,7 @@ public sealed class PointHistoryTests(PostgresCluster cluster) : DatabaseTest(cl
             for (var earlier = 1; earlier < number; earlier++) await IngestAsync(owner, earlier, random.Next(4));
             journals[number] = Journal(random, random.NextInt64(0, model.Step + 1));
             await IngestAsync(owner, number, random.Next(8));
+            await Database.LoseAsync(run);
         }
 
         async Task IngestAsync(Assignment owner, int attempt, int most)

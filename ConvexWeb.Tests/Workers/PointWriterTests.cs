@@ -10,7 +10,7 @@ namespace ConvexWeb.Tests.Workers;
 
 public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
-    private PointWriter Writer => new(Database, new MetricIds(Database));
+    private PointWriter Writer => new(Database, new MetricIds(Database), new());
 
     [Fact]
     public async Task A_batch_that_comes_twice_is_stored_once()
@@ -41,6 +41,23 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.False(await WriteAsync(zombie, Batch(PointsAt(1, 1, 0.5))));
         Assert.True(await WriteAsync(owner, Batch(PointsAt(1, 1, 0.7))));
         Assert.Equal([(1L, 1L, 0.7)], await PointsAsync(owner.RunId));
+    }
+
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(6, false)] // of 8: the usual renewal is in time
+    public async Task Who_stores_points_keeps_the_item_for_as_long_as_it_stores(int left, bool renewed)
+    {
+        var owner = await ClaimAsync(await Database.AddRunAsync(), seconds: left);
+        var before = await LeftAsync();
+
+        Assert.True(await WriteAsync(owner, Batch(PointsAt(1, 1, 0.5))));
+
+        if (renewed) Assert.InRange(await LeftAsync(), 7, 8);
+        else Assert.InRange(await LeftAsync(), before - 3, before);
+
+        Task<double> LeftAsync()
+            => Database.ScalarAsync<double>("select extract(epoch from lease_until - clock_timestamp())::float8 from work_items");
     }
 
     [Fact]
@@ -144,7 +161,11 @@ public sealed class PointWriterTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
     }
 
-    private Task<Assignment> ClaimAsync(long run, double seconds = 60) => Database.ClaimAsync(run, seconds);
+    private async Task<Assignment> ClaimAsync(long run, double seconds = 60)
+    {
+        await Database.LoseAsync(run); // whoever has had it
+        return await Database.ClaimAsync(run, seconds);
+    }
 
     private Task<bool> WriteAsync(Assignment owner, JournalBatch batch, int? attempt = null, IReadOnlyList<ErrorLine>? errors = null) =>
         Writer.WriteAsync(owner, attempt ?? owner.Attempt, batch, errors ?? [], announce: true);

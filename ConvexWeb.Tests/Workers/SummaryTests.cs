@@ -9,7 +9,7 @@ namespace ConvexWeb.Tests.Workers;
 /// <summary>What a trainer says at its end, on its way from the journal into the database.</summary>
 public sealed class SummaryTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
-    private PointWriter Writer => new(Database, new MetricIds(Database));
+    private PointWriter Writer => new(Database, new MetricIds(Database), new());
 
     [Fact]
     public async Task It_is_stored_once_and_as_the_trainer_wrote_it()

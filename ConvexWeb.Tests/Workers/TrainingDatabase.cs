@@ -54,6 +54,10 @@ public static class TrainingDatabase
         return claimed!;
     }
 
+    /// <summary>The owner is not heard of any more, and its lease has run out: as it does some seconds after the last batch.</summary>
+    public static Task<int> LoseAsync(this NpgsqlDataSource database, long run) => database.ScalarAsync<int>(
+        "update work_items set lease_until = clock_timestamp() - interval '1 second' where run_id = @run returning 1", new { run });
+
     public static async Task<T> ScalarAsync<T>(this NpgsqlDataSource database, string sql, object? parameters = null)
     {
         await using var connection = await database.OpenConnectionAsync();
