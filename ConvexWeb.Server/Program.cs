@@ -1,8 +1,10 @@
 using ConvexWeb.Client.Shared;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Catalog;
 using ConvexWeb.Server.Certificates;
+using ConvexWeb.Server.Commands;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Live;
@@ -16,11 +18,12 @@ using var watchdog = new StopWatchdog();
 var stops = false;
 try
 {
+    if (args is ["audit", .. var rest]) return await AuditCommand.RunAsync(rest);
     var builder = WebApplication.CreateBuilder(args);
     var settings = builder.AddSettings();
     var worker = builder.AddWorkerSettings();
     builder.AddHttp(settings).Services
-        .AddPersistence().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
+        .AddPersistence().AddAudit().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
     if (settings.ServesWeb)
         builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
             .AddPages();
@@ -40,7 +43,7 @@ try
         app.MapJobsDashboard();
         app.MapPages<App>();
     }
-    app.MapHealthChecks("/health").AllowAnonymous();
+    app.MapHealthChecks("/health").Allow(Access.Anyone);
     try
     {
         await app.StartAsync();

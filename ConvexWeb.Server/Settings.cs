@@ -31,6 +31,11 @@ public sealed class Settings
     /// </summary>
     public string? PublicUrl { get; set; }
 
+    /// <summary>
+    /// Whether people may come over plain http from other machines, where anybody on the way can read passwords and cookies.
+    /// </summary>
+    public bool AllowPlainHttp { get; set; }
+
     /// <summary>Proxies (addresses or networks) whose X-Forwarded headers are believed.</summary>
     public IList<string> TrustedProxies { get; init; } = [];
 
@@ -66,7 +71,7 @@ public sealed class Settings
 /// <summary>How often one client may do something.</summary>
 public sealed class Limits
 {
-    public int SignInsPerMinute { get; set; } = 10;
+    public int SignInsPerMinute { get; set; } = 30;
     public int RequestsPerMinute { get; set; } = 1200;
     public int SubmissionsPerMinute { get; set; } = 60;
 }
@@ -95,6 +100,13 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
         {
             yield return "Convex:PublicUrl must be the address that people use, or AllowedHosts name the hosts, "
                 + "because Convex:Url is not a loopback address.";
+        }
+
+        var peoples = settings.PublicUrl is { } publicUrl ? [Address(publicUrl)] : urls.Select(url => url.Address);
+        if (settings is { ServesWeb: true, AllowPlainHttp: false } && peoples.Any(url => url is { IsLoopback: false, Scheme: "http" }))
+        {
+            yield return "Passwords would go over the network in the clear: let a proxy with TLS stand in front and give its https address "
+                + "in Convex:PublicUrl, or accept that with Convex:AllowPlainHttp=true.";
         }
 
         if (settings.PublicUrl is { } given && Address(given) is null)

@@ -28,12 +28,28 @@ public sealed class SettingsTests
     public void Validate_OpenToTheNetworkWithoutHostNames_IsRefused()
     {
         Assert.Contains("AllowedHosts", Check(new Settings { Url = "http://0.0.0.0:5080" }).FailureMessage, StringComparison.Ordinal);
-        Assert.True(Check(new Settings { Url = "http://*:5080" }, "convex.lab.example").Succeeded);
+        Assert.True(Check(new Settings { Url = "http://*:5080", AllowPlainHttp = true }, "convex.lab.example").Succeeded);
     }
 
     [Fact]
     public void Validate_OpenToTheNetworkAndPeopleKnowWhere_IsGood() =>
         Assert.True(Check(new Settings { Url = "http://0.0.0.0:5080", PublicUrl = "http://localhost:5080" }).Succeeded);
+
+    [Theory]
+    [InlineData("http://0.0.0.0:5080", "http://lab.example:5080", false)]
+    [InlineData("http://0.0.0.0:5080", null, false)]
+    [InlineData("http://127.0.0.1:5080", "http://lab.example", false)]
+    [InlineData("http://127.0.0.1:5080", null, true)]
+    [InlineData("http://0.0.0.0:5080", "http://localhost:5080", true)]
+    [InlineData("https://0.0.0.0:5443", "https://lab.example:5443", true)]
+    public void D17_Plain_http_from_other_machines_is_refused_unless_a_setting_allows_it(string url, string? people, bool isGood)
+    {
+        var result = Check(new Settings { Url = url, PublicUrl = people }, "lab.example");
+
+        Assert.Equal(isGood, result.Succeeded);
+        if (!isGood) Assert.Contains("AllowPlainHttp", result.FailureMessage, StringComparison.Ordinal);
+        Assert.True(Check(new Settings { Url = url, PublicUrl = people, AllowPlainHttp = true }, "lab.example").Succeeded);
+    }
 
     [Fact]
     public void Validate_HttpsWithNobodyToSpeakIt_IsRefused()

@@ -12,4 +12,8 @@ public sealed class InvalidInputException(IReadOnlyList<FieldProblem> problems)
 }
 
 /// <summary>The caller may not do this; the message says why and is fit to be shown.</summary>
-public sealed class AccessDeniedException(string message) : Exception(message);
+public class AccessDeniedException(string message) : Exception(message);
+
+/// <summary>The caller may do this once the password is typed again.</summary>
+public sealed class PasswordAgainException() : AccessDeniedException(
+    "Type your password again first: this session has not seen it for some minutes (POST /api/v1/sessions/password).");

@@ -1,29 +1,46 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ConvexWeb.Server.Accounts;
 
-/// <param name="DaysValid">How many days the token works; none for no end.</param>
-public sealed record TokenRequest(string Name, int? DaysValid = null);
+/// <param name="DaysValid">How many days the token works; at most 366.</param>
+public sealed record TokenRequest(string Name, TokenScope Scope = TokenScope.Submit, int DaysValid = 90);
 
 /// <param name="Link">Works once, for a day.</param>
-public sealed record InviteLink(string Link);
+public sealed record OneTimeLink(string Link);
+
+public sealed record PasswordProof(string Password);
 
 public static class AccountsApi
 {
     public static void MapAccounts(this IEndpointRouteBuilder api)
     {
-        var tokens = api.MapGroup("/tokens").WithTags("Accounts");
-        tokens.MapGet("", Tokens).WithSummary("Your API tokens");
-        tokens.MapPost("", CreateToken).WithSummary("Makes an API token; its secret is shown only in this answer");
-        tokens.MapDelete("/{id:guid}", RevokeToken).WithSummary("Revokes an API token");
+        var accounts = api.MapGroup("").WithTags("Accounts");
+        accounts.MapGet("/tokens", Tokens).Allow(Access.Read).WithSummary("Your API tokens");
+        accounts.MapPost("/tokens", CreateToken).Allow(Access.Person)
+            .WithSummary("Makes an API token; its secret is shown only in this answer. Wants the password, typed in the last minutes");
+        accounts.MapDelete("/tokens/{id:guid}", RevokeToken).Allow(Access.Manage).WithSummary("Revokes an API token");
 
-        var admin = api.MapGroup("").WithTags("Accounts").RequireAuthorization(AccountsSetup.AdminPolicy);
-        admin.MapGet("/users", Users).WithSummary("Everybody with an account (administrators)");
-        admin.MapPost("/invites", Invite)
-            .WithSummary("A one-time link for a new colleague, with admin=true for another administrator (administrators)");
-        admin.MapPost("/users/{id:guid}/password-link", PasswordLink)
+        accounts.MapGet("/sessions", Sessions).Allow(Access.Person).WithSummary("Where you are signed in");
+        accounts.MapDelete("/sessions/{id:guid}", EndSession).Allow(Access.Person).WithSummary("Signs one browser out");
+        accounts.MapDelete("/sessions", EndOtherSessions).Allow(Access.Person).WithSummary("Signs every other browser out");
+        accounts.MapPost("/sessions/password", Prove).Allow(Access.Person)
+            .WithSummary("Tells this session the password again, before something that wants it");
+
+        accounts.MapGet("/users", Users).Allow(Access.Administrator).WithSummary("Everybody with an account (administrators)");
+        accounts.MapPatch("/users/{id:guid}", ChangeUser).Allow(Access.AdministratorPerson).WithSummary(
+            "Disables or enables an account, or makes its owner an administrator or none; the user's sessions end (administrators)");
+        accounts.MapDelete("/users/{id:guid}", DeleteUser).Allow(Access.AdministratorPerson)
+            .WithSummary("Deletes an account: runs stay, with the name, which nobody else may take (administrators)");
+        accounts.MapPost("/users/{id:guid}/password-link", PasswordLink).Allow(Access.AdministratorPerson)
             .WithSummary("A one-time link with which somebody sets a new password (administrators)");
+        accounts.MapGet("/invites", Links)
+            .Allow(Access.Administrator).WithSummary("One-time links that can still be used (administrators)");
+        accounts.MapPost("/invites", Invite).Allow(Access.AdministratorPerson)
+            .WithSummary("A one-time link for a new colleague, with admin=true for another administrator (administrators)");
+        accounts.MapDelete("/invites/{id:guid}", WithdrawLink).Allow(Access.AdministratorPerson)
+            .WithSummary("Withdraws a one-time link (administrators)");
     }
 
     private static async Task<Ok<IReadOnlyList<TokenView>>> Tokens(IAccounts accounts, CancellationToken cancel) =>
@@ -31,17 +48,52 @@ public static class AccountsApi
 
     private static async Task<Results<Created<NewToken>, ValidationProblem>> CreateToken(
         TokenRequest request, IAccounts accounts, CancellationToken cancel)
-        => TypedResults.Created((string?)null, await accounts.CreateTokenAsync(request.Name, request.DaysValid, cancel));
+        => TypedResults.Created(
+            (string?)null, await accounts.CreateTokenAsync(request.Name, request.Scope, request.DaysValid, cancel));
 
-    private static async Task<Results<NoContent, NotFound>> RevokeToken(Guid id, IAccounts accounts, CancellationToken cancel) =>
-        await accounts.RevokeTokenAsync(id, cancel) ? TypedResults.NoContent() : TypedResults.NotFound();
+    private static Task<Results<NoContent, NotFound>> RevokeToken(Guid id, IAccounts accounts, CancellationToken cancel)
+        => DoneAsync(accounts.RevokeTokenAsync(id, cancel));
+
+    private static async Task<Ok<IReadOnlyList<SessionView>>> Sessions(IAccounts accounts, CancellationToken cancel) =>
+        TypedResults.Ok(await accounts.SessionsAsync(cancel));
+
+    private static Task<Results<NoContent, NotFound>> EndSession(Guid id, IAccounts accounts, CancellationToken cancel)
+        => DoneAsync(accounts.EndSessionAsync(id, cancel));
+
+    private static async Task<NoContent> EndOtherSessions(IAccounts accounts, CancellationToken cancel)
+    {
+        await accounts.EndOtherSessionsAsync(cancel);
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<Results<NoContent, ValidationProblem>> Prove(
+        PasswordProof proof, IAccounts accounts, CancellationToken cancel)
+        => await accounts.ProveAsync(proof.Password, cancel) is { } problem
+            ? throw new InvalidInputException("password", problem)
+            : TypedResults.NoContent();
 
     private static async Task<Ok<IReadOnlyList<UserView>>> Users(IAccounts accounts, CancellationToken cancel) =>
         TypedResults.Ok(await accounts.UsersAsync(cancel));
 
-    private static async Task<Ok<InviteLink>> Invite(IAccounts accounts, CancellationToken cancel, bool admin = false) =>
-        TypedResults.Ok(new InviteLink(await accounts.InviteAsync(admin, cancel)));
+    private static async Task<Results<Ok<UserView>, NotFound, ValidationProblem>> ChangeUser(
+        Guid id, UserChange change, IAccounts accounts, CancellationToken cancel)
+        => await accounts.ChangeUserAsync(id, change, cancel) is { } user ? TypedResults.Ok(user) : TypedResults.NotFound();
 
-    private static async Task<Results<Ok<InviteLink>, NotFound>> PasswordLink(Guid id, IAccounts accounts, CancellationToken cancel) =>
-        await accounts.PasswordLinkAsync(id, cancel) is { } link ? TypedResults.Ok(new InviteLink(link)) : TypedResults.NotFound();
+    private static Task<Results<NoContent, NotFound>> DeleteUser(Guid id, IAccounts accounts, CancellationToken cancel)
+        => DoneAsync(accounts.DeleteUserAsync(id, cancel));
+
+    private static async Task<Results<Ok<OneTimeLink>, NotFound>> PasswordLink(Guid id, IAccounts accounts, CancellationToken cancel) =>
+        await accounts.PasswordLinkAsync(id, cancel) is { } link ? TypedResults.Ok(new OneTimeLink(link)) : TypedResults.NotFound();
+
+    private static async Task<Ok<IReadOnlyList<LinkView>>> Links(IAccounts accounts, CancellationToken cancel) =>
+        TypedResults.Ok(await accounts.LinksAsync(cancel));
+
+    private static async Task<Ok<OneTimeLink>> Invite(IAccounts accounts, CancellationToken cancel, bool admin = false) =>
+        TypedResults.Ok(new OneTimeLink(await accounts.InviteAsync(admin, cancel)));
+
+    private static Task<Results<NoContent, NotFound>> WithdrawLink(Guid id, IAccounts accounts, CancellationToken cancel)
+        => DoneAsync(accounts.WithdrawLinkAsync(id, cancel));
+
+    private static async Task<Results<NoContent, NotFound>> DoneAsync(Task<bool> done)
+        => await done ? TypedResults.NoContent() : TypedResults.NotFound();
 }

@@ -12,11 +12,12 @@ public sealed class ApiToken
     public required string Name { get; init; }
     public required string SecretHash { get; init; }
     public DateTimeOffset CreatedAt { get; init; }
-    public DateTimeOffset? ExpiresAt { get; init; }
+    public DateTimeOffset ExpiresAt { get; init; }
+    public TokenScope Scope { get; init; }
     public DateTimeOffset? LastUsedAt { get; init; }
     public DateTimeOffset? RevokedAt { get; private set; }
 
     public void Revoke(DateTimeOffset now) => RevokedAt ??= now;
 
-    public TokenView ToView() => new(Id, Name, CreatedAt, ExpiresAt, LastUsedAt);
+    public TokenView ToView() => new(Id, Name, Scope, CreatedAt, ExpiresAt, LastUsedAt);
 }

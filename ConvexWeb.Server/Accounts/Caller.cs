@@ -1,8 +1,7 @@
 using System.Security.Claims;
 using ConvexWeb.Client.Contracts;
-using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.Components.Authorization;
-using Microsoft.AspNetCore.Components.Server.Circuits;
+using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
 
 namespace ConvexWeb.Server.Accounts;
 
@@ -13,19 +12,18 @@ public sealed class Caller
 
     public ClaimsPrincipal User { get; private set; } = Nobody;
 
-    /// <summary>The address that the caller uses, ending in a slash; links handed to him begin with it.</summary>
-    public string BaseUri { get; private set; } = "/";
-
     public bool IsSignedIn => User.Identity?.IsAuthenticated == true;
     public bool IsAdmin => User.IsInRole(Roles.Admin);
     public string Name => Required(ClaimTypes.Name);
     public Guid Id => Guid.Parse(Required(ClaimTypes.NameIdentifier));
 
-    public void Use(ClaimsPrincipal user, string? baseUri = null)
-    {
-        User = user;
-        BaseUri = baseUri ?? BaseUri;
-    }
+    /// <summary>The session by which the caller came; null for a token.</summary>
+    public Guid? Session => Identities.SessionOf(User);
+
+    /// <summary>The caller, for the audit trail.</summary>
+    public AuditActor Actor => new(Name, Identities.DoorIn(User), Identities.AddressOf(User));
+
+    public void Use(ClaimsPrincipal user) => User = user;
 
     /// <summary>
     /// Throws for a caller without a session. Endpoints have refused him before; a circuit may outlast its session by moments.
@@ -47,7 +45,7 @@ public sealed class Caller
     public void RequirePerson(string what)
     {
         RequireSignedIn();
-        if (User.HasClaim(claim => claim.Type == TokenHandler.Claim))
+        if (Identities.IsToken(User))
             throw new AccessDeniedException($"A token cannot {what}; sign in with the password.");
     }
 
@@ -56,24 +54,4 @@ public sealed class Caller
         RequireSignedIn();
         return User.FindFirstValue(claim) ?? throw new AccessDeniedException("Sign in first.");
     }
-}
-
-public static class Roles
-{
-    public const string Admin = "admin";
-}
-
-/// <summary>Gives a circuit's services their caller, and takes him away when the session behind the circuit is over.</summary>
-public sealed class CallerCircuitHandler(Caller caller, AuthenticationStateProvider states, NavigationManager navigation)
-    : CircuitHandler, IDisposable
-{
-    public override async Task OnCircuitOpenedAsync(Circuit circuit, CancellationToken cancellationToken)
-    {
-        states.AuthenticationStateChanged += Changed;
-        caller.Use((await states.GetAuthenticationStateAsync()).User, navigation.BaseUri);
-    }
-
-    public void Dispose() => states.AuthenticationStateChanged -= Changed;
-
-    private async void Changed(Task<AuthenticationState> state) => caller.Use((await state).User);
 }

@@ -16,6 +16,10 @@ public sealed partial class ConvexDb(DbContextOptions<ConvexDb> options) : Ident
     protected override void OnModelCreating(ModelBuilder builder)
     {
         base.OnModelCreating(builder);
+
+        // Identity's lock-out lets a stranger lock anybody; AttemptLimits stands in its place.
+        builder.Entity<User>().Ignore(user => user.LockoutEnd).Ignore(user => user.LockoutEnabled).Ignore(user => user.AccessFailedCount);
+        builder.Entity<ApiToken>().Property(token => token.Scope).HasConversion<string>();
         foreach (var entity in builder.Model.GetEntityTypes())
         {
             entity.SetTableName(TableOf(entity.ClrType.Name, entity.GetTableName()!));

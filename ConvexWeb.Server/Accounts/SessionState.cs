@@ -1,32 +1,35 @@
-using ConvexWeb.Server.Persistence;
+using System.Security.Claims;
 using Microsoft.AspNetCore.Components.Authorization;
 using Microsoft.AspNetCore.Components.Server;
+using Microsoft.AspNetCore.Components.Server.Circuits;
 
 namespace ConvexWeb.Server.Accounts;
 
-/// <summary>A circuit asks again and again whether the session that opened it still lives, and loses its user when it does not.</summary>
-public sealed class SessionState(SessionStore sessions, ILoggerFactory logs) : RevalidatingServerAuthenticationStateProvider(logs)
+/// <summary>Who a page's circuit belongs to: until its session ends, and then nobody.</summary>
+public sealed class SessionState : ServerAuthenticationStateProvider
 {
-    private readonly ILogger log = logs.CreateLogger<SessionState>();
+    private static readonly AuthenticationState Nobody = new(new ClaimsPrincipal(new ClaimsIdentity()));
 
-    protected override TimeSpan RevalidationInterval => TimeSpan.FromSeconds(10);
+    public void End() => SetAuthenticationState(Task.FromResult(Nobody));
+}
 
-    protected override async Task<bool> ValidateAuthenticationStateAsync(
-        AuthenticationState authenticationState, CancellationToken cancellationToken)
+/// <summary>Gives a circuit's services their caller, and takes him away when the session behind the circuit is over.</summary>
+public sealed class CallerCircuitHandler(Caller caller, SessionState state, SessionWatch watch) : CircuitHandler, IDisposable
+{
+    private IDisposable? watched;
+
+    public override async Task OnCircuitOpenedAsync(Circuit circuit, CancellationToken cancellationToken)
     {
-        try
-        {
-            return await sessions.IsAliveAsync(authenticationState.User, cancellationToken);
-        }
-        catch (Exception problem) when (Outage.Is(problem))
-        {
-            // A database that is away for a moment signs nobody out; nothing can be read or written without it anyway.
-            log.LogWarning("A session could not be checked: {Problem}", problem.Message);
-            return true;
-        }
-        catch (ObjectDisposedException)
-        {
-            return true; // the server stops, and every circuit with it
-        }
+        var user = (await state.GetAuthenticationStateAsync()).User;
+        caller.Use(user);
+        if (user.Identity?.IsAuthenticated == true) watched = watch.Watch(user, End);
+    }
+
+    public void Dispose() => watched?.Dispose();
+
+    private void End()
+    {
+        caller.Use(new ClaimsPrincipal(new ClaimsIdentity()));
+        state.End();
     }
 }

@@ -1,28 +1,24 @@
 using ConvexWeb.Server.Persistence;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>While nobody can administer the server, each start prints a one-time link that makes the first administrator.</summary>
 public sealed class SetupLink(
-    IDbContextFactory<ConvexDb> databases, IServer server, IOptions<Settings> settings, IConfiguration configuration,
-    ServiceLoop loop, TimeProvider time, ILogger<SetupLink> log)
+    IDbContextFactory<ConvexDb> databases, PublicAddress address, ServiceLoop loop, TimeProvider time, ILogger<SetupLink> log)
     : IHostedLifecycleService
 {
     /// <returns>The link, or null when there is an administrator.</returns>
     public async Task<string?> IssueAsync(CancellationToken cancel = default)
     {
         await using var database = await databases.CreateDbContextAsync(cancel);
-        if (await database.Users.AnyAsync(user => user.IsAdmin, cancel)) return null;
+        if (await database.Users.AnyAsync(user => user.IsAdmin && user.DisabledAt == null, cancel)) return null;
         var now = time.GetUtcNow();
         await database.Invites.Where(invite => invite.ExpiresAt < now).ExecuteDeleteAsync(cancel);
         var (invite, secret) = Invite.New(now, createdBy: null, isAdmin: true);
         database.Invites.Add(invite);
         await database.SaveChangesAsync(cancel);
-        return $"{BaseUri()}welcome?token={secret}";
+        return $"{address.Base}welcome?token={secret}";
     }
 
     /// <summary>To the terminal and not to the log: logs are kept and collected, and this is a secret.</summary>
@@ -42,25 +38,4 @@ public sealed class SetupLink(
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private string BaseUri() => settings.Value.PublicUrl is { } known
-        ? known.TrimEnd('/') + "/"
-        : Openable(
-            server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? settings.Value.ListenUrl,
-            configuration["AllowedHosts"]);
-
-    /// <summary>
-    /// Nobody can open the address that means "wherever I can be reached"; a host that is allowed by name is one that people use.
-    /// </summary>
-    public static string Openable(string listening, string? allowedHosts)
-    {
-        var address = new UriBuilder(listening);
-        if (address.Host is "0.0.0.0" or "[::]")
-        {
-            address.Host = (allowedHosts ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                .Where(host => !host.Contains('*', StringComparison.Ordinal))
-                .FirstOrDefault(host => host is not ("127.0.0.1" or "[::1]" or "localhost")) ?? "localhost";
-        }
-        return address.Uri.ToString();
-    }
 }

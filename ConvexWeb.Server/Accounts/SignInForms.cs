@@ -1,9 +1,11 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Http;
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace ConvexWeb.Server.Accounts;
 
@@ -13,129 +15,151 @@ namespace ConvexWeb.Server.Accounts;
 /// </summary>
 public static class SignInForms
 {
-    public const string Path = "/account";
-
     public static void MapSignInForms(this IEndpointRouteBuilder routes)
     {
-        var forms = routes.MapGroup(Path).ExcludeFromDescription();
-        forms.MapPost("/signin", SignIn).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
-        forms.MapPost("/welcome", Welcome).AllowAnonymous().RequireRateLimiting(RateLimits.SignIn);
-        forms.MapPost("/signout", SignOut);
-        forms.MapPost("/password", ChangePassword).RequireRateLimiting(RateLimits.SignIn);
+        var forms = routes.MapGroup(PagesSetup.FormsPath).ExcludeFromDescription();
+        forms.MapPost("/signin", SignIn).Allow(Access.Anyone);
+        forms.MapPost("/welcome", Welcome).Allow(Access.Anyone);
+        forms.MapPost("/confirm", Confirm).Allow(Access.Person);
+        forms.MapPost("/signout", SignOut).Allow(Access.Person);
+        forms.MapPost("/password", ChangePassword).Allow(Access.Person);
     }
 
     private static async Task<RedirectHttpResult> SignIn(
         [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl,
-        SignInManager<User> manager, ILogger<SignInManager<User>> log)
+        HttpContext context, PasswordCheck passwords, Sessions sessions)
     {
-        var user = name is not null && Text.IsPlain(name) ? await manager.UserManager.FindByNameAsync(name) : null;
+        var (answer, user) = await passwords.AskAsync(context, AuditActor.Stranger(Network.Address(context)), name, password);
         if (user is null)
-        {
-            // As much work as for a name that exists, or the time of the answer would tell which names do.
-            manager.UserManager.PasswordHasher.HashPassword(new User(), password ?? "");
-            log.LogWarning("Sign-in refused: unknown name");
-            return Back("wrong");
-        }
-
-        var result = await manager.CheckPasswordSignInAsync(user, password ?? "", lockoutOnFailure: true);
-        if (!result.Succeeded)
-        {
-            log.LogWarning("Sign-in of {User} refused: {Result}", user.Id, result);
-            return Back(result.IsLockedOut ? "locked" : "wrong");
-        }
-
-        await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
-        log.LogInformation("{User} signed in", user.Id);
-        return TypedResults.LocalRedirect(RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/");
-
-        RedirectHttpResult Back(string error)
-        {
-            var returns = RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/";
-            return TypedResults.LocalRedirect("/signin" + QueryString.Create("error", error).Add("returnUrl", returns));
-        }
+            return To("/signin", ("error", answer == PasswordAnswer.TooMany ? "busy" : "wrong"), ("returnUrl", Local(returnUrl)));
+        await sessions.BeginAsync(context, user, context.RequestAborted);
+        return TypedResults.LocalRedirect(Local(returnUrl));
     }
 
     private static async Task<RedirectHttpResult> Welcome(
         [FromForm] string? token, [FromForm] string? name, [FromForm] string? password,
-        ConvexDb database, SignInManager<User> manager, SessionStore sessions, HttpContext context,
-        TimeProvider time, ILogger<Invite> log, CancellationToken cancel)
+        HttpContext context, ConvexDb database, UserManager<User> users, Sessions sessions, ApiTokens tokens, AttemptLimits limits,
+        AuditTrail trail, TimeProvider time)
     {
-        var now = time.GetUtcNow();
+        var (now, cancel) = (time.GetUtcNow(), context.RequestAborted);
+        var stranger = AuditActor.Stranger(Network.Address(context));
+        if (!await limits.TakeAsync(Network.Of(context), cancel)) return Back("busy");
         await using var transaction = await database.Database.BeginTransactionAsync(cancel);
 
         // One at a time: a link works once, and of two set-up links only the first makes an administrator.
         await database.Database.ExecuteSqlAsync($"lock table invites in share row exclusive mode", cancel);
         var hash = Secret.Hash(token ?? "");
         var invite = await database.Invites.SingleOrDefaultAsync(found => found.SecretHash == hash, cancel);
-        if (invite is null || !invite.IsOpen(now)) return Back("link");
+        if (invite is null || !invite.IsOpen(now)) return await RefuseAsync();
         if (invite.ForUser is { } owner) return await SetPasswordAsync(owner);
 
         // The link of a start is void once somebody can invite; what an administrator makes is meant.
         if (invite is { IsAdmin: true, CreatedBy: null } && await database.Users.AnyAsync(user => user.IsAdmin, cancel))
-            return Back("link");
+            return await RefuseAsync();
 
-        var user = new User { Id = Guid.CreateVersion7(now), UserName = name?.Trim(), IsAdmin = invite.IsAdmin, CreatedAt = now };
-        if (user.UserName is not { Length: >= 2 and <= 64 }) return Back("name");
-        if (User.ReservedNames.Contains(user.UserName)) return Back("name-taken");
-        var result = await manager.UserManager.CreateAsync(user, password ?? "");
+        if (!Names.TryNormalize(name, out var normal)) return Back("name");
+        if (Names.IsReserved(normal)) return Back("name-taken");
+        var user = new User { Id = Guid.CreateVersion7(now), UserName = normal, IsAdmin = invite.IsAdmin, CreatedAt = now };
+        var result = await users.CreateAsync(user, password ?? "");
         if (!result.Succeeded) return Back(Code(result));
 
         invite.Use(user.Id, now);
         await database.SaveChangesAsync(cancel);
+        await NoteAsync(new(AuditAction.AccountMade, normal, await ByAsync() + (user.IsAdmin ? ", an administrator" : "")));
         await transaction.CommitAsync(cancel);
-        log.LogInformation("{User} made an account, administrator: {IsAdmin}", user.Id, user.IsAdmin);
-        await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
+        await sessions.BeginAsync(context, user, cancel);
         return TypedResults.LocalRedirect("/");
 
+        // Somebody has forgotten the password, or somebody else has learned it: whatever it opened is closed.
         async Task<RedirectHttpResult> SetPasswordAsync(Guid id)
         {
-            if (await manager.UserManager.FindByIdAsync(id.ToString()) is not { } known) return Back("link");
+            if (await users.FindByIdAsync(id.ToString()) is not { DisabledAt: null } known) return await RefuseAsync();
             // A password that is refused leaves the old one: all of this is one transaction.
-            await manager.UserManager.RemovePasswordAsync(known);
-            var reset = await manager.UserManager.AddPasswordAsync(known, password ?? "");
+            await users.RemovePasswordAsync(known);
+            var reset = await users.AddPasswordAsync(known, password ?? "");
             if (!reset.Succeeded) return Back(Code(reset), reset: true);
-            await manager.UserManager.ResetAccessFailedCountAsync(known);
-            await manager.UserManager.SetLockoutEndDateAsync(known, null);
             invite.Use(known.Id, now);
             await database.SaveChangesAsync(cancel);
+            await ForgetLinksAsync(database, known.Id, cancel);
+            await NoteAsync(new(AuditAction.PasswordChanged, known.UserName!, await ByAsync() + "; sessions and tokens ended"));
             await transaction.CommitAsync(cancel);
-            await sessions.RemoveOthersAsync(known.Id, context.User);
-            log.LogInformation("{User} has a new password by a link of {By}", known.Id, invite.CreatedBy);
-            await manager.SignInAsync(known, new AuthenticationProperties { IsPersistent = true });
+            await sessions.EndAllAsync(known.Id, keep: null, cancel);
+            await tokens.RevokeAllAsync(known.Id, cancel);
+            await limits.ForgetAsync(known.NormalizedUserName!, cancel);
+            await sessions.BeginAsync(context, known, cancel);
             return TypedResults.LocalRedirect("/");
         }
 
-        RedirectHttpResult Back(string error, bool reset = false)
+        async Task<RedirectHttpResult> RefuseAsync()
         {
-            var query = QueryString.Create("token", token ?? "").Add("error", error);
-            return TypedResults.LocalRedirect("/welcome" + query + (reset ? "&reset=true" : ""));
+            await transaction.RollbackAsync(cancel);
+            await trail.WriteAsync(stranger, new(AuditAction.LinkRefused), cancel);
+            return Back("link");
         }
+
+        Task NoteAsync(AuditNote note) => trail.WriteAsync((NpgsqlConnection)database.Database.GetDbConnection(), stranger, [note], cancel);
+
+        async Task<string> ByAsync() => invite.CreatedBy is { } maker && await users.FindByIdAsync(maker.ToString()) is { } known
+            ? $"by a link of {known.UserName}"
+            : "by the link that the server printed";
+
+        RedirectHttpResult Back(string error, bool reset = false)
+            => To("/welcome", ("token", token), ("error", error), ("reset", reset ? "true" : null));
     }
 
-    // Whoever changes the password wants others out: every other session ends. API tokens are not the password's.
+    // Whoever changes the password wants others out: every other session ends, and links for another one are void. Tokens are not the
+    // password's, and end where that is wished.
     private static async Task<RedirectHttpResult> ChangePassword(
-        [FromForm] string? current, [FromForm] string? password,
-        HttpContext context, SignInManager<User> manager, SessionStore sessions, ILogger<SignInManager<User>> log)
+        [FromForm] string? current, [FromForm] string? password, [FromForm] bool? tokens,
+        HttpContext context, Caller caller, PasswordCheck passwords, ConvexDb database, UserManager<User> users, Sessions sessions,
+        ApiTokens made, AuditTrail trail)
     {
-        if (await manager.UserManager.GetUserAsync(context.User) is not { } user || TokenHandler.IsIn(context.Request))
-            return TypedResults.LocalRedirect("/signin");
-        var checkedOnce = await manager.CheckPasswordSignInAsync(user, current ?? "", lockoutOnFailure: true);
-        if (!checkedOnce.Succeeded) return Back(checkedOnce.IsLockedOut ? "locked" : "wrong");
-        var result = await manager.UserManager.ChangePasswordAsync(user, current ?? "", password ?? "");
+        var cancel = context.RequestAborted;
+        var (answer, _) = await passwords.AskAsync(context, caller.Actor, caller.Name, current);
+        if (answer != PasswordAnswer.Right) return Back(answer == PasswordAnswer.TooMany ? "busy" : "wrong");
+        var user = await users.FindByIdAsync(caller.Id.ToString());
+        var result = await users.ChangePasswordAsync(user!, current!, password ?? "");
         if (!result.Succeeded) return Back(Code(result));
-        await sessions.RemoveOthersAsync(user.Id, context.User);
-        await manager.SignInAsync(user, new AuthenticationProperties { IsPersistent = true });
-        log.LogInformation("{User} changed the password", user.Id);
-        return Back("changed");
+        await ForgetLinksAsync(database, caller.Id, cancel);
+        await sessions.EndAllAsync(caller.Id, keep: null, cancel);
+        if (tokens == true) await made.RevokeAllAsync(caller.Id, cancel);
+        await trail.WriteAsync(
+            caller.Actor,
+            new(AuditAction.PasswordChanged, caller.Name, "other sessions ended" + (tokens == true ? ", tokens too" : "")), cancel);
+        await sessions.BeginAsync(context, user!, cancel);
+        return Back(tokens == true ? "changed-all" : "changed");
 
-        static RedirectHttpResult Back(string word) => TypedResults.LocalRedirect("/account" + QueryString.Create("password", word));
+        static RedirectHttpResult Back(string word) => To("/account", ("password", word));
     }
 
-    private static async Task<RedirectHttpResult> SignOut(SignInManager<User> manager, [FromForm] string? returnUrl)
+    // The password once more, before something that gives somebody rights.
+    private static async Task<RedirectHttpResult> Confirm(
+        [FromForm] string? password, [FromForm] string? returnUrl,
+        HttpContext context, Caller caller, PasswordCheck passwords, Sessions sessions)
     {
-        await manager.SignOutAsync();
+        var (answer, _) = await passwords.AskAsync(context, caller.Actor, caller.Name, password);
+        if (answer != PasswordAnswer.Right)
+            return To("/confirm", ("error", answer == PasswordAnswer.TooMany ? "busy" : "wrong"), ("returnUrl", Local(returnUrl)));
+        await sessions.ProveAsync(caller.Session!.Value, context.RequestAborted);
+        return TypedResults.LocalRedirect(Local(returnUrl));
+    }
+
+    private static async Task<RedirectHttpResult> SignOut(
+        HttpContext context, Caller caller, Sessions sessions, AuditTrail trail, [FromForm] string? returnUrl)
+    {
+        await sessions.EndAsync(context, context.RequestAborted);
+        await trail.WriteAsync(caller.Actor, new(AuditAction.SignedOut), context.RequestAborted);
         return TypedResults.LocalRedirect(RedirectHttpResult.IsLocalUrl(returnUrl) ? returnUrl! : "/signin");
     }
+
+    private static Task<int> ForgetLinksAsync(ConvexDb database, Guid user, CancellationToken cancel)
+        => database.Invites.Where(invite => invite.ForUser == user && invite.UsedAt == null).ExecuteDeleteAsync(cancel);
+
+    private static string Local(string? address) => RedirectHttpResult.IsLocalUrl(address) ? address! : "/";
+
+    private static RedirectHttpResult To(string path, params (string Name, string? Value)[] query)
+        => TypedResults.LocalRedirect(path + QueryString.Create(
+            query.Where(part => part.Value is not null).Select(part => KeyValuePair.Create(part.Name, part.Value))));
 
     private static string Code(IdentityResult result) => result.Errors.First().Code switch
     {

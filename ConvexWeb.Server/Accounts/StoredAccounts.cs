@@ -1,106 +1,110 @@
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Http;
-using Microsoft.EntityFrameworkCore;
+using ConvexWeb.Server.Audit;
 
 namespace ConvexWeb.Server.Accounts;
 
-/// <summary>What people do with their own account, and administrators with those of others.</summary>
-public sealed class StoredAccounts(Caller caller, IDbContextFactory<ConvexDb> databases, TimeProvider time) : IAccounts
+/// <summary>What people do with their own account, and administrators with those of others: here it is decided who may.</summary>
+public sealed class StoredAccounts(
+    Caller caller, ApiTokens tokens, Sessions sessions, OneTimeLinks links, UserChanges users, PasswordCheck passwords, AuditTrail trail)
+    : IAccounts
 {
-    private const int MostTokens = 50;
-    private const int LongestName = 100;
-    private const int MostDays = 3650;
+    public Task<IReadOnlyList<TokenView>> TokensAsync(CancellationToken cancel = default) => tokens.ListAsync(caller.Id, cancel);
 
-    public async Task<IReadOnlyList<TokenView>> TokensAsync(CancellationToken cancel = default)
+    public async Task<NewToken> CreateTokenAsync(string name, TokenScope scope, int daysValid, CancellationToken cancel = default)
     {
-        var owner = caller.Id;
-        await using var database = await databases.CreateDbContextAsync(cancel);
-        var tokens = await database.ApiTokens.AsNoTracking()
-            .Where(token => token.UserId == owner && token.RevokedAt == null)
-            .OrderByDescending(token => token.CreatedAt)
-            .ToListAsync(cancel);
-        return [.. tokens.Select(token => token.ToView())];
+        await RequireProofAsync("make tokens", cancel);
+        return await tokens.CreateAsync(caller.Id, caller.Actor, name, scope, daysValid, cancel);
     }
 
-    public async Task<NewToken> CreateTokenAsync(string name, int? daysValid, CancellationToken cancel = default)
-    {
-        var owner = caller.Id;
-        caller.RequirePerson("make tokens");
-        await using var database = await databases.CreateDbContextAsync(cancel);
-        var problems = new List<FieldProblem>();
-        if (string.IsNullOrWhiteSpace(name) || name.Length > LongestName)
-            problems.Add(new("name", $"name must be 1 to {LongestName} characters long."));
-        if (Text.Problem("name", name) is { } unfit) problems.Add(unfit);
-        if (daysValid is < 1 or > MostDays)
-        {
-            problems.Add(new(
-                "daysValid", $"daysValid is {daysValid}; allowed are 1 to {MostDays}, or none for a token without an end."));
-        }
-        if (await database.ApiTokens.CountAsync(token => token.UserId == owner && token.RevokedAt == null, cancel) >= MostTokens)
-            problems.Add(new("", $"You have {MostTokens} tokens already; revoke one first."));
-        if (problems.Count > 0) throw new InvalidInputException(problems);
+    public Task<bool> RevokeTokenAsync(Guid id, CancellationToken cancel = default)
+        => tokens.RevokeAsync(caller.Id, caller.Actor, id, cancel);
 
-        var now = time.GetUtcNow();
-        var secret = Secret.New(ApiToken.Prefix);
-        var token = new ApiToken
-        {
-            Id = Guid.CreateVersion7(now),
-            UserId = owner,
-            Name = name.Trim(),
-            SecretHash = Secret.Hash(secret),
-            CreatedAt = now,
-            ExpiresAt = daysValid is { } days ? now.AddDays(days) : null,
-        };
-        database.ApiTokens.Add(token);
-        await database.SaveChangesAsync(cancel);
-        return new NewToken(token.ToView(), secret);
+    public Task<IReadOnlyList<SessionView>> SessionsAsync(CancellationToken cancel = default)
+    {
+        caller.RequirePerson("see sessions");
+        return sessions.ListAsync(caller.Id, caller.Session, cancel);
     }
 
-    public async Task<bool> RevokeTokenAsync(Guid id, CancellationToken cancel = default)
+    public async Task<bool> EndSessionAsync(Guid id, CancellationToken cancel = default)
     {
-        var owner = caller.Id;
-        await using var database = await databases.CreateDbContextAsync(cancel);
-        var found = await database.ApiTokens.SingleOrDefaultAsync(
-            token => token.Id == id && token.UserId == owner && token.RevokedAt == null, cancel);
-        if (found is null) return false;
-        found.Revoke(time.GetUtcNow());
-        await database.SaveChangesAsync(cancel);
-        return true;
+        caller.RequirePerson("end sessions");
+        var ended = await sessions.EndAsync(caller.Id, id, cancel);
+        if (ended) await NoteAsync(new(AuditAction.SessionsEnded, caller.Name, "one session"), cancel);
+        return ended;
+    }
+
+    public async Task EndOtherSessionsAsync(CancellationToken cancel = default)
+    {
+        caller.RequirePerson("end sessions");
+        var ended = await sessions.EndAllAsync(caller.Id, caller.Session, cancel);
+        await NoteAsync(new(AuditAction.SessionsEnded, caller.Name, $"all others: {ended}"), cancel);
+    }
+
+    public async Task<string?> ProveAsync(string password, CancellationToken cancel = default)
+    {
+        caller.RequirePerson("prove who you are");
+        var session = caller.Session!.Value;
+        var (answer, user) = await passwords.AskAsync(caller.Actor, caller.Name, password, $"session {session}", browser: null, cancel);
+        if (answer == PasswordAnswer.TooMany) return "Too many attempts. Wait a minute and try again.";
+        if (user is null || user.Id != caller.Id) return "The password is wrong.";
+        await sessions.ProveAsync(session, cancel);
+        return null;
     }
 
     public async Task<string> InviteAsync(bool asAdmin = false, CancellationToken cancel = default)
     {
         caller.RequireAdmin();
         caller.RequirePerson("invite people");
-        await using var database = await databases.CreateDbContextAsync(cancel);
-        return await LinkAsync(database, asAdmin, forUser: null, cancel);
+        if (asAdmin) await RequireProofAsync("make administrators", cancel);
+        return await links.MakeAsync(caller.Id, caller.Actor, asAdmin, forUser: null, cancel);
     }
 
+    // A link for the password of an administrator gives an administrator's rights to whoever opens it.
     public async Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default)
     {
         caller.RequireAdmin();
-        caller.RequirePerson("set passwords");
-        await using var database = await databases.CreateDbContextAsync(cancel);
-        return await database.Users.AnyAsync(known => known.Id == user, cancel)
-            ? await LinkAsync(database, isAdmin: false, user, cancel) + "&reset=true"
-            : null;
+        await RequireProofAsync("set passwords", cancel);
+        return await users.ExistsAsync(user, cancel) ? await links.MakeAsync(caller.Id, caller.Actor, isAdmin: false, user, cancel) : null;
     }
 
-    private async Task<string> LinkAsync(ConvexDb database, bool isAdmin, Guid? forUser, CancellationToken cancel)
-    {
-        var (invite, secret) = Invite.New(time.GetUtcNow(), caller.Id, isAdmin, forUser);
-        database.Invites.Add(invite);
-        await database.SaveChangesAsync(cancel);
-        return $"{caller.BaseUri}welcome?token={secret}";
-    }
-
-    public async Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default)
+    public Task<IReadOnlyList<LinkView>> LinksAsync(CancellationToken cancel = default)
     {
         caller.RequireAdmin();
-        await using var database = await databases.CreateDbContextAsync(cancel);
-        return await database.Users
-            .OrderBy(user => user.UserName)
-            .Select(user => new UserView(user.Id, user.UserName!, user.IsAdmin))
-            .ToListAsync(cancel);
+        return links.ListAsync(cancel);
+    }
+
+    public Task<bool> WithdrawLinkAsync(Guid id, CancellationToken cancel = default)
+    {
+        caller.RequireAdmin();
+        return links.WithdrawAsync(caller.Actor, id, cancel);
+    }
+
+    public Task<IReadOnlyList<UserView>> UsersAsync(CancellationToken cancel = default)
+    {
+        caller.RequireAdmin();
+        return users.ListAsync(cancel);
+    }
+
+    public async Task<UserView?> ChangeUserAsync(Guid user, UserChange change, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        caller.RequireAdmin();
+        await RequireProofAsync("change accounts", cancel);
+        return await users.ChangeAsync(user, change, caller.Actor, cancel);
+    }
+
+    public async Task<bool> DeleteUserAsync(Guid user, CancellationToken cancel = default)
+    {
+        caller.RequireAdmin();
+        await RequireProofAsync("delete accounts", cancel);
+        return await users.DeleteAsync(user, caller.Actor, cancel);
+    }
+
+    private Task NoteAsync(AuditNote note, CancellationToken cancel) => trail.WriteAsync(caller.Actor, note, cancel);
+
+    private async Task RequireProofAsync(string what, CancellationToken cancel)
+    {
+        caller.RequirePerson(what);
+        if (!await sessions.IsProvedAsync(caller.Session!.Value, cancel)) throw new PasswordAgainException();
     }
 }

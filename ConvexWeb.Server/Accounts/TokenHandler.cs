@@ -1,5 +1,6 @@
-using System.Security.Claims;
 using System.Text.Encodings.Web;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using Dapper;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
@@ -12,9 +13,6 @@ public sealed class TokenHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, NpgsqlDataSource database)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
-    public const string SchemeName = "Token";
-    public const string Claim = "token";
-
     /// <summary>Whoever sends the header is judged by it alone: a token that is no good is not made up for by a cookie.</summary>
     public static bool IsIn(HttpRequest request) => request.Headers.Authorization.Count > 0;
 
@@ -30,25 +28,22 @@ public sealed class TokenHandler(
         var found = await connection.QuerySingleOrDefaultAsync<Found>(new CommandDefinition(
             """
             with found as (
-                select t.id, t.last_used_at, u.id as user_id, u.user_name, u.is_admin
+                select t.id, t.name, t.scope, t.last_used_at, u.id as user_id, u.user_name, u.is_admin
                 from api_tokens t join users u on u.id = t.user_id
-                where t.secret_hash = @hash and t.revoked_at is null and (t.expires_at is null or t.expires_at > @now)),
+                where t.secret_hash = @hash and t.revoked_at is null and t.expires_at > @now and u.disabled_at is null),
             used as (
                 update api_tokens t set last_used_at = @now from found
                 where t.id = found.id and (found.last_used_at is null or found.last_used_at < @now - interval '1 minute'))
-            select id, user_id, user_name, is_admin from found
+            select id, name, scope, user_id, user_name, is_admin from found
             """, new { hash = Secret.Hash(secret), now = TimeProvider.GetUtcNow() }, cancellationToken: Context.RequestAborted));
-        if (found is null) return AuthenticateResult.Fail("The token is unknown, revoked or expired.");
+        if (found is null) return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
 
-        var identity = new ClaimsIdentity(Scheme.Name, ClaimTypes.Name, ClaimTypes.Role);
-        identity.AddClaim(new Claim(Claim, found.Id.ToString()));
-        identity.AddClaim(new Claim(ClaimTypes.NameIdentifier, found.UserId.ToString()));
-        identity.AddClaim(new Claim(ClaimTypes.Name, found.UserName));
-        if (found.IsAdmin) identity.AddClaim(new Claim(ClaimTypes.Role, Roles.Admin));
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
+        var user = Identities.OfToken(
+            found.Id, found.Name, found.Scope, Network.Address(Context), found.UserId, found.UserName, found.IsAdmin);
+        return AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name));
     }
 
-    private sealed record Found(Guid Id, Guid UserId, string UserName, bool IsAdmin);
+    private sealed record Found(Guid Id, string Name, TokenScope Scope, Guid UserId, string UserName, bool IsAdmin);
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {

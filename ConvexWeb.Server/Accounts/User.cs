@@ -4,10 +4,12 @@ namespace ConvexWeb.Server.Accounts;
 
 public sealed class User : IdentityUser<Guid>
 {
-    /// <summary>Names under which the product itself makes studies and certificates: an account of that name would own them.</summary>
-    public static readonly IReadOnlySet<string> ReservedNames =
-        new HashSet<string>(["automatic", "demo"], StringComparer.OrdinalIgnoreCase);
-
     public bool IsAdmin { get; set; }
     public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Since when the account opens nothing; null while it does.</summary>
+    public DateTimeOffset? DisabledAt { get; set; }
+
+    /// <summary>Since when only its name is left, which its runs bear and nobody else may take.</summary>
+    public DateTimeOffset? DeletedAt { get; set; }
 }

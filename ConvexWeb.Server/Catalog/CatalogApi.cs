@@ -11,8 +11,10 @@ public static class CatalogApi
     public static void MapCatalog(this IEndpointRouteBuilder api)
     {
         var catalog = api.MapGroup("").WithTags("Catalog");
-        catalog.MapGet("/catalog", Get).WithSummary("What a spec may say: sections, entries, parameters with ranges and defaults, presets");
-        catalog.MapPost("/specs/check", Check).WithSummary("All problems of a spec, or what it costs").WithMetadata(new SpecBody());
+        catalog.MapGet("/catalog", Get)
+            .Allow(Access.Read).WithSummary("What a spec may say: sections, entries, parameters with ranges and defaults, presets");
+        catalog.MapPost("/specs/check", Check)
+            .Allow(Access.Read).WithSummary("All problems of a spec, or what it costs").WithMetadata(new SpecBody());
     }
 
     private static Ok<CatalogView> Get(ICatalog catalog) => TypedResults.Ok(catalog.Get());

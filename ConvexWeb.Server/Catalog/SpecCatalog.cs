@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Server.Catalog;
@@ -16,7 +17,7 @@ public sealed class SpecCatalog : ICatalog
         var reading = SpecReader.Read(spec);
         return reading.Spec is { } valid
             ? new([], Estimate(valid))
-            : new([.. reading.Problems.Select(problem => new FieldProblem(problem.Path, problem.Message))], null);
+            : new(Problems.Cut([.. reading.Problems.Select(problem => new FieldProblem(problem.Path, problem.Message))]), null);
     }
 
     private static SpecEstimate Estimate(Spec spec)

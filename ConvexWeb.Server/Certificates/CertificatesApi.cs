@@ -9,13 +9,13 @@ public static class CertificatesApi
     public static void MapCertificates(this IEndpointRouteBuilder api)
     {
         var certificate = api.MapGroup("/runs/{id:long}/certificate").WithTags("Certificates");
-        certificate.MapPost("", Request).RequireRateLimiting(RateLimits.Submit)
+        certificate.MapPost("", Request).Allow(Access.Submit).RequireRateLimiting(RateLimits.Submit)
             .WithSummary("Asks for a certificate of input convexity; the same request gives the same certificate, unless it failed");
-        certificate.MapGet("", Latest)
+        certificate.MapGet("", Latest).Allow(Access.Read)
             .WithSummary("The run's certificate that was asked for last: its state, and its result when it is done");
-        certificate.MapDelete("", Cancel).WithSummary(
+        certificate.MapDelete("", Cancel).Allow(Access.Submit).WithSummary(
             "Ends a certificate that waits or is being made: the newest that the caller asked for, else the one that was asked for last");
-        certificate.MapGet("/choices", Choices)
+        certificate.MapGet("/choices", Choices).Allow(Access.Read)
             .WithSummary("What a request may choose: how many pairs the network takes in reasonable time, "
                 + "and unconstrained runs that can be its control");
     }

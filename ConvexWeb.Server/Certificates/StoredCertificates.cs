@@ -37,7 +37,7 @@ internal sealed class StoredCertificates(
 
     public async Task<ActionResult> CancelAsync(long runId, CancellationToken cancel = default)
     {
-        var asker = new Asker(caller.Name, caller.IsAdmin);
+        var asker = Asker.Of(caller);
         await using var connection = await database.OpenConnectionAsync(cancel);
         var item = await connection.ExecuteScalarAsync<long?>(new(
             """

@@ -11,17 +11,38 @@ public static class BrowserGuard
 
     public static void UseBrowserGuard(this IApplicationBuilder app)
     {
-        app.Use((context, next) =>
+        app.Use((context, next) => IsForeign(context.Request) ? RefuseAsync(context) : next(context));
+    }
+
+    /// <summary>
+    /// The headers of every answer: before anything that answers by itself, such as the framework's own look at the host.
+    /// </summary>
+    public static void AddBrowserHeaders(this IServiceCollection services)
+        => services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, Headers>());
+
+    private sealed class Headers : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
         {
-            SetHeaders(context);
-            return IsForeign(context.Request) ? RefuseAsync(context) : next(context);
-        });
+            app.Use((context, rest) =>
+            {
+                context.Items[NonceItem] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+                SetHeaders(context);
+                // Whoever answers an exception begins with an empty response.
+                context.Response.OnStarting(() =>
+                {
+                    SetHeaders(context);
+                    return Task.CompletedTask;
+                });
+                return rest(context);
+            });
+            next(app);
+        };
     }
 
     private static void SetHeaders(HttpContext context)
     {
-        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
-        context.Items[NonceItem] = nonce;
+        var nonce = context.Items[NonceItem];
         var headers = context.Response.Headers;
 
         // MudBlazor and uPlot place things with style attributes; scripts, the dangerous part, are only ours.

@@ -28,12 +28,12 @@ public static class HttpSetup
         services.AddRateLimits(settings.Limits);
         services.AddAntiforgery(options =>
         {
-            options.Cookie.Name = settings.IsHttps ? "__Host-convex-form" : "convex-form";
             options.Cookie.SecurePolicy = settings.IsHttps ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
             options.Cookie.SameSite = SameSiteMode.Strict;
         });
         services.Configure<ForwardedHeadersOptions>(options => TrustOnly(options, settings.TrustedProxies));
         services.PostConfigure<HostFilteringOptions>(options => Allow(options, settings.PublicHost));
+        services.AddBrowserHeaders();
         services.AddCompression();
         services.AddHealthChecks();
         return builder;
@@ -47,7 +47,11 @@ public static class HttpSetup
         app.UseStatusCodePages();
         app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
         app.Use(OnlyPagesHavePages);
-        if (settings.IsHttps) app.UseHsts();
+        if (settings.IsHttps)
+        {
+            app.UseHsts();
+            app.Use((context, next) => OnlyByTls(context, settings, next));
+        }
         app.UseBrowserGuard();
         app.UseCompression();
     }
@@ -57,6 +61,19 @@ public static class HttpSetup
     {
         if (!PagesSetup.IsPage(context.Request) && context.Features.Get<IStatusCodePagesFeature>() is { } pages) pages.Enabled = false;
         return next(context);
+    }
+
+    // A cookie that is for TLS alone cannot be given to who comes without it. People are led to the right address, the one of the settings.
+    private static Task OnlyByTls(HttpContext context, Settings settings, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (request.IsHttps || request.Path.StartsWithSegments("/health")) return next(context);
+        if (PagesSetup.IsPage(request) && settings.PublicUrl is { } address)
+        {
+            context.Response.Redirect(address.TrimEnd('/') + request.Path + request.QueryString);
+            return Task.CompletedTask;
+        }
+        return TypedResults.Problem("This server is for https only.", statusCode: StatusCodes.Status400BadRequest).ExecuteAsync(context);
     }
 
     // Whoever gives the address that people use need not say its name a second time. No names at all, or *, allow every host.

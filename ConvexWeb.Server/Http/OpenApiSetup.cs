@@ -24,7 +24,7 @@ public static class OpenApiSetup
 
     public static void MapApiReference(this IEndpointRouteBuilder routes)
     {
-        routes.MapOpenApi("/api/openapi.json");
+        routes.MapOpenApi("/api/openapi.json").Allow(Access.Read);
     }
 
     private static Task Describe(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancel)

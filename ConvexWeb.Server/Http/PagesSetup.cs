@@ -9,6 +9,9 @@ namespace ConvexWeb.Server.Http;
 /// <summary>The Blazor pages of the Client, and the files that they load.</summary>
 public static class PagesSetup
 {
+    /// <summary>Where plain forms go.</summary>
+    public const string FormsPath = "/account";
+
     public static IServiceCollection AddPages(this IServiceCollection services)
     {
         services.AddRazorComponents().AddInteractiveServerComponents();
@@ -30,10 +33,11 @@ public static class PagesSetup
     public static void MapPages<TRoot>(this IEndpointRouteBuilder routes) where TRoot : IComponent
     {
         // Styles, fonts and scripts are no secret, and the sign-in page needs them.
-        routes.MapStaticAssets().AllowAnonymous();
+        routes.MapStaticAssets().Allow(Access.Anyone);
 
         // BrowserGuard sends the whole policy.
         routes.MapRazorComponents<TRoot>()
-            .AddInteractiveServerRenderMode(options => options.ContentSecurityFrameAncestorsPolicy = null);
+            .AddInteractiveServerRenderMode(options => options.ContentSecurityFrameAncestorsPolicy = null)
+            .Allow(Access.Person);
     }
 }

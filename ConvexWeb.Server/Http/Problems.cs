@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Accounts;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -13,19 +12,34 @@ public static class Problems
 {
     private const string InvalidTitle = "The request is not valid.";
 
+    // A small request can have any number of them, and an answer must not be larger than what was asked.
+    private const int MostProblems = 50;
+    private const int LongestPath = 100;
+    private const int LongestMessage = 1000;
+
     public static ValidationProblem Invalid(IEnumerable<FieldProblem> problems)
     {
         var all = problems.ToList();
-        return TypedResults.ValidationProblem(Errors(all), Detail(all), title: InvalidTitle);
+        return TypedResults.ValidationProblem(Errors(Cut(all)), Detail(all), title: InvalidTitle);
     }
+
+    /// <summary>The first of them, short, and how many are left out.</summary>
+    public static IReadOnlyList<FieldProblem> Cut(IReadOnlyList<FieldProblem> problems) => problems.Count <= MostProblems
+        ? [.. problems.Select(Short)]
+        : [.. problems.Take(MostProblems).Select(Short), new("", $"{problems.Count - MostProblems} more problems are left out.")];
 
     // For those who read one sentence; the fields are in errors.
     private static string? Detail(List<FieldProblem> problems) => problems switch
     {
         [] => null,
-        [var only] => only.Message,
-        _ => $"{problems[0].Message} ({problems.Count - 1} more in errors.)",
+        [var only] => Short(only).Message,
+        { Count: > MostProblems } =>
+            $"{Short(problems[0]).Message} ({MostProblems - 1} more in errors, and {problems.Count - MostProblems} that are left out.)",
+        _ => $"{Short(problems[0]).Message} ({problems.Count - 1} more in errors.)",
     };
+
+    private static FieldProblem Short(FieldProblem problem)
+        => new(Text.Cut(problem.Path, LongestPath, "…"), Text.Cut(problem.Message, LongestMessage, "…"));
 
     public static ProblemHttpResult Conflict(string message)
         => TypedResults.Problem(message, statusCode: StatusCodes.Status409Conflict, title: "That is not possible now.");
@@ -38,7 +52,7 @@ public static class Problems
     {
         StatusCodes.Status400BadRequest => "The request could not be read.",
         StatusCodes.Status401Unauthorized => "Sign in first, or send a token: Authorization: Bearer cvx_…",
-        StatusCodes.Status403Forbidden => "Your account may not do that; an administrator may.",
+        StatusCodes.Status403Forbidden => AccessRules.Refusal(context),
         StatusCodes.Status404NotFound => "There is nothing at this address: it was deleted, or never was.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not possible here; {context.Response.Headers.Allow} is.",
         StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: send Content-Type: application/json.",
@@ -63,7 +77,7 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
 
         // A form that was opened before its reader signed in, in another tab for example, carries a token that no longer fits.
         if (exception is BadHttpRequestException { InnerException: AntiforgeryValidationException }
-            && httpContext.Request.Path.StartsWithSegments(SignInForms.Path)
+            && httpContext.Request.Path.StartsWithSegments(PagesSetup.FormsPath)
             && PagesSetup.TakesPages(httpContext.Request))
         {
             httpContext.Response.Redirect(httpContext.User.Identity?.IsAuthenticated == true ? "/" : "/signin?error=stale");
@@ -77,6 +91,9 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         var (status, detail) = (exception, Failures.Of(exception)) switch
         {
             (BadHttpRequestException other, _) => (other.StatusCode, Sentence(other)),
+            // Kestrel's, where a chunk says that it is longer than a number can be.
+            (IOException { InnerException: OverflowException }, _) =>
+                (StatusCodes.Status400BadRequest, "The body could not be read: the size of a part is no number."),
             (AccessDeniedException denied, _) => (StatusCodes.Status403Forbidden, denied.Message),
             (_, DatabaseFault.DiskFull) => (StatusCodes.Status507InsufficientStorage,
                 "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),

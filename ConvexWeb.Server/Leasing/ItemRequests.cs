@@ -1,11 +1,16 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using Dapper;
 using Npgsql;
 
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>Who asks. An item is its creator's, and what is about a run also the run's creator's; others may do nothing with it.</summary>
-public sealed record Asker(string Name, bool IsAdmin);
+public sealed record Asker(string Name, bool IsAdmin, AuditActor Actor)
+{
+    public static Asker Of(Caller caller) => new(caller.Name, caller.IsAdmin, caller.Actor);
+}
 
 /// <summary>What became of a request for one item.</summary>
 /// <param name="Before">The item's state when it was asked for.</param>
@@ -20,10 +25,10 @@ public sealed record AskedItem(long ItemId, long RunId, string CreatedBy, RunSta
 /// What people ask of items: the row says what is wished, so that it holds whatever becomes of the message to the worker, which reads it
 /// with the next renewal of the lease at the latest. Any number of items is one statement.
 /// </summary>
-public sealed class ItemRequests(NpgsqlDataSource database)
+public sealed class ItemRequests(NpgsqlDataSource database, AuditTrail trail)
 {
     private sealed record Row(
-        long Id, long RunId, string CreatedBy, string Before, string? Now, bool Allowed, string? Rows, string? Wishes);
+        long Id, string Kind, long RunId, string CreatedBy, string Before, string? Now, bool Allowed, string? Rows, string? Wishes);
 
     // What the action makes of an item, and of which items it makes it.
     private static (string Change, string When) Of(ItemAction action) => action switch
@@ -60,42 +65,43 @@ public sealed class ItemRequests(NpgsqlDataSource database)
         ItemAction action, IReadOnlyCollection<long> runIds, Asker asker, CancellationToken cancel)
     {
         var (change, when) = Of(action);
-        return AskAsync("i.kind = 'run' and i.run_id = any(@ids)", change, when, runIds, asker, null, cancel);
+        return AskAsync("i.kind = 'run' and i.run_id = any(@ids)", change, when, runIds, asker, Verb(action), null, cancel);
     }
 
     /// <summary>As <see cref="AskRunsAsync"/>, for an item of any kind.</summary>
     public async Task<AskedItem?> AskAsync(ItemAction action, long itemId, Asker asker, CancellationToken cancel)
     {
         var (change, when) = Of(action);
-        return (await AskAsync("i.id = any(@ids)", change, when, [itemId], asker, null, cancel)).SingleOrDefault();
+        return (await AskAsync("i.id = any(@ids)", change, when, [itemId], asker, Verb(action), null, cancel)).SingleOrDefault();
     }
 
     /// <summary>Gives runs that have not ended another priority.</summary>
     public Task<IReadOnlyList<AskedItem>> PrioritiseAsync(
         Priority priority, IReadOnlyCollection<long> runIds, Asker asker, CancellationToken cancel) => AskAsync(
         "i.kind = 'run' and i.run_id = any(@ids)", "priority = @priority", "a.state in ('Queued', 'Running', 'Paused')", runIds, asker,
-        (int)priority, cancel);
+        $"priority {priority}", (int)priority, cancel);
 
     private async Task<IReadOnlyList<AskedItem>> AskAsync(
-        string which, string change, string when, IReadOnlyCollection<long> ids, Asker asker, int? priority, CancellationToken cancel)
+        string which, string change, string when, IReadOnlyCollection<long> ids, Asker asker, string verb, int? priority,
+        CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        var rows = await connection.QueryAsync<Row>(new(
+        var rows = (await connection.QueryAsync<Row>(new(
             $"""
             with asked as (
-                select i.id, i.run_id, i.state, i.wish, i.created_by, @IsAdmin or i.created_by = @Name or exists (
+                select i.id, i.kind, i.run_id, i.state, i.wish, i.created_by, @IsAdmin or i.created_by = @Name or exists (
                     select from work_items r where r.kind = 'run' and r.run_id = i.run_id and r.created_by = @Name) as allowed
                 from work_items i where {which} order by i.id for update),
             changed as (
                 update work_items i set {change} from asked a where i.id = a.id and a.allowed and {when}
                 returning i.id, i.run_id, i.state, i.wish)
-            select a.id, a.run_id, a.created_by, a.state as before, c.state as now, a.allowed,
+            select a.id, a.kind, a.run_id, a.created_by, a.state as before, c.state as now, a.allowed,
                 case when c.id is not null then pg_notify('{RunChanges.Rows}', c.run_id::text)::text end as rows,
                 case when c.wish is not null then pg_notify('{RunChanges.Wishes}', c.id::text)::text end as wishes
             from asked a left join changed c on c.id = a.id
             """,
-            new { ids = ids.ToArray(), asker.Name, asker.IsAdmin, priority }, cancellationToken: cancel));
+            new { ids = ids.ToArray(), asker.Name, asker.IsAdmin, priority }, cancellationToken: cancel))).AsList();
         List<AskedItem> asked = [.. rows.Select(row => new AskedItem(
             row.Id, row.RunId, row.CreatedBy, Enum.Parse<RunState>(row.Before), row.Now is null ? null : Enum.Parse<RunState>(row.Now),
             row.Allowed))];
@@ -107,6 +113,12 @@ public sealed class ItemRequests(NpgsqlDataSource database)
             await transaction.RollbackAsync(cancel);
             return [.. asked.Select(item => item.Now is null ? item : item with { Now = null, Limit = limit })];
         }
+        await trail.WriteAsync(
+            connection, asker.Actor,
+            [
+                .. rows.Where(row => row.Now is not null && row.CreatedBy != asker.Name)
+                    .Select(row => new AuditNote(AuditAction.RunOfAnother, $"{row.Kind} {row.RunId} of {row.CreatedBy}", verb)),
+            ], cancel);
         await transaction.CommitAsync(cancel);
         return asked;
     }
@@ -125,8 +137,10 @@ public sealed class ItemRequests(NpgsqlDataSource database)
         },
         { Now: null, Allowed: true } when action == ItemAction.Requeue =>
             $"The {what} has succeeded: only one that failed or was cancelled is requeued.",
-        _ => Refusal(item, action.ToString().ToLowerInvariant(), what),
+        _ => Refusal(item, Verb(action), what),
     };
+
+    private static string Verb(ItemAction action) => action.ToString().ToLowerInvariant();
 
     /// <param name="verb">What was to be done with it.</param>
     public static string? Refusal(AskedItem item, string verb, string what) => item switch

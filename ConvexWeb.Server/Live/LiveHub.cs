@@ -1,3 +1,5 @@
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Http;
 using Dapper;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.SignalR;
@@ -14,8 +16,9 @@ public sealed record WatchedRun(long Id, long LastSeq);
 /// Browsers call watch and unwatch, and are sent <c>points(PointBatch)</c> of the runs they watch. Rows reach pages in this process
 /// (<see cref="RunFeed"/>).
 /// </summary>
-[Authorize]
-public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections connections, NpgsqlDataSource database) : Hub
+[Authorize(nameof(Access.Read))]
+public sealed class LiveHub(
+    WatchList watched, LiveFeed feed, OpenConnections connections, SessionWatch sessions, NpgsqlDataSource database) : Hub
 {
     private const int MostRuns = 200;
 
@@ -46,12 +49,14 @@ public sealed class LiveHub(WatchList watched, LiveFeed feed, OpenConnections co
     public override Task OnConnectedAsync()
     {
         connections.Add(Context);
+        Context.Items[typeof(SessionWatch)] = sessions.Watch(Context.User!, Context.Abort);
         return base.OnConnectedAsync();
     }
 
     public override Task OnDisconnectedAsync(Exception? exception)
     {
         connections.Remove(Context);
+        (Context.Items[typeof(SessionWatch)] as IDisposable)?.Dispose();
         watched.Forget(Context.ConnectionId);
         return base.OnDisconnectedAsync(exception);
     }

@@ -20,8 +20,6 @@ public static class LiveSetup
         services.AddSingleton<RowSubscribers>();
         services.AddHostedService<RowFeed>();
         services.AddScoped<IRunFeed, RunFeed>();
-        services.AddSingleton<SessionSweep>();
-        services.AddHostedService(provider => provider.GetRequiredService<SessionSweep>());
         return services;
     }
 
@@ -29,5 +27,5 @@ public static class LiveSetup
     {
         options.CloseOnAuthenticationExpiration = true;
         options.Transports = HttpTransportType.WebSockets | HttpTransportType.ServerSentEvents | HttpTransportType.LongPolling;
-    }).RequireAuthorization();
+    }).Allow(Access.Read);
 }

@@ -8,8 +8,6 @@ public sealed class OpenConnections
 {
     private readonly ConcurrentDictionary<string, HubCallerContext> open = new(StringComparer.Ordinal);
 
-    public IEnumerable<HubCallerContext> All => open.Values;
-
     public void Add(HubCallerContext connection) => open[connection.ConnectionId] = connection;
 
     public void Remove(HubCallerContext connection) => open.TryRemove(connection.ConnectionId, out _);

@@ -1,3 +1,4 @@
+using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -23,6 +24,9 @@ public sealed class Database(
     private PrivateCluster? cluster;
 
     private string Folder => Path.Combine(settings.Value.DataFolder, "postgres");
+
+    /// <summary>Which database this is; known once it is prepared. It is no secret.</summary>
+    public Guid Id { get; private set; }
 
     public string ConnectionString => string.IsNullOrWhiteSpace(given) ? PrivateCluster.ConnectionString(Folder) : given;
 
@@ -74,6 +78,9 @@ public sealed class Database(
             var applied = await new Migrator(source).ApplyAsync(cancel);
             if (applied > 0) log.LogInformation("Applied {Count} migrations", applied);
             if (settings.Value.ServesWeb) await DatabaseVersion.WriteAsync(source, cancel);
+            await using var connection = await source.OpenConnectionAsync(cancel);
+            Id = await connection.ExecuteScalarAsync<Guid>(
+                new CommandDefinition("select id from this_database", cancellationToken: cancel));
         }
         catch (PostgresException problem) when (IsOperators(problem))
         {

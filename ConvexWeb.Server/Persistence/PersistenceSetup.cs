@@ -13,7 +13,7 @@ public static class PersistenceSetup
         services.AddSingleton<DbDataSource>(provider => provider.GetRequiredService<NpgsqlDataSource>());
         services.AddHostedService(provider => provider.GetRequiredService<Database>());
         services.AddSingleton<DatabaseRetry>().AddSingleton<ServiceLoop>().AddSingleton<Listener>();
-        services.AddHealthChecks().AddCheck<DatabaseHealth>("database");
+        services.AddHealthChecks().AddCheck<StorageHealth>("storage");
         return services;
     }
 

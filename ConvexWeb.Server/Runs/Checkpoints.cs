@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -8,7 +9,7 @@ namespace ConvexWeb.Server.Runs;
 
 public static class CheckpointsApi
 {
-    public static void MapCheckpoints(this IEndpointRouteBuilder api) => api.MapGet("/checkpoints/{id:guid}", Download)
+    public static void MapCheckpoints(this IEndpointRouteBuilder api) => api.MapGet("/checkpoints/{id:guid}", Download).Allow(Access.Read)
         .WithTags("Runs")
         .WithSummary("A checkpoint's file (safetensors); ranges are served, so a download can go on where it broke");
 

@@ -25,31 +25,36 @@ public static class RunsApi
     public static void MapRuns(this IEndpointRouteBuilder api)
     {
         var runs = api.MapGroup("/runs").WithTags("Runs");
-        runs.MapPost("", Submit)
+        runs.MapPost("", Submit).Allow(Access.Submit)
             .WithSummary("Submits a spec × grid × seeds as a study; all of it, or nothing")
             .WithMetadata(new SubmissionBody())
             .RequireRateLimiting(RateLimits.Submit);
-        runs.MapGet("", List).WithSummary(
+        runs.MapGet("", List).Allow(Access.Read).WithSummary(
             "Runs, newest first; pass the page's `next` as `after` for the page that follows, which comes without `total`; or jump to a "
             + "place with `skip`, a number of runs");
-        runs.MapGet("/{id:long}", Find).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
-        runs.MapGet("/details", FindAll).WithSummary("Several runs whole, in order of their ids; those that do not exist are left out");
-        runs.MapGet("/{id:long}/points", Points).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
-        runs.MapGet("/{id:long}/log", Log).WithSummary("Log lines; pass the last line's id as `after`");
-        runs.MapGet("/{id:long}/summary", Summary)
+        runs.MapGet("/{id:long}", Find).Allow(Access.Read).WithSummary("A run whole: spec, attempts, checkpoints, newest values");
+        runs.MapGet("/details", FindAll)
+            .Allow(Access.Read).WithSummary("Several runs whole, in order of their ids; those that do not exist are left out");
+        runs.MapGet("/{id:long}/points", Points)
+            .Allow(Access.Read).WithSummary("Points in columns; pass `seq` as `after` while `more` is true");
+        runs.MapGet("/{id:long}/log", Log).Allow(Access.Read).WithSummary("Log lines; pass the last line's id as `after`");
+        runs.MapGet("/{id:long}/summary", Summary).Allow(Access.Read)
             .WithSummary("What a run that ended well says of its last evaluation: confusion, calibration, layers, best and last figures");
         runs.MapPost("/{id:long}/cancel", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Cancel, id, all, cancel))
+            .Allow(Access.Submit)
             .WithSummary("Cancels a run that waits, or asks a running one to stop; its creator and administrators may");
         runs.MapPost("/{id:long}/pause", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Pause, id, all, cancel))
-            .WithSummary("Stops a run with a checkpoint, until it is resumed; its creator and administrators may");
+            .Allow(Access.Submit).WithSummary("Stops a run with a checkpoint, until it is resumed; its creator and administrators may");
         runs.MapPost("/{id:long}/resume", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Resume, id, all, cancel))
-            .WithSummary("A paused run waits for a slot again, and goes on from its checkpoint");
+            .Allow(Access.Submit).WithSummary("A paused run waits for a slot again, and goes on from its checkpoint");
         runs.MapPost("/{id:long}/requeue", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Requeue, id, all, cancel))
-            .WithSummary("A run that failed or was cancelled is queued again, and goes on from its checkpoint");
-        runs.MapPost("/actions", ActOnAll).WithSummary("Cancels, pauses, resumes or requeues many runs at once");
-        runs.MapPost("/priority", Prioritise).WithSummary("Gives runs that have not ended another priority");
-        runs.MapPost("/{id:long}/rerun", Rerun).RequireRateLimiting(RateLimits.Submit).WithSummary("Queues the same spec and seed again");
-        api.MapGet("/studies", Studies).WithTags("Runs").WithSummary("The newest studies, newest first, and how many runs each has");
+            .Allow(Access.Submit).WithSummary("A run that failed or was cancelled is queued again, and goes on from its checkpoint");
+        runs.MapPost("/actions", ActOnAll).Allow(Access.Submit).WithSummary("Cancels, pauses, resumes or requeues many runs at once");
+        runs.MapPost("/priority", Prioritise).Allow(Access.Submit).WithSummary("Gives runs that have not ended another priority");
+        runs.MapPost("/{id:long}/rerun", Rerun)
+            .Allow(Access.Submit).RequireRateLimiting(RateLimits.Submit).WithSummary("Queues the same spec and seed again");
+        api.MapGet("/studies", Studies)
+            .Allow(Access.Read).WithTags("Runs").WithSummary("The newest studies, newest first, and how many runs each has");
         api.MapCheckpoints();
     }
 

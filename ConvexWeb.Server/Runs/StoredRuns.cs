@@ -98,7 +98,7 @@ public sealed class StoredRuns(
 
     public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default) => actions.RerunAsync(id, caller.Name, cancel);
 
-    private Asker Asker => new(caller.Name, caller.IsAdmin);
+    private Asker Asker => Asker.Of(caller);
 
     private static IReadOnlyList<long> Checked(IReadOnlyList<long> ids) => ids.Count is >= 1 and <= BulkAction.MostRuns
         ? ids

@@ -1,4 +1,3 @@
-using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Http;
 using Hangfire;
 using Hangfire.Dashboard;
@@ -20,7 +19,7 @@ public static class JobsDashboard
     public static void MapJobsDashboard(this IEndpointRouteBuilder routes)
     {
         // There Hangfire reads the form that its pages post; without one it would end in an exception.
-        routes.MapMethods($"{Path}/stats", [HttpMethods.Get, HttpMethods.Head], OnlyPost).RequireAuthorization().ExcludeFromDescription();
+        routes.MapMethods($"{Path}/stats", [HttpMethods.Get, HttpMethods.Head], OnlyPost).Allow(Access.Person).ExcludeFromDescription();
         routes.MapHangfireDashboard(Path, new DashboardOptions
         {
             AppPath = "/",
@@ -31,7 +30,7 @@ public static class JobsDashboard
             // Hangfire's own rule is that only this machine may look.
             AsyncAuthorization = [new SignedIn()],
             IsReadOnlyFunc = context => !context.GetHttpContext().User.IsInRole(Roles.Admin),
-        }).RequireAuthorization();
+        }).Allow(Access.Person);
     }
 
     private static ProblemHttpResult OnlyPost(HttpContext context)

@@ -1,4 +1,4 @@
-using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using Dapper;
 using Hangfire;
 using Hangfire.Common;
@@ -14,7 +14,8 @@ namespace ConvexWeb.Server.Scheduling;
 /// </summary>
 [Queue(Queue)]
 [AutomaticRetry(Attempts = 0, OnAttemptsExceeded = AttemptsExceededAction.Delete, LogEvents = false)]
-internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> settings, TimeProvider time, ILogger<Maintenance> log)
+internal sealed class Maintenance(
+    NpgsqlDataSource database, AuditTrail trail, IOptions<Settings> settings, TimeProvider time, ILogger<Maintenance> log)
 {
     /// <summary>Of Hangfire. It is no group of workers, so nothing of it is counted as a ticket.</summary>
     public const string Queue = Leasing.WorkerSettings.MaintenanceQueue;
@@ -29,6 +30,7 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
         ("forget-links", Cron.Hourly(17), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLinksAsync(CancellationToken.None))),
         ("forget-samples", Cron.Hourly(27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetSamplesAsync(CancellationToken.None))),
         ("forget-tokens", Cron.Daily(3, 27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetTokensAsync(CancellationToken.None))),
+        ("cut-audit-trail", Cron.Daily(3, 47), Job.FromExpression<Maintenance>(jobs => jobs.CutAuditTrailAsync(CancellationToken.None))),
         ("forget-logs", Cron.Daily(3, 37), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLogsAsync(CancellationToken.None))),
     ];
 
@@ -38,7 +40,7 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
         var now = time.GetUtcNow();
         var count = await ExecuteAsync(
             "delete from sessions where expires_at < @now or created_at < @oldest",
-            new { now, oldest = now - SessionStore.Absolute }, cancel);
+            new { now, oldest = now - Accounts.Sessions.Absolute }, cancel);
         return Done($"{count} sessions that were over are forgotten");
     }
 
@@ -64,6 +66,13 @@ internal sealed class Maintenance(NpgsqlDataSource database, IOptions<Settings> 
         var count = await ExecuteAsync(
             "delete from api_tokens where revoked_at < @before", new { before = time.GetUtcNow() - RevokedTokens }, cancel);
         return Done($"{count} tokens that were revoked {RevokedTokens.TotalDays:0} days ago are forgotten");
+    }
+
+    public async Task<string> CutAuditTrailAsync(CancellationToken cancel)
+    {
+        var days = settings.Value.Retention.AuditDays;
+        var count = await trail.CutAsync(time.GetUtcNow() - TimeSpan.FromDays(days), cancel);
+        return Done($"{count} entries of the audit trail older than {days} days are taken out");
     }
 
     /// <summary>Log lines of runs that ended long ago: some runs at a time, so that no transaction is long.</summary>

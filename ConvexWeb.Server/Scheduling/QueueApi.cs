@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ConvexWeb.Server.Scheduling;
@@ -11,14 +12,16 @@ public static class QueueApi
     public static void MapQueue(this IEndpointRouteBuilder api)
     {
         var queue = api.MapGroup("/queue").WithTags("Queue");
-        queue.MapGet("", List)
+        queue.MapGet("", List).Allow(Access.Read)
             .WithSummary("What waits, in the order in which slots are given across all queues, of which one may be asked for: why each "
                 + "item waits, and when it is expected to start");
-        queue.MapGet("/policy", Policy).WithSummary("What the lab has agreed on: limits, and whether it is closed for maintenance");
-        queue.MapPut("/policy", ChangePolicy)
+        queue.MapGet("/policy", Policy)
+            .Allow(Access.Read).WithSummary("What the lab has agreed on: limits, and whether it is closed for maintenance");
+        queue.MapPut("/policy", ChangePolicy).Allow(Access.Administrator)
             .WithSummary("Changes the limits, or closes the lab for maintenance: what runs goes on, nothing new starts (administrators)");
-        queue.MapGet("/shares", Shares).WithSummary("Users with another share of the slots than everybody's");
-        queue.MapPut("/shares/{user}", ChangeShare).WithSummary("Gives a user another weight or limit (administrators)");
+        queue.MapGet("/shares", Shares).Allow(Access.Read).WithSummary("Users with another share of the slots than everybody's");
+        queue.MapPut("/shares/{user}", ChangeShare)
+            .Allow(Access.Administrator).WithSummary("Gives a user another weight or limit (administrators)");
     }
 
     private static async Task<Results<Ok<QueueView>, ValidationProblem>> List(

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
@@ -8,8 +9,8 @@ using Npgsql;
 namespace ConvexWeb.Server.Scheduling;
 
 /// <summary>What pages and API do with the queue and its rules.</summary>
-public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting, IWorkQueue tickets, Caller caller, TimeProvider time)
-    : IQueue
+public sealed class StoredQueue(
+    NpgsqlDataSource database, WaitingItems waiting, IWorkQueue tickets, Caller caller, AuditTrail trail, TimeProvider time) : IQueue
 {
     public const int MostItems = 1000;
     private const int LongestText = 200;
@@ -76,14 +77,13 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
             if (value < 1) problems.Add(new(name, $"{name} must be at least 1; got {value}."));
         }
         if (problems.Count > 0) throw new InvalidInputException(problems);
-        await using (var connection = await database.OpenConnectionAsync(cancel))
-        {
-            await connection.ExecuteAsync(new(
-                """
-                update lab set maintenance = @Maintenance, user_running = @UserRunning, user_waiting = @UserWaiting,
-                    study_running = @StudyRunning
-                """, policy, cancellationToken: cancel));
-        }
+        await StoreAsync(
+            """
+            update lab set maintenance = @Maintenance, user_running = @UserRunning, user_waiting = @UserWaiting,
+                study_running = @StudyRunning
+            """, policy, new(AuditAction.PolicyChanged, "the lab",
+                $"running {policy.UserRunning} of a user and {policy.StudyRunning} of a study, waiting {policy.UserWaiting} of a user; "
+                + (policy.Maintenance is { } reason ? $"maintenance: {reason}" : "no maintenance")), cancel);
         await tickets.AnnounceAsync(cancel);
         return policy;
     }
@@ -95,19 +95,31 @@ public sealed class StoredQueue(NpgsqlDataSource database, WaitingItems waiting,
         if (share.Weight is not (>= 0.01 and <= 100))
             problems.Add(new("weight", $"weight must be from 0.01 to 100; got {share.Weight}."));
         if (share.MaxRunning < 1) problems.Add(new("maxRunning", $"maxRunning must be at least 1; got {share.MaxRunning}."));
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        if (!await connection.ExecuteScalarAsync<bool>(new(
-                "select exists (select from users where user_name = @User)", new { share.User }, cancellationToken: cancel)))
+        await using (var connection = await database.OpenConnectionAsync(cancel))
         {
-            problems.Add(new("user", $"There is no user '{Text.Short(share.User)}'."));
+            if (!await connection.ExecuteScalarAsync<bool>(new(
+                    "select exists (select from users where user_name = @User)", new { share.User }, cancellationToken: cancel)))
+            {
+                problems.Add(new("user", $"There is no user '{Text.Short(share.User)}'."));
+            }
         }
         if (problems.Count > 0) throw new InvalidInputException(problems);
-        await connection.ExecuteAsync(new(
+        await StoreAsync(
             """
             insert into user_shares (user_name, weight, max_running) values (@User, @Weight, @MaxRunning)
             on conflict (user_name) do update set weight = excluded.weight, max_running = excluded.max_running
-            """, share, cancellationToken: cancel));
+            """, share, new(AuditAction.PolicyChanged, share.User,
+                $"weight {share.Weight}, running at most {share.MaxRunning?.ToString() ?? "as everybody"}"), cancel);
         await tickets.AnnounceAsync(cancel);
         return share;
+    }
+
+    private async Task StoreAsync(string statement, object values, AuditNote note, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await connection.ExecuteAsync(new(statement, values, cancellationToken: cancel));
+        await trail.WriteAsync(connection, caller.Actor, [note], cancel);
+        await transaction.CommitAsync(cancel);
     }
 }

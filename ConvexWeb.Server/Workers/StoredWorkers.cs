@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -8,7 +9,7 @@ using Npgsql;
 namespace ConvexWeb.Server.Workers;
 
 /// <summary>The workers of the cluster, as pages show them.</summary>
-public sealed class StoredWorkers(NpgsqlDataSource database, Caller caller) : IWorkers
+public sealed class StoredWorkers(NpgsqlDataSource database, Caller caller, AuditTrail trail) : IWorkers
 {
     /// <summary>Samples of one device in an answer, at most: of a longer time, each stands for several.</summary>
     public const int MostSamples = 1000;
@@ -101,8 +102,14 @@ public sealed class StoredWorkers(NpgsqlDataSource database, Caller caller) : IW
     {
         caller.RequireAdmin();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await connection.ExecuteAsync(new CommandDefinition(
-            "update workers set draining = @draining where name = @name", new { name, draining }, cancellationToken: cancel)) > 0;
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await connection.ExecuteAsync(new CommandDefinition(
+            "update workers set draining = @draining where name = @name", new { name, draining }, cancellationToken: cancel)) == 0)
+            return false;
+        await trail.WriteAsync(
+            connection, caller.Actor, [new(draining ? AuditAction.WorkerDrained : AuditAction.WorkerResumed, name)], cancel);
+        await transaction.CommitAsync(cancel);
+        return true;
     }
 
     private static WorkerView View(Row row) => new(

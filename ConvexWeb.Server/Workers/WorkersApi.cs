@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ConvexWeb.Server.Workers;
@@ -8,14 +9,16 @@ public static class WorkersApi
     public static void MapWorkers(this IEndpointRouteBuilder api)
     {
         var workers = api.MapGroup("/workers").WithTags("Workers");
-        workers.MapGet("", List).WithSummary("Workers of the cluster: what they train now, and what their hosts have and use");
-        workers.MapGet("/{name}/samples", Samples).WithSummary(
+        workers.MapGet("", List)
+            .Allow(Access.Read).WithSummary("Workers of the cluster: what they train now, and what their hosts have and use");
+        workers.MapGet("/{name}/samples", Samples).Allow(Access.Read).WithSummary(
             "Figures of a worker's devices over time, oldest first: of the last hour, or since a time, at most 7 days ago. "
             + $"Of each device at most {StoredWorkers.MostSamples}: over a longer time one stands for several, with the means of "
             + "utilisation and power and the highest memory and temperature");
-        workers.MapPost("/{name}/drain", Drain)
+        workers.MapPost("/{name}/drain", Drain).Allow(Access.Administrator)
             .WithSummary("Lets a worker take nothing new, also when it is started again; what it trains goes on. Administrators only");
-        workers.MapPost("/{name}/resume", Resume).WithSummary("Lets a worker take work again. Administrators only");
+        workers.MapPost("/{name}/resume", Resume)
+            .Allow(Access.Administrator).WithSummary("Lets a worker take work again. Administrators only");
     }
 
     private static async Task<Ok<IReadOnlyList<WorkerView>>> List(IWorkers workers, CancellationToken cancel)

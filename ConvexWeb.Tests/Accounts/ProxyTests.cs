@@ -21,7 +21,7 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         using var client = Client("lab.example");
         using var page = await client.GetAsync("/signin");
         var cookie = page.Headers.GetValues("Set-Cookie")
-            .Single(one => one.StartsWith("__Host-convex-form=", StringComparison.Ordinal)).Split(';')[0];
+            .Single(one => one.StartsWith("__Host-convex-form-", StringComparison.Ordinal)).Split(';')[0];
         var token = Token().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value;
         using var form = new HttpRequestMessage(HttpMethod.Post, "/account/signin")
         {
@@ -36,7 +36,7 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         Assert.Equal(HttpStatusCode.Redirect, signedIn.StatusCode);
         Assert.Contains(
             signedIn.Headers.GetValues("Set-Cookie"),
-            one => one.StartsWith("__Host-convex=", StringComparison.Ordinal) && one.Contains("secure", StringComparison.Ordinal));
+            one => one.StartsWith("__Host-convex-", StringComparison.Ordinal) && one.Contains("secure", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -48,6 +48,23 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         using var client = Client(name);
 
         Assert.Equal(expected, (await client.GetAsync("/health")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/signin?returnUrl=%2Fruns%2F1")]
+    [InlineData("/")]
+    public async Task D11_Who_comes_without_TLS_is_led_to_the_public_address(string path)
+    {
+        using var client = host.Anonymous();
+        client.DefaultRequestHeaders.Host = "lab.example";
+        client.DefaultRequestHeaders.Accept.ParseAdd("text/html");
+
+        using var page = await client.GetAsync(path);
+        using var form = await client.PostAsync("/account/signin", new FormUrlEncodedContent([new("name", "ada")]));
+
+        Assert.Equal($"https://lab.example{path}", page.Headers.Location!.OriginalString);
+        Assert.Equal(HttpStatusCode.BadRequest, form.StatusCode);
+        Assert.False(form.Headers.Contains("Set-Cookie"));
     }
 
     private HttpClient Client(string name)

@@ -15,13 +15,13 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
         using var browser = new Forms(host);
         await browser.SignInAsync(user.UserName!);
 
-        var answer = await browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"laptop","daysValid":30}""");
+        var answer = await browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"laptop","scope":"Read","daysValid":30}""");
         var made = await answer.ReadAsync<NewToken>(HttpStatusCode.Created);
         using var client = host.WithToken(made.Secret);
         Assert.StartsWith("cvx_", made.Secret, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/api/v1/runs")).StatusCode);
         var listed = (await browser.Client.GetAsync<List<TokenView>>("/api/v1/tokens")).Single();
-        Assert.True(listed is { Name: "laptop", LastUsedAt: not null, ExpiresAt: not null });
+        Assert.True(listed is { Name: "laptop", Scope: TokenScope.Read, LastUsedAt: not null });
 
         Assert.Equal(HttpStatusCode.NoContent, (await browser.Client.DeleteAsync($"/api/v1/tokens/{made.Token.Id}")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/v1/runs")).StatusCode);

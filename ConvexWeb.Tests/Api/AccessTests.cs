@@ -1,4 +1,6 @@
 using System.Net;
+using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Live;
 using ConvexWeb.Tests.Support;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
@@ -41,6 +43,20 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
         }
     }
 
+    [Fact]
+    public void Every_endpoint_and_every_method_of_the_hub_states_who_may_use_it()
+    {
+        var endpoints = host.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>();
+        // The framework's own answer to a file that does not exist is 404, whoever asks.
+        var silent = endpoints.Where(endpoint => endpoint.Metadata.GetMetadata<AccessRule>() is null)
+            .Select(endpoint => endpoint.RoutePattern.RawText).Except(["{**path:file}"]);
+        var rules = Enum.GetNames<Access>();
+
+        Assert.Empty(silent);
+        Assert.Contains(
+            typeof(LiveHub).GetCustomAttributes(inherit: false).OfType<AuthorizeAttribute>(), rule => rules.Contains(rule.Policy));
+    }
+
     [Theory]
     [InlineData("/")]
     [InlineData("/new")]
@@ -54,7 +70,7 @@ public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
         using var response = await client.GetAsync(path);
 
         Assert.Equal(HttpStatusCode.Redirect, response.StatusCode);
-        Assert.Equal("/signin", response.Headers.Location!.AbsolutePath);
+        Assert.StartsWith("/signin?returnUrl=", response.Headers.Location!.OriginalString, StringComparison.Ordinal);
     }
 
     [Fact]

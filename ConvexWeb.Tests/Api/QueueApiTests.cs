@@ -168,8 +168,9 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
     [InlineData("GET", "/api/v1/users", HttpStatusCode.Forbidden, "an administrator may")]
     public async Task No_refusal_is_without_a_sentence(string method, string path, HttpStatusCode status, string words)
     {
-        using var client = await host.UserAsync();
-        using var response = await client.SendAsync(new(new(method), path));
+        using var browser = new Forms(host);
+        (await browser.SignInAsync((await host.AddUserAsync()).UserName!)).Dispose();
+        using var response = await browser.Client.SendAsync(new(new(method), path));
 
         Assert.Contains(words, (string)(await response.ReadAsync<JsonObject>(status))["detail"]!, StringComparison.Ordinal);
     }

@@ -61,7 +61,8 @@ public sealed class AccessibilityTests(Product product, Browser browser)
     [Fact]
     public async Task A_button_that_goes_with_its_row_leaves_the_focus_to_the_heading()
     {
-        var (page, _) = await product.Installation.OpenAsync("/account");
+        var (page, _) = await product.Installation.OpenAsync("/confirm");
+        await page.ConfirmedAccountAsync();
         var create = page.GetByRole(AriaRole.Button, new() { Name = "Create a token", Disabled = false });
         await page.UntilAsync(() => page.Locator("#token-name").FillAsync("to be revoked"), create);
         await create.ClickAsync();

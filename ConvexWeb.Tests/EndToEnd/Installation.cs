@@ -89,9 +89,12 @@ public sealed class Installation : IAsyncDisposable
 
     private async Task<string> MakeTokenAsync()
     {
-        var (page, errors) = await OpenAsync("/account");
+        var (page, errors) = await OpenAsync("/confirm");
+        await page.ConfirmedAccountAsync();
         var create = page.GetByRole(AriaRole.Button, new() { Name = "Create a token", Disabled = false });
         await page.UntilAsync(() => page.Locator("#token-name").FillAsync("end to end"), create);
+        await page.Locator("#token-scope").ClickAsync();
+        await page.GetByRole(AriaRole.Option, new() { Name = "do all that you may" }).ClickAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Create a token" }).ClickAsync();
         var secret = await page.Locator("#token-secret").InnerTextAsync();
         Assert.StartsWith("cvx_", secret, StringComparison.Ordinal);

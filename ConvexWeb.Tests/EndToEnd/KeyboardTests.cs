@@ -40,7 +40,7 @@ public sealed class KeyboardTests(Product product)
                  {
                      ("/", "tr[data-row]"), ($"/runs/{run}", "[data-chart] canvas"), ($"/compare?runs={run}", "[data-chart] canvas"),
                      ("/new", "[data-testid=composer]:not([inert])"), ("/workers", "[data-testid=worker]"),
-                     ("/account", "[data-testid=people]"), ("/api/reference", "[data-testid=group]"),
+                     ("/account", "[data-testid=people] tbody tr"), ("/api/reference", "[data-testid=group]"),
                  })
         {
             await page.GotoAsync(path);
@@ -91,7 +91,7 @@ public sealed class KeyboardTests(Product product)
         await product.Installation.Database.UntilAsync(run, RunState.Cancelled);
         await HasPlaceAsync(page);
 
-        await page.GotoAsync("/account");
+        await page.ConfirmedAccountAsync();
         await page.WaitForLoadStateAsync(LoadState.NetworkIdle);
         await page.Locator("#token-name").FillAsync("by keyboard");
         await PressAsync(page, "Create a token");

@@ -119,11 +119,10 @@ public static class PageStates
         At("workers", "/workers", "[data-testid=worker]"),
         Loading("workers", "/workers"),
         Failing("workers", "/workers", database, "workers"),
-        At("account", "/account", "[data-testid=people]"),
+        At("account", "/account", "[data-testid=people] tbody tr"),
         new("account-links", async page =>
         {
-            await page.GotoAsync("/account");
-            await page.GetByTestId("people").WaitForAsync();
+            await page.ConfirmedAccountAsync();
             await page.Locator("#token-name").FillAsync("a look");
             await page.GetByRole(AriaRole.Button, new() { Name = "Create a token" }).ClickAsync();
             await page.Locator("#token-secret").WaitForAsync();
@@ -131,6 +130,25 @@ public static class PageStates
             await page.Locator("#invitation").WaitForAsync();
         }),
         Asking("account-revoke", "/account", "Revoke"),
+        new("account-person", async page =>
+        {
+            await page.GotoAsync("/account");
+            await page.GetByTestId("people").GetByRole(AriaRole.Button, new() { Name = "Change ada" }).ClickAsync();
+            await page.GetByText("Link for a new password").WaitForAsync();
+        }),
+        At("confirm", "/confirm?returnUrl=%2Faccount", "h1"),
+        At("confirm-wrong", "/confirm?returnUrl=%2Faccount&error=wrong", "[role=alert]"),
+        At("audit", "/audit", "[data-testid=audit-entry]"),
+        At("audit-nothing", "/audit?actor=nobody", "text=No entry is like this"),
+        new("audit-checked", async page =>
+        {
+            await page.GotoAsync("/audit");
+            await page.Locator("[data-testid=audit-entry]").First.WaitForAsync();
+            await page.GetByRole(AriaRole.Button, new() { Name = "Check the chain" }).ClickAsync();
+            await page.GetByTestId("verdict").WaitForAsync();
+        }),
+        Loading("audit", "/audit"),
+        Failing("audit", "/audit", database, "audit_entries"),
         Loading("account", "/account"),
         Failing("account", "/account", database, "api_tokens"),
         new("api-reference-open", async page =>

@@ -36,6 +36,16 @@ public static class Pages
         await page.WaitForURLAsync(url => new Uri(url).AbsolutePath == "/");
     }
 
+    /// <summary>The account page, with the password given again just now.</summary>
+    public static async Task ConfirmedAccountAsync(this IPage page)
+    {
+        await page.GotoAsync("/confirm?returnUrl=%2Faccount");
+        await page.GetByLabel("Password").FillAsync(Installation.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Go on" }).ClickAsync();
+        await page.WaitForURLAsync(url => new Uri(url).AbsolutePath == "/account");
+        await page.Locator("[data-testid=people] tbody tr").First.WaitForAsync();
+    }
+
     /// <summary>Waits until the page of new experiments takes what is typed.</summary>
     public static Task ListensAsync(this IPage page)
         => Assertions.Expect(page.Locator("[data-testid=composer]:not([inert])")).ToBeVisibleAsync(new() { Timeout = 20_000 });

@@ -83,7 +83,8 @@ public sealed class ProcessLab : IAsyncDisposable
         await connection.ExecuteAsync(
             """
             insert into users (id, user_name, normalized_user_name, is_admin) values (@id, @name, upper(@name), @isAdmin);
-            insert into api_tokens (id, user_id, name, secret_hash, created_at) values (@id, @id, 'bench', @hash, now())
+            insert into api_tokens (id, user_id, name, scope, secret_hash, created_at, expires_at)
+            values (@id, @id, 'bench', 'Manage', @hash, now(), now() + interval '30 days')
             """, new { id = Guid.NewGuid(), name, isAdmin, hash = Secret.Hash(secret) });
         return secret;
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Live;
 using ConvexWeb.Tests.Support;
 using Dapper;
@@ -159,7 +160,7 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         await hub.InvokeAsync<JsonNode>("watch", Array.Empty<long>());
 
         await browser.PostAsync("/account/signout", user.Id);
-        await host.Services.GetRequiredService<SessionSweep>().SweepAsync(CancellationToken.None);
+        await host.Services.GetRequiredService<SessionWatch>().SweepAsync(CancellationToken.None);
 
         await hub.Closed;
     }

@@ -39,6 +39,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.Equal(2 * Maintenance.Schedule.Count, await Database.ScalarAsync<long>("select count(*) from hangfire.job"));
         Assert.Equal(
             [
+                "0 entries of the audit trail older than 1095 days are taken out",
                 "0 links that were used or over are forgotten",
                 "0 log lines of runs that ended 90 days ago are forgotten",
                 "0 samples of workers older than 7 days are forgotten",
@@ -73,8 +74,8 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         await AddUserAsync();
         await Database.ScalarAsync<int>(
             """
-            insert into sessions (id, user_id, ticket, created_at, expires_at)
-            select s.id, u.id, '', now() - created, now() + expires from users u,
+            insert into sessions (id, user_id, secret_hash, device, network, created_at, last_used_at, expires_at, proved_at)
+            select gen_random_uuid(), u.id, s.id, 'd', 'n', now() - created, now(), now() + expires, now() from users u,
                 (values ('alive', interval '6 days', interval '1 minute'),
                         ('unused', interval '1 day', interval '-1 minute'),
                         ('old', interval '8 days', interval '1 hour')) s(id, created, expires)
@@ -83,7 +84,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
 
         Assert.Equal("2 sessions that were over are forgotten", await Jobs().ForgetSessionsAsync(default));
         Assert.Equal("0 sessions that were over are forgotten", await Jobs().ForgetSessionsAsync(default));
-        Assert.Equal(["alive"], await Database.RowsAsync<string>("select id from sessions"));
+        Assert.Equal(["alive"], await Database.RowsAsync<string>("select secret_hash from sessions"));
         Assert.Equal("Maintenance: 2 sessions that were over are forgotten", log.Lines[0]);
     }
 
@@ -122,11 +123,11 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         await AddUserAsync();
         await Database.ScalarAsync<int>(
             """
-            insert into api_tokens (id, user_id, name, secret_hash, created_at, expires_at, revoked_at)
-            select gen_random_uuid(), u.id, name, name, now() - interval '1 year', expires, revoked from users u,
-                (values ('works', null, null), ('expired', now() - interval '90 days', null),
-                        ('revoked', null, now() - interval '29 days'),
-                        ('long ago', null, now() - interval '31 days')) t(name, expires, revoked)
+            insert into api_tokens (id, user_id, name, scope, secret_hash, created_at, expires_at, revoked_at)
+            select gen_random_uuid(), u.id, name, 'Read', name, now() - interval '1 year', expires, revoked from users u,
+                (values ('works', now() + interval '1 day', null), ('expired', now() - interval '90 days', null),
+                        ('revoked', now(), now() - interval '29 days'),
+                        ('long ago', now(), now() - interval '31 days')) t(name, expires, revoked)
             returning 1
             """);
 
@@ -183,7 +184,8 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
     }
 
     private Maintenance Jobs(int logDays = 90) => new(
-        Database, Options.Create(new Settings { Retention = new() { LogDays = logDays } }), TimeProvider.System, log);
+        Database, new(Database, TimeProvider.System), Options.Create(new Settings { Retention = new() { LogDays = logDays } }),
+        TimeProvider.System, log);
 
     private Task<int> AddUserAsync() => Database.ScalarAsync<int>(
         "insert into users (id, user_name, normalized_user_name) values (gen_random_uuid(), 'ada', 'ADA') returning 1");

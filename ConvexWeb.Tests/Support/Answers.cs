@@ -14,6 +14,9 @@ public static class Answers
     public static Task<HttpResponseMessage> PostJsonAsync(this HttpClient client, string path, string json) =>
         client.PostAsync(path, new StringContent(json, Encoding.UTF8, "application/json"));
 
+    public static Task<HttpResponseMessage> PatchJsonAsync(this HttpClient client, string path, string json) =>
+        client.PatchAsync(path, new StringContent(json, Encoding.UTF8, "application/json"));
+
     public static async Task<T> ReadAsync<T>(this HttpResponseMessage response, HttpStatusCode expected = HttpStatusCode.OK)
     {
         var text = await response.Content.ReadAsStringAsync();

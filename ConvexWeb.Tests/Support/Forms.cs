@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Claims;
+using ConvexWeb.Server.Accounts;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,7 +21,9 @@ public sealed class Forms : IDisposable
 
     public HttpClient Client { get; }
 
-    public Cookie? Session => cookies.GetCookies(host.Address)["convex"];
+    public Cookie? Session => cookies.GetCookies(host.Address)[Names.Session];
+
+    private CookieNames Names => host.Services.GetRequiredService<CookieNames>();
 
     /// <summary>The header that carries this browser's session in a request of another client.</summary>
     public string CookieHeader => cookies.GetCookieHeader(host.Address);
@@ -47,7 +50,7 @@ public sealed class Forms : IDisposable
         if (userId is { } id)
             context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, id.ToString())], "test"));
         var tokens = scope.ServiceProvider.GetRequiredService<IAntiforgery>().GetTokens(context);
-        cookies.Add(host.Address, new Cookie("convex-form", tokens.CookieToken));
+        cookies.Add(host.Address, new Cookie(Names.Form, tokens.CookieToken));
         return fields.Select(field => KeyValuePair.Create(field.Name, field.Value ?? ""))
             .Append(KeyValuePair.Create(tokens.FormFieldName, tokens.RequestToken!));
     }

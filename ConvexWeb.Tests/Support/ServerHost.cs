@@ -1,4 +1,5 @@
 extern alias Server;
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Leasing;
 using Microsoft.AspNetCore.Hosting;
@@ -67,7 +68,7 @@ public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server:
         return user;
     }
 
-    public async Task<string> TokenAsync(User user, DateTimeOffset? expires = null)
+    public async Task<string> TokenAsync(User user, DateTimeOffset? expires = null, TokenScope may = TokenScope.Manage)
     {
         await using var scope = Services.CreateAsyncScope();
         var database = scope.ServiceProvider.GetRequiredService<ConvexDb>();
@@ -79,7 +80,8 @@ public class ServerHost(PostgresCluster cluster) : WebApplicationFactory<Server:
             Name = "test",
             SecretHash = Secret.Hash(secret),
             CreatedAt = DateTimeOffset.UtcNow,
-            ExpiresAt = expires,
+            ExpiresAt = expires ?? DateTimeOffset.UtcNow.AddDays(30),
+            Scope = may,
         });
         await database.SaveChangesAsync();
         return secret;

@@ -175,7 +175,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
     {
         var caller = new Caller();
         caller.Use(new ClaimsPrincipal(new ClaimsIdentity("test")));
-        return new StoredWorkers(Database, caller).ListAsync();
+        return new StoredWorkers(Database, caller, new(Database, TimeProvider.System)).ListAsync();
     }
 
     [Fact]

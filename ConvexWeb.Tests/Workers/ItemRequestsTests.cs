@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 
@@ -7,9 +8,12 @@ namespace ConvexWeb.Tests.Workers;
 /// <summary>What people ask of items, what it makes of each state, and whose items they may ask it of.</summary>
 public sealed class ItemRequestsTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
-    private static readonly Asker Owner = new("tester", IsAdmin: false);
+    private static readonly Asker Owner = new("tester", IsAdmin: false, AuditActor.Server);
 
-    private ItemRequests Items => new(Database);
+    private static readonly Asker Eve = new("eve", IsAdmin: false, AuditActor.Server);
+    private static readonly Asker Root = new("root", IsAdmin: true, AuditActor.Server);
+
+    private ItemRequests Items => new(Database, new(Database, TimeProvider.System));
 
     [Theory]
     [InlineData(ItemAction.Cancel, RunState.Queued, RunState.Cancelled, null)]
@@ -45,7 +49,7 @@ public sealed class ItemRequestsTests(PostgresCluster cluster) : DatabaseTest(cl
     {
         var run = await Database.AddRunAsync();
 
-        var stranger = Assert.Single(await Items.AskRunsAsync(ItemAction.Cancel, [run], new("eve", IsAdmin: false), default));
+        var stranger = Assert.Single(await Items.AskRunsAsync(ItemAction.Cancel, [run], Eve, default));
         Assert.False(stranger.Allowed);
         Assert.Equal(
             "The run is tester's: only tester and administrators may cancel it.",
@@ -54,7 +58,7 @@ public sealed class ItemRequestsTests(PostgresCluster cluster) : DatabaseTest(cl
         Assert.Equal("Queued", await Database.StateAsync(run));
 
         Assert.Equal(
-            RunState.Cancelled, Assert.Single(await Items.AskRunsAsync(ItemAction.Cancel, [run], new("root", IsAdmin: true), default)).Now);
+            RunState.Cancelled, Assert.Single(await Items.AskRunsAsync(ItemAction.Cancel, [run], Root, default)).Now);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Tests.Support;
@@ -282,7 +283,8 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         // The most that was seen, not the last.
         await Leases().EndAsync((await ClaimAsync())!, AttemptEnd.Succeeded with { PeakMemoryMb = 500 });
         Assert.Equal([807, 807, 807, 807, 2000, 391, 391], await MemoryAsync());
-        var rerun = await new RunActions(Database, new ItemRequests(Database), new RecordingQueue()).RerunAsync(first, "tester", default);
+        var requests = new ItemRequests(Database, new(Database, TimeProvider.System));
+        var rerun = await new RunActions(Database, requests, new RecordingQueue()).RerunAsync(first, "tester", default);
         Assert.Equal(
             807, await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @NewRunId", new { rerun.NewRunId }));
 
@@ -305,7 +307,8 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
     {
         var run = await Database.AddRunAsync();
         for (var i = 0; i < 2; i++) await Leases(retry: 0).EndAsync((await ClaimAsync())!, AttemptEnd.Hung("Nothing was heard."));
-        await new ItemRequests(Database).AskRunsAsync(ItemAction.Requeue, [run], new("ada", IsAdmin: true), default);
+        await new ItemRequests(Database, new(Database, TimeProvider.System)).AskRunsAsync(
+            ItemAction.Requeue, [run], new("ada", IsAdmin: true, AuditActor.Server), default);
 
         Assert.Equal(
             RunState.Queued, (await Leases(retry: 0).EndAsync((await ClaimAsync())!, AttemptEnd.Hung("Nothing was heard.")))!.State);

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
@@ -28,10 +29,11 @@ public sealed class TrainingNode : IAsyncDisposable
     public IServiceProvider Services => app.Services;
     public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
     public IWorkQueue Queue => Services.GetRequiredService<IWorkQueue>();
-    public RunActions Actions => new(Database, new ItemRequests(Database), Queue);
+    public ItemRequests Requests => new(Database, new(Database, TimeProvider.System));
+    public RunActions Actions => new(Database, Requests, Queue);
 
     /// <summary>The one who has submitted the runs of tests.</summary>
-    public static readonly Asker Owner = new("tester", IsAdmin: false);
+    public static readonly Asker Owner = new("tester", IsAdmin: false, AuditActor.Server);
 
     public Task<ActionResult> CancelAsync(long run) => Actions.ActAsync(ItemAction.Cancel, run, Owner, default);
 
@@ -61,7 +63,7 @@ public sealed class TrainingNode : IAsyncDisposable
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         var server = builder.AddSettings();
         var worker = builder.AddWorkerSettings();
-        builder.Services.AddPersistence().AddWorkers(server, worker).AddCertificates(server).AddScheduling(server, worker);
+        builder.Services.AddPersistence().AddAudit().AddWorkers(server, worker).AddCertificates(server).AddScheduling(server, worker);
         var app = builder.Build();
         await app.StartAsync();
         return new(app);
@@ -93,7 +95,7 @@ public sealed class TrainingNode : IAsyncDisposable
             var caller = new Caller();
             caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
             return new StoredCertificates(
-                Database, Queue, new WaitingItems(Database), new ItemRequests(Database), caller, TimeProvider.System);
+                Database, Queue, new WaitingItems(Database), Requests, caller, TimeProvider.System);
         }
     }
 

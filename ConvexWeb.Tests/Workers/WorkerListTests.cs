@@ -13,7 +13,7 @@ public sealed class WorkerListTests(PostgresCluster cluster) : DatabaseTest(clus
     {
         var caller = new Caller();
         caller.Use(new ClaimsPrincipal(new ClaimsIdentity("test")));
-        var list = new StoredWorkers(Database, caller);
+        var list = new StoredWorkers(Database, caller, new(Database, TimeProvider.System));
         await Database.ScalarAsync<int>(
             """
             insert into workers (name, host, slots, queues, started_at, last_seen)
@@ -34,5 +34,6 @@ public sealed class WorkerListTests(PostgresCluster cluster) : DatabaseTest(clus
 
     [Fact]
     public async Task Nobody_sees_them_without_signing_in() =>
-        await Assert.ThrowsAsync<AccessDeniedException>(() => new StoredWorkers(Database, new Caller()).ListAsync());
+        await Assert.ThrowsAsync<AccessDeniedException>(
+            () => new StoredWorkers(Database, new Caller(), new(Database, TimeProvider.System)).ListAsync());
 }

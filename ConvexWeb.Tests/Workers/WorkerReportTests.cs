@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Hosts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Workers;
@@ -151,7 +152,7 @@ public sealed class WorkerReportTests(PostgresCluster cluster) : DatabaseTest(cl
     private StoredWorkers Workers(string role = "user")
     {
         var caller = new Caller();
-        caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Role, role)], "test")));
-        return new StoredWorkers(Database, caller);
+        caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new(ClaimTypes.Name, "ada"), new(ClaimTypes.Role, role)], "test")));
+        return new StoredWorkers(Database, caller, new(Database, TimeProvider.System));
     }
 }

@@ -1,0 +1,33 @@
+using ConvexWeb.Client.Contracts;
+
+namespace ConvexWeb.Client.Accounts;
+
+/// <summary>What the audit trail tells of, in words.</summary>
+public static class AuditWords
+{
+    public static string Of(AuditAction action) => action switch
+    {
+        AuditAction.SignedIn => "signed in",
+        AuditAction.PasswordRefused => "wrong password",
+        AuditAction.SignedOut => "signed out",
+        AuditAction.SessionsEnded => "ended sessions",
+        AuditAction.Refused => "was refused",
+        AuditAction.AccountMade => "made an account",
+        AuditAction.PasswordChanged => "changed the password",
+        AuditAction.LinkRefused => "used a link that is no good",
+        AuditAction.LinkMade => "made a one-time link",
+        AuditAction.LinkWithdrawn => "withdrew a one-time link",
+        AuditAction.TokenMade => "made a token",
+        AuditAction.TokenRevoked => "revoked a token",
+        AuditAction.RoleChanged => "changed a role",
+        AuditAction.AccountDisabled => "disabled an account",
+        AuditAction.AccountEnabled => "enabled an account",
+        AuditAction.AccountDeleted => "deleted an account",
+        AuditAction.RunOfAnother => "acted on another's run",
+        AuditAction.PolicyChanged => "changed the queue's rules",
+        AuditAction.WorkerDrained => "drained a worker",
+        AuditAction.WorkerResumed => "resumed a worker",
+        AuditAction.TrailCut => "took out old entries",
+        _ => action.ToString(),
+    };
+}

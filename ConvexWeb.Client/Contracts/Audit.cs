@@ -1,0 +1,73 @@
+namespace ConvexWeb.Client.Contracts;
+
+/// <summary>What the audit trail tells of.</summary>
+public enum AuditAction
+{
+    SignedIn,
+
+    /// <summary>A password or a code was wrong: at the sign-in, or where it was asked for again.</summary>
+    PasswordRefused,
+    SignedOut,
+    SessionsEnded,
+
+    /// <summary>Somebody may not do what he tried.</summary>
+    Refused,
+    AccountMade,
+    PasswordChanged,
+
+    /// <summary>A one-time link was no good.</summary>
+    LinkRefused,
+    LinkMade,
+    LinkWithdrawn,
+    TokenMade,
+    TokenRevoked,
+    RoleChanged,
+    AccountDisabled,
+    AccountEnabled,
+    AccountDeleted,
+
+    /// <summary>Something was asked of the run of somebody else.</summary>
+    RunOfAnother,
+
+    /// <summary>Limits of the lab, its maintenance, or a user's share.</summary>
+    PolicyChanged,
+    WorkerDrained,
+    WorkerResumed,
+
+    /// <summary>Entries that were older than the lab keeps them were taken out.</summary>
+    TrailCut,
+}
+
+/// <summary>An entry of the audit trail.</summary>
+/// <param name="Door">The browser or token by which the actor came.</param>
+/// <param name="Network">The address that he came from.</param>
+/// <param name="Subject">Whom or what it was done to.</param>
+/// <param name="Hash">Over the entry and the hash of the one before it, in hexadecimal.</param>
+public sealed record AuditEntryView(
+    long Seq, DateTimeOffset At, string Actor, string Door, string Network, AuditAction Action, string Subject, string Detail, string Hash);
+
+/// <summary>Which entries; all where nothing is named. The newest come first.</summary>
+/// <param name="Actor">The whole name of who did it.</param>
+/// <param name="About">A part of the subject.</param>
+/// <param name="Before">Entries with a lower number: the next page.</param>
+public sealed record AuditQuery(
+    AuditAction? Action = null, string? Actor = null, string? About = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null,
+    long? Before = null, int Limit = 100)
+{
+    public const int MostEntries = 1000;
+}
+
+/// <summary>Whether the trail is whole.</summary>
+/// <param name="First">The number of its first entry; 0 when there is none.</param>
+/// <param name="Last">The number of its last entry, with the hash that stands for all of it.</param>
+/// <param name="Problem">Where it is broken, in a sentence; null when it is whole.</param>
+public sealed record AuditCheckView(long First, long Last, string Hash, string? Problem);
+
+/// <summary>The audit trail, for administrators.</summary>
+public interface IAudit
+{
+    Task<IReadOnlyList<AuditEntryView>> ListAsync(AuditQuery query, CancellationToken cancel = default);
+
+    /// <summary>Reads all of it.</summary>
+    Task<AuditCheckView> CheckAsync(CancellationToken cancel = default);
+}

@@ -1,0 +1,86 @@
+using Dapper;
+using Npgsql;
+
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>
+/// How often a password may be tried. Each try is counted before its password is looked at, in one statement, so that no number of
+/// connections or nodes makes more tries than this allows. Nothing here knows whether a name exists.
+/// <list type="bullet">
+/// <item>A browser in which the account has been signed in before has a count of its own: strangers cannot slow it down.</item>
+/// <item>All others count by name and network, and by name alone with more room, against many networks at once.</item>
+/// <item>And every network counts by itself, whatever the names.</item>
+/// </list>
+/// A count falls with time; nobody is locked for good.
+/// </summary>
+public sealed class AttemptLimits(NpgsqlDataSource database, Settings settings, TimeProvider time)
+{
+    private static readonly Limit OneBrowser = new(8, PerMinute: 1);
+    private static readonly Limit OneNameFromOneNetwork = new(8, PerMinute: 1);
+    private static readonly Limit OneName = new(60, PerMinute: 2);
+
+    /// <summary>Counts a try of a name's password.</summary>
+    /// <param name="name">As it was typed; it need not be anybody's.</param>
+    /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
+    /// <returns>Whether the password may be looked at now.</returns>
+    public async Task<bool> TakeAsync(string name, string network, string? browser, CancellationToken cancel)
+    {
+        var who = Secret.Hash(name); // names are not to be read here: a password may have been typed into their field
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var known = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            """
+            select exists (select from known_browsers b join users u on u.id = b.user_id
+                where b.secret_hash = @browser and u.normalized_user_name = @name)
+            """, new { browser, name }, cancellationToken: cancel));
+        return await TakeAsync(connection, known
+            ? [($"browser {browser} {who}", OneBrowser), OfNetwork(network)]
+            : [($"name {who} {network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(network)], cancel);
+    }
+
+    /// <summary>Counts a try that is about no name, such as one of a link.</summary>
+    public async Task<bool> TakeAsync(string network, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await TakeAsync(connection, [OfNetwork(network)], cancel);
+    }
+
+    /// <summary>The name has another password, and guesses at the old one count no more.</summary>
+    public async Task ForgetAsync(string name, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition(
+            "delete from password_tries where key = @key or starts_with(key, @key || ' ')", new { key = $"name {Secret.Hash(name)}" },
+            cancellationToken: cancel));
+    }
+
+    private (string Key, Limit Limit) OfNetwork(string network)
+        => ($"network {network}", new(settings.Limits.SignInsPerMinute, settings.Limits.SignInsPerMinute));
+
+    // A key that is full is not written and so not returned. Locks are taken in the order of the keys, as by everybody.
+    private async Task<bool> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)
+    {
+        var counted = await connection.QueryAsync<string>(new CommandDefinition(
+            """
+            insert into password_tries as a (key, used, at)
+            select key, 1, @now from unnest(@keys, @most, @perMinute) as wanted (key, most, per_minute) order by key
+            on conflict (key) do update
+            set used = greatest(0, a.used - extract(epoch from @now - a.at) / 60 * (@perMinute)[array_position(@keys, a.key)]) + 1,
+                at = greatest(a.at, @now)
+            where greatest(0, a.used - extract(epoch from @now - a.at) / 60 * (@perMinute)[array_position(@keys, a.key)]) + 1
+                <= (@most)[array_position(@keys, a.key)]
+            returning key
+            """,
+            new
+            {
+                keys = counts.Select(count => count.Key).ToArray(),
+                most = counts.Select(count => (double)count.Limit.Most).ToArray(),
+                perMinute = counts.Select(count => count.Limit.PerMinute).ToArray(),
+                now = time.GetUtcNow(),
+            }, cancellationToken: cancel));
+        return counted.Count() == counts.Length;
+    }
+
+    /// <param name="Most">So many at once.</param>
+    /// <param name="PerMinute">So fast the count falls.</param>
+    private sealed record Limit(int Most, double PerMinute);
+}

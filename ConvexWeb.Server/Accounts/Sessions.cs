@@ -1,0 +1,167 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
+using Dapper;
+using Npgsql;
+
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>
+/// Signed-in browsers. A cookie holds a random secret, this table its hash and nothing of its owner: whose it is, and what he may, is read
+/// from his account each time. A sign-in always makes a new session and ends the one that the browser brought, so that a cookie which
+/// somebody has copied, or put there, never becomes another person's.
+/// </summary>
+public sealed class Sessions(NpgsqlDataSource database, CookieNames cookies, AuditTrail trail, TimeProvider time)
+{
+    /// <summary>What PostgreSQL notifies when sessions or tokens end; every node looks at once at what is open there.</summary>
+    public const string EndedChannel = "convex_sessions_ended";
+
+    /// <summary>Unused for this long, a session ends.</summary>
+    public static readonly TimeSpan Sliding = TimeSpan.FromHours(12);
+
+    /// <summary>A session ends after this long, used or not.</summary>
+    public static readonly TimeSpan Absolute = TimeSpan.FromDays(7);
+
+    /// <summary>For so long after the password was typed, what needs it again does not ask for it.</summary>
+    public static readonly TimeSpan Proof = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan BrowserKnown = TimeSpan.FromDays(400); // browsers keep none for longer
+
+    /// <summary>Signs somebody in: in a new session, whatever this browser had before.</summary>
+    public async Task BeginAsync(HttpContext context, User user, CancellationToken cancel)
+    {
+        var (device, network) = (Device.Of(context.Request.Headers.UserAgent), Network.Address(context));
+        var (secret, now) = (Secret.New(), time.GetUtcNow());
+        var browser = context.Request.Cookies[cookies.Browser] is { Length: > 0 and <= 200 } known ? known : Secret.New();
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"""
+            with ended as (delete from sessions where secret_hash = @old returning id),
+            known as (
+                insert into known_browsers (secret_hash, user_id, last_used_at) values (@browser, @userId, @now)
+                on conflict (secret_hash, user_id) do update set last_used_at = @now),
+            begun as (
+                insert into sessions (id, user_id, secret_hash, device, network, created_at, last_used_at, expires_at, proved_at)
+                values (@id, @userId, @hash, @device, @network, @now, @now, @until, @now))
+            select pg_notify('{EndedChannel}', '') from ended
+            """,
+            new
+            {
+                id = Guid.CreateVersion7(now),
+                userId = user.Id,
+                hash = Secret.Hash(secret),
+                old = Secret.Hash(SecretOf(context.Request) ?? ""),
+                browser = Secret.Hash(browser),
+                device,
+                network,
+                now,
+                until = now + Sliding,
+            }, cancellationToken: cancel));
+        await trail.WriteAsync(connection, new(user.UserName!, device, network), [new(AuditAction.SignedIn)], cancel);
+        await transaction.CommitAsync(cancel);
+        context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
+        context.Response.Cookies.Append(cookies.Browser, browser, cookies.Options(context, BrowserKnown));
+    }
+
+    public async Task EndAsync(HttpContext context, CancellationToken cancel)
+    {
+        await EndAsync("secret_hash = @hash", new { hash = Secret.Hash(SecretOf(context.Request) ?? "") }, cancel);
+        context.Response.Cookies.Append(cookies.Session, "", cookies.Options(context, TimeSpan.Zero));
+    }
+
+    /// <summary>Ends one session of a user.</summary>
+    /// <returns>Whether it was there.</returns>
+    public async Task<bool> EndAsync(Guid userId, Guid id, CancellationToken cancel)
+        => await EndAsync("user_id = @userId and id = @id", new { userId, id }, cancel) > 0;
+
+    /// <summary>Ends every session of a user, on every node, but one that may be kept.</summary>
+    public Task<int> EndAllAsync(Guid userId, Guid? keep, CancellationToken cancel)
+        => EndAsync("user_id = @userId and id is distinct from @keep", new { userId, keep }, cancel);
+
+    /// <summary>Whose the session of a request is; null when there is none. Its time of use is written at most once a minute.</summary>
+    public async Task<OpenSession?> FindAsync(HttpContext context, CancellationToken cancel)
+    {
+        if (SecretOf(context.Request) is not { } secret) return null;
+        var now = time.GetUtcNow();
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.QuerySingleOrDefaultAsync<OpenSession>(new CommandDefinition(
+            """
+            with found as (
+                select s.id, s.device, s.last_used_at, u.id as user_id, u.user_name, u.is_admin
+                from sessions s join users u on u.id = s.user_id
+                where s.secret_hash = @hash and s.expires_at > @now and s.created_at > @oldest and u.disabled_at is null),
+            used as (
+                update sessions s set last_used_at = @now, expires_at = @until, network = @network from found
+                where s.id = found.id and found.last_used_at < @now - interval '1 minute')
+            select id, device, user_id, user_name, is_admin from found
+            """,
+            new
+            {
+                hash = Secret.Hash(secret),
+                now,
+                oldest = now - Absolute,
+                until = now + Sliding,
+                network = Network.Address(context),
+            }, cancellationToken: cancel));
+    }
+
+    public async Task<IReadOnlyList<SessionView>> ListAsync(Guid userId, Guid? current, CancellationToken cancel)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var found = await connection.QueryAsync<SessionView>(new CommandDefinition(
+            """
+            select id, device, network, created_at, last_used_at, id is not distinct from @current as is_current
+            from sessions where user_id = @userId and expires_at > @now and created_at > @oldest order by last_used_at desc, id
+            """, new { userId, current, now, oldest = now - Absolute }, cancellationToken: cancel));
+        return found.AsList();
+    }
+
+    /// <summary>Whether the password was typed in a session a short time ago.</summary>
+    public async Task<bool> IsProvedAsync(Guid session, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from sessions where id = @session and proved_at > @since)",
+            new { session, since = time.GetUtcNow() - Proof }, cancellationToken: cancel));
+    }
+
+    public async Task ProveAsync(Guid session, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition(
+            "update sessions set proved_at = @now where id = @session",
+            new { session, now = time.GetUtcNow() }, cancellationToken: cancel));
+    }
+
+    /// <summary>Which of these sessions and tokens still hold: for connections that outlive the request that opened them.</summary>
+    public async Task<IReadOnlySet<Guid>> AliveAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancel)
+    {
+        var now = time.GetUtcNow();
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var alive = await connection.QueryAsync<Guid>(new CommandDefinition(
+            """
+            select s.id from sessions s join users u on u.id = s.user_id
+            where s.id = any(@ids) and s.expires_at > @now and s.created_at > @oldest and u.disabled_at is null
+            union all
+            select t.id from api_tokens t join users u on u.id = t.user_id
+            where t.id = any(@ids) and t.revoked_at is null and t.expires_at > @now and u.disabled_at is null
+            """, new { ids = ids.ToArray(), now, oldest = now - Absolute }, cancellationToken: cancel));
+        return alive.ToHashSet();
+    }
+
+    private async Task<int> EndAsync(string which, object parameters, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var ended = await connection.QueryAsync(new CommandDefinition(
+            $"with ended as (delete from sessions where {which} returning id) select pg_notify('{EndedChannel}', '') from ended",
+            parameters, cancellationToken: cancel));
+        return ended.Count();
+    }
+
+    private string? SecretOf(HttpRequest request) => request.Cookies[cookies.Session] is { Length: > 0 } secret ? secret : null;
+}
+
+/// <summary>A session that holds, and the account that it is of, as that is now.</summary>
+public sealed record OpenSession(Guid Id, string Device, Guid UserId, string UserName, bool IsAdmin);

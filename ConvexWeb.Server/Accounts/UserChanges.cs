@@ -1,0 +1,97 @@
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Audit;
+using Dapper;
+using Npgsql;
+
+namespace ConvexWeb.Server.Accounts;
+
+/// <summary>What administrators do with the accounts of others. Each change is one transaction with all that follows from it.</summary>
+public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, TimeProvider time)
+{
+    private const string Columns =
+        """
+        u.id, u.user_name as name, u.is_admin, u.disabled_at is not null as is_disabled, u.created_at,
+        (select max(s.last_used_at) from sessions s where s.user_id = u.id) as last_seen
+        """;
+
+    public async Task<IReadOnlyList<UserView>> ListAsync(CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var users = await connection.QueryAsync<UserView>(new CommandDefinition(
+            $"select {Columns} from users u where u.deleted_at is null order by u.user_name", cancellationToken: cancel));
+        return users.AsList();
+    }
+
+    public async Task<bool> ExistsAsync(Guid id, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from users where id = @id and deleted_at is null)", new { id }, cancellationToken: cancel));
+    }
+
+    /// <summary>The user's sessions end, and what an administrator handed out who is none any more.</summary>
+    public Task<UserView?> ChangeAsync(Guid id, UserChange change, AuditActor by, CancellationToken cancel) => ChangeAsync(
+        id,
+        """
+        update users set
+            is_admin = coalesce(@IsAdmin, is_admin),
+            disabled_at = case @IsDisabled when true then coalesce(disabled_at, @now) when false then null else disabled_at end
+        where id = @id and deleted_at is null
+        """, change, by, Notes(change), cancel);
+
+    /// <summary>Only the name stays, which the runs bear.</summary>
+    public async Task<bool> DeleteAsync(Guid id, AuditActor by, CancellationToken cancel) => await ChangeAsync(
+        id,
+        """
+        with tokens as (delete from api_tokens where user_id = @id),
+        browsers as (delete from known_browsers where user_id = @id),
+        links as (delete from invites where for_user = @id)
+        update users set is_admin = false, disabled_at = coalesce(disabled_at, @now), deleted_at = @now, password_hash = null,
+            email = null, normalized_email = null
+        where id = @id and deleted_at is null
+        """, new(IsAdmin: false, IsDisabled: true), by, [new(AuditAction.AccountDeleted)], cancel) is not null;
+
+    private static List<AuditNote> Notes(UserChange change)
+    {
+        var notes = new List<AuditNote>();
+        if (change.IsAdmin is { } isAdmin)
+            notes.Add(new(AuditAction.RoleChanged, Detail: isAdmin ? "an administrator now" : "no administrator any more"));
+        if (change.IsDisabled is { } isDisabled) notes.Add(new(isDisabled ? AuditAction.AccountDisabled : AuditAction.AccountEnabled));
+        return notes;
+    }
+
+    private async Task<UserView?> ChangeAsync(
+        Guid id, string statement, UserChange change, AuditActor by, IReadOnlyList<AuditNote> notes, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+
+        // Two administrators who demote each other wait for one another here; the second finds himself none, or the last.
+        await connection.ExecuteAsync(new CommandDefinition(
+            "select id from users where is_admin order by id for update", transaction: transaction, cancellationToken: cancel));
+        var parameters = new { id, change.IsAdmin, change.IsDisabled, now = time.GetUtcNow() };
+        if (await connection.ExecuteAsync(new CommandDefinition(statement, parameters, transaction, cancellationToken: cancel)) == 0)
+            return null;
+        var left = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from users where is_admin and disabled_at is null)", transaction: transaction,
+            cancellationToken: cancel));
+        if (!left)
+        {
+            throw new InvalidInputException(
+                "", "This is the last administrator who can sign in: make somebody else an administrator first.");
+        }
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"""
+            with ended as (delete from sessions where user_id = @id),
+            links as (
+                delete from invites i using users u
+                where i.created_by = u.id and u.id = @id and i.used_at is null and not (u.is_admin and u.disabled_at is null))
+            select pg_notify('{Sessions.EndedChannel}', '')
+            """, parameters, transaction, cancellationToken: cancel));
+        var user = await connection.QuerySingleAsync<UserView>(new CommandDefinition(
+            $"select {Columns} from users u where u.id = @id", parameters, transaction, cancellationToken: cancel));
+        await trail.WriteAsync(connection, by, [.. notes.Select(note => note with { Subject = user.Name })], cancel);
+        await transaction.CommitAsync(cancel);
+        return user;
+    }
+}

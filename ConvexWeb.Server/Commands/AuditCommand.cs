@@ -1,0 +1,49 @@
+using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Persistence;
+
+namespace ConvexWeb.Server.Commands;
+
+/// <summary>
+/// <c>./convexweb audit verify [--known NUMBER:HASH]</c>: whether the audit trail is whole, without the server's help. It reads the
+/// database that the settings name; a private one may be running or not.
+/// </summary>
+internal static class AuditCommand
+{
+    private const string Usage = "usage: ./convexweb audit verify [--known NUMBER:HASH]";
+
+    /// <returns>0: it is whole; 1: it is not; 2: it could not be asked so.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        if (args is not ["verify", .. var options]) return Refuse(Usage);
+        var builder = WebApplication.CreateBuilder(options);
+        (long, string)? known = null;
+        if (builder.Configuration["known"] is { } given)
+        {
+            if (given.Split(':') is not [var number, { Length: 64 } hash] || !long.TryParse(number, out var seq))
+                return Refuse($"--known is '{given}'; it must be a number and a hash, as an earlier look printed them. {Usage}");
+            known = (seq, hash);
+        }
+        builder.Logging.ClearProviders();
+        builder.AddSettings();
+        builder.Services.AddPersistence().AddAudit();
+        await using var app = builder.Build();
+        await app.PrepareDatabaseAsync();
+        var found = await app.Services.GetRequiredService<AuditReader>().CheckAsync(known, CancellationToken.None);
+        if (found.Problem is { } problem)
+        {
+            Console.Error.WriteLine($"The audit trail is broken. {problem}");
+            return 1;
+        }
+        Console.WriteLine(found.First == 0
+            ? "The audit trail is whole: it has no entry yet."
+            : $"The audit trail is whole, from entry {found.First} to {found.Last}. To see later that its end was not cut off, keep this "
+                + $"somewhere else:{Environment.NewLine}{found.Last}:{found.Hash}");
+        return 0;
+    }
+
+    private static int Refuse(string sentence)
+    {
+        Console.Error.WriteLine(sentence);
+        return 2;
+    }
+}

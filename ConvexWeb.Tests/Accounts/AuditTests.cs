@@ -1,0 +1,137 @@
+using System.Net;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
+using ConvexWeb.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ConvexWeb.Tests.Accounts;
+
+/// <summary>Defects D7 and D19 of the security review: who did what, when and from where, is to be read afterwards.</summary>
+[Trait("kind", "database")]
+public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    private const string NewPassword = "a new silent meadow";
+
+    [Fact]
+    public async Task D7_What_opens_doors_is_noted_with_who_did_it_and_from_where()
+    {
+        using var admin = await SignedInAsync(isAdmin: true);
+        var member = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        (await browser.SignInAsync(member.UserName!, "not the password")).Dispose();
+        (await browser.SignInAsync(member.UserName!)).Dispose();
+        var token = await (await browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"nightly","scope":"Read","daysValid":7}"""))
+            .ReadAsync<NewToken>(HttpStatusCode.Created);
+        (await browser.Client.DeleteAsync($"/api/v1/tokens/{token.Token.Id}")).Dispose();
+        (await browser.Client.GetAsync("/api/v1/users")).Dispose();
+        (await browser.PostAsync(
+            "/account/password", member.Id, ("current", ServerHost.Password), ("password", NewPassword))).Dispose();
+        (await browser.PostAsync("/account/signout", member.Id)).Dispose();
+        (await admin.Browser.Client.PostAsync($"/api/v1/users/{member.Id}/password-link", null)).Dispose();
+        (await admin.Browser.Client.PatchJsonAsync($"/api/v1/users/{member.Id}", """{"isAdmin":true}""")).Dispose();
+        (await admin.Browser.Client.PatchJsonAsync($"/api/v1/users/{member.Id}", """{"isDisabled":true}""")).Dispose();
+        (await admin.Browser.Client.PatchJsonAsync($"/api/v1/users/{member.Id}", """{"isDisabled":false}""")).Dispose();
+        (await admin.Browser.Client.DeleteAsync($"/api/v1/users/{member.Id}")).Dispose();
+
+        var byMember = await EntriesAsync(admin, $"actor={member.UserName}");
+        var byAdmin = await EntriesAsync(admin, $"actor={admin.User.UserName}&about={member.UserName}");
+        var byStranger = await EntriesAsync(admin, $"about={member.UserName}&action=PasswordRefused");
+
+        Assert.Equal(
+            [
+                AuditAction.SignedIn, AuditAction.TokenMade, AuditAction.TokenRevoked, AuditAction.Refused, AuditAction.PasswordChanged,
+                AuditAction.SignedIn, AuditAction.SignedOut,
+            ],
+            byMember.Select(entry => entry.Action));
+        Assert.Equal(
+            [
+                AuditAction.LinkMade, AuditAction.RoleChanged, AuditAction.AccountDisabled, AuditAction.AccountEnabled,
+                AuditAction.AccountDeleted,
+            ],
+            byAdmin.Select(entry => entry.Action));
+        Assert.Equal("a stranger", Assert.Single(byStranger).Actor);
+        Assert.All(byMember.Concat(byAdmin).Concat(byStranger), entry => Assert.Equal("127.0.0.1", entry.Network));
+        Assert.Equal("GET /api/v1/users", byMember[3].Subject);
+    }
+
+    [Fact]
+    public async Task A_name_that_nobody_has_is_not_noted_since_it_may_be_a_password()
+    {
+        using var admin = await SignedInAsync(isAdmin: true);
+        using var browser = new Forms(host);
+        (await browser.SignInAsync("my-secret-phrase")).Dispose();
+
+        Assert.Empty(await EntriesAsync(admin, "about=my-secret-phrase"));
+        Assert.NotEmpty(await EntriesAsync(admin, "about=a+name+that+nobody+has"));
+    }
+
+    [Fact]
+    public async Task D19_What_is_done_with_the_run_of_somebody_else_is_noted_and_with_ones_own_not()
+    {
+        using var admin = await SignedInAsync(isAdmin: true);
+        var owner = await host.AddUserAsync();
+        using var client = host.WithToken(await host.TokenAsync(owner));
+        var (own, foreign) = (await client.SubmitAsync(), await client.SubmitAsync());
+        (await client.PostAsync($"/api/v1/runs/{own}/cancel", null)).Dispose();
+        (await admin.Browser.Client.PostAsync($"/api/v1/runs/{foreign}/cancel", null)).Dispose();
+
+        Assert.Empty(await EntriesAsync(admin, $"about=run+{own}+of"));
+        var noted = Assert.Single(await EntriesAsync(admin, $"about=run+{foreign}+of+{owner.UserName}"));
+        Assert.Equal((AuditAction.RunOfAnother, admin.User.UserName, "cancel"), (noted.Action, noted.Actor, noted.Detail));
+    }
+
+    [Fact]
+    public async Task Only_administrators_read_it()
+    {
+        using var member = await host.UserAsync();
+        using var reader = host.WithToken(await host.TokenAsync(await host.AddUserAsync(isAdmin: true), may: TokenScope.Read));
+        foreach (var path in new[] { "/api/v1/audit", "/api/v1/audit/export", "/api/v1/audit/check" })
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, (await member.GetAsync(path)).StatusCode);
+            Assert.Equal(HttpStatusCode.Forbidden, (await reader.GetAsync(path)).StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task The_export_has_every_entry_once_and_no_formula()
+    {
+        using var admin = await SignedInAsync(isAdmin: true);
+        (await admin.Browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"=HYPERLINK(\"x\")"}""")).Dispose();
+
+        var lines = (await admin.Browser.Client.GetStringAsync("/api/v1/audit/export")).TrimEnd('\n').Split('\n');
+        var found = await EntriesAsync(admin, "limit=1000");
+
+        Assert.StartsWith("seq,at,actor", lines[0], StringComparison.Ordinal);
+        Assert.Superset(found.Select(entry => $"{entry.Seq}").ToHashSet(), lines.Skip(1).Select(line => line.Split(',')[0]).ToHashSet());
+        Assert.Equal(lines.Length, lines.Distinct().Count());
+        Assert.Contains(lines, line => line.Contains("\"'=HYPERLINK(\"\"x\"\")\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task It_is_whole_after_all_of_this()
+    {
+        using var admin = await SignedInAsync(isAdmin: true);
+        var check = await admin.Browser.Client.GetAsync("/api/v1/audit/check");
+        Assert.Null((await check.ReadAsync<AuditCheckView>()).Problem);
+        Assert.NotNull(host.Services.GetRequiredService<AuditTrail>());
+    }
+
+    private static async Task<IReadOnlyList<AuditEntryView>> EntriesAsync(Person reader, string query)
+    {
+        using var answer = await reader.Browser.Client.GetAsync($"/api/v1/audit?{query}");
+        return [.. (await answer.ReadAsync<List<AuditEntryView>>()).OrderBy(entry => entry.Seq)];
+    }
+
+    private async Task<Person> SignedInAsync(bool isAdmin)
+    {
+        var person = new Person(await host.AddUserAsync(isAdmin: isAdmin), new Forms(host));
+        (await person.Browser.SignInAsync(person.User.UserName!)).Dispose();
+        return person;
+    }
+
+    private sealed record Person(User User, Forms Browser) : IDisposable
+    {
+        public void Dispose() => Browser.Dispose();
+    }
+}

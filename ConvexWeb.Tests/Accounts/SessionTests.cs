@@ -1,0 +1,276 @@
+using System.Net;
+using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Tests.Support;
+using Dapper;
+
+namespace ConvexWeb.Tests.Accounts;
+
+/// <summary>Defects D1 to D3, D15 and D21 of the security review: what a session, a token or a link is worth, and when it ends.</summary>
+[Trait("kind", "database")]
+public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    private const string NewPassword = "a new silent meadow";
+
+    [Fact]
+    public async Task D1_A_copied_cookie_never_becomes_the_session_of_somebody_else_who_signs_in_there()
+    {
+        var (member, admin) = (await host.AddUserAsync(), await host.AddUserAsync(isAdmin: true));
+        using var browser = new Forms(host);
+        await browser.SignInAsync(member.UserName!);
+        using var thief = Copy(browser);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(thief));
+
+        await browser.PostAsync("/account/signin", member.Id, ("name", admin.UserName), ("password", ServerHost.Password));
+
+        Assert.Equal(HttpStatusCode.OK, (await browser.Client.GetAsync("/api/v1/users")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(thief));
+    }
+
+    [Theory]
+    [InlineData("sign-out")]
+    [InlineData("sign-in")]
+    [InlineData("password")]
+    [InlineData("disabling")]
+    [InlineData("deleting")]
+    [InlineData("role")]
+    [InlineData("by its owner")]
+    public async Task D2_A_copied_cookie_is_worth_nothing_after(string what)
+    {
+        var user = await host.AddUserAsync();
+        await using var admin = await PersonAsync(isAdmin: true);
+        using var browser = new Forms(host);
+        await browser.SignInAsync(user.UserName!);
+        using var thief = Copy(browser);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(thief));
+
+        using var done = what switch
+        {
+            "sign-out" => await browser.PostAsync("/account/signout", user.Id),
+            "sign-in" => await browser.PostAsync("/account/signin", user.Id, ("name", user.UserName), ("password", ServerHost.Password)),
+            "password" => await browser.PostAsync(
+                "/account/password", user.Id, ("current", ServerHost.Password), ("password", NewPassword)),
+            "disabling" => await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isDisabled":true}"""),
+            "deleting" => await admin.Client.DeleteAsync($"/api/v1/users/{user.Id}"),
+            "role" => await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isAdmin":true}"""),
+            _ => await EndByOwnerAsync(user),
+        };
+
+        Assert.True((int)done.StatusCode < 400, await done.Content.ReadAsStringAsync());
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(thief));
+    }
+
+    [Fact]
+    public async Task D3_A_disabled_account_opens_nothing_until_it_is_enabled_again()
+    {
+        var user = await host.AddUserAsync();
+        using var script = host.WithToken(await host.TokenAsync(user));
+        await using var admin = await PersonAsync(isAdmin: true);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
+
+        await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isDisabled":true}""");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(script));
+        using var browser = new Forms(host);
+        using var refused = await browser.SignInAsync(user.UserName!);
+        Assert.StartsWith("/signin?error=wrong", refused.Headers.Location!.OriginalString, StringComparison.Ordinal);
+
+        await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isDisabled":false}""");
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
+    }
+
+    [Fact]
+    public async Task D3_A_token_loses_its_owners_rights_with_him_and_a_link_for_a_new_password_ends_it()
+    {
+        var user = await host.AddUserAsync(isAdmin: true);
+        using var script = host.WithToken(await host.TokenAsync(user));
+        await using var admin = await PersonAsync(isAdmin: true);
+        Assert.Equal(HttpStatusCode.OK, (await script.GetAsync("/api/v1/users")).StatusCode);
+
+        await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isAdmin":false}""");
+        Assert.Equal(HttpStatusCode.Forbidden, (await script.GetAsync("/api/v1/users")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
+
+        using var browser = new Forms(host);
+        await WelcomeAsync(browser, await admin.LinkAsync(user));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(script));
+    }
+
+    [Fact]
+    public async Task A_deleted_account_leaves_its_name_which_nobody_else_gets()
+    {
+        var user = await host.AddUserAsync();
+        await using var admin = await PersonAsync(isAdmin: true);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await admin.Client.DeleteAsync($"/api/v1/users/{user.Id}")).StatusCode);
+
+        Assert.DoesNotContain(await admin.Client.GetAsync<List<UserView>>("/api/v1/users"), one => one.Id == user.Id);
+        using var browser = new Forms(host);
+        using var taken = await WelcomeAsync(browser, await admin.LinkAsync(null), user.UserName!.ToUpperInvariant());
+        Assert.EndsWith("error=name-taken", taken.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task D15_Of_several_links_for_a_password_the_first_that_is_used_voids_the_others_and_so_does_a_change_or_a_withdrawal()
+    {
+        var user = await host.AddUserAsync();
+        await using var admin = await PersonAsync(isAdmin: true);
+        var links = new List<string>();
+        for (var i = 0; i < 4; i++) links.Add(await admin.LinkAsync(user));
+
+        using var browser = new Forms(host);
+        Assert.Equal("/", (await WelcomeAsync(browser, links[0])).Headers.Location!.OriginalString);
+        foreach (var spent in links[1..])
+            await RefusesAsync(spent);
+
+        var late = await admin.LinkAsync(user);
+        await browser.PostAsync("/account/password", user.Id, ("current", NewPassword), ("password", "another loud meadow"));
+        await RefusesAsync(late);
+
+        var withdrawn = await admin.LinkAsync(null);
+        foreach (var link in await admin.Client.GetAsync<List<LinkView>>("/api/v1/invites"))
+            Assert.Equal(HttpStatusCode.NoContent, (await admin.Client.DeleteAsync($"/api/v1/invites/{link.Id}")).StatusCode);
+        await RefusesAsync(withdrawn);
+    }
+
+    [Fact]
+    public async Task D21_Sessions_are_listed_with_what_tells_them_apart_and_only_to_their_owner()
+    {
+        var user = await host.AddUserAsync();
+        using var here = new Forms(host);
+        using var there = new Forms(host);
+        there.Client.DefaultRequestHeaders.Add("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0");
+        await here.SignInAsync(user.UserName!);
+        await there.SignInAsync(user.UserName!);
+
+        var sessions = await here.Client.GetAsync<List<SessionView>>("/api/v1/sessions");
+
+        Assert.Equal(2, sessions.Count);
+        var other = Assert.Single(sessions, session => !session.IsCurrent);
+        Assert.Equal(("Firefox on Linux", "127.0.0.1"), (other.Device, other.Network));
+        await using var stranger = await PersonAsync();
+        Assert.Equal(HttpStatusCode.NotFound, (await stranger.Client.DeleteAsync($"/api/v1/sessions/{other.Id}")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await here.Client.DeleteAsync($"/api/v1/sessions/{other.Id}")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(there.Client));
+    }
+
+    [Fact]
+    public async Task D21_What_gives_rights_wants_the_password_again_after_ten_minutes()
+    {
+        await using var admin = await PersonAsync(isAdmin: true);
+        await using (var connection = await host.Database.OpenConnectionAsync())
+        {
+            await connection.ExecuteAsync(
+                "update sessions set proved_at = now() - interval '11 minutes' where user_id = @Id", new { admin.User.Id });
+        }
+
+        foreach (var ask in new Func<Task<HttpResponseMessage>>[]
+                 {
+                     () => admin.Client.PostJsonAsync("/api/v1/tokens", """{"name":"x"}"""),
+                     () => admin.Client.PostAsync("/api/v1/invites?admin=true", null),
+                     () => admin.Client.PatchJsonAsync($"/api/v1/users/{admin.User.Id}", """{"isAdmin":true}"""),
+                 })
+        {
+            using var refused = await ask();
+            Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+            Assert.Contains("Type your password again", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+        using var wrong = await admin.Client.PostJsonAsync("/api/v1/sessions/password", """{"password":"not it at all"}""");
+        Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
+        using var right = await admin.Client.PostJsonAsync("/api/v1/sessions/password", $$"""{"password":"{{ServerHost.Password}}"}""");
+        Assert.Equal(HttpStatusCode.NoContent, right.StatusCode);
+        using var made = await admin.Client.PostJsonAsync("/api/v1/tokens", """{"name":"x"}""");
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(TokenScope.Read, HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden)]
+    [InlineData(TokenScope.Submit, HttpStatusCode.OK, HttpStatusCode.Created, HttpStatusCode.Forbidden)]
+    [InlineData(TokenScope.Manage, HttpStatusCode.OK, HttpStatusCode.Created, HttpStatusCode.OK)]
+    public async Task A_token_reaches_as_far_as_its_scope(
+        TokenScope scope, HttpStatusCode reads, HttpStatusCode submits, HttpStatusCode manages)
+    {
+        using var client = host.WithToken(await host.TokenAsync(await host.AddUserAsync(isAdmin: true), may: scope));
+
+        Assert.Equal(reads, (await client.GetAsync("/api/v1/runs")).StatusCode);
+        Assert.Equal(submits, (await client.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}}}""")).StatusCode);
+        Assert.Equal(manages, (await client.GetAsync("/api/v1/users")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await client.GetAsync("/api/v1/sessions")).StatusCode);
+    }
+
+    private static async Task<HttpStatusCode> AskAsync(HttpClient client)
+    {
+        using var answer = await client.GetAsync("/api/v1/runs");
+        return answer.StatusCode;
+    }
+
+    private HttpClient Copy(Forms browser)
+    {
+        var thief = host.Anonymous();
+        thief.DefaultRequestHeaders.Add("Cookie", browser.CookieHeader);
+        return thief;
+    }
+
+    private async Task<HttpResponseMessage> EndByOwnerAsync(User user)
+    {
+        using var elsewhere = new Forms(host);
+        await elsewhere.SignInAsync(user.UserName!);
+        return await elsewhere.Client.DeleteAsync("/api/v1/sessions");
+    }
+
+    private static Task<HttpResponseMessage> WelcomeAsync(Forms browser, string token, string name = "")
+        => browser.PostAsync("/account/welcome", ("token", token), ("name", name), ("password", NewPassword));
+
+    private async Task RefusesAsync(string link)
+    {
+        using var answer = await WelcomeAsync(new Forms(host), link, "somebody");
+        Assert.Contains("error=link", answer.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
+    private async Task<Person> PersonAsync(bool isAdmin = false)
+    {
+        var person = new Person(await host.AddUserAsync(isAdmin: isAdmin), new Forms(host));
+        (await person.Browser.SignInAsync(person.User.UserName!)).Dispose();
+        return person;
+    }
+
+    /// <summary>Somebody who is signed in.</summary>
+    private sealed record Person(User User, Forms Browser) : IAsyncDisposable
+    {
+        public HttpClient Client => Browser.Client;
+
+        /// <summary>The secret of a link for a user's new password, or with null of an invitation.</summary>
+        public async Task<string> LinkAsync(User? user)
+        {
+            var answer = await Client.PostAsync(user is null ? "/api/v1/invites" : $"/api/v1/users/{user.Id}/password-link", null);
+            var link = (await answer.ReadAsync<OneTimeLink>()).Link;
+            return System.Web.HttpUtility.ParseQueryString(new Uri(link).Query)["token"]!;
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Browser.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
+
+/// <summary>With one administrator, who is the last.</summary>
+[Trait("kind", "database")]
+public sealed class LastAdministratorTests(ServerHost host) : IClassFixture<ServerHost>
+{
+    [Fact]
+    public async Task D3_The_last_administrator_who_can_sign_in_stays_one()
+    {
+        var admin = await host.AddUserAsync(isAdmin: true);
+        using var browser = new Forms(host);
+        await browser.SignInAsync(admin.UserName!);
+
+        foreach (var change in new[] { """{"isAdmin":false}""", """{"isDisabled":true}""" })
+        {
+            using var refused = await browser.Client.PatchJsonAsync($"/api/v1/users/{admin.Id}", change);
+            Assert.Contains("last administrator", (await refused.ProblemsAsync())[""][0], StringComparison.Ordinal);
+        }
+        Assert.Equal(HttpStatusCode.BadRequest, (await browser.Client.DeleteAsync($"/api/v1/users/{admin.Id}")).StatusCode);
+    }
+}
