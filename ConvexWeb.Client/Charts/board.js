@@ -64,7 +64,9 @@ export class Board {
   /** What the runs do that have no further points for now: "finished" or "paused". One that is queued again does nothing of it. */
   setRests(runs) {
     this.#rests = new Map(runs.map(({ id, rest }) => [id, rest]));
-    if (this.light) this.#status(live.state);
+    if (!this.light) return; // the charts are not there yet
+    this.#status(live.state);
+    this.#changed(null, null); // an empty chart says whether something may come
   }
 
   /** The one word for all of them, when no run here goes on. */
@@ -90,10 +92,14 @@ export class Board {
     const missing = metrics.filter(metric => !this.#only?.includes(metric));
     if (!this.#only || missing.length === 0) return;
     const only = this.#only = [...this.#only, ...missing];
+    for (const store of this.#coming) store.stop();
+    this.#coming.clear();
     for (const run of this.runs) {
       const fresh = this.#store(run);
+      this.#coming.add(fresh);
       fresh.fill(this.#stores.get(run.id).seq).then(() => {
         if (this.#gone || this.#only !== only || !fresh.loaded) return; // meanwhile more was wanted, or the run has gone
+        this.#coming.delete(fresh);
         this.#stores.set(run.id, fresh);
         this.#changed(null, null);
       });
@@ -120,7 +126,7 @@ export class Board {
 
   dispose() {
     this.#gone = true; // points that are under way change nothing: another page may have the address
-    for (const store of this.#stores.values()) store.stop();
+    for (const store of [...this.#stores.values(), ...this.#coming]) store.stop();
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#later);
     for (const undo of this.#undo) undo();
@@ -130,6 +136,7 @@ export class Board {
   }
 
   #gone = false;
+  #coming = new Set(); // points that are read anew, with more metrics than those that are shown
   #rests = new Map();
   #later = 0;
   #settled = false;

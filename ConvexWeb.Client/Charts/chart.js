@@ -102,7 +102,7 @@ export class Chart {
     this.empty.hidden = x.length > 0;
     this.host.classList.toggle('blank', x.length === 0);
     this.empty.classList.toggle('waiting', !board.loaded);
-    this.empty.textContent = !board.loaded ? '' : board.over ? 'No points.' : 'No points yet.';
+    this.empty.textContent = !board.loaded ? '' : board.rest === 'finished' ? 'No points.' : 'No points yet.';
     if (!this.#plot) this.#create();
     else this.#plot.setData(this.#data, !board.zoom);
     if (board.zoom) this.#plot.setScale('x', board.zoom);

@@ -70,6 +70,8 @@ public sealed record RunRow
     public required string Study { get; init; }
     public required string CreatedBy { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
+    /// <summary>Since when it waits, or waited last.</summary>
+    public DateTimeOffset QueuedAt { get; init; }
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
     public Priority Priority { get; init; } = Priority.Normal;

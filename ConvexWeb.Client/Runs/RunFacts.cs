@@ -18,6 +18,7 @@ public static class RunFacts
     public static bool IsOlderThan(this RunRow row, RunRow other) =>
         row.Attempt != other.Attempt ? row.Attempt < other.Attempt
         : row.LastSeq != other.LastSeq ? row.LastSeq < other.LastSeq
+        : row.QueuedAt != other.QueuedAt ? row.QueuedAt < other.QueuedAt // it was resumed, or queued again
         : row.State.Goes() && !other.State.Goes();
 
     public static double Share(this RunRow row) => row.TotalSteps > 0 ? Math.Clamp((double)row.Step / row.TotalSteps, 0, 1) : 0;

@@ -19,6 +19,7 @@ public sealed partial class RunPage(
 
     private readonly Latest<RunDetail?> run = backend.Latest<RunDetail?>();
     private bool busy;
+    private bool left;
     private int refreshed;
     private long loaded;
     private ITimer? glances;
@@ -99,7 +100,9 @@ public sealed partial class RunPage(
 
     private async Task RerunAsync()
     {
-        if (await ActAsync(runs.RerunAsync, "It could not be queued again.") is { NewRunId: { } id }) navigation.NavigateTo($"runs/{id}");
+        if (await ActAsync(runs.RerunAsync, "It could not be queued again.") is not { NewRunId: { } id }) return;
+        if (left) notes.Add($"Run {id} is queued.", Severity.Info); // whoever has gone on is not called away
+        else navigation.NavigateTo($"runs/{id}");
     }
 
     private async Task<ActionResult?> ActAsync(Func<long, CancellationToken, Task<ActionResult>> action, string failed)
@@ -118,6 +121,7 @@ public sealed partial class RunPage(
 
     public void Dispose()
     {
+        left = true;
         watch?.Dispose();
         glances?.Dispose();
     }

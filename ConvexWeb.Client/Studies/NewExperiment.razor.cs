@@ -3,6 +3,7 @@ using ConvexWeb.Client.Catalog;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
+using MudBlazor;
 
 namespace ConvexWeb.Client.Studies;
 
@@ -11,7 +12,7 @@ namespace ConvexWeb.Client.Studies;
 /// <c>view=json</c> shows the spec as text.
 /// </summary>
 public sealed partial class NewExperiment(
-    ICatalog catalog, IRuns runs, NavigationManager navigation, TimeProvider time, Backend backend)
+    ICatalog catalog, IRuns runs, NavigationManager navigation, ISnackbar notes, TimeProvider time, Backend backend)
     : ComponentBase, IDisposable
 {
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(200);
@@ -32,6 +33,7 @@ public sealed partial class NewExperiment(
     private SpecEstimate? estimate;
     private string? error;
     private bool busy;
+    private bool left;
     private bool leaving;
     private bool reading; // the source
     private string? started;
@@ -138,6 +140,7 @@ public sealed partial class NewExperiment(
             return;
         }
         draft.Load(run.Spec);
+        (unread, leaving, seedProblem) = ([], false, null);
         (name, seedText, seeds) = (run.Row.Study, run.Row.Seed.ToString(), [run.Row.Seed]);
         if (json is not null) json = Written();
         Check();
@@ -293,8 +296,16 @@ public sealed partial class NewExperiment(
         busy = result is { Accepted: true };
         if (result is null) return;
         problems = result.Problems;
-        if (result.Accepted) navigation.NavigateTo(result.RunIds.Count == 1 ? $"runs/{result.RunIds[0]}" : $"?study={result.StudyId}");
+        if (!result.Accepted) return;
+        var one = result.RunIds.Count == 1;
+        if (left) notes.Add(one ? $"Run {result.RunIds[0]} is queued." : $"{result.RunIds.Count} runs are queued.", Severity.Info);
+        else navigation.NavigateTo(one ? $"runs/{result.RunIds[0]}" : $"?study={result.StudyId}");
     }
 
-    public void Dispose() => typing?.Dispose();
+    public void Dispose()
+    {
+        left = true;
+        typing?.Cancel();
+        typing?.Dispose();
+    }
 }

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Persistence;
 using Dapper;
 using Npgsql;
 
@@ -103,7 +104,8 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
     // The lock is taken in a statement of its own: the next one sees what whoever had it before has committed.
     private static async Task<(long Seq, byte[] Hash)> LastAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
-        await connection.ExecuteAsync(new CommandDefinition($"select pg_advisory_xact_lock({Lock})", cancellationToken: cancel));
+        await connection.ExecuteAsync(
+            new CommandDefinition($"{Transactions.Short}; select pg_advisory_xact_lock({Lock})", cancellationToken: cancel));
         var last = await connection.QuerySingleAsync<Link>(new CommandDefinition(
             """
             (select seq, hash from audit_entries order by seq desc limit 1) union all select seq, hash from audit_start

@@ -55,6 +55,8 @@ public static class AccessRules
     public static string Refusal(HttpContext context)
     {
         var access = context.GetEndpoint()?.Metadata.GetMetadata<AccessRule>()?.Access;
+        if (context.User.IsInRole(Roles.Admin) && !Identities.IsToken(context.User))
+            return "The page that this was sent from is too old, or is no page of this server: load it again.";
         if (!Identities.IsToken(context.User)) return "Your account may not do that; an administrator may.";
         if (access is null or Access.Person or Access.AdministratorPerson)
             return "A token may not do that, whatever its scope: sign in with the password.";

@@ -1,3 +1,5 @@
+using ConvexWeb.Server.Persistence;
+
 namespace ConvexWeb.Server.Leasing;
 
 /// <summary>
@@ -14,11 +16,8 @@ internal static class ClaimOrder
     /// </summary>
     public const string Lock = "select pg_advisory_xact_lock(350424589669)"; // "Queue"
 
-    /// <summary>
-    /// The lock for a transaction of several round trips: a node that freezes between them, or is cut off, loses it after two seconds, and
-    /// begins again when it wakes.
-    /// </summary>
-    public const string LockForSeveral = $"set local idle_in_transaction_session_timeout = '2s'; {Lock}";
+    /// <summary>The lock for a transaction of several round trips.</summary>
+    public const string LockForSeveral = $"{Transactions.Short}; {Lock}";
 
     /// <summary>Items <c>q</c> that wait, and not for a time of their own.</summary>
     public const string IsWaiting = "q.state = 'Queued' and (q.not_before is null or q.not_before <= clock_timestamp())";
@@ -66,7 +65,8 @@ internal static class ClaimOrder
         cross join lateral (
             select q.id, q.priority, q.recovered from work_items q
             where {MayGo} and {InQueues} and q.created_by = u.created_by and q.memory_mb <= {memory}
-            order by q.priority desc, q.recovered desc, q.id limit 1) q
+            order by q.priority desc, q.recovered desc, q.id limit 1
+            for update of q skip locked) q
         where u.most is null or u.running < u.most
         order by q.priority desc, q.recovered desc, u.running / u.weight, u.served nulls first, q.id limit 1
         """;

@@ -1,6 +1,7 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Persistence;
 using Dapper;
 using Npgsql;
 
@@ -89,6 +90,7 @@ public sealed class ItemRequests(NpgsqlDataSource database, AuditTrail trail)
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var rows = (await connection.QueryAsync<Row>(new(
             $"""
+            {Transactions.Short};
             with asked as (
                 select i.id, i.kind, i.run_id, i.state, i.wish, i.created_by, @IsAdmin or i.created_by = @Name or exists (
                     select from work_items r where r.kind = 'run' and r.run_id = i.run_id and r.created_by = @Name) as allowed

@@ -22,9 +22,8 @@ internal static class RunRows
     public static readonly string Select =
         $"""
         select r.id, r.name, i.state, r.seed, r.model, r.convexity, r.dataset, r.labels, r.study_id, s.name as study, i.created_by,
-               i.created_at, i.started_at, i.finished_at, i.priority::int as priority, i.queue, i.attempt, i.worker, r.step, r.total_steps,
-               r.epochs, r.latest,
-               i.reason, i.reason_code, {HasNoWorker} as has_no_worker, i.wish is not null as stopping,
+               i.created_at, i.queued_at, i.started_at, i.finished_at, i.priority::int as priority, i.queue, i.attempt, i.worker, r.step,
+               r.total_steps, r.epochs, r.latest, i.reason, i.reason_code, {HasNoWorker} as has_no_worker, i.wish is not null as stopping,
                coalesce(i.wish = 'cancel', false) as cancel_requested, r.group_key, r.last_seq, r.spark
         from runs r join work_items i on i.run_id = r.id and i.kind = 'run' join studies s on s.id = r.study_id
         """;
@@ -62,6 +61,7 @@ internal static class RunRows
         public required string Study { get; init; }
         public required string CreatedBy { get; init; }
         public DateTimeOffset CreatedAt { get; init; }
+        public DateTimeOffset QueuedAt { get; init; }
         public DateTimeOffset? StartedAt { get; init; }
         public DateTimeOffset? FinishedAt { get; init; }
         public Priority Priority { get; init; }
@@ -98,6 +98,7 @@ internal static class RunRows
                 Study = Study,
                 CreatedBy = CreatedBy,
                 CreatedAt = CreatedAt,
+                QueuedAt = QueuedAt,
                 StartedAt = StartedAt,
                 FinishedAt = FinishedAt,
                 Priority = Priority,

@@ -27,21 +27,26 @@ internal sealed class TicketOffice(
 
     private readonly BackgroundJobClient client = new(storage);
 
-    public async Task AnnounceAsync(CancellationToken cancel = default)
+    public Task AnnounceAsync(CancellationToken cancel = default) => TryPassAsync(cancel);
+
+    /// <summary>As <see cref="AnnounceAsync"/>.</summary>
+    /// <returns>How many tickets were made for each queue; none where the database could not be asked.</returns>
+    public async Task<IReadOnlyDictionary<string, int>> TryPassAsync(CancellationToken cancel)
     {
         try
         {
-            await PassAsync(cancel);
+            return await PassAsync(cancel);
         }
         catch (Exception problem) when (Outage.Is(problem) || problem is OperationCanceledException or TransactionException
             or BackgroundJobClientException)
         {
             log.LogDebug("Tickets follow with the next pass: {Problem}", problem.Message);
+            return new Dictionary<string, int>();
         }
     }
 
     /// <summary>Under the queue's lock, so that of many nodes that look at once one makes what is missing. All of it or nothing.</summary>
-    public async Task PassAsync(CancellationToken cancel)
+    public async Task<IReadOnlyDictionary<string, int>> PassAsync(CancellationToken cancel)
     {
         var begun = time.GetTimestamp();
         using var scope = new TransactionScope(
@@ -64,6 +69,7 @@ internal sealed class TicketOffice(
         }
         scope.Complete();
         log.LogDebug("{Count} tickets in {Time} ms", missing.Sum(queue => queue.Tickets), time.GetElapsedTime(begun).TotalMilliseconds);
+        return missing.ToDictionary(queue => queue.Queue, queue => queue.Tickets);
     }
 
     private sealed record Missing(string Queue, int Tickets);

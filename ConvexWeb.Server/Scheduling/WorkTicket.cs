@@ -28,7 +28,11 @@ internal sealed class WorkTicket(
         if (stop.IsCancellationRequested) return "This worker is stopping.";
         try
         {
-            if (!standing.TakesWork) return standing.Refused ?? "This worker is drained.";
+            if (!standing.TakesWork)
+            {
+                await office.AnnounceAsync(stop); // the ticket was another worker's
+                return standing.Refused ?? "This worker is drained.";
+            }
             using var slots = new Slots(devices);
             var (item, device) = await ClaimAsync(slots, stop);
             if (item is null) return await LeaveToOthersAsync(slots, device, stop);
@@ -63,9 +67,9 @@ internal sealed class WorkTicket(
     {
         slots.Dispose();
         if (device is null) return "No slot was free.";
-        await office.AnnounceAsync(stop);
-        queue.Wake();
-        await Task.Delay(Turn, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var made = await office.TryPassAsync(stop);
+        if (settings.QueueList.Any(made.ContainsKey))
+            await Task.Delay(Turn, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return "Nothing was waiting that may start here.";
     }
 

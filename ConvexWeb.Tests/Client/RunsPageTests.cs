@@ -42,6 +42,19 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
+    public void A_run_that_is_resumed_waits_again_at_once_and_an_older_report_does_not_undo_it()
+    {
+        var paused = Runs.Add(1, r => r with { State = RunState.Paused, QueuedAt = DateTimeOffset.UnixEpoch }).Row;
+        var page = Open<RunsPage>("");
+
+        Feed.Tell(Runs.Change(1, r => r with { State = RunState.Queued, QueuedAt = DateTimeOffset.UnixEpoch.AddHours(1) }));
+        Assert.Equal("Queued", page.Find("tr[data-row] [data-testid=state]").TextContent.Trim());
+
+        Feed.Tell(paused);
+        Assert.Equal("Queued", page.Find("tr[data-row] [data-testid=state]").TextContent.Trim());
+    }
+
+    [Fact]
     public void A_row_says_state_progress_gap_and_accuracies()
     {
         Runs.Add(3, r => r with { State = RunState.Running, Step = 45, TrainAccuracy = 99.5, TestAccuracy = 51.25, Gap = 48.25, Seed = 4 });

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
 using Dapper;
@@ -62,12 +63,31 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
         await using var node = await StartNodeAsync();
         // As the server opens its connections: this one takes the queue's lock, and then nobody goes on with it.
         var frozen = await node.Database.OpenConnectionAsync();
-        await frozen.ExecuteAsync("begin; " + ClaimOrder.Lock);
+        await frozen.ExecuteAsync("begin; " + ClaimOrder.LockForSeveral);
 
         await Database.UntilAsync(await node.SubmitAsync("""{"steps":5}"""), RunState.Succeeded);
         // It wakes, and finds its connection broken.
         await Assert.ThrowsAnyAsync<NpgsqlException>(() => frozen.ExecuteAsync("commit"));
         await frozen.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_node_that_is_frozen_while_it_notes_something_holds_up_no_claim_of_another_item()
+    {
+        var (first, second) = (await Database.AddRunAsync(), await Database.AddRunAsync());
+        await using var frozen = await Database.OpenConnectionAsync();
+        await using var begun = await frozen.BeginTransactionAsync();
+        await new AuditTrail(Database, TimeProvider.System).WriteAsync(frozen, AuditActor.Server, [new(AuditAction.SignedIn)], default);
+
+        // It waits for the trail, and keeps the row of the first.
+        var asking = new ItemRequests(Database, new(Database, TimeProvider.System)).PrioritiseAsync(
+            Priority.High, [first], new("root", IsAdmin: true, AuditActor.Server), default);
+        await Database.UntilAsync("select exists (select from pg_locks where locktype = 'advisory' and not granted)");
+        var claimed = await new Leases(Database, new WorkerSettings { Name = "w" }).ClaimAsync(["cpu"]);
+
+        Assert.Equal(second, claimed?.RunId);
+        await begun.RollbackAsync();
+        await asking;
     }
 
     [Fact]
