@@ -100,8 +100,9 @@ public sealed partial class RunPage(
 
     private async Task RerunAsync()
     {
+        var asked = Id;
         if (await ActAsync(runs.RerunAsync, "It could not be queued again.") is not { NewRunId: { } id }) return;
-        if (left) notes.Add($"Run {id} is queued.", Severity.Info); // whoever has gone on is not called away
+        if (left || Id != asked) notes.Add($"Run {id} is queued.", Severity.Info); // whoever has gone on is not called away
         else navigation.NavigateTo($"runs/{id}");
     }
 
@@ -110,9 +111,11 @@ public sealed partial class RunPage(
         // A second click may be under way while the buttons are still being disabled.
         if (busy) return null;
         busy = true;
+        var asked = Id;
         ActionResult? result = null;
-        var problem = await backend.TryAsync(async () => result = await action(Id, default));
+        var problem = await backend.TryAsync(async () => result = await action(asked, default));
         if (problem is not null || result is { Done: false }) notes.Add($"{failed} {problem ?? result?.Message}", Severity.Error);
+        if (Id != asked) return result; // another run is shown, whose buttons are its own
         await LoadAsync();
         // On the way to the new run this one's buttons stay as they are.
         busy = result is { NewRunId: not null };

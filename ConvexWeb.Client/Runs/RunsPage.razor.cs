@@ -125,14 +125,15 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             shown.Take(news.Rows);
             selection.Take(news.Rows, shown.Query);
         }
-        if (news.Missed || isStale) await ReadAgainAsync();
+        // A list that has become short is shown whole, so its beginning is wanted too.
+        if (news.Missed || isStale || window is { Start: > 0, Total: <= FirstRows }) await ReadAgainAsync();
         else if (window is { IsTotalDoubtful: true }) CountLater();
         StateHasChanged();
     }
 
     private Task ReadAgainAsync()
         => window is { } list && list.Query == Query
-            ? ReadAsync(list, list.Start, Math.Max(FirstRows, list.Rows.Count), counted: true, default)
+            ? ReadAsync(list, list.Total <= FirstRows ? 0 : list.Start, Math.Max(FirstRows, list.Rows.Count), counted: true, default)
             : LoadAsync();
 
     private void CountLater()

@@ -284,8 +284,9 @@ public sealed partial class NewExperiment(
         if (busy) return;
         busy = true;
         await Task.Yield();
+        var form = started;
         SubmissionResult? result = null;
-        error = await backend.TryAsync(async () => result = await runs.SubmitAsync(new Submission
+        var failure = await backend.TryAsync(async () => result = await runs.SubmitAsync(new Submission
         {
             Name = string.IsNullOrWhiteSpace(name) ? null : name.Trim(),
             Spec = draft.ToJson(),
@@ -293,13 +294,19 @@ public sealed partial class NewExperiment(
             Seeds = seeds!,
             Priority = priority,
         }));
+        var words = result is { RunIds: [var only] } ? $"Run {only} is queued." : $"{result?.RunIds.Count} runs are queued.";
+        if (left || form != started)
+        {
+            // Whoever has gone on is not called away.
+            if (result is { Accepted: true }) notes.Add(words, Severity.Info);
+            else notes.Add(failure ?? result!.Problems[0].Message, Severity.Error);
+            return;
+        }
         busy = result is { Accepted: true };
+        error = failure;
         if (result is null) return;
         problems = result.Problems;
-        if (!result.Accepted) return;
-        var one = result.RunIds.Count == 1;
-        if (left) notes.Add(one ? $"Run {result.RunIds[0]} is queued." : $"{result.RunIds.Count} runs are queued.", Severity.Info);
-        else navigation.NavigateTo(one ? $"runs/{result.RunIds[0]}" : $"?study={result.StudyId}");
+        if (result.Accepted) navigation.NavigateTo(result.RunIds is [var run] ? $"runs/{run}" : $"?study={result.StudyId}");
     }
 
     public void Dispose()

@@ -19,6 +19,8 @@ public sealed class Failures : IFailures
     public static DatabaseFault Of(Exception failure) => Outage.Unwrap(failure) switch
     {
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } => DatabaseFault.DiskFull,
+        // Its transaction was taken back, because we had stopped in the middle of it.
+        PostgresException { SqlState: "25P03" } => DatabaseFault.Unreachable,
         NpgsqlException { IsTransient: true }
             or NpgsqlException { InnerException: IOException or TimeoutException or SocketException }
             or TimeoutException => DatabaseFault.Unreachable,

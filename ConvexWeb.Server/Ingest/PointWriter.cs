@@ -1,4 +1,5 @@
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 using ConvexWeb.Training.Events;
 using Dapper;
 using Npgsql;
@@ -85,7 +86,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         NpgsqlConnection connection, Assignment owner, int attempt, CancellationToken cancel)
     {
         await using var found = await connection.QueryMultipleAsync(new CommandDefinition(
-            """
+            $"""
+            {Transactions.Short};
             select r.last_seq as LastSeq, r.step, r.spark::text as spark, r.epochs, r.steps_per_epoch as StepsPerEpoch
             from work_items i join runs r on r.id = i.run_id
             where i.id = @ItemId and i.attempt = @Owner and i.state = 'Running' for update of r for no key update of i;

@@ -143,6 +143,19 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
+    public async Task A_long_list_that_becomes_short_while_its_end_is_shown_is_shown_whole()
+    {
+        for (var id = 1; id <= 60; id++) Runs.Add(id, r => r with { State = RunState.Queued });
+        var page = Open<RunsPage>("?state=Queued");
+        var table = page.FindComponent<RunsTable>();
+        await page.InvokeAsync(() => table.Instance.Provide(30, 30, default));
+
+        Feed.Tell([.. Enumerable.Range(1, 40).Select(id => Runs.Change(id, r => r with { State = RunState.Cancelled }))]);
+
+        page.WaitForAssertion(() => Assert.Equal(Enumerable.Range(41, 20).Reverse().Select(id => $"mlp-{id}"), Names(page)));
+    }
+
+    [Fact]
     public void A_row_comes_when_it_matches_and_leaves_when_it_does_not()
     {
         for (var id = 1; id <= 3; id++) Runs.Add(id, r => r with { State = r.Id == 2 ? RunState.Queued : RunState.Running });

@@ -35,7 +35,7 @@ window.convexShell = {
   // How tall the first row of runs is, and whether it is in sight.
   rows: () => {
     const row = document.querySelector('tr[data-row]')?.getBoundingClientRect();
-    return row ? { height: row.height, isTopInSight: row.bottom > 0 && row.top < innerHeight } : null;
+    return row ? { height: row.height, isTopInSight: row.top >= 0 && row.top < innerHeight } : null;
   },
   keysOff: () => read('keys') === 'off',
   setKeys: on => write('keys', on ? 'on' : 'off'),
