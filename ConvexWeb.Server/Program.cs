@@ -25,7 +25,7 @@ try
     builder.AddHttp(settings).Services
         .AddPersistence().AddAudit().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
     if (settings.ServesWeb)
-        builder.Services.AddAccounts(settings).AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
+        builder.Services.AddAccounts().AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
             .AddPages();
 
     await using var app = builder.Build();

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Components;
 
 namespace ConvexWeb.Client.Accounts;
 
-/// <summary>Tokens, sessions and password of whoever looks; for administrators also people and the links that let them in.</summary>
+/// <summary>The visitor's tokens, sessions and password; for administrators also people and the links that let them in.</summary>
 public sealed partial class AccountPage : ComponentBase
 {
     /// <summary>What became of a change of the password.</summary>

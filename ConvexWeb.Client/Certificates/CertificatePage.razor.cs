@@ -61,7 +61,7 @@ public sealed partial class CertificatePage(
         });
     }
 
-    // A certificate that changes is told as a change of its run. It is read again, not more often than once a second.
+    // A certificate's changes are reported as changes of its run. It is read again, not more often than once a second.
     private async Task TakeAsync()
     {
         await LoadAsync();

@@ -136,7 +136,7 @@ export class Board {
   }
 
   #gone = false;
-  #coming = new Set(); // points that are read anew, with more metrics than those that are shown
+  #coming = new Set(); // points that are read again, with more metrics than those that are shown
   #rests = new Map();
   #later = 0;
   #settled = false;

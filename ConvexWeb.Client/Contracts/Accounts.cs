@@ -1,5 +1,10 @@
 namespace ConvexWeb.Client.Contracts;
 
+public static class Roles
+{
+    public const string Admin = "admin";
+}
+
 /// <summary>An account as administrators see it.</summary>
 /// <param name="LastSeen">When a session of it was last used; null when none is open.</param>
 public sealed record UserView(Guid Id, string Name, bool IsAdmin, bool IsDisabled, DateTimeOffset CreatedAt, DateTimeOffset? LastSeen);
@@ -33,7 +38,7 @@ public sealed record NewToken(TokenView Token, string Secret);
 public sealed record SessionView(
     Guid Id, string Device, string Network, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, bool IsCurrent);
 
-/// <summary>A one-time link that nobody has used yet. The link itself was shown once, when it was made.</summary>
+/// <summary>A one-time link that is not used yet. The link itself was shown once, when it was made.</summary>
 /// <param name="IsAdmin">Whether it makes an administrator.</param>
 /// <param name="ForUser">Whose password it sets; null when it makes an account.</param>
 /// <param name="CreatedBy">Null for the link that the server printed.</param>

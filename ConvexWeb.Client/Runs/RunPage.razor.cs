@@ -102,7 +102,7 @@ public sealed partial class RunPage(
     {
         var asked = Id;
         if (await ActAsync(runs.RerunAsync, "It could not be queued again.") is not { NewRunId: { } id }) return;
-        if (left || Id != asked) notes.Add($"Run {id} is queued.", Severity.Info); // whoever has gone on is not called away
+        if (left || Id != asked) notes.Add($"Run {id} is queued.", Severity.Info); // the user has gone to another page
         else navigation.NavigateTo($"runs/{id}");
     }
 

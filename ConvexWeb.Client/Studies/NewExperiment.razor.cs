@@ -297,7 +297,7 @@ public sealed partial class NewExperiment(
         var words = result is { RunIds: [var only] } ? $"Run {only} is queued." : $"{result?.RunIds.Count} runs are queued.";
         if (left || form != started)
         {
-            // Whoever has gone on is not called away.
+            // The user has gone to another page or form.
             if (result is { Accepted: true }) notes.Add(words, Severity.Info);
             else notes.Add(failure ?? result!.Problems[0].Message, Severity.Error);
             return;

@@ -19,7 +19,7 @@ public static class AccountsSetup
     private const string AnyScheme = "Any";
 
     /// <summary>Sign-in by cookie or API token; without one of them nothing is answered that does not say so itself.</summary>
-    public static IServiceCollection AddAccounts(this IServiceCollection services, Settings settings)
+    public static IServiceCollection AddAccounts(this IServiceCollection services)
     {
         services.AddPooledDbContextFactory<ConvexDb>(
             (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
@@ -32,8 +32,7 @@ public static class AccountsSetup
         services.AddIdentityCore<User>(ConfigureIdentity).AddEntityFrameworkStores<ConvexDb>();
         services.AddScoped<IPasswordValidator<User>, PasswordRules>().AddScoped<PasswordCheck>();
 
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<CookieNames>(provider, settings));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AttemptLimits>(provider, settings));
+        services.AddSingleton<CookieNames>().AddSingleton<AttemptLimits>();
         services.AddSingleton<Sessions>().AddSingleton<ApiTokens>().AddSingleton<OneTimeLinks>().AddSingleton<UserChanges>();
         services.AddSingleton<PublicAddress>().AddSingleton<RefusalNotes>();
         services.AddScoped<IAudit, StoredAudit>();
@@ -52,7 +51,7 @@ public static class AccountsSetup
         services.AddScoped<Caller>();
         services.AddScoped<CircuitHandler, CallerCircuitHandler>();
         services.AddScoped<IAccounts, StoredAccounts>();
-        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<SetupLink>(provider));
+        services.AddHostedService<SetupLink>();
         return services;
     }
 

@@ -16,8 +16,4 @@ public sealed class ApiToken
     public TokenScope Scope { get; init; }
     public DateTimeOffset? LastUsedAt { get; init; }
     public DateTimeOffset? RevokedAt { get; private set; }
-
-    public void Revoke(DateTimeOffset now) => RevokedAt ??= now;
-
-    public TokenView ToView() => new(Id, Name, Scope, CreatedAt, ExpiresAt, LastUsedAt);
 }

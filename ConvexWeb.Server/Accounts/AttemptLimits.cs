@@ -1,4 +1,5 @@
 using Dapper;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ConvexWeb.Server.Accounts;
@@ -11,9 +12,9 @@ namespace ConvexWeb.Server.Accounts;
 /// <item>All others count by name and network, and by name alone with more room, against many networks at once.</item>
 /// <item>And every network counts by itself, whatever the names.</item>
 /// </list>
-/// A count falls with time; nobody is locked for good.
+/// A count falls with time; no account is locked for good.
 /// </summary>
-public sealed class AttemptLimits(NpgsqlDataSource database, Settings settings, TimeProvider time)
+public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> settings, TimeProvider time)
 {
     private static readonly Limit OneBrowser = new(8, PerMinute: 1);
     private static readonly Limit OneNameFromOneNetwork = new(8, PerMinute: 1);
@@ -54,7 +55,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, Settings settings, 
     }
 
     private (string Key, Limit Limit) OfNetwork(string network)
-        => ($"network {network}", new(settings.Limits.SignInsPerMinute, settings.Limits.SignInsPerMinute));
+        => ($"network {network}", new(settings.Value.Limits.SignInsPerMinute, settings.Value.Limits.SignInsPerMinute));
 
     // A key that is full is not written and so not returned. Locks are taken in the order of the keys, as by everybody.
     private async Task<bool> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)

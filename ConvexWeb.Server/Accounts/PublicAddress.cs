@@ -6,7 +6,7 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
 /// The address that people use, with which every link that is handed out begins: what the settings say, or where we listen. Never what a
-/// request says of itself, since whoever sends it writes that.
+/// request says of itself, which its sender writes.
 /// </summary>
 public sealed class PublicAddress(IServer server, IOptions<Settings> settings, IConfiguration configuration)
 {

@@ -8,7 +8,7 @@ namespace ConvexWeb.Server.Accounts;
 /// Notes in the audit trail that somebody who is known was refused something. Of one caller and one endpoint that is noted once in ten
 /// minutes: a script that goes on asking must not fill the trail.
 /// </summary>
-public sealed class RefusalNotes(AuditTrail trail, TimeProvider time) : IDisposable
+public sealed class RefusalNotes(AuditTrail trail) : IDisposable
 {
     private static readonly TimeSpan Once = TimeSpan.FromMinutes(10);
 
@@ -37,9 +37,8 @@ public sealed class RefusalNotes(AuditTrail trail, TimeProvider time) : IDisposa
     {
         var what = $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? context.Request.Path}";
         var key = (caller.Actor, what);
-        var now = time.GetTimestamp();
-        if (noted.TryGetValue(key, out long before) && time.GetElapsedTime(before, now) < Once) return;
-        noted.Set(key, now, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Once });
+        if (noted.TryGetValue(key, out _)) return;
+        noted.Set(key, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Once });
         await trail.WriteAsync(caller.Actor, new(AuditAction.Refused, what), CancellationToken.None);
     }
 

@@ -107,7 +107,7 @@ public static class SignInForms
             => To("/welcome", ("token", token), ("error", error), ("reset", reset ? "true" : null));
     }
 
-    // Whoever changes the password wants others out: every other session ends, and links for another one are void. Tokens are not the
+    // A change of the password is meant to put others out: every other session ends, and links for another one are void. Tokens are not the
     // password's, and end where that is wished.
     private static async Task<RedirectHttpResult> ChangePassword(
         [FromForm] string? current, [FromForm] string? password, [FromForm] bool? tokens,

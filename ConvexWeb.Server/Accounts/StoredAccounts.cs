@@ -59,7 +59,7 @@ public sealed class StoredAccounts(
         return await links.MakeAsync(caller.Id, caller.Actor, asAdmin, forUser: null, cancel);
     }
 
-    // A link for the password of an administrator gives an administrator's rights to whoever opens it.
+    // A link for the password of an administrator gives an administrator's rights to its reader.
     public async Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default)
     {
         caller.RequireAdmin();

@@ -7,6 +7,13 @@ namespace ConvexWeb.Server.Audit;
 internal sealed record AuditEntry(
     long Seq, DateTimeOffset At, string Actor, string Door, string Network, string Action, string Subject, string Detail);
 
+/// <summary>A number of the chain and its hash.</summary>
+internal sealed record AuditLink
+{
+    public long Seq { get; init; }
+    public byte[] Hash { get; init; } = [];
+}
+
 /// <summary>Each entry's hash is made of the hash before it and of all that the entry says. It is computed here and not in the database,
 /// whose owner could change what it computes.</summary>
 internal static class AuditChain

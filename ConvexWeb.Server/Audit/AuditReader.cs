@@ -22,12 +22,6 @@ public sealed class AuditReader(NpgsqlDataSource database)
         public AuditEntry Entry => new(Seq, At, Actor, Door, Network, Action, Subject, Detail);
     }
 
-    private sealed record Start
-    {
-        public long Seq { get; init; }
-        public byte[] Hash { get; init; } = [];
-    }
-
     private const string Columns = "seq, at, actor, door, network, action, subject, detail, hash";
 
     public async Task<IReadOnlyList<AuditEntryView>> ListAsync(AuditQuery query, CancellationToken cancel)
@@ -56,14 +50,14 @@ public sealed class AuditReader(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// Reads all of it in one snapshot. That the end was cut off is seen only by whoever has kept an earlier number and hash elsewhere.
+    /// Reads all of it in one snapshot. A cut end is found only with an earlier number and hash that were kept elsewhere.
     /// </summary>
     /// <param name="known">An entry that is known to have been there, and its hash.</param>
     public async Task<AuditCheckView> CheckAsync((long Seq, string Hash)? known, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        var start = await connection.QuerySingleAsync<Start>(
+        var start = await connection.QuerySingleAsync<AuditLink>(
             new CommandDefinition("select seq, hash from audit_start", cancellationToken: cancel));
         var (first, last, hash) = (0L, start.Seq, start.Hash);
         string? cut = null; // what the last entry about a cut says of it
@@ -81,7 +75,7 @@ public sealed class AuditReader(NpgsqlDataSource database)
             if (known?.Seq == row.Seq)
             {
                 if (!string.Equals(Convert.ToHexStringLower(row.Hash), known.Value.Hash, StringComparison.OrdinalIgnoreCase))
-                    return Broken($"Entry {row.Seq} has another hash than the one that you have kept: what is up to it was written anew.");
+                    return Broken($"Entry {row.Seq} has another hash than the one that you have kept: what is up to it was rewritten.");
                 met = true;
             }
         }

@@ -12,8 +12,6 @@ public sealed record AuditActor(string Name, string Door, string Network)
     // No account can have these names, since names have no spaces.
     public static AuditActor Server { get; } = new("the server", "", "");
 
-    public static AuditActor Operator { get; } = new("the operator", "the command line", "");
-
     public static AuditActor Stranger(string network) => new("a stranger", "", network);
 }
 
@@ -39,18 +37,19 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
     }
 
     /// <summary>
-    /// Notes in the transaction that is open on the connection. It comes last in it: until its end, nobody else can note anything.
+    /// Notes in the transaction that is open on the connection. It comes last in it: until its end, no other node can add an entry.
     /// </summary>
     public async Task WriteAsync(NpgsqlConnection connection, AuditActor by, IReadOnlyCollection<AuditNote> notes, CancellationToken cancel)
     {
         if (notes.Count == 0) return;
         var (seq, hash) = await LastAsync(connection, cancel);
         var at = AuditChain.Storable(time.GetUtcNow());
+        var (actor, door, network) = (Fit(by.Name), Fit(by.Door), Fit(by.Network));
         var links = new List<(AuditEntry Entry, byte[] Hash)>();
         foreach (var note in notes)
         {
             var entry = new AuditEntry(
-                ++seq, at, Fit(by.Name), Fit(by.Door), Fit(by.Network), note.Action.ToString(), Fit(note.Subject), Fit(note.Detail));
+                ++seq, at, actor, door, network, note.Action.ToString(), Fit(note.Subject), Fit(note.Detail));
             links.Add((entry, hash = AuditChain.Hash(hash, entry)));
         }
         await connection.ExecuteAsync(new CommandDefinition(
@@ -62,9 +61,9 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
             new
             {
                 at,
-                actor = Fit(by.Name),
-                door = Fit(by.Door),
-                network = Fit(by.Network),
+                actor,
+                door,
+                network,
                 seqs = links.Select(link => link.Entry.Seq).ToArray(),
                 actions = links.Select(link => link.Entry.Action).ToArray(),
                 subjects = links.Select(link => link.Entry.Subject).ToArray(),
@@ -79,8 +78,8 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await LastAsync(connection, cancel); // nobody adds meanwhile
-        var start = await connection.QuerySingleOrDefaultAsync<Link>(new CommandDefinition(
+        await LastAsync(connection, cancel); // no entry is added meanwhile
+        var start = await connection.QuerySingleOrDefaultAsync<AuditLink>(new CommandDefinition(
             """
             select seq, hash from audit_entries
             where seq < (select coalesce(min(seq) filter (where at >= @before), max(seq) + 1) from audit_entries)
@@ -101,12 +100,12 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
         return count;
     }
 
-    // The lock is taken in a statement of its own: the next one sees what whoever had it before has committed.
+    // The lock is taken in a statement of its own: the next one sees what its last holder has committed.
     private static async Task<(long Seq, byte[] Hash)> LastAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         await connection.ExecuteAsync(
             new CommandDefinition($"{Transactions.Short}; select pg_advisory_xact_lock({Lock})", cancellationToken: cancel));
-        var last = await connection.QuerySingleAsync<Link>(new CommandDefinition(
+        var last = await connection.QuerySingleAsync<AuditLink>(new CommandDefinition(
             """
             (select seq, hash from audit_entries order by seq desc limit 1) union all select seq, hash from audit_start
             order by seq desc limit 1
@@ -115,10 +114,4 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
     }
 
     private static string Fit(string text) => Text.Cut(string.Concat(text.Where(letter => !char.IsControl(letter))), LongestText, "…");
-
-    private sealed record Link
-    {
-        public long Seq { get; init; }
-        public byte[] Hash { get; init; } = [];
-    }
 }

@@ -8,16 +8,16 @@ public enum Access
 {
     Anyone,
 
-    /// <summary>Whoever is signed in, and every token.</summary>
+    /// <summary>Signed-in people, and every token.</summary>
     Read,
 
-    /// <summary>Whoever is signed in, and tokens that may submit.</summary>
+    /// <summary>Signed-in people, and tokens that may submit.</summary>
     Submit,
 
-    /// <summary>Whoever is signed in, and tokens that may manage.</summary>
+    /// <summary>Signed-in people, and tokens that may manage.</summary>
     Manage,
 
-    /// <summary>Whoever is signed in by the password, and no token.</summary>
+    /// <summary>People who are signed in by the password, and no token.</summary>
     Person,
 
     /// <summary>Administrators, and their tokens that may manage.</summary>
@@ -27,7 +27,7 @@ public enum Access
     AdministratorPerson,
 }
 
-/// <summary>The rule of an endpoint, for whoever reads the table of them.</summary>
+/// <summary>The rule of an endpoint, as metadata.</summary>
 public sealed record AccessRule(Access Access);
 
 public static class AccessRules
@@ -47,7 +47,7 @@ public static class AccessRules
             policies.AddPolicy(
                 access.ToString(), policy => policy.RequireAuthenticatedUser().RequireAssertion(context => Holds(access, context)));
         }
-        // Without an endpoint there is nothing to be had, and whoever is known learns that.
+        // An address without an endpoint is a 404 for every known caller.
         policies.SetDefaultPolicy(Policy(Access.Person)).SetFallbackPolicy(Policy(Access.Read));
     }
 

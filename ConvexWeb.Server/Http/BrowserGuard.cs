@@ -28,7 +28,7 @@ public static class BrowserGuard
             {
                 context.Items[NonceItem] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
                 SetHeaders(context);
-                // Whoever answers an exception begins with an empty response.
+                // The exception handler clears the response first.
                 context.Response.OnStarting(() =>
                 {
                     SetHeaders(context);

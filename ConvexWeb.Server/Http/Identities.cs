@@ -56,8 +56,3 @@ public static class Identities
         return new ClaimsPrincipal(identity);
     }
 }
-
-public static class Roles
-{
-    public const string Admin = "admin";
-}

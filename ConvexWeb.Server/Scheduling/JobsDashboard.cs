@@ -1,3 +1,4 @@
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using Hangfire;
 using Hangfire.Dashboard;

@@ -1,9 +1,6 @@
 using System.Net;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Accounts;
-using ConvexWeb.Server.Audit;
 using ConvexWeb.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ConvexWeb.Tests.Accounts;
 
@@ -16,7 +13,7 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task D7_What_opens_doors_is_noted_with_who_did_it_and_from_where()
     {
-        using var admin = await SignedInAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         var member = await host.AddUserAsync();
         using var browser = new Forms(host);
         (await browser.SignInAsync(member.UserName!, "not the password")).Dispose();
@@ -58,7 +55,7 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task A_name_that_nobody_has_is_not_noted_since_it_may_be_a_password()
     {
-        using var admin = await SignedInAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         using var browser = new Forms(host);
         (await browser.SignInAsync("my-secret-phrase")).Dispose();
 
@@ -69,7 +66,7 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task D19_What_is_done_with_the_run_of_somebody_else_is_noted_and_with_ones_own_not()
     {
-        using var admin = await SignedInAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         var owner = await host.AddUserAsync();
         using var client = host.WithToken(await host.TokenAsync(owner));
         var (own, foreign) = (await client.SubmitAsync(), await client.SubmitAsync());
@@ -96,7 +93,7 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task The_export_has_every_entry_once_and_no_formula()
     {
-        using var admin = await SignedInAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         (await admin.Browser.Client.PostJsonAsync("/api/v1/tokens", """{"name":"=HYPERLINK(\"x\")"}""")).Dispose();
 
         var lines = (await admin.Browser.Client.GetStringAsync("/api/v1/audit/export")).TrimEnd('\n').Split('\n');
@@ -111,27 +108,14 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task It_is_whole_after_all_of_this()
     {
-        using var admin = await SignedInAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         var check = await admin.Browser.Client.GetAsync("/api/v1/audit/check");
         Assert.Null((await check.ReadAsync<AuditCheckView>()).Problem);
-        Assert.NotNull(host.Services.GetRequiredService<AuditTrail>());
     }
 
     private static async Task<IReadOnlyList<AuditEntryView>> EntriesAsync(Person reader, string query)
     {
         using var answer = await reader.Browser.Client.GetAsync($"/api/v1/audit?{query}");
         return [.. (await answer.ReadAsync<List<AuditEntryView>>()).OrderBy(entry => entry.Seq)];
-    }
-
-    private async Task<Person> SignedInAsync(bool isAdmin)
-    {
-        var person = new Person(await host.AddUserAsync(isAdmin: isAdmin), new Forms(host));
-        (await person.Browser.SignInAsync(person.User.UserName!)).Dispose();
-        return person;
-    }
-
-    private sealed record Person(User User, Forms Browser) : IDisposable
-    {
-        public void Dispose() => Browser.Dispose();
     }
 }

@@ -38,7 +38,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task D2_A_copied_cookie_is_worth_nothing_after(string what)
     {
         var user = await host.AddUserAsync();
-        await using var admin = await PersonAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         using var browser = new Forms(host);
         await browser.SignInAsync(user.UserName!);
         using var thief = Copy(browser);
@@ -65,7 +65,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     {
         var user = await host.AddUserAsync();
         using var script = host.WithToken(await host.TokenAsync(user));
-        await using var admin = await PersonAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
 
         await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isDisabled":true}""");
@@ -84,7 +84,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     {
         var user = await host.AddUserAsync(isAdmin: true);
         using var script = host.WithToken(await host.TokenAsync(user));
-        await using var admin = await PersonAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         Assert.Equal(HttpStatusCode.OK, (await script.GetAsync("/api/v1/users")).StatusCode);
 
         await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isAdmin":false}""");
@@ -100,7 +100,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task A_deleted_account_leaves_its_name_which_nobody_else_gets()
     {
         var user = await host.AddUserAsync();
-        await using var admin = await PersonAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
 
         Assert.Equal(HttpStatusCode.NoContent, (await admin.Client.DeleteAsync($"/api/v1/users/{user.Id}")).StatusCode);
 
@@ -114,7 +114,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     public async Task D15_Of_several_links_for_a_password_the_first_that_is_used_voids_the_others_and_so_does_a_change_or_a_withdrawal()
     {
         var user = await host.AddUserAsync();
-        await using var admin = await PersonAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         var links = new List<string>();
         for (var i = 0; i < 4; i++) links.Add(await admin.LinkAsync(user));
 
@@ -148,7 +148,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(2, sessions.Count);
         var other = Assert.Single(sessions, session => !session.IsCurrent);
         Assert.Equal(("Firefox on Linux", "127.0.0.1"), (other.Device, other.Network));
-        await using var stranger = await PersonAsync();
+        await using var stranger = await Person.SignInAsync(host);
         Assert.Equal(HttpStatusCode.NotFound, (await stranger.Client.DeleteAsync($"/api/v1/sessions/{other.Id}")).StatusCode);
         Assert.Equal(HttpStatusCode.NoContent, (await here.Client.DeleteAsync($"/api/v1/sessions/{other.Id}")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(there.Client));
@@ -157,7 +157,7 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     [Fact]
     public async Task D21_What_gives_rights_wants_the_password_again_after_ten_minutes()
     {
-        await using var admin = await PersonAsync(isAdmin: true);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
         await using (var connection = await host.Database.OpenConnectionAsync())
         {
             await connection.ExecuteAsync(
@@ -225,33 +225,6 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
     {
         using var answer = await WelcomeAsync(new Forms(host), link, "somebody");
         Assert.Contains("error=link", answer.Headers.Location!.OriginalString, StringComparison.Ordinal);
-    }
-
-    private async Task<Person> PersonAsync(bool isAdmin = false)
-    {
-        var person = new Person(await host.AddUserAsync(isAdmin: isAdmin), new Forms(host));
-        (await person.Browser.SignInAsync(person.User.UserName!)).Dispose();
-        return person;
-    }
-
-    /// <summary>Somebody who is signed in.</summary>
-    private sealed record Person(User User, Forms Browser) : IAsyncDisposable
-    {
-        public HttpClient Client => Browser.Client;
-
-        /// <summary>The secret of a link for a user's new password, or with null of an invitation.</summary>
-        public async Task<string> LinkAsync(User? user)
-        {
-            var answer = await Client.PostAsync(user is null ? "/api/v1/invites" : $"/api/v1/users/{user.Id}/password-link", null);
-            var link = (await answer.ReadAsync<OneTimeLink>()).Link;
-            return System.Web.HttpUtility.ParseQueryString(new Uri(link).Query)["token"]!;
-        }
-
-        public ValueTask DisposeAsync()
-        {
-            Browser.Dispose();
-            return ValueTask.CompletedTask;
-        }
     }
 }
 

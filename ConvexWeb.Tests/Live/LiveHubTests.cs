@@ -68,7 +68,7 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
             host, options => options.SetRequestHeader("Authorization", "Bearer " + secret));
         await deaf.SendAsync("watch", new[] { flooded });
         // The deaf connection gets no answer, so its entry in the list is looked for.
-        while (!host.Services.GetRequiredService<WatchList>().IsWatched(flooded)) await Task.Delay(10);
+        while (!host.Services.GetRequiredService<WatchList>().IsWatched(flooded)) await Task.Delay(10); // between two looks
 
         // Far more than the buffers between server and browser hold.
         await host.Database.AddPointsAsync(flooded, 1, "flood", (1, 1));
@@ -90,7 +90,7 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         await host.Database.AddPointsAsync(flooded, 1, "gap", (1, 1));
         await hub.InvokeAsync<List<WatchedRun>>("watch", new[] { flooded });
         // Being cut off is seen in the list, too.
-        while (host.Services.GetRequiredService<WatchList>().WatchersOf(flooded).Count > 1) await Task.Delay(20);
+        while (host.Services.GetRequiredService<WatchList>().WatchersOf(flooded).Count > 1) await Task.Delay(20); // between two looks
         deaf.Read();
         await deaf.Closed;
     }

@@ -30,7 +30,7 @@ public sealed class CrashingPostgres : IAsyncDisposable
         using var kill = Process.Start("kill", ["-QUIT", $"{postmaster}"]);
         await kill.WaitForExitAsync();
         // Not a child of this process, so there is no exit to await.
-        while (Directory.Exists($"/proc/{postmaster}")) await Task.Delay(20);
+        while (Directory.Exists($"/proc/{postmaster}")) await Task.Delay(20); // between two looks
     }
 
     public async Task RestartAsync()

@@ -106,7 +106,7 @@ public sealed class OutageTests : IAsyncLifetime
         await postgres.CrashAsync();
         var journal = RunFiles.JournalOf(folder.Path, run);
         // The trainer writes its journal whether or not the database is there; the file is all there is to look at.
-        while (!File.ReadLines(journal).Last().Contains("finished", StringComparison.Ordinal)) await Task.Delay(50);
+        while (!File.ReadLines(journal).Last().Contains("finished", StringComparison.Ordinal)) await Task.Delay(50); // between two looks
         await postgres.RestartAsync();
 
         await Database.UntilAsync(run, RunState.Succeeded);

@@ -3,7 +3,6 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Hosts;
-using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Workers;
