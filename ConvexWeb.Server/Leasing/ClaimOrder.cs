@@ -14,7 +14,10 @@ internal static class ClaimOrder
     /// <summary>
     /// Taken by every claim, so that two that come at once see each other's; and by whoever makes tickets, so that they make none twice.
     /// </summary>
-    public const string Lock = "select pg_advisory_xact_lock(350424589669)"; // "Queue"
+    public const string Lock = $"select {TakeLock}";
+
+    /// <summary>As <see cref="Lock"/>, as an expression.</summary>
+    public const string TakeLock = "pg_advisory_xact_lock(350424589669)"; // "Queue"
 
     /// <summary>The lock for a transaction of several round trips.</summary>
     public const string LockForSeveral = $"{Transactions.Short}; {Lock}";

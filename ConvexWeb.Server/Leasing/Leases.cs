@@ -173,6 +173,30 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     private const string Retried = "('died', 'hung', 'out_of_memory', 'unreachable')";
 
     /// <summary>
+    /// After the end of an item of which more or less memory was measured than kept: the others of its spec and queue that do not run and
+    /// for which another amount is kept. One that ran out of memory keeps what is kept for it.
+    /// </summary>
+    private const string Others =
+        """
+        from work_items e join runs s on s.id = e.run_id
+        join runs r on r.group_key = s.group_key
+        join work_items i on i.run_id = r.id and i.kind = 'run' and i.queue = e.queue
+        where e.id = @ItemId and e.attempt = @Attempt and e.state = 'Succeeded' and e.kind = 'run' and @PeakMemoryMb::int is not null
+        and i.state <> 'Running' and i.memory_mb <> e.memory_mb and not exists (
+            select from attempts a where a.item_id = i.id and a.outcome = 'out_of_memory')
+        """;
+
+    /// <summary>No claim comes between: it would skip the rows that are corrected, and take what is next after them.</summary>
+    private const string CorrectionsLock = $"select {ClaimOrder.TakeLock} where exists (select {Others})";
+
+    // A row that is locked is skipped: this is not worth a wait.
+    private const string Corrections =
+        $"""
+        update work_items i set memory_mb = o.mb
+        from (select i.id, e.memory_mb as mb {Others} for update of i skip locked) o where i.id = o.id
+        """;
+
+    /// <summary>
     /// Ends the attempt, and decides what becomes of its item: one that succeeded or failed has ended; one that was stopped is cancelled
     /// or paused where that was wished, and else waits again; one whose trainer died or hung, or whose files could not be reached, is tried
     /// again, later each time, for as long as that may help: five deaths in a row without a new checkpoint, or hanging twice, are too many.
@@ -182,10 +206,10 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// <returns>Null when the item was not the caller's to end.</returns>
     public async Task<ItemEnd?> EndAsync(Assignment owner, AttemptEnd end, CancellationToken cancel = default)
     {
-        // One statement: item and attempt end together or not at all. If we die before it, the lease runs out, and the next attempt
-        // finds in the journal what this one had reached.
+        // One transaction: item and attempt end together or not at all. If we die before it, the lease runs out, and the next attempt
+        // finds in the journal what this one had reached. And one round trip, so that a node that freezes cannot hold the queue's lock.
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await connection.QuerySingleOrDefaultAsync<Ended>(new(
+        await using var answers = await connection.QueryMultipleAsync(new(
             $"""
             with mine as (
                 select i.id, i.memory_mb, i.deaths + 1 as deaths,
@@ -245,18 +269,12 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.outcome = 'out_of_memory' then format('It is tried again with more memory kept for it. %s', @Reason)
                         when j.outcome in {Retried} then format('It is tried again. %s', @Reason) end
                 from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),
-            others as (
-                -- One that ran out of memory keeps what is kept for it. A row that is locked is skipped: this is not worth a wait.
-                select i.id, m.mb from measured m join runs r on r.group_key = m.group_key
-                join work_items i on i.run_id = r.id and i.kind = 'run' and i.queue = m.queue
-                where i.state <> 'Running' and i.memory_mb <> m.mb and not exists (
-                    select from attempts a where a.item_id = i.id and a.outcome = 'out_of_memory')
-                for update of i skip locked),
-            corrected as (update work_items i set memory_mb = o.mb from others o where i.id = o.id),
             closed as (
                 update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome
                 from ended where a.item_id = ended.id and a.number = @Attempt)
-            select state, not_before, pg_notify('{RunChanges.Rows}', run_id::text)::text as notified from ended
+            select state, not_before, pg_notify('{RunChanges.Rows}', run_id::text)::text as notified from ended;
+            {CorrectionsLock};
+            {Corrections}
             """,
             new
             {
@@ -269,7 +287,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 delay = settings.RetryDelay.TotalSeconds,
                 longest = LongestDelay.TotalSeconds,
             },
-            cancellationToken: cancel)) is { } ended
+            cancellationToken: cancel));
+        return (await answers.ReadAsync<Ended>()).SingleOrDefault() is { } ended
             ? new(Enum.Parse<RunState>(ended.State), ended.NotBefore)
             : null;
     }

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
@@ -141,6 +142,40 @@ public sealed class QueueTests(PostgresCluster cluster) : DatabaseTest(cluster)
             [$"\"run {run}, attempt 1\""],
             await Database.RowsAsync<string>("select value from hangfire.jobparameter where name = 'Item'"));
         Assert.Equal(0, await Database.ScalarAsync<long>("select count(*) from hangfire.job where statename = 'Failed'"));
+    }
+
+    [Fact]
+    public async Task Items_that_fit_on_the_larger_of_two_workers_start_there_and_a_ticket_of_the_smaller_costs_a_few_others()
+    {
+        const int runs = 12;
+        await using var small = await StartNodeAsync(
+            ("Convex:Worker:Name", "small"), ("Convex:Worker:Slots", "4"), ("Convex:Worker:DeviceMemory", "cpu=100"));
+        await using var large = await StartNodeAsync(("Convex:Worker:Name", "large"), ("Convex:Worker:DeviceMemory", "cpu=4000"));
+        for (var i = 0; i < runs; i++)
+        {
+            var run = await Database.AddRunAsync(Short, memory: 1000);
+            await small.Queue.AnnounceAsync();
+            await Database.UntilAsync(run, RunState.Succeeded);
+        }
+
+        Assert.Equal(["large"], await Database.RowsAsync<string>("select distinct worker from attempts"));
+        // A thread of the smaller one leaves the next ticket to others for half a second; without that they are made over and over.
+        var jobs = await Database.ScalarAsync<long>("select count(*) from hangfire.job");
+        Xunit.TestContext.Current.TestOutputHelper?.WriteLine($"{jobs} tickets for {runs} runs");
+        Assert.InRange(jobs, runs, 10 * runs);
+    }
+
+    [Fact]
+    public async Task A_ticket_that_came_to_a_drained_worker_is_made_again()
+    {
+        await using var node = TrainingNode.Build(ConnectionString, Folder);
+        node.Services.GetRequiredService<WorkerStanding>().Judge(refusal: null, isDraining: true);
+        var run = await Database.AddRunAsync(Short);
+
+        Assert.Equal("This worker is drained.", await node.Services.GetRequiredService<WorkTicket>().UseAsync(null));
+
+        Assert.Equal("Queued", await Database.StateAsync(run));
+        Assert.Equal(1, await Database.ScalarAsync<long>(Tickets));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Tests.Support;
+using Dapper;
 
 namespace ConvexWeb.Tests.Workers;
 
@@ -289,6 +290,25 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
             807, await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @NewRunId", new { rerun.NewRunId }));
 
         Task<IReadOnlyList<int>> MemoryAsync() => Database.RowsAsync<int>("select memory_mb from work_items order by run_id limit 7");
+    }
+
+    [Fact]
+    public async Task No_claim_comes_between_while_others_are_corrected_and_an_end_that_corrects_nothing_waits_for_none()
+    {
+        for (var i = 0; i < 3; i++) await Database.AddRunAsync(memory: 391, key: "same");
+        var (first, second) = ((await ClaimAsync())!, (await ClaimAsync())!);
+        await using var connection = await Database.OpenConnectionAsync();
+        await using var claiming = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync(ClaimOrder.Lock);
+
+        await Leases().EndAsync(first, AttemptEnd.Succeeded with { PeakMemoryMb = 391 }).WaitAsync(TimeSpan.FromSeconds(30));
+        var end = Leases().EndAsync(second, AttemptEnd.Succeeded with { PeakMemoryMb = 772 });
+        await Database.UntilAsync("select count(*) = 1 from pg_locks where locktype = 'advisory' and not granted");
+        Assert.Single(await connection.QueryAsync<long>("select id from work_items where state = 'Queued' for update nowait"));
+        await claiming.CommitAsync();
+
+        Assert.Equal(RunState.Succeeded, (await end)?.State);
+        Assert.Equal(772, await Database.ScalarAsync<int>("select memory_mb from work_items where state = 'Queued'"));
     }
 
     [Fact]

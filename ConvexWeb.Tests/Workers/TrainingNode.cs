@@ -53,6 +53,14 @@ public sealed class TrainingNode : IAsyncDisposable
 
     public static async Task<TrainingNode> StartAsync(string connectionString, string folder, params (string Key, string Value)[] settings)
     {
+        var node = Build(connectionString, folder, settings);
+        await node.app.StartAsync();
+        return node;
+    }
+
+    /// <summary>One of which nothing goes on by itself: its parts are for the test to use.</summary>
+    public static TrainingNode Build(string connectionString, string folder, params (string Key, string Value)[] settings)
+    {
         var builder = WebApplication.CreateBuilder();
         builder.Configuration.AddInMemoryCollection(Quick(connectionString, folder)!);
         var trainer = FakeTrainer.Install(folder);
@@ -64,9 +72,7 @@ public sealed class TrainingNode : IAsyncDisposable
         var server = builder.AddSettings();
         var worker = builder.AddWorkerSettings();
         builder.Services.AddPersistence().AddAudit().AddWorkers(server, worker).AddCertificates(server).AddScheduling(server, worker);
-        var app = builder.Build();
-        await app.StartAsync();
-        return new(app);
+        return new(builder.Build());
     }
 
     /// <summary>Stores runs and announces them, as a submission does.</summary>
