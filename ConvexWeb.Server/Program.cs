@@ -2,6 +2,7 @@ using ConvexWeb.Client.Shared;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Backups;
 using ConvexWeb.Server.Catalog;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Commands;
@@ -19,11 +20,13 @@ var stops = false;
 try
 {
     if (args is ["audit", .. var rest]) return await AuditCommand.RunAsync(rest);
+    if (args is ["backup" or "restore", ..]) return await BackupCommand.RunAsync(args);
+    if (args is ["second-factor", .. var words]) return await SecondFactorCommand.RunAsync(words);
     var builder = WebApplication.CreateBuilder(args);
     var settings = builder.AddSettings();
     var worker = builder.AddWorkerSettings();
     builder.AddHttp(settings).Services
-        .AddPersistence().AddAudit().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
+        .AddPersistence().AddAudit().AddBackups().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
     if (settings.ServesWeb)
         builder.Services.AddAccounts().AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
             .AddPages();

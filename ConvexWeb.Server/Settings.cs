@@ -1,4 +1,5 @@
 using System.Net;
+using ConvexWeb.Server.Backups;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
 using Microsoft.Extensions.Options;
@@ -36,6 +37,9 @@ public sealed class Settings
     /// </summary>
     public bool AllowPlainHttp { get; set; }
 
+    /// <summary>Whether administrators have their rights only with a second factor.</summary>
+    public bool AdminsNeedSecondFactor { get; set; }
+
     /// <summary>Proxies (addresses or networks) whose X-Forwarded headers are believed.</summary>
     public IList<string> TrustedProxies { get; init; } = [];
 
@@ -51,6 +55,8 @@ public sealed class Settings
     public Limits Limits { get; init; } = new();
 
     public RetentionSettings Retention { get; init; } = new();
+
+    public BackupSettings Backup { get; init; } = new();
 
     public string ListenUrl => Url ?? (Role == Role.Worker ? "http://127.0.0.1:0" : "http://127.0.0.1:5080");
 
@@ -123,7 +129,7 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
             yield return "Convex:Queue must name a queue of workers, in small letters, digits, '_' and '-'.";
         if (settings.Queue == WorkerSettings.MaintenanceQueue)
             yield return $"Convex:Queue may not be '{WorkerSettings.MaintenanceQueue}', the server's own.";
-        foreach (var problem in settings.Retention.Problems()) yield return problem;
+        foreach (var problem in settings.Retention.Problems().Concat(settings.Backup.Problems())) yield return problem;
         foreach (var (limit, value) in new[]
                  {
                      (nameof(Limits.SignInsPerMinute), settings.Limits.SignInsPerMinute),

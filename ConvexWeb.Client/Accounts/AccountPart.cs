@@ -21,7 +21,7 @@ public abstract class AccountPart<T> : ComponentBase
     [Inject] protected IAccounts Accounts { get; set; } = default!;
     [Inject] protected IDialogService Dialogs { get; set; } = default!;
     [Inject] private Backend Backend { get; set; } = default!;
-    [Inject] private NavigationManager Navigation { get; set; } = default!;
+    [Inject] protected NavigationManager Navigation { get; set; } = default!;
 
     protected abstract Task<T> ReadAsync();
 

@@ -100,7 +100,9 @@ export class Board {
       fresh.fill(this.#stores.get(run.id).seq).then(() => {
         if (this.#gone || this.#only !== only || !fresh.loaded) return; // meanwhile more was wanted, or the run has gone
         this.#coming.delete(fresh);
+        const { seq } = this.#stores.get(run.id);
         this.#stores.set(run.id, fresh);
+        if (seq > fresh.seq) fresh.fill(seq); // a live batch came after the last answer, and the run may send no other
         this.#changed(null, null);
       });
     }

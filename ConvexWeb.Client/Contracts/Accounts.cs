@@ -7,7 +7,8 @@ public static class Roles
 
 /// <summary>An account as administrators see it.</summary>
 /// <param name="LastSeen">When a session of it was last used; null when none is open.</param>
-public sealed record UserView(Guid Id, string Name, bool IsAdmin, bool IsDisabled, DateTimeOffset CreatedAt, DateTimeOffset? LastSeen);
+public sealed record UserView(Guid Id, string Name, bool IsAdmin, bool IsDisabled, DateTimeOffset CreatedAt, DateTimeOffset? LastSeen,
+    bool HasSecondFactor);
 
 /// <summary>What is to be another with an account; what is null stays.</summary>
 public sealed record UserChange(bool? IsAdmin = null, bool? IsDisabled = null);
@@ -65,8 +66,9 @@ public interface IAccounts
     Task EndOtherSessionsAsync(CancellationToken cancel = default);
 
     /// <summary>Tells this session the password again.</summary>
+    /// <param name="code">Of the second factor, where there is one.</param>
     /// <returns>Null when it is right, else what is wrong in a sentence.</returns>
-    Task<string?> ProveAsync(string password, CancellationToken cancel = default);
+    Task<string?> ProveAsync(string password, string? code = null, CancellationToken cancel = default);
 
     /// <summary>Administrators only: a one-time link, valid for a day, with which a colleague makes an account.</summary>
     /// <param name="asAdmin">Whether the colleague becomes an administrator too.</param>

@@ -21,6 +21,10 @@ public enum AuditAction
     LinkWithdrawn,
     TokenMade,
     TokenRevoked,
+    SecondFactorMade,
+    SecondFactorRemoved,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
     RoleChanged,
     AccountDisabled,
     AccountEnabled,
@@ -33,6 +37,12 @@ public enum AuditAction
     PolicyChanged,
     WorkerDrained,
     WorkerResumed,
+
+    BackupMade,
+    BackupFailed,
+
+    /// <summary>The lab was put back to a backup.</summary>
+    BackupRestored,
 
     /// <summary>Entries that were older than the lab keeps them were taken out.</summary>
     TrailCut,

@@ -10,7 +10,13 @@ public sealed record TokenRequest(string Name, TokenScope Scope = TokenScope.Sub
 /// <param name="Link">Works once, for a day.</param>
 public sealed record OneTimeLink(string Link);
 
-public sealed record PasswordProof(string Password);
+/// <param name="Code">Of the second factor, where the account has one.</param>
+public sealed record PasswordProof(string Password, string? Code = null);
+
+public sealed record CodeProof(string Code);
+
+/// <param name="Codes">They are shown only in this answer.</param>
+public sealed record RecoveryCodeList(IReadOnlyList<string> Codes);
 
 public static class AccountsApi
 {
@@ -28,11 +34,23 @@ public static class AccountsApi
         accounts.MapPost("/sessions/password", Prove).Allow(Access.Person)
             .WithSummary("Tells this session the password again, before something that wants it");
 
+        accounts.MapGet("/second-factor", SecondFactor).Allow(Access.Person).WithSummary("Whether your sign-in asks for a code of an app");
+        accounts.MapPost("/second-factor", BeginSecondFactor).Allow(Access.Person).WithSummary(
+            "A new secret for an app; it counts when a code of it is confirmed. Wants the password, typed in the last minutes");
+        accounts.MapPost("/second-factor/confirmation", ConfirmSecondFactor).Allow(Access.Person)
+            .WithSummary("Turns the second factor on, and answers recovery codes; your other sessions end");
+        accounts.MapPost("/second-factor/recovery-codes", RenewRecoveryCodes).Allow(Access.Person)
+            .WithSummary("New recovery codes; the old ones are void. Wants the password");
+        accounts.MapDelete("/second-factor", RemoveSecondFactor).Allow(Access.Person)
+            .WithSummary("Turns the second factor off. Wants the password");
+
         accounts.MapGet("/users", Users).Allow(Access.Administrator).WithSummary("Everybody with an account (administrators)");
         accounts.MapPatch("/users/{id:guid}", ChangeUser).Allow(Access.AdministratorPerson).WithSummary(
             "Disables or enables an account, or makes its owner an administrator or none; the user's sessions end (administrators)");
         accounts.MapDelete("/users/{id:guid}", DeleteUser).Allow(Access.AdministratorPerson)
             .WithSummary("Deletes an account: runs stay, with the name, which nobody else may take (administrators)");
+        accounts.MapDelete("/users/{id:guid}/second-factor", RemoveSecondFactorOf).Allow(Access.AdministratorPerson)
+            .WithSummary("Turns the second factor of somebody off who has lost it; the user's sessions end (administrators)");
         accounts.MapPost("/users/{id:guid}/password-link", PasswordLink).Allow(Access.AdministratorPerson)
             .WithSummary("A one-time link with which somebody sets a new password (administrators)");
         accounts.MapGet("/invites", Links)
@@ -68,9 +86,33 @@ public static class AccountsApi
 
     private static async Task<Results<NoContent, ValidationProblem>> Prove(
         PasswordProof proof, IAccounts accounts, CancellationToken cancel)
-        => await accounts.ProveAsync(proof.Password, cancel) is { } problem
+        => await accounts.ProveAsync(proof.Password, proof.Code, cancel) is { } problem
             ? throw new InvalidInputException("password", problem)
             : TypedResults.NoContent();
+
+    private static async Task<Ok<SecondFactorView>> SecondFactor(ISecondFactor factor, CancellationToken cancel)
+        => TypedResults.Ok(await factor.GetAsync(cancel));
+
+    private static async Task<Results<Ok<NewSecondFactor>, ValidationProblem>> BeginSecondFactor(
+        ISecondFactor factor, CancellationToken cancel)
+        => TypedResults.Ok(await factor.BeginAsync(cancel));
+
+    private static async Task<Results<Ok<RecoveryCodeList>, ValidationProblem>> ConfirmSecondFactor(
+        CodeProof proof, ISecondFactor factor, CancellationToken cancel)
+        => TypedResults.Ok(new RecoveryCodeList(await factor.ConfirmAsync(proof.Code, cancel)));
+
+    private static async Task<Results<Ok<RecoveryCodeList>, ValidationProblem>> RenewRecoveryCodes(
+        ISecondFactor factor, CancellationToken cancel)
+        => TypedResults.Ok(new RecoveryCodeList(await factor.RenewCodesAsync(cancel)));
+
+    private static async Task<Results<NoContent, ValidationProblem>> RemoveSecondFactor(ISecondFactor factor, CancellationToken cancel)
+    {
+        await factor.RemoveAsync(cancel);
+        return TypedResults.NoContent();
+    }
+
+    private static Task<Results<NoContent, NotFound>> RemoveSecondFactorOf(Guid id, ISecondFactor factor, CancellationToken cancel)
+        => DoneAsync(factor.RemoveOfAsync(id, cancel));
 
     private static async Task<Ok<IReadOnlyList<UserView>>> Users(IAccounts accounts, CancellationToken cancel) =>
         TypedResults.Ok(await accounts.UsersAsync(cancel));

@@ -50,7 +50,8 @@ public static class AccountsSetup
         services.Replace(ServiceDescriptor.Scoped<AuthenticationStateProvider>(provider => provider.GetRequiredService<SessionState>()));
         services.AddScoped<Caller>();
         services.AddScoped<CircuitHandler, CallerCircuitHandler>();
-        services.AddScoped<IAccounts, StoredAccounts>();
+        services.AddScoped<IAccounts, StoredAccounts>().AddScoped<ISecondFactor, StoredSecondFactor>();
+        services.AddSingleton<SecondFactors>().AddScoped<HalfSignIn>().AddScoped<Entrance>();
         services.AddHostedService<SetupLink>();
         return services;
     }

@@ -19,6 +19,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     private static readonly Limit OneBrowser = new(8, PerMinute: 1);
     private static readonly Limit OneNameFromOneNetwork = new(8, PerMinute: 1);
     private static readonly Limit OneName = new(60, PerMinute: 2);
+    private static readonly Limit Code = new(8, PerMinute: 0.1);
 
     /// <summary>Counts a try of a name's password.</summary>
     /// <param name="name">As it was typed; it need not be anybody's.</param>
@@ -26,16 +27,62 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     /// <returns>Whether the password may be looked at now.</returns>
     public async Task<bool> TakeAsync(string name, string network, string? browser, CancellationToken cancel)
     {
-        var who = Secret.Hash(name); // names are not to be read here: a password may have been typed into their field
         await using var connection = await database.OpenConnectionAsync(cancel);
+        return await TakeAsync(connection, await CountsAsync(connection, name, network, browser, cancel), cancel);
+    }
+
+    /// <summary>The password was right: who knows it does not guess, and may sign in as often as he likes.</summary>
+    public async Task GiveBackAsync(string name, string network, string? browser, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var counts = await CountsAsync(connection, name, network, browser, cancel);
+        await connection.ExecuteAsync(new CommandDefinition(
+            """
+            update password_tries set used = greatest(0, used - 1)
+            where key in (select key from password_tries where key = any(@keys) order by key for update)
+            """, new { keys = counts.Select(count => count.Key).ToArray() }, cancellationToken: cancel));
+    }
+
+    private async Task<(string Key, Limit Limit)[]> CountsAsync(
+        NpgsqlConnection connection, string name, string network, string? browser, CancellationToken cancel)
+    {
+        var who = Secret.Hash(name); // names are not to be read here: a password may have been typed into their field
         var known = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             """
             select exists (select from known_browsers b join users u on u.id = b.user_id
                 where b.secret_hash = @browser and u.normalized_user_name = @name)
             """, new { browser, name }, cancellationToken: cancel));
-        return await TakeAsync(connection, known
+        return known
             ? [($"browser {browser} {who}", OneBrowser), OfNetwork(network)]
-            : [($"name {who} {network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(network)], cancel);
+            : [($"name {who} {network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(network)];
+    }
+
+    /// <summary>
+    /// Counts a try of a second factor's code, which only who knows the password can make: in a month of guessing without a pause, one of
+    /// a hundred accounts is entered. A browser in which the account has been signed in before has a count of its own.
+    /// </summary>
+    /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
+    public async Task<bool> TakeCodeAsync(Guid user, string? browser, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await TakeAsync(connection, [(await CodeKeyAsync(connection, user, browser, cancel), Code)], cancel);
+    }
+
+    /// <summary>A code was right: those that were mistyped there before count no more.</summary>
+    public async Task ForgetCodesAsync(Guid user, string? browser, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition(
+            "delete from password_tries where key = @key", new { key = await CodeKeyAsync(connection, user, browser, cancel) },
+            cancellationToken: cancel));
+    }
+
+    private static async Task<string> CodeKeyAsync(NpgsqlConnection connection, Guid user, string? browser, CancellationToken cancel)
+    {
+        var known = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from known_browsers where secret_hash = @browser and user_id = @user)", new { browser, user },
+            cancellationToken: cancel));
+        return known ? $"code {user} {browser}" : $"code {user}";
     }
 
     /// <summary>Counts a try that is about no name, such as one of a link.</summary>

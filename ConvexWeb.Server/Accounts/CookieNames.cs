@@ -12,9 +12,13 @@ public sealed class CookieNames(Database database, IOptions<Settings> settings)
     public string Session => Name("convex");
     public string Form => Name("convex-form");
     public string Browser => Name("convex-browser");
+    public string Half => Name("convex-half");
 
     // The prefix makes browsers refuse such a cookie from anywhere but this host over TLS; plain http (loopback) cannot have it.
     private string Name(string name) => $"{(settings.Value.IsHttps ? "__Host-" : "")}{name}-{database.Id.ToString("N")[..8]}";
+
+    /// <summary>The hash of the cookie by which a browser is known; null when it has none.</summary>
+    public string? BrowserIn(HttpRequest request) => request.Cookies[Browser] is { Length: > 0 } secret ? Secret.Hash(secret) : null;
 
     /// <summary>What all of them have in common.</summary>
     public CookieOptions Options(HttpContext context, TimeSpan life) => new()

@@ -28,8 +28,8 @@ public sealed class PasswordCheck(
     /// <returns>With <see cref="PasswordAnswer.Right"/> also whose it is.</returns>
     public async Task<(PasswordAnswer Answer, User? User)> AskAsync(HttpContext context, AuditActor by, string? name, string? password)
     {
-        var browser = context.Request.Cookies[cookies.Browser] is { Length: > 0 } secret ? Secret.Hash(secret) : null;
-        return await AskAsync(by, name, password, Network.Of(context), browser, context.RequestAborted);
+        return await AskAsync(
+            by, name, password, Network.Of(context), cookies.BrowserIn(context.Request), context.RequestAborted);
     }
 
     /// <param name="network">To count by.</param>
@@ -51,6 +51,7 @@ public sealed class PasswordCheck(
             await trail.WriteAsync(by, new(AuditAction.PasswordRefused, user?.UserName ?? "a name that nobody has"), cancel);
             return (PasswordAnswer.Wrong, null);
         }
+        await limits.GiveBackAsync(typed, network, browser, cancel);
         return (PasswordAnswer.Right, user);
     }
 }

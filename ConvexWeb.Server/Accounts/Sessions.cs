@@ -2,6 +2,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Http;
 using Dapper;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ConvexWeb.Server.Accounts;
@@ -11,7 +12,8 @@ namespace ConvexWeb.Server.Accounts;
 /// from his account each time. A sign-in always makes a new session and ends the one that the browser brought, so that a cookie which
 /// somebody has copied, or put there, never becomes another person's.
 /// </summary>
-public sealed class Sessions(NpgsqlDataSource database, CookieNames cookies, AuditTrail trail, TimeProvider time)
+public sealed class Sessions(
+    NpgsqlDataSource database, CookieNames cookies, AuditTrail trail, IOptions<Settings> settings, TimeProvider time)
 {
     /// <summary>What PostgreSQL notifies when sessions or tokens end; every node looks at once at what is open there.</summary>
     public const string EndedChannel = "convex_sessions_ended";
@@ -86,9 +88,9 @@ public sealed class Sessions(NpgsqlDataSource database, CookieNames cookies, Aud
         var now = time.GetUtcNow();
         await using var connection = await database.OpenConnectionAsync(cancel);
         return await connection.QuerySingleOrDefaultAsync<OpenSession>(new CommandDefinition(
-            """
+            $"""
             with found as (
-                select s.id, s.device, s.last_used_at, u.id as user_id, u.user_name, u.is_admin
+                select s.id, s.device, s.last_used_at, u.id as user_id, u.user_name, {SecondFactors.IsAdminNow}
                 from sessions s join users u on u.id = s.user_id
                 where s.secret_hash = @hash and s.expires_at > @now and s.created_at > @oldest and u.disabled_at is null),
             used as (
@@ -103,6 +105,7 @@ public sealed class Sessions(NpgsqlDataSource database, CookieNames cookies, Aud
                 oldest = now - Absolute,
                 until = now + Sliding,
                 network = Network.Address(context),
+                settings.Value.AdminsNeedSecondFactor,
             }, cancellationToken: cancel));
     }
 
@@ -118,13 +121,20 @@ public sealed class Sessions(NpgsqlDataSource database, CookieNames cookies, Aud
         return found.AsList();
     }
 
-    /// <summary>Whether the password was typed in a session a short time ago.</summary>
-    public async Task<bool> IsProvedAsync(Guid session, CancellationToken cancel)
+    private async Task<bool> IsProvedAsync(Guid session, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select exists (select from sessions where id = @session and proved_at > @since)",
             new { session, since = time.GetUtcNow() - Proof }, cancellationToken: cancel));
+    }
+
+    /// <summary>Throws for a token, and for a session in which the password was not typed a short time ago.</summary>
+    /// <param name="what">What it is for, in words.</param>
+    public async Task RequireProofAsync(Caller caller, string what, CancellationToken cancel)
+    {
+        caller.RequirePerson(what);
+        if (!await IsProvedAsync(caller.Session!.Value, cancel)) throw new PasswordAgainException();
     }
 
     public async Task ProveAsync(Guid session, CancellationToken cancel)

@@ -19,6 +19,7 @@ public static class SignInForms
     {
         var forms = routes.MapGroup(PagesSetup.FormsPath).ExcludeFromDescription();
         forms.MapPost("/signin", SignIn).Allow(Access.Anyone);
+        forms.MapPost("/code", SecondStep).Allow(Access.Anyone);
         forms.MapPost("/welcome", Welcome).Allow(Access.Anyone);
         forms.MapPost("/confirm", Confirm).Allow(Access.Person);
         forms.MapPost("/signout", SignOut).Allow(Access.Person);
@@ -27,19 +28,32 @@ public static class SignInForms
 
     private static async Task<RedirectHttpResult> SignIn(
         [FromForm] string? name, [FromForm] string? password, [FromForm] string? returnUrl,
-        HttpContext context, PasswordCheck passwords, Sessions sessions)
+        HttpContext context, PasswordCheck passwords, Entrance entrance)
     {
         var (answer, user) = await passwords.AskAsync(context, AuditActor.Stranger(Network.Address(context)), name, password);
-        if (user is null)
-            return To("/signin", ("error", answer == PasswordAnswer.TooMany ? "busy" : "wrong"), ("returnUrl", Local(returnUrl)));
-        await sessions.BeginAsync(context, user, context.RequestAborted);
-        return TypedResults.LocalRedirect(Local(returnUrl));
+        return user is null
+            ? To("/signin", ("error", answer == PasswordAnswer.TooMany ? "busy" : "wrong"), ("returnUrl", Local(returnUrl)))
+            : await LetInAsync(entrance, context, user, Local(returnUrl));
     }
+
+    // The code of the second factor, after the password.
+    private static async Task<RedirectHttpResult> SecondStep(
+        [FromForm] string? code, [FromForm] string? returnUrl, HttpContext context, Entrance entrance)
+        => await entrance.AskCodeAsync(context, code) switch
+        {
+            CodeAnswer.Right => TypedResults.LocalRedirect(Local(returnUrl)),
+            CodeAnswer.TooMany => To("/code", ("error", "busy"), ("returnUrl", Local(returnUrl))),
+            CodeAnswer.Wrong => To("/code", ("error", "wrong"), ("returnUrl", Local(returnUrl))),
+            _ => To("/signin", ("error", "stale"), ("returnUrl", Local(returnUrl))),
+        };
+
+    private static async Task<RedirectHttpResult> LetInAsync(Entrance entrance, HttpContext context, User user, string then)
+        => await entrance.BeginAsync(context, user) ? TypedResults.LocalRedirect(then) : To("/code", ("returnUrl", then));
 
     private static async Task<RedirectHttpResult> Welcome(
         [FromForm] string? token, [FromForm] string? name, [FromForm] string? password,
-        HttpContext context, ConvexDb database, UserManager<User> users, Sessions sessions, ApiTokens tokens, AttemptLimits limits,
-        AuditTrail trail, TimeProvider time)
+        HttpContext context, ConvexDb database, UserManager<User> users, Sessions sessions, Entrance entrance, ApiTokens tokens,
+        AttemptLimits limits, AuditTrail trail, TimeProvider time)
     {
         var (now, cancel) = (time.GetUtcNow(), context.RequestAborted);
         var stranger = AuditActor.Stranger(Network.Address(context));
@@ -67,8 +81,7 @@ public static class SignInForms
         await database.SaveChangesAsync(cancel);
         await NoteAsync(new(AuditAction.AccountMade, normal, await ByAsync() + (user.IsAdmin ? ", an administrator" : "")));
         await transaction.CommitAsync(cancel);
-        await sessions.BeginAsync(context, user, cancel);
-        return TypedResults.LocalRedirect("/");
+        return await LetInAsync(entrance, context, user, "/");
 
         // Somebody has forgotten the password, or somebody else has learned it: whatever it opened is closed.
         async Task<RedirectHttpResult> SetPasswordAsync(Guid id)
@@ -86,8 +99,7 @@ public static class SignInForms
             await sessions.EndAllAsync(known.Id, keep: null, cancel);
             await tokens.RevokeAllAsync(known.Id, cancel);
             await limits.ForgetAsync(known.NormalizedUserName!, cancel);
-            await sessions.BeginAsync(context, known, cancel);
-            return TypedResults.LocalRedirect("/");
+            return await LetInAsync(entrance, context, known, "/");
         }
 
         async Task<RedirectHttpResult> RefuseAsync()
@@ -132,16 +144,23 @@ public static class SignInForms
         static RedirectHttpResult Back(string word) => To("/account", ("password", word));
     }
 
-    // The password once more, before something that gives somebody rights.
+    // The password once more, and the code where there is one, before something that gives somebody rights.
     private static async Task<RedirectHttpResult> Confirm(
-        [FromForm] string? password, [FromForm] string? returnUrl,
-        HttpContext context, Caller caller, PasswordCheck passwords, Sessions sessions)
+        [FromForm] string? password, [FromForm] string? code, [FromForm] string? returnUrl,
+        HttpContext context, Caller caller, PasswordCheck passwords, SecondFactors factors, CookieNames cookies, Sessions sessions)
     {
-        var (answer, _) = await passwords.AskAsync(context, caller.Actor, caller.Name, password);
-        if (answer != PasswordAnswer.Right)
-            return To("/confirm", ("error", answer == PasswordAnswer.TooMany ? "busy" : "wrong"), ("returnUrl", Local(returnUrl)));
+        var (answer, user) = await passwords.AskAsync(context, caller.Actor, caller.Name, password);
+        if (user is null) return Back(answer == PasswordAnswer.TooMany ? "busy" : "wrong");
+        if ((await factors.StateAsync(user.Id, context.RequestAborted)).Since is not null)
+        {
+            var browser = cookies.BrowserIn(context.Request);
+            var taken = await factors.AskAsync(caller.Actor, user, code, browser, context.RequestAborted);
+            if (taken != CodeAnswer.Right) return Back(taken == CodeAnswer.TooMany ? "codes" : "code");
+        }
         await sessions.ProveAsync(caller.Session!.Value, context.RequestAborted);
         return TypedResults.LocalRedirect(Local(returnUrl));
+
+        RedirectHttpResult Back(string error) => To("/confirm", ("error", error), ("returnUrl", Local(returnUrl)));
     }
 
     private static async Task<RedirectHttpResult> SignOut(

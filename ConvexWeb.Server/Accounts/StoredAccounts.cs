@@ -5,14 +5,18 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>What people do with their own account, and administrators with those of others: here it is decided who may.</summary>
 public sealed class StoredAccounts(
-    Caller caller, ApiTokens tokens, Sessions sessions, OneTimeLinks links, UserChanges users, PasswordCheck passwords, AuditTrail trail)
+    Caller caller, ApiTokens tokens, Sessions sessions, OneTimeLinks links, UserChanges users, PasswordCheck passwords,
+    SecondFactors factors, AuditTrail trail)
     : IAccounts
 {
+    public const string TooMany = "Too many attempts. Wait a minute and try again.";
+    public const string TooManyCodes = "Too many attempts. Wait ten minutes and try again.";
+
     public Task<IReadOnlyList<TokenView>> TokensAsync(CancellationToken cancel = default) => tokens.ListAsync(caller.Id, cancel);
 
     public async Task<NewToken> CreateTokenAsync(string name, TokenScope scope, int daysValid, CancellationToken cancel = default)
     {
-        await RequireProofAsync("make tokens", cancel);
+        await sessions.RequireProofAsync(caller, "make tokens", cancel);
         return await tokens.CreateAsync(caller.Id, caller.Actor, name, scope, daysValid, cancel);
     }
 
@@ -40,13 +44,20 @@ public sealed class StoredAccounts(
         await NoteAsync(new(AuditAction.SessionsEnded, caller.Name, $"all others: {ended}"), cancel);
     }
 
-    public async Task<string?> ProveAsync(string password, CancellationToken cancel = default)
+    public async Task<string?> ProveAsync(string password, string? code = null, CancellationToken cancel = default)
     {
         caller.RequirePerson("prove who you are");
         var session = caller.Session!.Value;
         var (answer, user) = await passwords.AskAsync(caller.Actor, caller.Name, password, $"session {session}", browser: null, cancel);
-        if (answer == PasswordAnswer.TooMany) return "Too many attempts. Wait a minute and try again.";
+        if (answer == PasswordAnswer.TooMany) return TooMany;
         if (user is null || user.Id != caller.Id) return "The password is wrong.";
+        if ((await factors.StateAsync(user.Id, cancel)).Since is not null)
+        {
+            if (string.IsNullOrWhiteSpace(code)) return "This account has a second factor: the code of the app is wanted too.";
+            var taken = await factors.AskAsync(caller.Actor, user, code, browser: null, cancel);
+            if (taken == CodeAnswer.TooMany) return TooManyCodes;
+            if (taken == CodeAnswer.Wrong) return "The code is wrong.";
+        }
         await sessions.ProveAsync(session, cancel);
         return null;
     }
@@ -55,7 +66,7 @@ public sealed class StoredAccounts(
     {
         caller.RequireAdmin();
         caller.RequirePerson("invite people");
-        if (asAdmin) await RequireProofAsync("make administrators", cancel);
+        if (asAdmin) await sessions.RequireProofAsync(caller, "make administrators", cancel);
         return await links.MakeAsync(caller.Id, caller.Actor, asAdmin, forUser: null, cancel);
     }
 
@@ -63,7 +74,7 @@ public sealed class StoredAccounts(
     public async Task<string?> PasswordLinkAsync(Guid user, CancellationToken cancel = default)
     {
         caller.RequireAdmin();
-        await RequireProofAsync("set passwords", cancel);
+        await sessions.RequireProofAsync(caller, "set passwords", cancel);
         return await users.ExistsAsync(user, cancel) ? await links.MakeAsync(caller.Id, caller.Actor, isAdmin: false, user, cancel) : null;
     }
 
@@ -89,22 +100,16 @@ public sealed class StoredAccounts(
     {
         ArgumentNullException.ThrowIfNull(change);
         caller.RequireAdmin();
-        await RequireProofAsync("change accounts", cancel);
+        await sessions.RequireProofAsync(caller, "change accounts", cancel);
         return await users.ChangeAsync(user, change, caller.Actor, cancel);
     }
 
     public async Task<bool> DeleteUserAsync(Guid user, CancellationToken cancel = default)
     {
         caller.RequireAdmin();
-        await RequireProofAsync("delete accounts", cancel);
+        await sessions.RequireProofAsync(caller, "delete accounts", cancel);
         return await users.DeleteAsync(user, caller.Actor, cancel);
     }
 
     private Task NoteAsync(AuditNote note, CancellationToken cancel) => trail.WriteAsync(caller.Actor, note, cancel);
-
-    private async Task RequireProofAsync(string what, CancellationToken cancel)
-    {
-        caller.RequirePerson(what);
-        if (!await sessions.IsProvedAsync(caller.Session!.Value, cancel)) throw new PasswordAgainException();
-    }
 }

@@ -10,7 +10,8 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary><c>Authorization: Bearer cvx_…</c></summary>
 public sealed class TokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, NpgsqlDataSource database)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, NpgsqlDataSource database,
+    IOptions<Settings> settings)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     /// <summary>Whoever sends the header is judged by it alone: a token that is no good is not made up for by a cookie.</summary>
@@ -26,16 +27,18 @@ public sealed class TokenHandler(
         // The time of use is written at most once a minute: a client that polls must not turn every read into a write.
         await using var connection = await database.OpenConnectionAsync(Context.RequestAborted);
         var found = await connection.QuerySingleOrDefaultAsync<Found>(new CommandDefinition(
-            """
+            $"""
             with found as (
-                select t.id, t.name, t.scope, t.last_used_at, u.id as user_id, u.user_name, u.is_admin
+                select t.id, t.name, t.scope, t.last_used_at, u.id as user_id, u.user_name, {SecondFactors.IsAdminNow}
                 from api_tokens t join users u on u.id = t.user_id
                 where t.secret_hash = @hash and t.revoked_at is null and t.expires_at > @now and u.disabled_at is null),
             used as (
                 update api_tokens t set last_used_at = @now from found
                 where t.id = found.id and (found.last_used_at is null or found.last_used_at < @now - interval '1 minute'))
             select id, name, scope, user_id, user_name, is_admin from found
-            """, new { hash = Secret.Hash(secret), now = TimeProvider.GetUtcNow() }, cancellationToken: Context.RequestAborted));
+            """,
+            new { hash = Secret.Hash(secret), now = TimeProvider.GetUtcNow(), settings.Value.AdminsNeedSecondFactor },
+            cancellationToken: Context.RequestAborted));
         if (found is null) return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
 
         var user = Identities.OfToken(

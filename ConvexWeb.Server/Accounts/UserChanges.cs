@@ -11,8 +11,8 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
     private const string Columns =
         """
         u.id, u.user_name as name, u.is_admin, u.disabled_at is not null as is_disabled, u.created_at,
-        (select max(s.last_used_at) from sessions s where s.user_id = u.id) as last_seen
-        """;
+        (select max(s.last_used_at) from sessions s where s.user_id = u.id) as last_seen,
+        """ + SecondFactors.IsOn + " as has_second_factor";
 
     public async Task<IReadOnlyList<UserView>> ListAsync(CancellationToken cancel)
     {
@@ -27,6 +27,14 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
         await using var connection = await database.OpenConnectionAsync(cancel);
         return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select exists (select from users where id = @id and deleted_at is null)", new { id }, cancellationToken: cancel));
+    }
+
+    /// <summary>Whether the account is an administrator's, whatever it may do for now.</summary>
+    public async Task<bool> IsAdminAsync(Guid id, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select is_admin from users where id = @id", new { id }, cancellationToken: cancel));
     }
 
     /// <summary>The user's sessions end, and what an administrator handed out who is none any more.</summary>
@@ -45,6 +53,8 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
         """
         with tokens as (delete from api_tokens where user_id = @id),
         browsers as (delete from known_browsers where user_id = @id),
+        factor as (delete from second_factors where user_id = @id),
+        codes as (delete from recovery_codes where user_id = @id),
         links as (delete from invites where for_user = @id)
         update users set is_admin = false, disabled_at = coalesce(disabled_at, @now), deleted_at = @now, password_hash = null,
             email = null, normalized_email = null

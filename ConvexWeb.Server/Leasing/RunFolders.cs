@@ -1,4 +1,3 @@
-using ConvexWeb.Server.Persistence;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Server.Leasing;
@@ -16,7 +15,10 @@ public sealed class RunFolders(IOptions<Settings> settings)
     /// <summary>What is taken apart for a certificate, while it is made.</summary>
     public string Certificate(Guid id, int attempt) => Path.Combine(settings.Value.DataFolder, "certificates", $"{id}-{attempt}");
 
-    public string Attempt(Guid database, long runId, int attempt) => Path.Combine(Root, $"{database}", $"{runId}", $"{attempt}");
+    /// <summary>The files of all runs of a database.</summary>
+    public string Database(Guid database) => Path.Combine(Root, $"{database}");
+
+    public string Attempt(Guid database, long runId, int attempt) => Path.Combine(Database(database), $"{runId}", $"{attempt}");
 
     public string Checkpoint(Guid database, long runId, int attempt, string kind)
     {
@@ -37,7 +39,7 @@ public sealed class RunFolders(IOptions<Settings> settings)
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            throw Database.DataFolderProblem(settings.Value, problem);
+            throw Persistence.Database.DataFolderProblem(settings.Value, problem);
         }
     }
 

@@ -60,7 +60,14 @@ public sealed class Database(
         return builder.ConnectionString;
     }
 
-    public async Task PrepareAsync(CancellationToken cancel)
+    /// <summary>Whether another process has the private database in its care.</summary>
+    public bool IsAnothers => cluster is { Owned: false };
+
+    /// <summary>The database answers, and holds the tables that this program knows.</summary>
+    public Task PrepareAsync(CancellationToken cancel) => PrepareAsync(MigrateAsync, cancel);
+
+    /// <param name="make">Makes the tables.</param>
+    public async Task PrepareAsync(Func<NpgsqlDataSource, CancellationToken, Task> make, CancellationToken cancel)
     {
         if (string.IsNullOrWhiteSpace(given))
         {
@@ -74,10 +81,7 @@ public sealed class Database(
         try
         {
             var source = services.GetRequiredService<NpgsqlDataSource>();
-            if (!settings.Value.ServesWeb) await DatabaseVersion.CheckAsync(source, cancel);
-            var applied = await new Migrator(source).ApplyAsync(cancel);
-            if (applied > 0) log.LogInformation("Applied {Count} migrations", applied);
-            if (settings.Value.ServesWeb) await DatabaseVersion.WriteAsync(source, cancel);
+            await make(source, cancel);
             await using var connection = await source.OpenConnectionAsync(cancel);
             Id = await connection.ExecuteScalarAsync<Guid>(
                 new CommandDefinition("select id from this_database", cancellationToken: cancel));
@@ -90,6 +94,14 @@ public sealed class Database(
         {
             throw new ClusterException($"The database of ConnectionStrings:Convex cannot be reached: {problem.Message}", problem);
         }
+    }
+
+    private async Task MigrateAsync(NpgsqlDataSource source, CancellationToken cancel)
+    {
+        if (!settings.Value.ServesWeb) await DatabaseVersion.CheckAsync(source, cancel);
+        var applied = await new Migrator(source).ApplyAsync(cancel);
+        if (applied > 0) log.LogInformation("Applied {Count} migrations", applied);
+        if (settings.Value.ServesWeb) await DatabaseVersion.WriteAsync(source, cancel);
     }
 
     private async Task<PrivateCluster> StartClusterAsync(CancellationToken cancel)

@@ -40,6 +40,13 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
     {
     }
 
+    /// <summary>What tells one history of a schema from another that came to the same number.</summary>
+    public static string HashUpTo(int number)
+    {
+        var hashes = Migration.Embedded.Where(migration => migration.Number <= number).Select(migration => migration.Hash);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(hashes))));
+    }
+
     /// <returns>How many migrations were applied.</returns>
     public async Task<int> ApplyAsync(CancellationToken cancel = default)
     {

@@ -1,4 +1,5 @@
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Backups;
 using Dapper;
 using Hangfire;
 using Hangfire.Common;
@@ -15,7 +16,8 @@ namespace ConvexWeb.Server.Scheduling;
 [Queue(Queue)]
 [AutomaticRetry(Attempts = 0, OnAttemptsExceeded = AttemptsExceededAction.Delete, LogEvents = false)]
 internal sealed class Maintenance(
-    NpgsqlDataSource database, AuditTrail trail, IOptions<Settings> settings, TimeProvider time, ILogger<Maintenance> log)
+    NpgsqlDataSource database, AuditTrail trail, NightlyBackup backup, IOptions<Settings> settings, TimeProvider time,
+    ILogger<Maintenance> log)
 {
     /// <summary>Of Hangfire. It is no group of workers, so nothing of it is counted as a ticket.</summary>
     public const string Queue = Leasing.WorkerSettings.MaintenanceQueue;
@@ -31,6 +33,7 @@ internal sealed class Maintenance(
         ("forget-samples", Cron.Hourly(27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetSamplesAsync(CancellationToken.None))),
         ("forget-tokens", Cron.Daily(3, 27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetTokensAsync(CancellationToken.None))),
         ("cut-audit-trail", Cron.Daily(3, 47), Job.FromExpression<Maintenance>(jobs => jobs.CutAuditTrailAsync(CancellationToken.None))),
+        ("back-up", Cron.Daily(2, 17), Job.FromExpression<Maintenance>(jobs => jobs.BackUpAsync(CancellationToken.None))),
         ("forget-logs", Cron.Daily(3, 37), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLogsAsync(CancellationToken.None))),
     ];
 
@@ -66,6 +69,20 @@ internal sealed class Maintenance(
         var count = await ExecuteAsync(
             "delete from api_tokens where revoked_at < @before", new { before = time.GetUtcNow() - RevokedTokens }, cancel);
         return Done($"{count} tokens that were revoked {RevokedTokens.TotalDays:0} days ago are forgotten");
+    }
+
+    /// <summary>A backup into the folder of the settings, if they name one.</summary>
+    public async Task<string> BackUpAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return Done(await backup.WriteAsync(cancel));
+        }
+        catch (Exception problem) when (problem is not OperationCanceledException)
+        {
+            log.LogError("There is no backup of this night: {Problem}", problem.Message);
+            throw;
+        }
     }
 
     public async Task<string> CutAuditTrailAsync(CancellationToken cancel)

@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Persistence;
+using ConvexWeb.Tests.EndToEnd;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 using Dapper;
@@ -38,19 +38,5 @@ public sealed class AuditCommandTests(PostgresCluster cluster) : DatabaseTest(cl
     }
 
     private async Task<(int Code, string Printed)> VerifyAsync(params string[] options)
-    {
-        var start = new ProcessStartInfo(
-            "dotnet", [Path.Combine(AppContext.BaseDirectory, "ConvexWeb.Server.dll"), "audit", "verify", .. options])
-        {
-            WorkingDirectory = AppContext.BaseDirectory,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["ConnectionStrings__Convex"] = ConnectionString;
-        start.Environment["Convex__Data"] = Folder;
-        using var process = Process.Start(start)!;
-        var texts = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        return (process.ExitCode, string.Concat(texts));
-    }
+        => await ServerCommand.RunAsync(ConnectionString, Folder, ["audit", "verify", .. options]);
 }

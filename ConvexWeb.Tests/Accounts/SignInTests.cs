@@ -92,6 +92,27 @@ public sealed class SignInTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task Who_knows_the_password_signs_in_as_often_as_he_likes_and_guesses_count_all_the_same()
+    {
+        var user = await host.AddUserAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            using var browser = new Forms(host);
+            using var opened = await browser.SignInAsync(user.UserName!);
+            Assert.Equal("/", opened.Headers.Location!.OriginalString);
+        }
+
+        using var stranger = new Forms(host);
+        var answers = new List<string>();
+        for (var i = 0; i < 10; i++)
+        {
+            using var guess = await stranger.SignInAsync(user.UserName!, "guess " + i);
+            answers.Add(guess.Headers.Location!.OriginalString);
+        }
+        Assert.InRange(answers.Count(answer => answer.Contains("error=wrong", StringComparison.Ordinal)), 8, 9);
+    }
+
+    [Fact]
     public async Task A_form_without_its_token_is_refused()
     {
         var user = await host.AddUserAsync();

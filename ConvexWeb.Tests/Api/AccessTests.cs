@@ -13,7 +13,7 @@ namespace ConvexWeb.Tests.Api;
 public sealed class AccessTests(ServerHost host) : IClassFixture<ServerHost>
 {
     private static readonly string[] Open =
-        ["/account/signin", "/account/welcome", "/health", "/signin", "/welcome", "/Error", "/not-found"];
+        ["/account/signin", "/account/code", "/account/welcome", "/health", "/signin", "/code", "/welcome", "/Error", "/not-found"];
 
     [Fact]
     public async Task Nothing_but_the_sign_in_and_files_answers_a_stranger()

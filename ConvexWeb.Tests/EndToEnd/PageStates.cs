@@ -1,6 +1,8 @@
+using ConvexWeb.Tests.Workers;
 using Dapper;
 using Microsoft.Playwright;
 using Npgsql;
+using OtpNet;
 
 namespace ConvexWeb.Tests.EndToEnd;
 
@@ -26,6 +28,8 @@ public static class PageStates
     [
         At("signin", "/signin", "h1"),
         At("signin-wrong", "/signin?error=wrong", "[role=alert]"),
+        At("code", "/code", "h1"),
+        At("code-wrong", "/code?error=wrong", "[role=alert]"),
         At("welcome-no-link", "/welcome", "h1"),
         At("welcome-new-password", "/welcome?token=a&reset=true", "h1"),
         At("welcome-name", "/welcome?token=a&error=name", "[role=alert]"),
@@ -136,6 +140,19 @@ public static class PageStates
             await page.GetByTestId("people").GetByRole(AriaRole.Button, new() { Name = "Change ada" }).ClickAsync();
             await page.GetByText("Link for a new password").WaitForAsync();
         }),
+        new("account-second-factor", async page =>
+        {
+            await page.ConfirmedAccountAsync();
+            await BeginSecondFactorAsync(page);
+        }),
+        new("account-recovery-codes", async page =>
+        {
+            await page.ConfirmedAccountAsync();
+            var secret = await BeginSecondFactorAsync(page);
+            await page.Locator("#factor-code").FillAsync(new Totp(Base32Encoding.ToBytes(secret)).ComputeTotp());
+            await page.GetByRole(AriaRole.Button, new() { Name = "Turn it on" }).ClickAsync();
+            await page.Locator("#recovery-codes").WaitForAsync();
+        }, Leave: () => database.ExecuteAsync("delete from second_factors; delete from recovery_codes")),
         At("confirm", "/confirm?returnUrl=%2Faccount", "h1"),
         At("confirm-wrong", "/confirm?returnUrl=%2Faccount&error=wrong", "[role=alert]"),
         At("audit", "/audit", "[data-testid=audit-entry]"),
@@ -181,6 +198,13 @@ public static class PageStates
     {
         await page.GotoAsync("/");
         foreach (var run in runs) await page.Locator($"tr[data-row='{run}'] input").CheckAsync();
+    }
+
+    /// <returns>The secret for the app.</returns>
+    private static async Task<string> BeginSecondFactorAsync(IPage page)
+    {
+        await page.GetByRole(AriaRole.Button, new() { Name = "Set it up" }).ClickAsync();
+        return (await page.Locator("#factor-secret").TextContentAsync())!;
     }
 
     private static PageState At(string name, string path, string there) => new(name, async page =>

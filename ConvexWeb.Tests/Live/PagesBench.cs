@@ -45,11 +45,10 @@ public sealed class PagesBench(DurableHost host, Browser browser) : IClassFixtur
         try
         {
             await MeasureAsync("no page open", other);
-            var user = await host.AddUserAsync();
             var pages = new List<IPage>();
             for (var i = 0; i < 10; i++)
             {
-                var page = await browser.OpenAsync(host, Searches[i % 2], user);
+                var page = await browser.OpenAsync(host, Searches[i % 2]);
                 await page.Locator("tr[data-row]").First.WaitForAsync();
                 pages.Add(page);
             }

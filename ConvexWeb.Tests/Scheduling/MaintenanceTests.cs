@@ -1,4 +1,7 @@
 using ConvexWeb.Server;
+using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Backups;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
@@ -45,6 +48,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
                 "0 samples of workers older than 7 days are forgotten",
                 "0 sessions that were over are forgotten",
                 "0 tokens that were revoked 30 days ago are forgotten",
+                "No backup is written: Convex:Backup:Folder names no folder",
             ],
             await Database.RowsAsync<string>(
                 "select distinct trim('\"' from data->>'Result') from hangfire.state where name = 'Succeeded' order by 1"));
@@ -183,9 +187,14 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.Contains(setting, refused.Message, StringComparison.Ordinal);
     }
 
-    private Maintenance Jobs(int logDays = 90) => new(
-        Database, new(Database, TimeProvider.System), Options.Create(new Settings { Retention = new() { LogDays = logDays } }),
-        TimeProvider.System, log);
+    private Maintenance Jobs(int logDays = 90)
+    {
+        var settings = Options.Create(new Settings { Data = Folder, Retention = new() { LogDays = logDays } });
+        var trail = new AuditTrail(Database, TimeProvider.System);
+        var backup = new NightlyBackup(
+            new(Database, new RunFolders(settings), TimeProvider.System), trail, settings, TimeProvider.System);
+        return new(Database, trail, backup, settings, TimeProvider.System, log);
+    }
 
     private Task<int> AddUserAsync() => Database.ScalarAsync<int>(
         "insert into users (id, user_name, normalized_user_name) values (gen_random_uuid(), 'ada', 'ADA') returning 1");

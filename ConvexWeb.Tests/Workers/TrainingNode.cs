@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Backups;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
@@ -71,7 +72,8 @@ public sealed class TrainingNode : IAsyncDisposable
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         var server = builder.AddSettings();
         var worker = builder.AddWorkerSettings();
-        builder.Services.AddPersistence().AddAudit().AddWorkers(server, worker).AddCertificates(server).AddScheduling(server, worker);
+        builder.Services.AddPersistence().AddAudit().AddBackups()
+            .AddWorkers(server, worker).AddCertificates(server).AddScheduling(server, worker);
         return new(builder.Build());
     }
 
