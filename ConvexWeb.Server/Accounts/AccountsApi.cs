@@ -24,7 +24,7 @@ public static class AccountsApi
     {
         var accounts = api.MapGroup("").WithTags("Accounts");
         accounts.MapGet("/tokens", Tokens).Allow(Access.Read).WithSummary("Your API tokens");
-        accounts.MapPost("/tokens", CreateToken).Allow(Access.Person)
+        accounts.MapPost("/tokens", CreateToken).Allow(Access.Person).MakesOnce()
             .WithSummary("Makes an API token; its secret is shown only in this answer. Wants the password, typed in the last minutes");
         accounts.MapDelete("/tokens/{id:guid}", RevokeToken).Allow(Access.Manage).WithSummary("Revokes an API token");
 
@@ -51,11 +51,11 @@ public static class AccountsApi
             .WithSummary("Deletes an account: runs stay, with the name, which nobody else may take (administrators)");
         accounts.MapDelete("/users/{id:guid}/second-factor", RemoveSecondFactorOf).Allow(Access.AdministratorPerson)
             .WithSummary("Turns the second factor of somebody off who has lost it; the user's sessions end (administrators)");
-        accounts.MapPost("/users/{id:guid}/password-link", PasswordLink).Allow(Access.AdministratorPerson)
+        accounts.MapPost("/users/{id:guid}/password-link", PasswordLink).Allow(Access.AdministratorPerson).MakesOnce()
             .WithSummary("A one-time link with which somebody sets a new password (administrators)");
         accounts.MapGet("/invites", Links)
             .Allow(Access.Administrator).WithSummary("One-time links that can still be used (administrators)");
-        accounts.MapPost("/invites", Invite).Allow(Access.AdministratorPerson)
+        accounts.MapPost("/invites", Invite).Allow(Access.AdministratorPerson).MakesOnce()
             .WithSummary("A one-time link for a new colleague, with admin=true for another administrator (administrators)");
         accounts.MapDelete("/invites/{id:guid}", WithdrawLink).Allow(Access.AdministratorPerson)
             .WithSummary("Withdraws a one-time link (administrators)");

@@ -69,6 +69,7 @@ public static class AccountsSetup
         app.Use((context, next) => context.RequestServices.GetRequiredService<RefusalNotes>()
             .WatchAsync(context, context.RequestServices.GetRequiredService<Caller>(), next));
         app.UseAuthorization();
+        app.Use(IdempotencyKey.ReadAsync);
         app.UseAntiforgery();
     }
 

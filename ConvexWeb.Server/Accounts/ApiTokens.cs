@@ -26,13 +26,14 @@ public sealed class ApiTokens(NpgsqlDataSource database, AuditTrail trail, TimeP
 
     /// <exception cref="InvalidInputException">All that is wrong with it.</exception>
     public async Task<NewToken> CreateAsync(
-        Guid owner, AuditActor by, string name, TokenScope scope, int daysValid, CancellationToken cancel)
+        Guid owner, AuditActor by, string name, TokenScope scope, int daysValid, Once once, CancellationToken cancel)
     {
         var problems = Problems(name, daysValid).ToList();
         if (problems.Count > 0) throw new InvalidInputException(problems);
         var (secret, now) = (Secret.New(ApiToken.Prefix), time.GetUtcNow());
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await once.FindAsync<NewToken>(connection, cancel); // never told again: it holds the secret
         var made = await connection.QuerySingleOrDefaultAsync<TokenView>(new CommandDefinition(
             $"""
             with owner as (select id from users where id = @owner for update) -- one at a time, so that the count is true

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
 using Dapper;
 using Npgsql;
 
@@ -9,11 +10,13 @@ namespace ConvexWeb.Server.Accounts;
 public sealed class OneTimeLinks(NpgsqlDataSource database, PublicAddress address, AuditTrail trail, TimeProvider time)
 {
     /// <returns>The link, which is nowhere else.</returns>
-    public async Task<string> MakeAsync(Guid maker, AuditActor by, bool isAdmin, Guid? forUser, CancellationToken cancel)
+    public async Task<string> MakeAsync(
+        Guid maker, AuditActor by, bool isAdmin, Guid? forUser, Once once, CancellationToken cancel)
     {
         var (invite, secret) = Invite.New(time.GetUtcNow(), maker, isAdmin, forUser);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await once.FindAsync<string>(connection, cancel); // never told again: it is a secret
         var subject = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             """
             insert into invites (id, secret_hash, is_admin, created_by, for_user, created_at, expires_at)

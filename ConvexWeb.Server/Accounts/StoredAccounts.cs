@@ -1,12 +1,13 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
 
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>What people do with their own account, and administrators with those of others: here it is decided who may.</summary>
 public sealed class StoredAccounts(
     Caller caller, ApiTokens tokens, Sessions sessions, OneTimeLinks links, UserChanges users, PasswordCheck passwords,
-    SecondFactors factors, AuditTrail trail)
+    SecondFactors factors, Once once, AuditTrail trail)
     : IAccounts
 {
     public const string TooMany = "Too many attempts. Wait a minute and try again.";
@@ -17,7 +18,7 @@ public sealed class StoredAccounts(
     public async Task<NewToken> CreateTokenAsync(string name, TokenScope scope, int daysValid, CancellationToken cancel = default)
     {
         await sessions.RequireProofAsync(caller, "make tokens", cancel);
-        return await tokens.CreateAsync(caller.Id, caller.Actor, name, scope, daysValid, cancel);
+        return await tokens.CreateAsync(caller.Id, caller.Actor, name, scope, daysValid, once, cancel);
     }
 
     public Task<bool> RevokeTokenAsync(Guid id, CancellationToken cancel = default)
@@ -67,7 +68,7 @@ public sealed class StoredAccounts(
         caller.RequireAdmin();
         caller.RequirePerson("invite people");
         if (asAdmin) await sessions.RequireProofAsync(caller, "make administrators", cancel);
-        return await links.MakeAsync(caller.Id, caller.Actor, asAdmin, forUser: null, cancel);
+        return await links.MakeAsync(caller.Id, caller.Actor, asAdmin, forUser: null, once, cancel);
     }
 
     // A link for the password of an administrator gives an administrator's rights to its reader.
@@ -75,7 +76,9 @@ public sealed class StoredAccounts(
     {
         caller.RequireAdmin();
         await sessions.RequireProofAsync(caller, "set passwords", cancel);
-        return await users.ExistsAsync(user, cancel) ? await links.MakeAsync(caller.Id, caller.Actor, isAdmin: false, user, cancel) : null;
+        return await users.ExistsAsync(user, cancel)
+            ? await links.MakeAsync(caller.Id, caller.Actor, isAdmin: false, user, once, cancel)
+            : null;
     }
 
     public Task<IReadOnlyList<LinkView>> LinksAsync(CancellationToken cancel = default)

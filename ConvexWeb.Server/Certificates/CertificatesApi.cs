@@ -9,7 +9,7 @@ public static class CertificatesApi
     public static void MapCertificates(this IEndpointRouteBuilder api)
     {
         var certificate = api.MapGroup("/runs/{id:long}/certificate").WithTags("Certificates");
-        certificate.MapPost("", Request).Allow(Access.Submit).RequireRateLimiting(RateLimits.Submit)
+        certificate.MapPost("", Request).Allow(Access.Submit).MakesOnce().RequireRateLimiting(RateLimits.Submit)
             .WithSummary("Asks for a certificate of input convexity; the same request gives the same certificate, unless it failed");
         certificate.MapGet("", Latest).Allow(Access.Read)
             .WithSummary("The run's certificate that was asked for last: its state, and its result when it is done");

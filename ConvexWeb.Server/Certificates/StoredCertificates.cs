@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -8,7 +9,8 @@ namespace ConvexWeb.Server.Certificates;
 
 /// <summary>What pages and API do with certificates.</summary>
 internal sealed class StoredCertificates(
-    NpgsqlDataSource database, IWorkQueue queue, WaitingItems waiting, ItemRequests items, Caller caller, TimeProvider time) : ICertificates
+    NpgsqlDataSource database, IWorkQueue queue, WaitingItems waiting, ItemRequests items, Caller caller, Once once,
+    TimeProvider time) : ICertificates
 {
     private const int MostTwins = 50;
 
@@ -19,14 +21,19 @@ internal sealed class StoredCertificates(
         if (await CertificateRequests.CheckAsync(connection, runId, request, cancel) is not { } requested) return null;
 
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await once.FindAsync<Made>(connection, cancel) is { } before)
+            return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), before.Id, cancel);
         var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, Priority.Normal, cancel);
         if (isNew && await WaitingLimit.ProblemAsync(connection, caller.Name, added: 1, cancel) is { } problem)
             throw new InvalidInputException("", problem);
+        await once.RememberAsync(connection, new Made(id), cancel);
         await RunChanges.NotifyAsync(connection, [runId], cancel);
         await transaction.CommitAsync(cancel);
         if (isNew) await queue.AnnounceAsync(cancel);
         return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), id, cancel);
     }
+
+    private sealed record Made(Guid Id);
 
     public async Task<CertificateView?> LatestAsync(long runId, CancellationToken cancel = default)
     {

@@ -25,6 +25,7 @@ public static class HttpSetup
         services.AddProblemDetails(options => options.CustomizeProblemDetails = context =>
             context.ProblemDetails.Detail ??= Problems.Usual(context.HttpContext, context.ProblemDetails.Status));
         services.AddExceptionHandler<ProblemHandler>();
+        services.AddScoped<Once>();
         services.AddRateLimits(settings.Limits);
         services.AddAntiforgery(options =>
         {

@@ -52,6 +52,17 @@ public static class OpenApiSetup
     private static Task AddBody(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancel)
     {
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        if (metadata.OfType<MakesOnce>().Any())
+        {
+            operation.Parameters ??= [];
+            operation.Parameters.Add(new OpenApiParameter
+            {
+                Name = IdempotencyKey.Header,
+                In = ParameterLocation.Header,
+                Description = "A text of your own for this request, such as a UUID: sent again within a day, it makes nothing twice.",
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String, MaxLength = IdempotencyKey.Longest },
+            });
+        }
         var schema = metadata.OfType<SpecBody>().Any() ? SpecSchema : metadata.OfType<SubmissionBody>().Any() ? SubmissionSchema : null;
         if (schema is null) return Task.CompletedTask;
         operation.RequestBody = new OpenApiRequestBody

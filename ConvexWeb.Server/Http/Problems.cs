@@ -94,6 +94,7 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
             // Kestrel's, where a chunk says that it is longer than a number can be.
             (IOException { InnerException: OverflowException }, _) =>
                 (StatusCodes.Status400BadRequest, "The body could not be read: the size of a part is no number."),
+            (RefusedException refused, _) => (refused.Status, refused.Message),
             (AccessDeniedException denied, _) => (StatusCodes.Status403Forbidden, denied.Message),
             (_, DatabaseFault.DiskFull) => (StatusCodes.Status507InsufficientStorage,
                 "The database's disk is full, so nothing can be stored. Make room on it; nothing that is stored is lost."),

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -48,10 +49,11 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
     /// The same spec and seed as a new run of the asker's: in the same study when that is the asker's too, and else in a new one, because
     /// a stranger's run would count among the seeds there, and in the study's limit.
     /// </summary>
-    public async Task<ActionResult> RerunAsync(long id, string createdBy, CancellationToken cancel)
+    public async Task<ActionResult> RerunAsync(long id, string createdBy, Once once, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await once.FindAsync<ActionResult>(connection, cancel) is { } before) return before;
         if (await connection.ExecuteScalarAsync<long?>(new(
                 """
                 with copy as (
@@ -74,10 +76,12 @@ public sealed class RunActions(NpgsqlDataSource database, ItemRequests items, IW
         }
         if (await WaitingLimit.ProblemAsync(connection, createdBy, added: 1, cancel) is { } problem)
             return new(Found: true, Done: false, problem);
+        var result = new ActionResult(Found: true, Done: true, null, run);
+        await once.RememberAsync(connection, result, cancel);
         await RunChanges.NotifyAsync(connection, [run], cancel);
         await transaction.CommitAsync(cancel);
         await queue.AnnounceAsync(cancel);
-        return new(Found: true, Done: true, null, run);
+        return result;
     }
 
     private static BulkResult Bulk(

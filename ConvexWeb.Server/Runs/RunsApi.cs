@@ -25,7 +25,7 @@ public static class RunsApi
     public static void MapRuns(this IEndpointRouteBuilder api)
     {
         var runs = api.MapGroup("/runs").WithTags("Runs");
-        runs.MapPost("", Submit).Allow(Access.Submit)
+        runs.MapPost("", Submit).Allow(Access.Submit).MakesOnce()
             .WithSummary("Submits a spec × grid × seeds as a study; all of it, or nothing")
             .WithMetadata(new SubmissionBody())
             .RequireRateLimiting(RateLimits.Submit);
@@ -51,7 +51,7 @@ public static class RunsApi
             .Allow(Access.Submit).WithSummary("A run that failed or was cancelled is queued again, and goes on from its checkpoint");
         runs.MapPost("/actions", ActOnAll).Allow(Access.Submit).WithSummary("Cancels, pauses, resumes or requeues many runs at once");
         runs.MapPost("/priority", Prioritise).Allow(Access.Submit).WithSummary("Gives runs that have not ended another priority");
-        runs.MapPost("/{id:long}/rerun", Rerun)
+        runs.MapPost("/{id:long}/rerun", Rerun).MakesOnce()
             .Allow(Access.Submit).RequireRateLimiting(RateLimits.Submit).WithSummary("Queues the same spec and seed again");
         api.MapGet("/studies", Studies)
             .Allow(Access.Read).WithTags("Runs").WithSummary("The newest studies, newest first, and how many runs each has");

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
 using Dapper;
@@ -10,7 +11,7 @@ namespace ConvexWeb.Server.Runs;
 /// <summary>What pages and API do with runs.</summary>
 public sealed class StoredRuns(
     NpgsqlDataSource database, PointReader points, WaitingItems waiting, Submitter submitter, RunActions actions, Caller caller,
-    TimeProvider time) : IRuns
+    Once once, TimeProvider time) : IRuns
 {
     private const int MostLines = 5000;
     private const int MostStudies = 500;
@@ -18,7 +19,7 @@ public sealed class StoredRuns(
     public Task<SubmissionResult> SubmitAsync(Submission submission, CancellationToken cancel = default)
         => submission.Priority == Priority.Urgent && !caller.IsAdmin
             ? Task.FromResult(new SubmissionResult(null, [], [new("priority", "priority urgent is for administrators; use high at most.")]))
-            : submitter.SubmitAsync(submission, caller.Name, cancel);
+            : submitter.SubmitAsync(submission, caller.Name, once, cancel);
 
     public Task<Page<RunRow>> ListAsync(RunQuery query, CancellationToken cancel = default)
     {
@@ -96,7 +97,8 @@ public sealed class StoredRuns(
     public Task<BulkResult> PrioritiseAsync(Prioritise change, CancellationToken cancel = default)
         => actions.PrioritiseAsync(change.Priority, Checked(change.Ids), Asker, cancel);
 
-    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default) => actions.RerunAsync(id, caller.Name, cancel);
+    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default) 
+        => actions.RerunAsync(id, caller.Name, once, cancel);
 
     private Asker Asker => Asker.Of(caller);
 

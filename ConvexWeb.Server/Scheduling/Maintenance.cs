@@ -1,5 +1,6 @@
 using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Backups;
+using ConvexWeb.Server.Http;
 using Dapper;
 using Hangfire;
 using Hangfire.Common;
@@ -30,6 +31,7 @@ internal sealed class Maintenance(
     [
         ("forget-sessions", Cron.Hourly(7), Job.FromExpression<Maintenance>(jobs => jobs.ForgetSessionsAsync(CancellationToken.None))),
         ("forget-links", Cron.Hourly(17), Job.FromExpression<Maintenance>(jobs => jobs.ForgetLinksAsync(CancellationToken.None))),
+        ("forget-keys", Cron.Hourly(37), Job.FromExpression<Maintenance>(jobs => jobs.ForgetKeysAsync(CancellationToken.None))),
         ("forget-samples", Cron.Hourly(27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetSamplesAsync(CancellationToken.None))),
         ("forget-tokens", Cron.Daily(3, 27), Job.FromExpression<Maintenance>(jobs => jobs.ForgetTokensAsync(CancellationToken.None))),
         ("cut-audit-trail", Cron.Daily(3, 47), Job.FromExpression<Maintenance>(jobs => jobs.CutAuditTrailAsync(CancellationToken.None))),
@@ -53,6 +55,14 @@ internal sealed class Maintenance(
         var count = await ExecuteAsync(
             "delete from invites where used_at is not null or expires_at < @now", new { now = time.GetUtcNow() }, cancel);
         return Done($"{count} links that were used or over are forgotten");
+    }
+
+    /// <summary>Keys of requests that made something, after which nobody sends the request again.</summary>
+    public async Task<string> ForgetKeysAsync(CancellationToken cancel)
+    {
+        var count = await ExecuteAsync(
+            "delete from idempotency_keys where at < @before", new { before = time.GetUtcNow() - IdempotencyKey.Kept }, cancel);
+        return Done($"{count} idempotency keys older than a day are forgotten");
     }
 
     /// <summary>Figures of workers' devices.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Persistence;
 using ConvexWeb.Training.Specs;
 using Dapper;
@@ -42,7 +43,7 @@ public sealed class DemoStudy(
                 ["labels.name"] = Values("true", "random"),
             },
             Seeds = [0, 1],
-        }, createdBy: "demo", stop);
+        }, createdBy: "demo", new Once(), stop);
         if (result.Accepted) log.LogInformation("Queued the demo study, {Count} runs", result.RunIds.Count);
         else log.LogError("The demo study was refused: {Problems}", result.Problems);
     }

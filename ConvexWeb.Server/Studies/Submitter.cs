@@ -19,11 +19,13 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
 
     private sealed record Planned(Spec Spec, string Json, Description Description, IReadOnlyList<KeyValuePair<string, JsonElement>> Values);
 
-    public async Task<SubmissionResult> SubmitAsync(Submission submission, string createdBy, CancellationToken cancel = default)
+    /// <param name="once">Whether the same request was made before.</param>
+    public async Task<SubmissionResult> SubmitAsync(
+        Submission submission, string createdBy, Once once, CancellationToken cancel = default)
     {
         var problems = FormProblems(submission).ToList();
         var plans = problems.Count == 0 ? Plan(submission, problems) : [];
-        return problems.Count > 0 ? new(null, [], problems) : await StoreAsync(submission, plans, createdBy, cancel);
+        return problems.Count > 0 ? new(null, [], problems) : await StoreAsync(submission, plans, createdBy, once, cancel);
     }
 
     private static IEnumerable<FieldProblem> FormProblems(Submission submission)
@@ -79,10 +81,12 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
         return plans;
     }
 
-    private async Task<SubmissionResult> StoreAsync(Submission submission, List<Planned> plans, string createdBy, CancellationToken cancel)
+    private async Task<SubmissionResult> StoreAsync(
+        Submission submission, List<Planned> plans, string createdBy, Once once, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (await once.FindAsync<SubmissionResult>(connection, cancel) is { } before) return before;
         var given = submission.Name;
         var name = string.IsNullOrWhiteSpace(given) ? RunNames.OfStudy(plans[0].Spec, submission.Grid) : given.Trim();
         var study = await connection.ExecuteScalarAsync<long>(new(
@@ -91,10 +95,12 @@ public sealed class Submitter(NpgsqlDataSource database, IWorkQueue queue, IOpti
         var ids = await InsertAsync(connection, study, submission, plans, createdBy, cancel);
         if (await WaitingLimit.ProblemAsync(connection, createdBy, ids.Count, cancel) is { } problem)
             return new(null, [], [new("", problem)]);
+        var result = new SubmissionResult(study, ids, []);
+        await once.RememberAsync(connection, result, cancel);
         await RunChanges.NotifyAsync(connection, ids, cancel);
         await transaction.CommitAsync(cancel);
         await queue.AnnounceAsync(cancel);
-        return new(study, ids, []);
+        return result;
     }
 
     // One statement for any number of runs: a study of 500 keeps others waiting no longer than one of 5. A combination's texts go over

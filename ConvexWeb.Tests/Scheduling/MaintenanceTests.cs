@@ -43,6 +43,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         Assert.Equal(
             [
                 "0 entries of the audit trail older than 1095 days are taken out",
+                "0 idempotency keys older than a day are forgotten",
                 "0 links that were used or over are forgotten",
                 "0 log lines of runs that ended 90 days ago are forgotten",
                 "0 samples of workers older than 7 days are forgotten",

@@ -285,7 +285,7 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
         await Leases().EndAsync((await ClaimAsync())!, AttemptEnd.Succeeded with { PeakMemoryMb = 500 });
         Assert.Equal([807, 807, 807, 807, 2000, 391, 391], await MemoryAsync());
         var requests = new ItemRequests(Database, new(Database, TimeProvider.System));
-        var rerun = await new RunActions(Database, requests, new RecordingQueue()).RerunAsync(first, "tester", default);
+        var rerun = await new RunActions(Database, requests, new RecordingQueue()).RerunAsync(first, "tester", new(), default);
         Assert.Equal(
             807, await Database.ScalarAsync<int>("select memory_mb from work_items where run_id = @NewRunId", new { rerun.NewRunId }));
 
