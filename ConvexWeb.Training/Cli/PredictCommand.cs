@@ -26,11 +26,22 @@ internal static class PredictCommand
             Required = true,
         };
         var command = new Command("predict", "Computes the logits of stored inputs.") { checkpoint, input, output };
-        command.SetAction(p => Run(p.GetValue(checkpoint)!, p.GetValue(input)!, p.GetValue(output)!));
+        command.SetAction(p =>
+        {
+            using var stop = new StopRequest(onEndOfInput: false);
+            try
+            {
+                return Run(p.GetValue(checkpoint)!, p.GetValue(input)!, p.GetValue(output)!, stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return ExitCodes.Stopped;
+            }
+        });
         return command;
     }
 
-    private static int Run(string checkpoint, string input, string output)
+    private static int Run(string checkpoint, string input, string output, CancellationToken cancel)
     {
         foreach (var file in new[] { checkpoint, input })
             if (!File.Exists(file)) throw new BadInputException($"There is no file {file}.");
@@ -51,7 +62,12 @@ internal static class PredictCommand
         var (rows, batch) = (x.shape[0], Evaluation.BatchFor(network));
         x = x.view(-1, info.Channels, info.Height, info.Width);
         var parts = new List<Tensor>();
-        for (long at = 0; at < rows; at += batch) parts.Add(network.forward(x.narrow(0, at, Math.Min(batch, rows - at))));
+        for (long at = 0; at < rows; at += batch)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var passing = NewDisposeScope(); // what a batch needs on its way is not kept for the next one
+            parts.Add(network.forward(x.narrow(0, at, Math.Min(batch, rows - at))).MoveToOuterDisposeScope());
+        }
         SafeTensors.Save(output, [("logits", cat([.. parts]))], new Dictionary<string, string>());
         return ExitCodes.Done;
     }

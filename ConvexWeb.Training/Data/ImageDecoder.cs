@@ -13,6 +13,9 @@ internal sealed unsafe class ImageDecoder
     // Of one file; a claim beyond it is a mistake or an attack. A PNG is decoded at its full size, four bytes a pixel.
     private const long MostPixels = 200_000_000, MostPngPixels = 50_000_000;
 
+    // Each scan of a progressive JPEG goes over all pixels again; usual are ten.
+    private const long MostPixelScans = 2_000_000_000;
+
     private readonly int side;
     private readonly SquareResampler resampler;
     private byte[] file = new byte[1 << 18];
@@ -72,7 +75,7 @@ internal sealed unsafe class ImageDecoder
 
     private string? Jpeg(int length, Span<byte> square)
     {
-        var (ends, remark) = JpegMarkers.Walk(file.AsSpan(0, length));
+        var (ends, scans, remark) = JpegMarkers.Walk(file.AsSpan(0, length));
         fixed (byte* bytes = file)
         {
             using var data = SKData.Create((nint)bytes, length);
@@ -80,6 +83,8 @@ internal sealed unsafe class ImageDecoder
             if (codec is not { EncodedFormat: SKEncodedImageFormat.Jpeg }) throw new InvalidDataException("its JPEG header is damaged");
             var (width, height) = (codec.Info.Width, codec.Info.Height);
             if ((long)width * height > MostPixels) throw new InvalidDataException($"it claims {width} × {height} pixels");
+            if ((long)width * height * scans > MostPixelScans)
+                throw new InvalidDataException($"it goes over {width} × {height} pixels in {scans:N0} scans");
 
             var eighths = 1;
             while (eighths < 8 && Scaled(Math.Min(width, height)) < side) eighths++;

@@ -13,10 +13,11 @@ internal static class JpegMarkers
 
     private static readonly byte[] ScanBytes = [0xFF, Scan], EndBytes = [0xFF, End];
 
-    /// <summary>Whether the file has its end marker, and the first irregularity if there is one.</summary>
-    public static (bool Ends, string? Remark) Walk(ReadOnlySpan<byte> data)
+    /// <summary>Whether the file has its end marker, how many scans it has, and the first irregularity if there is one.</summary>
+    public static (bool Ends, int Scans, string? Remark) Walk(ReadOnlySpan<byte> data)
     {
         string? remark = null;
+        var scans = 0;
         var restarts = false;
         for (var at = 2; ;)
         {
@@ -27,7 +28,7 @@ internal static class JpegMarkers
             while (at < data.Length && data[at] == 0xFF) at++;
             if (at == data.Length) break;
             var kind = data[at++];
-            if (kind == End) return (true, remark);
+            if (kind == End) return (true, scans, remark);
             if (kind is Temporary or (>= FirstRestart and <= Start)) continue;
             if (kind < 0xC0)
             {
@@ -44,10 +45,11 @@ internal static class JpegMarkers
             }
             if (kind == RestartInterval && length >= 4) restarts = (data[at + 2] | data[at + 3]) != 0;
             at += length;
+            if (kind == Scan) scans++;
             if (kind == Scan && !SkipScan(data, restarts, ref at, ref remark)) break;
         }
         // The walk lost its way: an end after the last scan will do. A preview inside the file has its own end before.
-        return (remark is not null && data.LastIndexOf(EndBytes) > data.LastIndexOf(ScanBytes), remark);
+        return (remark is not null && data.LastIndexOf(EndBytes) > data.LastIndexOf(ScanBytes), scans, remark);
     }
 
     // Moves to the marker after a scan's data, in which FF 00 is the byte FF and restart markers count from 0 to 7. False at the

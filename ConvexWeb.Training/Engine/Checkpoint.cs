@@ -80,6 +80,10 @@ public static class Checkpoint
         var reading = SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "");
         if (reading.Spec is not { } spec)
             throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
+        // Before it is built: a small file may name a large model, whose weights are not in it.
+        var stored = tensors.Values.Sum(tensor => tensor.numel());
+        if (ModelFactory.PlanOf(spec).Steps.Sum(step => step.Tensors.Sum(tensor => tensor.Count)) is var wanted && wanted > stored)
+            throw new SafeTensorsException($"{Path.GetFileName(path)} has {stored:N0} numbers, and its model has {wanted:N0} weights.");
         var network = ModelFactory.Build(spec);
         Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
         network.eval();

@@ -81,42 +81,65 @@ public static class SafeTensors
     {
         using var file = File.OpenRead(path);
         using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
-        var tensors = new Dictionary<string, Tensor>();
+        // All of them before any memory is asked for: the numbers are the file's, and a file may be anybody's.
+        var entries = new List<Entry>();
         foreach (var entry in header.Json.EnumerateObject())
         {
             if (entry.Name == SafeTensorsHeader.MetadataName) continue;
             try
             {
-                tensors[entry.Name] = Read(file, header.Length, entry.Value);
+                entries.Add(Check(entry.Name, entry.Value, file.Length - header.Length));
             }
             catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException
                 or SafeTensorsException or OverflowException)
             {
-                foreach (var tensor in tensors.Values) tensor.Dispose();
                 throw new SafeTensorsException($"{Path.GetFileName(path)}: the tensor {entry.Name} is not valid ({e.Message}).");
             }
+        }
+        // In one file each byte is one tensor's: else a small file could ask for any amount of memory.
+        entries.Sort((a, b) => a.From.CompareTo(b.From));
+        for (var i = 1; i < entries.Count; i++)
+        {
+            if (entries[i].From < entries[i - 1].To)
+                throw new SafeTensorsException(
+                    $"{Path.GetFileName(path)}: the tensors {entries[i - 1].Name} and {entries[i].Name} overlap.");
+        }
+
+        var tensors = new Dictionary<string, Tensor>();
+        try
+        {
+            foreach (var entry in entries)
+            {
+                var tensor = tensors[entry.Name] = empty(entry.Shape, entry.Type);
+                file.Position = header.Length + entry.From;
+                if (entry.To > entry.From) file.ReadExactly(tensor.bytes);
+            }
+        }
+        catch
+        {
+            foreach (var tensor in tensors.Values) tensor.Dispose();
+            throw;
         }
         return (tensors, header.Metadata);
     }
 
-    private static Tensor Read(FileStream file, long start, JsonElement entry)
+    /// <param name="From">Where its bytes begin, counted from the end of the header.</param>
+    private sealed record Entry(string Name, ScalarType Type, long[] Shape, long From, long To);
+
+    private static Entry Check(string tensor, JsonElement entry, long room)
     {
         var name = entry.GetProperty("dtype").GetString();
         var type = Types.FirstOrDefault(t => t.Name == name);
         if (type.Name is null) throw new SafeTensorsException($"the type {name} is not supported");
         var shape = entry.GetProperty("shape").EnumerateArray().Select(s => s.GetInt64()).ToArray();
         var offsets = entry.GetProperty("data_offsets").EnumerateArray().Select(o => o.GetInt64()).ToArray();
-        // All of it before any memory is asked for: the numbers are the file's, and a file may be anybody's.
         if (shape.Length > MaxDimensions)
             throw new SafeTensorsException($"it has {shape.Length:N0} dimensions, and {MaxDimensions} are the most");
-        if (shape.Any(s => s < 0) || offsets is not [>= 0, _] || offsets[1] < offsets[0] || offsets[1] > file.Length - start)
+        if (shape.Any(s => s < 0) || offsets is not [>= 0, _] || offsets[1] < offsets[0] || offsets[1] > room)
             throw new SafeTensorsException("its shape or offsets lie outside the file");
         if (shape.Aggregate(1L, (product, size) => checked(product * size)) is var count
             && checked(count * type.Bytes) != offsets[1] - offsets[0])
             throw new SafeTensorsException("its shape and its bytes do not agree");
-        var tensor = empty(shape, type.Type);
-        file.Position = start + offsets[0];
-        if (offsets[1] > offsets[0]) file.ReadExactly(tensor.bytes);
-        return tensor;
+        return new(tensor, type.Type, shape, offsets[0], offsets[1]);
     }
 }

@@ -54,7 +54,11 @@ public sealed class SafeTensorsHeader : IDisposable
         try
         {
             document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind == JsonValueKind.Object) return new(document, Prefix + length);
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                foreach (var field in document.RootElement.EnumerateObject()) _ = field.Name; // one may be no text
+                return new(document, Prefix + length);
+            }
         }
         catch (Exception problem) when (problem is JsonException or InvalidOperationException or ArgumentException)
         {
