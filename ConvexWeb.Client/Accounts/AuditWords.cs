@@ -19,6 +19,7 @@ public static class AuditWords
         AuditAction.LinkWithdrawn => "withdrew a one-time link",
         AuditAction.TokenMade => "made a token",
         AuditAction.TokenRevoked => "revoked a token",
+        AuditAction.CodeAsked => "typed a password and was asked for a code",
         AuditAction.SecondFactorMade => "turned a second factor on",
         AuditAction.SecondFactorRemoved => "turned a second factor off",
         AuditAction.RecoveryCodesMade => "made recovery codes",

@@ -21,6 +21,9 @@ public enum AuditAction
     LinkWithdrawn,
     TokenMade,
     TokenRevoked,
+
+    /// <summary>The password was right, and a code was asked for.</summary>
+    CodeAsked,
     SecondFactorMade,
     SecondFactorRemoved,
     RecoveryCodesMade,

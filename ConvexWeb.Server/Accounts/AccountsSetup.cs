@@ -51,7 +51,7 @@ public static class AccountsSetup
         services.AddScoped<Caller>();
         services.AddScoped<CircuitHandler, CallerCircuitHandler>();
         services.AddScoped<IAccounts, StoredAccounts>().AddScoped<ISecondFactor, StoredSecondFactor>();
-        services.AddSingleton<SecondFactors>().AddScoped<HalfSignIn>().AddScoped<Entrance>();
+        services.AddSingleton<SecondFactors>().AddScoped<HalfSignIn>().AddScoped<Entrance>().AddScoped<PersonProof>();
         services.AddHostedService<SetupLink>();
         return services;
     }

@@ -36,11 +36,12 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         var counts = await CountsAsync(connection, name, network, browser, cancel);
+        // Not the network's: each sign-in is work, however right the password.
         await connection.ExecuteAsync(new CommandDefinition(
             """
             update password_tries set used = greatest(0, used - 1)
             where key in (select key from password_tries where key = any(@keys) order by key for update)
-            """, new { keys = counts.Select(count => count.Key).ToArray() }, cancellationToken: cancel));
+            """, new { keys = counts.Select(count => count.Key).Where(key => key != OfNetwork(network).Key).ToArray() }, cancellationToken: cancel));
     }
 
     private async Task<(string Key, Limit Limit)[]> CountsAsync(
@@ -107,15 +108,14 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     // A key that is full is not written and so not returned. Locks are taken in the order of the keys, as by everybody.
     private async Task<bool> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)
     {
+        // No time has passed where a clock was ahead.
+        const string fallen = "greatest(0, extract(epoch from @now - a.at)) / 60 * (@perMinute)[array_position(@keys, a.key)]";
         var counted = await connection.QueryAsync<string>(new CommandDefinition(
-            """
+            $"""
             insert into password_tries as a (key, used, at)
             select key, 1, @now from unnest(@keys, @most, @perMinute) as wanted (key, most, per_minute) order by key
-            on conflict (key) do update
-            set used = greatest(0, a.used - extract(epoch from @now - a.at) / 60 * (@perMinute)[array_position(@keys, a.key)]) + 1,
-                at = greatest(a.at, @now)
-            where greatest(0, a.used - extract(epoch from @now - a.at) / 60 * (@perMinute)[array_position(@keys, a.key)]) + 1
-                <= (@most)[array_position(@keys, a.key)]
+            on conflict (key) do update set used = greatest(0, a.used - {fallen}) + 1, at = @now
+            where greatest(0, a.used - {fallen}) + 1 <= (@most)[array_position(@keys, a.key)]
             returning key
             """,
             new

@@ -76,7 +76,15 @@ public sealed class SecondFactors(
         if (!await limits.TakeCodeAsync(user, browser: null, cancel)) return (CodeAnswer.TooMany, []);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (!await TakeAsync(connection, user, code, ofConfirmed: false, cancel)) return (CodeAnswer.Wrong, []);
+        // A sign-in that is under way comes before this, and ends with the others, or sees that a code is asked for.
+        await connection.ExecuteAsync(new CommandDefinition(
+            "select from users where id = @user for update", new { user }, cancellationToken: cancel));
+        if (!await TakeAsync(connection, user, code, ofConfirmed: false, cancel))
+        {
+            await transaction.RollbackAsync(cancel);
+            await trail.WriteAsync(by, new(AuditAction.PasswordRefused, by.Name, "the first code of a second factor"), cancel);
+            return (CodeAnswer.Wrong, []);
+        }
         await connection.ExecuteAsync(new CommandDefinition(
             """
             update second_factors set confirmed_at = @now where user_id = @user;

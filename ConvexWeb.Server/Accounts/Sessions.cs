@@ -29,29 +29,43 @@ public sealed class Sessions(
 
     private static readonly TimeSpan BrowserKnown = TimeSpan.FromDays(400); // browsers keep none for longer
 
-    /// <summary>Signs somebody in: in a new session, whatever this browser had before.</summary>
-    public async Task BeginAsync(HttpContext context, User user, CancellationToken cancel)
+    /// <summary>
+    /// Signs somebody in: in a new session, whatever this browser had before. What was compared with the password is compared once more
+    /// here, so that no sign-in that is under way outlives a change of the password, a disabling or a second factor.
+    /// </summary>
+    /// <param name="user">As it was when the password was compared.</param>
+    /// <param name="factor">Whether a code of the second factor was shown.</param>
+    /// <returns>Whether the account is still so.</returns>
+    public async Task<bool> BeginAsync(HttpContext context, User user, Factor factor, CancellationToken cancel)
     {
         var (device, network) = (Device.Of(context.Request.Headers.UserAgent), Network.Address(context));
         var (secret, now) = (Secret.New(), time.GetUtcNow());
         var browser = context.Request.Cookies[cookies.Browser] is { Length: > 0 and <= 200 } known ? known : Secret.New();
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        // The row is locked in a statement of its own: the next one sees what its last holder has committed.
         await connection.ExecuteAsync(new CommandDefinition(
+            "select from users where id = @Id for share", new { user.Id }, cancellationToken: cancel));
+        var begun = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             $"""
-            with ended as (delete from sessions where secret_hash = @old returning id),
+            with account as (
+                select u.id from users u where u.id = @userId and u.password_hash = @password and u.disabled_at is null
+                    and (@shown or not {SecondFactors.IsOn})),
+            ended as (delete from sessions where secret_hash = @old returning id),
             known as (
-                insert into known_browsers (secret_hash, user_id, last_used_at) values (@browser, @userId, @now)
+                insert into known_browsers (secret_hash, user_id, last_used_at) select @browser, id, @now from account
                 on conflict (secret_hash, user_id) do update set last_used_at = @now),
             begun as (
                 insert into sessions (id, user_id, secret_hash, device, network, created_at, last_used_at, expires_at, proved_at)
-                values (@id, @userId, @hash, @device, @network, @now, @now, @until, @now))
-            select pg_notify('{EndedChannel}', '') from ended
+                select @id, account.id, @hash, @device, @network, @now, @now, @until, @now from account returning id)
+            select exists (select from begun) from (select count(pg_notify('{EndedChannel}', '')) from ended) told
             """,
             new
             {
                 id = Guid.CreateVersion7(now),
                 userId = user.Id,
+                password = user.PasswordHash,
+                shown = factor == Factor.Shown,
                 hash = Secret.Hash(secret),
                 old = Secret.Hash(SecretOf(context.Request) ?? ""),
                 browser = Secret.Hash(browser),
@@ -60,10 +74,12 @@ public sealed class Sessions(
                 now,
                 until = now + Sliding,
             }, cancellationToken: cancel));
+        if (!begun) return false;
         await trail.WriteAsync(connection, new(user.UserName!, device, network), [new(AuditAction.SignedIn)], cancel);
         await transaction.CommitAsync(cancel);
         context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
         context.Response.Cookies.Append(cookies.Browser, browser, cookies.Options(context, BrowserKnown));
+        return true;
     }
 
     public async Task EndAsync(HttpContext context, CancellationToken cancel)
@@ -171,6 +187,15 @@ public sealed class Sessions(
     }
 
     private string? SecretOf(HttpRequest request) => request.Cookies[cookies.Session] is { Length: > 0 } secret ? secret : null;
+}
+
+/// <summary>Whether somebody has shown the second factor too.</summary>
+public enum Factor
+{
+    None,
+
+    /// <summary>A code, or the account has no second factor that it would be of.</summary>
+    Shown,
 }
 
 /// <summary>A session that holds, and the account that it is of, as that is now.</summary>

@@ -48,7 +48,12 @@ public static class SignInForms
         };
 
     private static async Task<RedirectHttpResult> LetInAsync(Entrance entrance, HttpContext context, User user, string then)
-        => await entrance.BeginAsync(context, user) ? TypedResults.LocalRedirect(then) : To("/code", ("returnUrl", then));
+        => await entrance.BeginAsync(context, user) switch
+        {
+            EntranceAnswer.Open => TypedResults.LocalRedirect(then),
+            EntranceAnswer.AsksForCode => To("/code", ("returnUrl", then)),
+            _ => To("/signin", ("error", "wrong"), ("returnUrl", then)),
+        };
 
     private static async Task<RedirectHttpResult> Welcome(
         [FromForm] string? token, [FromForm] string? name, [FromForm] string? password,
@@ -122,13 +127,13 @@ public static class SignInForms
     // A change of the password is meant to put others out: every other session ends, and links for another one are void. Tokens are not the
     // password's, and end where that is wished.
     private static async Task<RedirectHttpResult> ChangePassword(
-        [FromForm] string? current, [FromForm] string? password, [FromForm] bool? tokens,
-        HttpContext context, Caller caller, PasswordCheck passwords, ConvexDb database, UserManager<User> users, Sessions sessions,
+        [FromForm] string? current, [FromForm] string? code, [FromForm] string? password, [FromForm] bool? tokens,
+        HttpContext context, Caller caller, PersonProof proof, ConvexDb database, UserManager<User> users, Sessions sessions,
         ApiTokens made, AuditTrail trail)
     {
         var cancel = context.RequestAborted;
-        var (answer, _) = await passwords.AskAsync(context, caller.Actor, caller.Name, current);
-        if (answer != PasswordAnswer.Right) return Back(answer == PasswordAnswer.TooMany ? "busy" : "wrong");
+        var (answer, _) = await proof.AskAsync(context, current, code);
+        if (answer != ProofAnswer.Right) return Back(Word(answer));
         var user = await users.FindByIdAsync(caller.Id.ToString());
         var result = await users.ChangePasswordAsync(user!, current!, password ?? "");
         if (!result.Succeeded) return Back(Code(result));
@@ -138,7 +143,7 @@ public static class SignInForms
         await trail.WriteAsync(
             caller.Actor,
             new(AuditAction.PasswordChanged, caller.Name, "other sessions ended" + (tokens == true ? ", tokens too" : "")), cancel);
-        await sessions.BeginAsync(context, user!, cancel);
+        await sessions.BeginAsync(context, user!, Factor.Shown, cancel);
         return Back(tokens == true ? "changed-all" : "changed");
 
         static RedirectHttpResult Back(string word) => To("/account", ("password", word));
@@ -147,21 +152,21 @@ public static class SignInForms
     // The password once more, and the code where there is one, before something that gives somebody rights.
     private static async Task<RedirectHttpResult> Confirm(
         [FromForm] string? password, [FromForm] string? code, [FromForm] string? returnUrl,
-        HttpContext context, Caller caller, PasswordCheck passwords, SecondFactors factors, CookieNames cookies, Sessions sessions)
+        HttpContext context, Caller caller, PersonProof proof, Sessions sessions)
     {
-        var (answer, user) = await passwords.AskAsync(context, caller.Actor, caller.Name, password);
-        if (user is null) return Back(answer == PasswordAnswer.TooMany ? "busy" : "wrong");
-        if ((await factors.StateAsync(user.Id, context.RequestAborted)).Since is not null)
-        {
-            var browser = cookies.BrowserIn(context.Request);
-            var taken = await factors.AskAsync(caller.Actor, user, code, browser, context.RequestAborted);
-            if (taken != CodeAnswer.Right) return Back(taken == CodeAnswer.TooMany ? "codes" : "code");
-        }
+        var (answer, _) = await proof.AskAsync(context, password, code);
+        if (answer != ProofAnswer.Right) return To("/confirm", ("error", Word(answer)), ("returnUrl", Local(returnUrl)));
         await sessions.ProveAsync(caller.Session!.Value, context.RequestAborted);
         return TypedResults.LocalRedirect(Local(returnUrl));
-
-        RedirectHttpResult Back(string error) => To("/confirm", ("error", error), ("returnUrl", Local(returnUrl)));
     }
+
+    private static string Word(ProofAnswer answer) => answer switch
+    {
+        ProofAnswer.TooManyPasswords => "busy",
+        ProofAnswer.TooManyCodes => "codes",
+        ProofAnswer.CodeMissing or ProofAnswer.CodeWrong => "code",
+        _ => "wrong",
+    };
 
     private static async Task<RedirectHttpResult> SignOut(
         HttpContext context, Caller caller, Sessions sessions, AuditTrail trail, [FromForm] string? returnUrl)

@@ -6,8 +6,8 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>What people do with their own account, and administrators with those of others: here it is decided who may.</summary>
 public sealed class StoredAccounts(
-    Caller caller, ApiTokens tokens, Sessions sessions, OneTimeLinks links, UserChanges users, PasswordCheck passwords,
-    SecondFactors factors, Once once, AuditTrail trail)
+    Caller caller, ApiTokens tokens, Sessions sessions, OneTimeLinks links, UserChanges users, PersonProof proof, Once once,
+    AuditTrail trail)
     : IAccounts
 {
     public const string TooMany = "Too many attempts. Wait a minute and try again.";
@@ -49,15 +49,14 @@ public sealed class StoredAccounts(
     {
         caller.RequirePerson("prove who you are");
         var session = caller.Session!.Value;
-        var (answer, user) = await passwords.AskAsync(caller.Actor, caller.Name, password, $"session {session}", browser: null, cancel);
-        if (answer == PasswordAnswer.TooMany) return TooMany;
-        if (user is null || user.Id != caller.Id) return "The password is wrong.";
-        if ((await factors.StateAsync(user.Id, cancel)).Since is not null)
+        var (answer, _) = await proof.AskAsync(password, code, $"session {session}", browser: null, cancel);
+        switch (answer)
         {
-            if (string.IsNullOrWhiteSpace(code)) return "This account has a second factor: the code of the app is wanted too.";
-            var taken = await factors.AskAsync(caller.Actor, user, code, browser: null, cancel);
-            if (taken == CodeAnswer.TooMany) return TooManyCodes;
-            if (taken == CodeAnswer.Wrong) return "The code is wrong.";
+            case ProofAnswer.TooManyPasswords: return TooMany;
+            case ProofAnswer.TooManyCodes: return TooManyCodes;
+            case ProofAnswer.CodeMissing: return "This account has a second factor: the code of the app is wanted too.";
+            case ProofAnswer.CodeWrong: return "The code is wrong.";
+            case ProofAnswer.PasswordWrong: return "The password is wrong.";
         }
         await sessions.ProveAsync(session, cancel);
         return null;

@@ -25,6 +25,9 @@ public sealed record AuditNote(AuditAction Action, string Subject = "", string D
 /// </summary>
 public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
 {
+    /// <summary>The migration that makes its tables.</summary>
+    public const int Schema = 14;
+
     private const long Lock = 0x4175646974; // "Audit"
     private const int LongestText = 300;
 

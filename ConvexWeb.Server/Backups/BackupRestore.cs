@@ -22,7 +22,7 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
             var manifest = await ReadManifestAsync(archive, path, cancel);
             return await RestoreAsync(archive, manifest, tell, cancel) with { Bytes = new FileInfo(path).Length };
         }
-        catch (InvalidDataException problem)
+        catch (Exception problem) when (problem is InvalidDataException or PostgresException { SqlState: ['2', '2' or '3', ..] })
         {
             throw new StartException($"{path} is damaged, or is no backup of ConvexWeb: {problem.Message}", problem);
         }
@@ -45,7 +45,8 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
         {
             throw new InvalidDataException($"its manifest cannot be read ({problem.Message}).", problem);
         }
-        if (manifest is null) throw new InvalidDataException("its manifest is empty.");
+        if (manifest is not { Tables: not null, Sequences: not null, Files: not null, Product: not null, SchemaHash: not null })
+            throw new InvalidDataException("its manifest is not whole.");
         var newest = Migration.Embedded[^1].Number;
         if (manifest.Format > BackupManifest.Current || manifest.Schema > newest)
         {
@@ -66,6 +67,8 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
         ZipArchive archive, BackupManifest manifest, Action<BackupProgress>? tell, CancellationToken cancel)
     {
         await CheckEmptyAsync(cancel);
+        if (manifest.Tables.DistinctBy(table => table.Name).Count() < manifest.Tables.Count)
+            throw new InvalidDataException("it has a table twice.");
         var runs = folders.Database(manifest.Database);
         if (Directory.Exists(runs))
         {
@@ -91,10 +94,14 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
                 folders.MakeOwn(folder);
                 await using var to = new FileStream(Path.Combine(folder, name), FileMode.CreateNew, FileAccess.Write);
                 await TakeAsync(archive, file.Entry, file.Bytes, file.Sha256, copy, to, cancel);
+                to.Flush(flushToDisk: true); // before the rows that name it
             }
 
             await using var connection = await database.OpenConnectionAsync(cancel);
             await using var transaction = await connection.BeginTransactionAsync(cancel);
+            var missing = (await BackupTables.ReadAsync(connection, cancel)).Select(table => table.Name)
+                .Except(manifest.Tables.Select(table => table.Name)).ToList();
+            if (missing.Count > 0) throw new InvalidDataException($"it lacks the table {missing[0]}.");
             var tables = await BackupTables.InOrderAsync(connection, manifest.Tables, cancel);
             foreach (var table in tables)
             {
@@ -106,6 +113,9 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
                 await connection.ExecuteAsync(new CommandDefinition(
                     "select setval(pg_get_serial_sequence(quote_ident(@Table), @Column), @Last)", sequence, cancellationToken: cancel));
             }
+            var id = await connection.ExecuteScalarAsync<Guid>(
+                new CommandDefinition("select id from this_database", cancellationToken: cancel));
+            if (id != manifest.Database) throw new InvalidDataException("its rows are of another database than its files.");
             if (Directory.Exists(half)) Directory.Move(half, runs);
             await transaction.CommitAsync(cancel);
         }
@@ -118,7 +128,6 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
         return await ReleaseAsync(manifest, cancel);
     }
 
-    // A server that has only been started has a link and nothing else.
     private async Task CheckEmptyAsync(CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
@@ -131,6 +140,12 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
                     "There is a lab in this database already, and a backup is restored into an empty one only. "
                     + "Name another folder in Convex:Data, or another database in ConnectionStrings:Convex.");
             }
+        }
+
+        if (await ExistsAsync("workers") && await connection.ExecuteScalarAsync<bool>(
+                "select exists (select from workers where last_seen > now() - interval '1 minute')"))
+        {
+            throw new StartException("A worker uses this database. Stop it first, and start it again when the backup is restored.");
         }
 
         async Task<bool> ExistsAsync(string table) => await connection.ExecuteScalarAsync<bool>(
@@ -165,11 +180,11 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
     {
         var entry = archive.GetEntry(name) ?? throw new InvalidDataException($"{name} is not in it.");
         await using var from = await entry.OpenAsync(cancel);
-        var (read, hash) = await copy.CopyAsync(from, to, cancel);
+        var (read, hash) = await copy.CopyAsync(from, to, cancel, most: bytes + 1);
         if (read != bytes || hash != sha256) throw new InvalidDataException($"{name} is not what was written.");
     }
 
-    // What ran when the snapshot was taken waits again. It is lost as with a worker that is gone, so that the next attempt also finds its
+    // What ran when the snapshot was taken waits again, or ends where that was wished. It is lost as with a worker that is gone, so that the next attempt also finds its
     // end, where it came to it while its files were copied; but it was not the item's fault.
     private async Task<BackupReport> ReleaseAsync(BackupManifest manifest, CancellationToken cancel)
     {
@@ -177,7 +192,10 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
         var (runs, points) = await connection.QuerySingleAsync<(long, long)>(new CommandDefinition(
             """
             with released as (
-                update work_items set state = 'Queued', wish = null, lease_until = null, recovered = true, queued_at = clock_timestamp()
+                update work_items set
+                    state = case wish when 'cancel' then 'Cancelled' when 'pause' then 'Paused' else 'Queued' end,
+                    finished_at = case wish when 'cancel' then clock_timestamp() end,
+                    wish = null, lease_until = null, recovered = true, queued_at = clock_timestamp()
                 where state = 'Running' returning id, attempt),
             closed as (
                 update attempts a set ended_at = clock_timestamp(), outcome = 'lost' from released r

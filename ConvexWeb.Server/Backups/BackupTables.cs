@@ -8,11 +8,11 @@ namespace ConvexWeb.Server.Backups;
 internal static class BackupTables
 {
     /// <summary>
-    /// What is only true where and when it was written: browsers that are signed in, tries of passwords, workers and their figures. And
-    /// the list of migrations, which the tables of a restoration are made by.
+    /// What is only true where and when it was written: browsers that are signed in, one-time links, which would open once more, tries of
+    /// passwords, workers and their figures. And the list of migrations, which the tables of a restoration are made by.
     /// </summary>
     private static readonly string[] LeftOut =
-        ["migrations", "sessions", "known_browsers", "password_tries", "workers", "worker_samples"];
+        ["migrations", "sessions", "known_browsers", "invites", "password_tries", "workers", "worker_samples", "idempotency_keys"];
 
     public sealed record Table
     {

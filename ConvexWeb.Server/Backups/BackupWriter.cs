@@ -16,10 +16,6 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     /// <summary>What is being written; a file without it is whole.</summary>
     public const string Half = ".part";
 
-    // First what a trainer goes on from, then its journal: so the journal holds all that led up to the checkpoint. Later lines do no harm,
-    // they are trained again.
-    private static readonly string[] RunFiles = ["best.safetensors", "last.safetensors", "metrics.jsonl"];
-
     private sealed record Attempt(long Run, int Number, bool HasLast, bool HasBest);
 
     private sealed record Contents(BackupManifest Manifest, IReadOnlyList<Attempt> Attempts, long Runs, long Points);
@@ -30,7 +26,7 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     {
         path = Path.GetFullPath(path);
         if (Path.Exists(path)) throw new StartException($"{path} exists already; a backup does not take the place of another file.");
-        var half = path + Half;
+        var half = $"{path}.{Guid.NewGuid():N}{Half}"; // nobody else's
         try
         {
             BackupReport report;
@@ -56,7 +52,7 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     // It holds what opens accounts: the keys of cookies, and hashes of passwords.
     private static FileStream Create(string path)
     {
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         return new(path, options);
     }
@@ -120,22 +116,17 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
         foreach (var attempt in contents.Attempts)
         {
             progress.Begin($"files of run {attempt.Run}");
-            foreach (var path in FilesOf(contents.Manifest.Database, attempt))
+            using var opened = OpenedAttempt.Open(folders.Attempt(contents.Manifest.Database, attempt.Run, attempt.Number));
+            if (attempt.HasLast && opened.Last is null) missing++;
+            if (attempt.HasBest && opened.Best is null) missing++;
+            foreach (var (name, from, length) in opened.Files)
             {
-                var name = Path.GetFileName(path);
-                if (!File.Exists(path))
-                {
-                    if (name == "last.safetensors" && attempt.HasLast || name == "best.safetensors" && attempt.HasBest) missing++;
-                    continue;
-                }
-                // A trainer may put another in its place meanwhile: this one stays as it is while it is open.
-                await using var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                var isText = name.EndsWith(".jsonl", StringComparison.Ordinal);
+                var isText = name == OpenedAttempt.JournalName;
                 var entry = archive.CreateEntry(
                     BackupManifest.FileEntry(attempt.Run, attempt.Number, name),
                     isText ? CompressionLevel.Fastest : CompressionLevel.NoCompression);
                 await using var to = await entry.OpenAsync(cancel);
-                var (bytes, hash) = await copy.CopyAsync(from, to, cancel);
+                var (bytes, hash) = await copy.CopyAsync(from, to, cancel, length);
                 files.Add(new(entry.FullName, bytes, hash));
             }
         }
@@ -143,7 +134,7 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     }
 
     private IEnumerable<string> FilesOf(Guid id, Attempt attempt)
-        => RunFiles.Select(name => Path.Combine(folders.Attempt(id, attempt.Run, attempt.Number), name));
+        => OpenedAttempt.Names.Select(name => Path.Combine(folders.Attempt(id, attempt.Run, attempt.Number), name));
 
     private static long SizeOf(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
 

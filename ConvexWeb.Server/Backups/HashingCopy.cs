@@ -10,12 +10,13 @@ internal sealed class HashingCopy(Action<int> passed) : IDisposable
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly byte[] buffer = new byte[BufferSize];
 
+    /// <param name="most">After so many bytes it ends.</param>
     /// <returns>How many bytes there were, and their hash.</returns>
-    public async Task<(long Bytes, string Sha256)> CopyAsync(Stream from, Stream to, CancellationToken cancel)
+    public async Task<(long Bytes, string Sha256)> CopyAsync(Stream from, Stream to, CancellationToken cancel, long most = long.MaxValue)
     {
         long bytes = 0;
         int read;
-        while ((read = await from.ReadAsync(buffer, cancel)) > 0)
+        while ((read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, most - bytes)), cancel)) > 0)
         {
             hash.AppendData(buffer, 0, read);
             await to.WriteAsync(buffer.AsMemory(0, read), cancel);

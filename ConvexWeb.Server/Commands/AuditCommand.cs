@@ -27,7 +27,8 @@ internal static class AuditCommand
         builder.AddSettings();
         builder.Services.AddPersistence().AddAudit();
         await using var app = builder.Build();
-        await app.PrepareDatabaseAsync();
+        await app.Services.GetRequiredService<Database>().PrepareAsync(
+            (database, cancel) => new Migrator(database).CheckAsync(cancel), CancellationToken.None);
         var found = await app.Services.GetRequiredService<AuditReader>().CheckAsync(known, CancellationToken.None);
         if (found.Problem is { } problem)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Backups;
@@ -22,11 +23,12 @@ internal static class BackupCommand
             return 2;
         }
         using var stop = new CancellationTokenSource();
-        Console.CancelKeyPress += (_, pressed) =>
-        {
-            pressed.Cancel = true;
-            stop.Cancel();
-        };
+        var signals = new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal =>
+            PosixSignalRegistration.Create(signal, told =>
+            {
+                told.Cancel = true;
+                stop.Cancel();
+            })).ToList();
         var builder = WebApplication.CreateBuilder(options);
         builder.Logging.ClearProviders();
         builder.AddSettings();
@@ -42,7 +44,9 @@ internal static class BackupCommand
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             line.End();
-            Console.Error.WriteLine("It was ended before it was done, and has left nothing.");
+            Console.Error.WriteLine(what == "backup"
+                ? "It was ended before it was done, and has left no file."
+                : "It was ended before it was done. Begin again with an empty folder and database.");
             return 130;
         }
         catch (Exception problem) when (problem is StartException or ClusterException)
@@ -51,22 +55,27 @@ internal static class BackupCommand
             Console.Error.WriteLine(problem.Message);
             return 1;
         }
+        finally
+        {
+            foreach (var signal in signals) signal.Dispose();
+        }
     }
 
     private static async Task BackUpAsync(WebApplication app, string path, ProgressLine line, CancellationToken cancel)
     {
-        await app.PrepareDatabaseAsync();
+        // Not the tables of this program: whoever backs up before an upgrade wants those of before.
+        var schema = 0;
+        await app.Services.GetRequiredService<Database>().PrepareAsync(
+            async (database, token) => schema = await new Migrator(database).CheckAsync(token), cancel);
         var report = await app.Services.GetRequiredService<BackupWriter>().WriteAsync(path, line.Tell, cancel);
         var words = BackupWords.Of(report);
-        await app.Services.GetRequiredService<AuditTrail>().WriteAsync(
-            AuditActor.Server with { Door = "the command line" }, new(AuditAction.BackupMade, Path.GetFileName(path), words), cancel);
+        if (schema >= AuditTrail.Schema)
+        {
+            await app.Services.GetRequiredService<AuditTrail>().WriteAsync(
+                AuditActor.Server with { Door = "the command line" }, new(AuditAction.BackupMade, Path.GetFileName(path), words), cancel);
+        }
         line.End();
         Console.WriteLine($"{path} is written, as the lab was at {report.At:yyyy-MM-dd HH:mm:ss} UTC: {words}.");
-        if (report.Missing > 0)
-        {
-            Console.WriteLine(
-                $"{report.Missing} checkpoints that the database knows are not in this node's data folder, and not in the backup.");
-        }
         Console.WriteLine("Who has the file has the lab: keep it as you keep passwords. Data sets are not in it.");
     }
 
@@ -91,5 +100,6 @@ internal static class BackupCommand
         line.End();
         Console.WriteLine($"The lab is as it was at {report!.At:yyyy-MM-dd HH:mm:ss} UTC: {words}.");
         Console.WriteLine("Start it as always: what was training goes on from its last checkpoint. Everybody signs in again.");
+        Console.WriteLine("What was revoked, disabled or changed since then holds again as it was: tokens, accounts, passwords.");
     }
 }

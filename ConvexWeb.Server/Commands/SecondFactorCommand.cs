@@ -27,7 +27,8 @@ internal static class SecondFactorCommand
         builder.AddSettings();
         builder.Services.AddPersistence().AddAudit().AddAccounts();
         await using var app = builder.Build();
-        await app.PrepareDatabaseAsync();
+        await app.Services.GetRequiredService<Database>().PrepareAsync(
+            (database, cancel) => new Migrator(database).CheckAsync(cancel), CancellationToken.None);
         await using var connection = await app.Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync();
         var user = await connection.ExecuteScalarAsync<Guid?>(
             "select id from users where normalized_user_name = @key and deleted_at is null", new { key = normal.ToUpperInvariant() });

@@ -30,11 +30,19 @@ public sealed class Database(
 
     public string ConnectionString => string.IsNullOrWhiteSpace(given) ? PrivateCluster.ConnectionString(Folder) : given;
 
-    public NpgsqlDataSource CreateSource()
+    public NpgsqlDataSource CreateSource() => CreateSource(Impatient);
+
+    /// <summary>For what copies whole tables: it waits for as long as that takes.</summary>
+    public NpgsqlDataSource CreatePatientSource() => CreateSource(address => new NpgsqlConnectionStringBuilder(Impatient(address))
+    {
+        CommandTimeout = 0,
+    }.ConnectionString);
+
+    private NpgsqlDataSource CreateSource(Func<string, string> form)
     {
         try
         {
-            return NpgsqlDataSource.Create(Impatient(ConnectionString));
+            return NpgsqlDataSource.Create(form(ConnectionString));
         }
         catch (ArgumentException problem)
         {
@@ -147,7 +155,7 @@ public sealed class Database(
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (cluster is { Owned: true } own)
+        if (cluster is { } own)
             watch = loop.RunAsync("Watching the private database", stop => WatchAsync(own, stop), stopping.Token);
         return Task.CompletedTask;
     }

@@ -93,6 +93,19 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
         }
     }
 
+    /// <summary>Changes nothing: for what only reads a database, of this schema or an older one.</summary>
+    /// <returns>The number of the last migration that was applied.</returns>
+    /// <exception cref="ClusterException">There are no tables, or newer ones.</exception>
+    public async Task<int> CheckAsync(CancellationToken cancel = default)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        if (!await connection.ExecuteScalarAsync<bool>("select to_regclass('migrations') is not null"))
+            throw new ClusterException("There is no lab in this database.");
+        var stored = await StoredAsync(connection, cancel);
+        Check(stored);
+        return stored.Keys.Max();
+    }
+
     private void Check(Dictionary<int, Applied> stored)
     {
         var newest = migrations.Count == 0 ? 0 : migrations[^1].Number;

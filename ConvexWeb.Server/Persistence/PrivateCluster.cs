@@ -16,7 +16,7 @@ public sealed class PrivateCluster : IAsyncDisposable
 
     private readonly ClusterUser user;
     private readonly string folder;
-    private readonly FileStream? ownership;
+    private FileStream? ownership;
     private readonly IReadOnlyDictionary<string, string> settings;
     private readonly IReadOnlyList<TunedSetting>? tuning;
     private PostgresBinaries binaries;
@@ -93,10 +93,14 @@ public sealed class PrivateCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the cluster again if it is ours and has died: killed for memory, crashed, or stopped by somebody.</summary>
+    /// <summary>
+    /// Starts the cluster again if it is ours and has died: killed for memory, crashed, or stopped by somebody. One that another process
+    /// had in its care is ours when that has gone: a command, which stops what it has started.
+    /// </summary>
     /// <returns>Whether it had died.</returns>
     public async Task<bool> ReviveAsync(CancellationToken cancel)
     {
+        ownership ??= TryLock(Path.Combine(folder, "owner.lock"));
         if (!Owned || IsAlive() || await IsRunningAsync(cancel)) return false;
         await StartOwnedAsync(cancel);
         return true;

@@ -5,6 +5,7 @@ using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OtpNet;
@@ -68,9 +69,47 @@ public sealed class SecondFactorTests(ServerHost host) : IClassFixture<ServerHos
         // Nor when the password was changed meanwhile.
         await browser.SignInAsync(person.User.UserName!);
         using var changed = await person.Browser.PostAsync(
-            "/account/password", person.User.Id, ("current", ServerHost.Password), ("password", "another silent meadow"));
+            "/account/password", person.User.Id, ("current", ServerHost.Password), ("code", Next(app)), ("password", "another silent meadow"));
+        Assert.EndsWith("=changed", changed.Headers.Location!.OriginalString, StringComparison.Ordinal);
         Assert.StartsWith("/signin?error=stale", await CodeAsync(browser, Next(app)), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(browser));
+    }
+
+    [Fact]
+    public async Task A_change_of_the_password_wants_a_code_too_and_is_no_way_around_it()
+    {
+        await using var person = await Person.SignInAsync(host);
+        var (app, _) = await TurnOnAsync(person);
+        await host.Database.ExecuteAsync("update sessions set proved_at = now() - interval '1 hour'");
+
+        Assert.Equal("/account?password=code", await ChangeAsync(null));
+        Assert.Equal("/account?password=code", await ChangeAsync("000000"));
+        Assert.Equal(HttpStatusCode.Forbidden, (await person.Client.DeleteAsync("/api/v1/second-factor")).StatusCode);
+        Assert.Equal("/account?password=changed", await ChangeAsync(Next(app)));
+
+        async Task<string> ChangeAsync(string? code)
+        {
+            using var answer = await person.Browser.PostAsync(
+                "/account/password", person.User.Id, ("current", ServerHost.Password), ("code", code), ("password", "another silent meadow"));
+            return answer.Headers.Location!.OriginalString;
+        }
+    }
+
+    [Fact]
+    public async Task No_sign_in_that_is_under_way_outlives_a_new_password_or_a_second_factor()
+    {
+        var user = await host.AddUserAsync();
+        var context = new DefaultHttpContext { RequestServices = host.Services };
+        var before = new User { Id = user.Id, UserName = user.UserName, PasswordHash = user.PasswordHash };
+        var sessions = host.Services.GetRequiredService<Sessions>();
+        Assert.True(await sessions.BeginAsync(context, before, Factor.None, default));
+
+        await host.Database.ExecuteAsync("insert into second_factors values (@Id, 'x', 0, now(), now())", new { user.Id });
+        Assert.False(await sessions.BeginAsync(context, before, Factor.None, default));
+        Assert.True(await sessions.BeginAsync(context, before, Factor.Shown, default));
+
+        await host.Database.ExecuteAsync("update users set password_hash = 'another' where id = @Id", new { user.Id });
+        Assert.False(await sessions.BeginAsync(context, before, Factor.Shown, default));
     }
 
     [Fact]

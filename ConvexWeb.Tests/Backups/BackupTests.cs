@@ -61,6 +61,70 @@ public sealed class BackupTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
+    public void What_belongs_together_of_an_attempt_stays_so_when_its_trainer_goes_on()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(Folder, "attempt")).FullName;
+        var (last, journal) = (Path.Combine(folder, "last.safetensors"), Path.Combine(folder, "metrics.jsonl"));
+        File.WriteAllText(last, "at step 10");
+        File.WriteAllText(journal, "told up to 10\n");
+        using var opened = OpenedAttempt.Open(folder);
+
+        File.WriteAllText(last + ".tmp", "at the end");
+        File.Move(last + ".tmp", last, overwrite: true);
+        File.AppendAllText(journal, "finished\n");
+        File.WriteAllText(Path.Combine(folder, "best.safetensors"), "came later");
+
+        Assert.Equal(
+            [("last.safetensors", "at step 10"), ("metrics.jsonl", "told up to 10\n")],
+            opened.Files.Select(file =>
+            {
+                var bytes = new byte[file.Length];
+                file.File.ReadExactly(bytes);
+                return (file.Name, System.Text.Encoding.UTF8.GetString(bytes));
+            }));
+    }
+
+    [Theory]
+    [InlineData("cancel", "Cancelled")]
+    [InlineData("pause", "Paused")]
+    [InlineData(null, "Queued")]
+    public async Task What_was_wished_of_a_running_item_holds_after_it(string? wish, string state)
+    {
+        await Database.ClaimAsync(await Database.AddRunAsync());
+        await Database.ExecuteAsync("update work_items set wish = @wish", new { wish });
+        await WriterOf(Database, Folder).WriteAsync(Backup, null, default);
+        await using var place = await Place.MakeAsync(cluster);
+
+        await RestorerOf(place).RestoreAsync(Backup, null, default);
+
+        Assert.Equal((state, null, 0), (await place.Database.RowsAsync<(string, string?, int)>(
+            "select state, wish, deaths from work_items")).Single());
+    }
+
+    [Fact]
+    public async Task Two_at_once_to_one_place_leave_one_whole_file()
+    {
+        await Database.AddRunAsync();
+        var both = await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ =>
+        {
+            try
+            {
+                await WriterOf(Database, Folder).WriteAsync(Backup, null, default);
+                return true;
+            }
+            catch (StartException)
+            {
+                return false;
+            }
+        }));
+
+        Assert.Contains(true, both);
+        await using var place = await Place.MakeAsync(cluster);
+        Assert.Equal(1, (await RestorerOf(place).RestoreAsync(Backup, null, default)).Runs);
+        Assert.Equal([Backup], Directory.GetFiles(Folder, "lab.backup*"));
+    }
+
+    [Fact]
     public async Task A_backup_of_an_older_schema_is_brought_to_this_one()
     {
         await using var old = await Place.MakeAsync(cluster);
@@ -96,7 +160,27 @@ public sealed class BackupTests(PostgresCluster cluster) : DatabaseTest(cluster)
 
     [Fact]
     public async Task A_backup_that_names_a_statement_for_a_table_is_refused()
-        => await AssertRefusedAsync("has no table", manifest => manifest["Tables"]![0]!["Name"] = "users; drop table users");
+        => await AssertRefusedAsync("has no table", manifest =>
+        {
+            var more = manifest["Tables"]![0]!.DeepClone();
+            more["Name"] = "users; drop table users";
+            manifest["Tables"]!.AsArray().Add(more);
+        });
+
+    [Theory]
+    [InlineData("Tables")]
+    [InlineData("Files")]
+    [InlineData("Product")]
+    public async Task A_backup_whose_manifest_is_not_whole_is_refused(string field)
+        => await AssertRefusedAsync("not whole", manifest => manifest.Remove(field));
+
+    [Fact]
+    public async Task A_backup_that_lacks_a_table_is_refused()
+        => await AssertRefusedAsync("lacks the table", manifest => manifest["Tables"]!.AsArray().RemoveAt(3));
+
+    [Fact]
+    public async Task A_backup_of_another_databases_files_is_refused()
+        => await AssertRefusedAsync("of another database", manifest => manifest["Database"] = Guid.NewGuid().ToString());
 
     [Fact]
     public async Task A_backup_whose_rows_were_changed_is_refused()
@@ -149,10 +233,11 @@ public sealed class BackupTests(PostgresCluster cluster) : DatabaseTest(cluster)
         var settings = new Settings { Data = Folder, Backup = { Folder = Path.Combine(Folder, "backups"), Keep = 2 } };
         var time = new Clock();
         Directory.CreateDirectory(settings.Backup.Folder);
-        await File.WriteAllTextAsync(Path.Combine(settings.Backup.Folder, "convexweb-2026-01-01T000000Z.backup.part"), "half");
+        await File.WriteAllTextAsync(Path.Combine(settings.Backup.Folder, "convexweb-before-upgrade.backup"), "kept by hand");
         await File.WriteAllTextAsync(Path.Combine(settings.Backup.Folder, "mine.txt"), "somebody else's");
+        var id = (await Database.ScalarAsync<Guid>("select id from this_database")).ToString("N")[..8];
         var nightly = new NightlyBackup(
-            WriterOf(Database, Folder), new AuditTrail(Database, TimeProvider.System), Options.Create(settings), time);
+            Database, WriterOf(Database, Folder), new AuditTrail(Database, TimeProvider.System), Options.Create(settings), time);
         for (var night = 0; night < 4; night++)
         {
             Assert.Contains("1 runs", await nightly.WriteAsync(default), StringComparison.Ordinal);
@@ -160,8 +245,11 @@ public sealed class BackupTests(PostgresCluster cluster) : DatabaseTest(cluster)
         }
 
         Assert.Equal(
-            ["convexweb-2026-03-03T021700Z.backup", "convexweb-2026-03-04T021700Z.backup", "mine.txt"],
-            Directory.GetFiles(settings.Backup.Folder).Select(Path.GetFileName).Order());
+            [
+                $"convexweb-{id}-2026-03-03T021700Z.backup", $"convexweb-{id}-2026-03-04T021700Z.backup", "convexweb-before-upgrade.backup",
+                "mine.txt",
+            ],
+            Directory.GetFiles(settings.Backup.Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(4, await Database.ScalarAsync<long>("select count(*) from audit_entries where action = 'BackupMade'"));
 
         settings.Backup.Folder = Path.Combine(Folder, "backups", "mine.txt");

@@ -193,7 +193,7 @@ public sealed class MaintenanceTests(PostgresCluster cluster) : DatabaseTest(clu
         var settings = Options.Create(new Settings { Data = Folder, Retention = new() { LogDays = logDays } });
         var trail = new AuditTrail(Database, TimeProvider.System);
         var backup = new NightlyBackup(
-            new(Database, new RunFolders(settings), TimeProvider.System), trail, settings, TimeProvider.System);
+            Database, new(Database, new RunFolders(settings), TimeProvider.System), trail, settings, TimeProvider.System);
         return new(Database, trail, backup, settings, TimeProvider.System, log);
     }
 
