@@ -81,7 +81,7 @@ export class Board {
 
   /** Whether all that is stored has been read: only then "no points" is true. */
   get loaded() {
-    return [...this.#stores.values()].every(store => store.loaded);
+    return this.#coming.size === 0 && [...this.#stores.values()].every(store => store.loaded);
   }
 
   /**
@@ -215,7 +215,7 @@ export class Board {
     this.#all(chart => { if (settled || chart.concerns(dirty)) chart.draw(); });
     if (settled) this.#checkZoom();
     this.#record(Date.now());
-    const error = [...this.#stores.values()].find(store => store.error)?.error;
+    const error = [...this.#stores.values(), ...this.#coming].find(store => store.error)?.error;
     this.problem.hidden = !error;
     if (error) this.problem.textContent = `Points could not be loaded. ${error.message}`;
   }

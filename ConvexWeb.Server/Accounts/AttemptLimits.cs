@@ -41,7 +41,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
             """
             update password_tries set used = greatest(0, used - 1)
             where key in (select key from password_tries where key = any(@keys) order by key for update)
-            """, new { keys = counts.Select(count => count.Key).Where(key => key != OfNetwork(network).Key).ToArray() }, cancellationToken: cancel));
+            """, new { keys = counts.Select(count => count.Key).Except([OfNetwork(network).Key]).ToArray() }, cancellationToken: cancel));
     }
 
     private async Task<(string Key, Limit Limit)[]> CountsAsync(

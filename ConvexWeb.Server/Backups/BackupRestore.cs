@@ -184,8 +184,8 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
         if (read != bytes || hash != sha256) throw new InvalidDataException($"{name} is not what was written.");
     }
 
-    // What ran when the snapshot was taken waits again, or ends where that was wished. It is lost as with a worker that is gone, so that the next attempt also finds its
-    // end, where it came to it while its files were copied; but it was not the item's fault.
+    // What ran when the snapshot was taken waits again, or ends where that was wished. It is lost as with a worker that is gone, so that
+    // the rest of its journal is read; but it was not the item's fault.
     private async Task<BackupReport> ReleaseAsync(BackupManifest manifest, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);

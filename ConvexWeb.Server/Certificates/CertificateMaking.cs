@@ -15,8 +15,9 @@ internal sealed class CertificateMaking(
 {
     public WorkKind Kind => WorkKind.Certificate;
 
-    public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
+    public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, AttemptSignals signals)
     {
+        var (_, stop, fence) = signals;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop, fence);
         var task = await retry.RunAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), over.Token);
         try
@@ -28,7 +29,7 @@ internal sealed class CertificateMaking(
                 return AttemptEnd.Failed(
                     "The checkpoint was replaced by a newer one, of which there is a certificate already.", "replaced");
             }
-            return await RunTrainerAsync(assignment, task, folder, stop, fence);
+            return await RunTrainerAsync(assignment, task, folder, signals);
         }
         catch (FileNotFoundException missing)
         {
@@ -41,8 +42,9 @@ internal sealed class CertificateMaking(
     }
 
     private async Task<AttemptEnd> RunTrainerAsync(
-        Assignment assignment, CertificateTask task, CertificateFolder folder, CancellationToken stop, CancellationToken fence)
+        Assignment assignment, CertificateTask task, CertificateFolder folder, AttemptSignals signals)
     {
+        var (nodeStops, stop, fence) = signals;
         string? answer = null;
         TrainerProcess started;
         try
@@ -65,7 +67,7 @@ internal sealed class CertificateMaking(
         if (trainer.ExitCode == 0 && answer is not null)
         {
             if (CertificateResults.Read(answer) is null) return AttemptEnd.Failed("The trainer's answer is no certificate.", "trainer");
-            using var patient = GraceToken.After(settings.StopPatience, time, stop);
+            using var patient = GraceToken.After(settings.StopPatience, time, nodeStops);
             using var until = CancellationTokenSource.CreateLinkedTokenSource(patient.Token, fence);
             return await retry.RunAsync(assignment.Name, cancel => tasks.StoreAsync(assignment, answer, cancel), until.Token)
                 ? AttemptEnd.Succeeded

@@ -13,7 +13,7 @@ public sealed record ErrorLine(long Number, DateTimeOffset At, string Text);
 /// <summary>An attempt that has ended.</summary>
 /// <param name="Line">Of its journal, up to which everything is stored.</param>
 /// <param name="Lost">Its worker was not heard of any more: how it ended stands only in the journal, if anywhere.</param>
-public sealed record StoredAttempt(int Number, long Line, bool Lost);
+public sealed record StoredAttempt(int Number, long Line, bool Lost, bool IsWhole);
 
 /// <summary>
 /// Stores a batch of a journal in one transaction that begins with a lock on the run's row. The lock is the fence (only the attempt that
@@ -35,15 +35,36 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
     /// <param name="attempt">Whose journal it is: the owner's own, or that of an attempt before it.</param>
     /// <param name="announce">Whether to tell pages of the progress; points and milestones are always told.</param>
     /// <returns>False when the run is not the owner's any more; then nothing was written.</returns>
-    public async Task<bool> WriteAsync(
+    public Task<bool> WriteAsync(
         Assignment owner, int attempt, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce,
         CancellationToken cancel = default)
+        => WriteAsync(owner, attempt, "'Running'", batch, errors, announce, cancel);
+
+    /// <summary>The rest of the last attempt at a run that was cancelled or has failed; it has no owner any more.</summary>
+    /// <returns>False when it waits or runs again; then nothing was written.</returns>
+    public Task<bool> WriteEndedAsync(Assignment last, JournalBatch batch, CancellationToken cancel = default)
+        => WriteAsync(last, last.Attempt, "'Cancelled', 'Failed'", batch, [], announce: true, cancel);
+
+    /// <summary>All that an attempt's trainer has written is stored.</summary>
+    /// <returns>Whether there is such an attempt.</returns>
+    public async Task<bool> MarkStoredAsync(Assignment item, int attempt, CancellationToken cancel = default)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        return await connection.ExecuteAsync(new CommandDefinition(
+            "update attempts set journal_stored = true where item_id = @ItemId and number = @attempt",
+            new { item.ItemId, attempt }, cancellationToken: cancel)) == 1;
+    }
+
+    /// <param name="states">Of the item, in SQL: in another one nothing is written.</param>
+    private async Task<bool> WriteAsync(
+        Assignment owner, int attempt, string states, JournalBatch batch, IReadOnlyList<ErrorLine> errors, bool announce,
+        CancellationToken cancel)
     {
         var events = batch.Events.Select(StorableText.Clean).ToList();
         await metrics.LearnAsync(events.SelectMany(StorableText.Metrics), cancel);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (await LockAsync(connection, owner, attempt, cancel) is not var (run, journal)) return false;
+        if (await LockAsync(connection, owner, attempt, states, cancel) is not var (run, journal)) return false;
 
         // A batch may come twice, when the answer to the commit was lost: its lines are stored then, and are passed over.
         var buffer = new PointBuffer(events.Where(item => item.N > journal.StoredLine));
@@ -75,7 +96,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         await using var connection = await database.OpenConnectionAsync(cancel);
         return (await connection.QueryAsync<StoredAttempt>(new CommandDefinition(
             """
-            select a.number, coalesce(j.stored_line, 0) as line, coalesce(a.outcome = 'lost', false) as lost
+            select a.number, coalesce(j.stored_line, 0) as line, coalesce(a.outcome = 'lost', false) as lost,
+                a.journal_stored as is_whole
             from attempts a left join journals j on j.run_id = @RunId and j.attempt = a.number
             where a.item_id = @ItemId and a.number < @Attempt order by a.number
             """, new { owner.ItemId, owner.RunId, owner.Attempt }, cancellationToken: cancel))).AsList();
@@ -83,14 +105,14 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
 
     // Statements of their own: the later ones see what the batch has committed that held the lock before.
     private static async Task<(Run, StoredJournal)?> LockAsync(
-        NpgsqlConnection connection, Assignment owner, int attempt, CancellationToken cancel)
+        NpgsqlConnection connection, Assignment owner, int attempt, string states, CancellationToken cancel)
     {
         await using var found = await connection.QueryMultipleAsync(new CommandDefinition(
             $"""
             {Transactions.Short};
             select r.last_seq as LastSeq, r.step, r.spark::text as spark, r.epochs, r.steps_per_epoch as StepsPerEpoch
             from work_items i join runs r on r.id = i.run_id
-            where i.id = @ItemId and i.attempt = @Owner and i.state = 'Running' for update of r for no key update of i;
+            where i.id = @ItemId and i.attempt = @Owner and i.state in ({states}) for no key update;
             select resumed_step as ResumedStep, coalesce(stored_line, 0) as StoredLine, last_step as LastStep, last_metrics as LastMetrics,
                 first_seq as FirstSeq, overlap_seq as OverlapSeq, (
                     select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt and attempt < @Owner

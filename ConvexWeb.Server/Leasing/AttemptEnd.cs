@@ -34,6 +34,9 @@ public sealed record AttemptEnd(Outcome Outcome, string? Reason = null, string? 
     /// <summary>The most memory that it was seen to have on its device, in MB.</summary>
     public int? PeakMemoryMb { get; init; }
 
+    /// <summary>Whether all that its trainer has written is stored.</summary>
+    public bool IsStored { get; init; }
+
     public static readonly AttemptEnd Succeeded = new(Outcome.Succeeded);
     public static readonly AttemptEnd Stopped = new(Outcome.Stopped);
     public static readonly AttemptEnd Lost = new(Outcome.Lost);

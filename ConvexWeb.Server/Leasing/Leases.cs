@@ -39,8 +39,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
 
     /// <summary>
     /// Ends the attempts of running items that are not owned by a living worker: they wait again, end if that was wished, or fail if it
-    /// was the last of too many. An item that is claimed or renewed in this moment does not fit the condition any more, and the owner of
-    /// one whose row is locked lives: it stores points, and renews the lease with them.
+    /// was the last of too many. An item that is claimed or renewed in this moment does not fit the condition any more; one whose row is
+    /// locked, by a batch of its points or by what somebody asks of it, is looked at again in the next pass.
     /// </summary>
     /// <param name="condition">Which of them, in SQL over items <c>i</c>.</param>
     public static string Release(string condition) =>
@@ -135,7 +135,8 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     private sealed record Renewed(long Id, int Attempt, bool Mine, string? Wish);
 
     /// <summary>
-    /// Holds items for another while. One whose row is locked in this moment, by a batch of its own points, is renewed by that batch.
+    /// Holds items for another while. One whose row is locked in this moment is renewed by the batch of points that has it, or else the
+    /// next time, which is long before its lease is over.
     /// </summary>
     /// <returns>The items that are another's now, and what is wished of the others.</returns>
     public async Task<(IReadOnlyList<Assignment> Lost, IReadOnlyList<Assignment> Wished)> RenewAsync(
@@ -173,27 +174,32 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     private const string Retried = "('died', 'hung', 'out_of_memory', 'unreachable')";
 
     /// <summary>
-    /// After the end of an item of which more or less memory was measured than kept: the others of its spec and queue that do not run and
-    /// for which another amount is kept. One that ran out of memory keeps what is kept for it.
+    /// After the end of an item that succeeded: those of its spec and queue, itself too, that do not run and for which another amount of
+    /// memory is kept than was measured. One that ran out of memory keeps what is kept for it.
     /// </summary>
-    private const string Others =
-        """
-        from work_items e join runs s on s.id = e.run_id
-        join runs r on r.group_key = s.group_key
-        join work_items i on i.run_id = r.id and i.kind = 'run' and i.queue = e.queue
-        where e.id = @ItemId and e.attempt = @Attempt and e.state = 'Succeeded' and e.kind = 'run' and @PeakMemoryMb::int is not null
-        and i.state <> 'Running' and i.memory_mb <> e.memory_mb and not exists (
+    private static readonly string Corrected =
+        $"""
+        from (
+            select r.group_key, e.queue, least({MeasuredMemory.Peak("r.group_key", "e.queue")}, {MeasuredMemory.Lent("e.queue")}) as mb
+            from work_items e join runs r on r.id = e.run_id
+            where e.id = @ItemId and e.attempt = @Attempt and e.state = 'Succeeded' and e.kind = 'run' and @PeakMemoryMb::int is not null
+        ) m join runs t on t.group_key = m.group_key
+        join work_items i on i.run_id = t.id and i.kind = 'run' and i.queue = m.queue
+        where i.state <> 'Running' and i.memory_mb <> m.mb and not exists (
             select from attempts a where a.item_id = i.id and a.outcome = 'out_of_memory')
         """;
 
-    /// <summary>No claim comes between: it would skip the rows that are corrected, and take what is next after them.</summary>
-    private const string CorrectionsLock = $"select {ClaimOrder.TakeLock} where exists (select {Others})";
+    /// <summary>
+    /// No claim comes between: it would skip the rows that are corrected, and take what is next after them. Nor another end: what it
+    /// measured is seen by the next statement.
+    /// </summary>
+    private static readonly string CorrectionsLock = $"select {ClaimOrder.TakeLock} where exists (select {Corrected})";
 
     // A row that is locked is skipped: this is not worth a wait.
-    private const string Corrections =
+    private static readonly string Corrections =
         $"""
         update work_items i set memory_mb = o.mb
-        from (select i.id, e.memory_mb as mb {Others} for update of i skip locked) o where i.id = o.id
+        from (select i.id, m.mb {Corrected} for update of i skip locked) o where i.id = o.id
         """;
 
     /// <summary>
@@ -231,11 +237,6 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                     m.outcome in ('died', 'unreachable') and m.deaths >= {MostDeaths} or m.outcome in ('hung', 'out_of_memory') and m.again
                     or coalesce(m.outcome = 'out_of_memory' and m.memory_mb >= m.lent, false) as gives_up
                 from mine m),
-            measured as (
-                select i.queue, r.group_key, least(
-                    greatest(@PeakMemoryMb::int, {MeasuredMemory.Peak("r.group_key", "i.queue")}), {MeasuredMemory.Lent("i.queue")}) as mb
-                from judged j join work_items i on i.id = j.id join runs r on r.id = i.run_id
-                where j.outcome = 'succeeded' and i.kind = 'run' and @PeakMemoryMb::int is not null),
             ended as (
                 update work_items i set
                     state = case
@@ -246,7 +247,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         else 'Queued' end,
                     deaths = case when j.outcome in {Retried} then j.deaths else i.deaths end,
                     memory_mb = case when j.outcome = 'out_of_memory' and not j.gives_up
-                        then least(greatest(2 * i.memory_mb, 1024), j.lent) else coalesce((select mb from measured), i.memory_mb) end,
+                        then least(greatest(2 * i.memory_mb, 1024), j.lent) else i.memory_mb end,
                     recovered = (j.outcome in ('stopped', 'yielded') or j.outcome in {Retried}) and not j.gives_up,
                     peak_memory_mb = greatest(i.peak_memory_mb, @PeakMemoryMb::int),
                     wish = null, lease_until = null, queued_at = clock_timestamp(),
@@ -270,7 +271,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.outcome in {Retried} then format('It is tried again. %s', @Reason) end
                 from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),
             closed as (
-                update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome
+                update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome, journal_stored = @IsStored
                 from ended where a.item_id = ended.id and a.number = @Attempt)
             select state, not_before, pg_notify('{RunChanges.Rows}', run_id::text)::text as notified from ended;
             {CorrectionsLock};
@@ -284,6 +285,7 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                 end.Code,
                 Reason = end.Reason ?? "",
                 end.PeakMemoryMb,
+                end.IsStored,
                 delay = settings.RetryDelay.TotalSeconds,
                 longest = LongestDelay.TotalSeconds,
             },

@@ -35,8 +35,14 @@ public sealed class WorkerSettings
     /// <summary>For so long nobody takes a run from a worker that was last heard of.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>How long a trainer that is asked to stop has for its last checkpoint.</summary>
+    /// <summary>How long a trainer has for its last checkpoint when its worker stops, which must not take long.</summary>
     public TimeSpan StopPatience { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How long it has when it is cancelled, paused or makes room: a large network's checkpoint on a slow drive takes a while, and without
+    /// it a pause would lose what was trained since the one before.
+    /// </summary>
+    public TimeSpan WishPatience { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long a node that stops has for the items in hand: the last checkpoints, and storing how their attempts ended.</summary>
     public TimeSpan StopLimit => StopPatience + TimeSpan.FromSeconds(8);
@@ -100,6 +106,8 @@ public sealed class WorkerSettings
             yield return $"Convex:Worker:PreemptAfter must be from 0 seconds to a day, not {PreemptAfter}.";
         if (StopPatience < TimeSpan.Zero || StopPatience > TimeSpan.FromSeconds(20))
             yield return $"Convex:Worker:StopPatience must be from 0 to 20 seconds, not {StopPatience}.";
+        if (WishPatience < TimeSpan.Zero || WishPatience > TimeSpan.FromHours(1))
+            yield return $"Convex:Worker:WishPatience must be from 0 to 60 minutes, not {WishPatience}.";
         if (CertificateLimit < TimeSpan.FromSeconds(1) || CertificateLimit > TimeSpan.FromDays(1))
             yield return $"Convex:Worker:CertificateLimit must be from a second to a day, not {CertificateLimit}.";
         if (HangLimit < TimeSpan.FromSeconds(5)) yield return $"Convex:Worker:HangLimit must be at least 5 seconds, not {HangLimit}.";

@@ -1,4 +1,5 @@
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Persistence;
 using Dapper;
 using Npgsql;
 
@@ -12,6 +13,7 @@ namespace ConvexWeb.Server.Scheduling;
 internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings settings)
 {
     private const string Pressing = "q.priority >= 4"; // high and urgent
+    private const long Lock = 0x5969656C64; // "Yield"
 
     public async Task PassAsync(CancellationToken cancel)
     {
@@ -21,8 +23,11 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
         {
             return;
         }
+        // One node at a time, and without the queue's lock, which claims wait for, until somebody is to yield: that is looked at once more.
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        var chosen = await ChooseAsync(connection, cancel);
+        if (!await connection.ExecuteScalarAsync<bool>(new($"select pg_try_advisory_xact_lock({Lock})", cancellationToken: cancel))) return;
+        if ((await ChooseAsync(connection, $"{Transactions.Short}; select 1", cancel)).Count == 0) return;
+        var chosen = await ChooseAsync(connection, ClaimOrder.LockForSeveral, cancel);
         if (chosen.Count == 0) return;
         await connection.ExecuteAsync(new(
             $"""
@@ -35,19 +40,33 @@ internal sealed class Preemption(NpgsqlDataSource database, WorkerSettings setti
         await transaction.CommitAsync(cancel);
     }
 
-    private async Task<IReadOnlyList<long>> ChooseAsync(NpgsqlConnection connection, CancellationToken cancel)
+    /// <param name="begin">What comes first, with one answer.</param>
+    private async Task<IReadOnlyList<long>> ChooseAsync(NpgsqlConnection connection, string begin, CancellationToken cancel)
     {
         await using var answers = await connection.QueryMultipleAsync(new(
             $"""
-            {ClaimOrder.LockForSeveral};
-            with {ClaimOrder.Shares(Pressing)}
-            select q.id, q.queue, q.priority::int as priority, q.memory_mb, q.created_by as user, u.most - u.running as user_room,
-                case when q.kind = 'run' then q.study_id end as study, coalesce(s.max_running, l.study_running) - (
-                    select count(*) from work_items b
-                    where b.state = 'Running' and b.kind = 'run' and b.study_id = q.study_id) as study_room
-            from work_items q join waiting_users u on u.created_by = q.created_by join studies s on s.id = q.study_id cross join lab l
-            where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
-              and q.queued_at < clock_timestamp() - make_interval(secs => @patience);
+            {begin};
+            with {ClaimOrder.Shares(Pressing)},
+            -- Of those that are alike no more can start than run now, or could: the rest needs no look, however many wait.
+            alike as (
+                select q.*, u.most - u.running as user_room, row_number() over (
+                    partition by q.created_by, q.queue, q.memory_mb, q.study_id, q.kind
+                    order by q.priority desc, q.recovered desc, q.id) as place
+                from work_items q join waiting_users u on u.created_by = q.created_by
+                where {ClaimOrder.MayGo} and {Pressing} and (u.most is null or u.running < u.most)
+                  and q.queued_at < clock_timestamp() - make_interval(secs => @patience)),
+            busy as (
+                select study_id, count(*) as running from work_items where state = 'Running' and kind = 'run' group by study_id),
+            places as (
+                select greatest(
+                    (select count(*) from work_items where state = 'Running'), (select sum(slots) from workers)) as most)
+            select q.id, q.queue, q.priority::int as priority, q.memory_mb, q.created_by as user, q.user_room,
+                case when q.kind = 'run' then q.study_id end as study,
+                coalesce(s.max_running, l.study_running) - coalesce(b.running, 0) as study_room
+            from alike q cross join places p join studies s on s.id = q.study_id cross join lab l
+            left join busy b on b.study_id = q.study_id
+            where q.place <= p.most
+            order by q.priority desc, q.recovered desc, q.id;
             with {DeviceRooms.Open} {DeviceRooms.Rows};
             select i.id, i.worker, {DeviceRooms.Machine} as host, i.device, i.memory_mb, i.priority::int as priority, a.started_at,
                 i.kind = 'run' and i.wish is null and a.started_at < clock_timestamp() - make_interval(secs => @begun) as may_yield,

@@ -40,7 +40,7 @@ internal sealed class WorkTicket(
             // From here the lease is renewed: the rest must not delay that.
             var work = items.RunAsync(item, device!, stop);
             Show(context, item);
-            await OneMoreAsync(stop);
+            await OneMoreAsync(item, stop);
             var (end, left) = await work;
 
             // Before tickets are made for it: another thread of this worker may get one, and must find the device free.
@@ -143,11 +143,18 @@ internal sealed class WorkTicket(
         }
     }
 
-    // The place of this ticket in the queue is free.
-    private async Task OneMoreAsync(CancellationToken stop)
+    // The place of this ticket in the queue is free. Whatever goes wrong here, the item is at work, and its slot is not free.
+    private async Task OneMoreAsync(Assignment item, CancellationToken stop)
     {
-        await office.AnnounceAsync(stop);
-        queue.Wake();
+        try
+        {
+            await office.AnnounceAsync(stop);
+            queue.Wake();
+        }
+        catch (Exception problem)
+        {
+            log.LogWarning("No further ticket was made when {Item} began: {Problem}", item.Name, problem.Message);
+        }
     }
 
     // An item that is to be tried again is announced when its time has come; the next pass of the reconciler would be a little late.

@@ -36,7 +36,7 @@ internal static class Yielding
         var userRoom = new Dictionary<string, long>();
         var studyRoom = new Dictionary<long, long>();
         var chosen = new List<long>();
-        foreach (var item in pressing.OrderByDescending(item => item.Priority).ThenBy(item => item.Id))
+        foreach (var item in pressing.OrderByDescending(item => item.Priority)) // and among these in the order that they came in
         {
             if (item.UserRoom is { } most && userRoom.GetValueOrDefault(item.User) >= most) continue;
             if (item is { Study: { } study, StudyRoom: { } free } && studyRoom.GetValueOrDefault(study) >= free) continue;

@@ -11,7 +11,11 @@ public interface IWorkExecution
     WorkKind Kind { get; }
 
     /// <summary>One attempt. What it stores beside the item it stores fenced (<see cref="Leases.HoldAsync"/>).</summary>
-    /// <param name="stop">The attempt is to stop, with a checkpoint if it can; it then ends as <see cref="Outcome.Stopped"/>.</param>
-    /// <param name="fence">The item is another's: the attempt is to end at once, and nothing of it counts.</param>
-    Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence);
+    Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, AttemptSignals signals);
 }
+
+/// <summary>What may end an attempt before its time.</summary>
+/// <param name="NodeStops">This worker is to stop, and has some seconds for it.</param>
+/// <param name="Stop">That, or somebody wishes it: the attempt stops, with a checkpoint, and ends as <see cref="Outcome.Stopped"/>.</param>
+/// <param name="Fence">The item is another's: the attempt is to end at once, and nothing of it counts.</param>
+public readonly record struct AttemptSignals(CancellationToken NodeStops, CancellationToken Stop, CancellationToken Fence);

@@ -21,7 +21,7 @@ public sealed class ItemExecution(
         // what hangs in a database that is silent takes a while to give up. Otherwise it waits for as long as the database is away.
         using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(4), time, stop);
         log.LogInformation("{Item}: starts on {Device}", assignment.Name, device);
-        var end = await ExecuteAsync(assignment, device, stopOrWish.Token, item.Fenced);
+        var end = await ExecuteAsync(assignment, device, new(stop, stopOrWish.Token, item.Fenced));
         log.LogInformation("{Item}: {Outcome} {Reason}", assignment.Name, end.Outcome.Word(), end.Reason ?? "");
         if (end.Outcome == Outcome.Lost) return (end, null);
 
@@ -36,17 +36,17 @@ public sealed class ItemExecution(
         }
     }
 
-    private async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
+    private async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, AttemptSignals signals)
     {
         try
         {
-            return await kinds[assignment.Kind].ExecuteAsync(assignment, device, stop, fence);
+            return await kinds[assignment.Kind].ExecuteAsync(assignment, device, signals);
         }
-        catch (OperationCanceledException) when (fence.IsCancellationRequested)
+        catch (OperationCanceledException) when (signals.Fence.IsCancellationRequested)
         {
             return AttemptEnd.Lost;
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
         {
             return AttemptEnd.Stopped;
         }

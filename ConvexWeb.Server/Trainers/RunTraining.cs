@@ -22,12 +22,14 @@ public sealed class RunTraining(
 
     public WorkKind Kind => WorkKind.Run;
 
-    public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, CancellationToken stop, CancellationToken fence)
+    public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, AttemptSignals signals)
     {
         try
         {
-            var folder = AttemptFolder.Prepare(folders, assignment);
-            return await AdoptAsync(assignment, fence) ?? await TrainAsync(assignment, folder, device, fence, stop);
+            using var guard = new FolderGuard(settings, time, signals);
+            var folder = await guard.CallAsync(() => AttemptFolder.Prepare(folders, assignment), untilStop: true);
+            return await AdoptAsync(assignment, guard, signals)
+                ?? await TrainAsync(assignment, folder, device, guard, signals);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
@@ -38,29 +40,38 @@ public sealed class RunTraining(
 
     // Reads on in the journals of earlier attempts, each from the line up to which it is stored. One that was lost may have come to its end
     // with no worker there to store that; then nothing is left to train.
-    private async Task<AttemptEnd?> AdoptAsync(Assignment assignment, CancellationToken cancel)
+    private async Task<AttemptEnd?> AdoptAsync(Assignment assignment, FolderGuard guard, AttemptSignals signals)
     {
         if (assignment.Attempt == 1) return null;
         TrainingEvent? end = null;
-        foreach (var earlier in await retry.RunAsync(assignment.Name, token => writer.StoredAsync(assignment, token), cancel))
+        foreach (var earlier in await retry.RunAsync(assignment.Name, token => writer.StoredAsync(assignment, token), signals.Fence))
         {
+            end = null;
+            if (earlier.IsWhole) continue;
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
             JournalBatch batch;
-            end = null;
             do
             {
-                batch = journal.Read();
+                // A node that stops has no time for it; the next owner begins with it.
+                if (signals.NodeStops.IsCancellationRequested) return AttemptEnd.Stopped;
+                batch = await guard.CallAsync(journal.Read);
                 if (earlier.Lost) end = EndIn(batch) ?? end;
                 var rest = batch with { Events = [.. batch.Events.Where(item => item.N > earlier.Line)] };
-                if (rest.Events.Count > 0 && !await WriteAsync(assignment, earlier.Number, rest, [], announce: false, cancel))
+                if (rest.Events.Count > 0
+                    && !await WriteAsync(assignment, earlier.Number, rest, [], announce: false, signals.Fence))
+                {
                     return AttemptEnd.Lost;
+                }
             }
             while (batch.More);
+            // A trainer that lives on without its worker may write more: of steps that this attempt goes over again.
+            await retry.RunAsync(
+                assignment.Name, token => writer.MarkStoredAsync(assignment, earlier.Number, token), signals.Fence);
         }
         return end switch
         {
-            FinishedEvent => AttemptEnd.Succeeded,
-            FailedEvent failed => Failure(failed),
+            FinishedEvent => AttemptEnd.Succeeded with { IsStored = true },
+            FailedEvent failed => Failure(failed) with { IsStored = true },
             _ => null,
         };
     }
@@ -69,8 +80,9 @@ public sealed class RunTraining(
         batch.Events.LastOrDefault(item => item is FinishedEvent or FailedEvent or StoppedEvent);
 
     private async Task<AttemptEnd> TrainAsync(
-        Assignment assignment, AttemptFolder folder, string device, CancellationToken fence, CancellationToken stop)
+        Assignment assignment, AttemptFolder folder, string device, FolderGuard guard, AttemptSignals signals)
     {
+        var (nodeStops, stop, fence) = signals;
         var (spec, seed) = await retry.RunAsync(assignment.Name, token => specs.ReadAsync(assignment.RunId, token), fence);
         if (stop.IsCancellationRequested) return AttemptEnd.Stopped;
         TrainerProcess trainer;
@@ -84,13 +96,15 @@ public sealed class RunTraining(
         }
         await using var running = trainer;
 
-        using var limit = GraceToken.After(settings.StopPatience, time, stop);
+        using var limit = GraceToken.After(settings.StopPatience, time, nodeStops);
+        using var wishLimit = GraceToken.After(settings.WishPatience, time, stop);
         await using var asking = stop.Register(trainer.AskToStop);
         await using var killing = limit.Token.Register(trainer.Kill);
+        await using var killingLater = wishLimit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
 
         await using var watch = HangWatch.Over(trainer, settings.HangLimit, time, () => nvml.UsedBy(trainer.Id, device));
-        var (owned, end) = await IngestAsync(assignment, trainer, fence, stop);
+        var (owned, end) = await IngestAsync(assignment, trainer, guard, signals);
         if (!owned || fence.IsCancellationRequested) return AttemptEnd.Lost;
         var outcome = end switch
         {
@@ -100,7 +114,7 @@ public sealed class RunTraining(
             _ when watch.Reason is { } hang => AttemptEnd.Hung(hang),
             _ => Exit(trainer, folder),
         };
-        return outcome with { PeakMemoryMb = device == "cpu" ? trainer.PeakMemoryMb : watch.PeakDeviceMemoryMb };
+        return outcome with { IsStored = true, PeakMemoryMb = device == "cpu" ? trainer.PeakMemoryMb : watch.PeakDeviceMemoryMb };
     }
 
     private static AttemptEnd Failure(FailedEvent failed) => failed.Cause switch
@@ -123,19 +137,23 @@ public sealed class RunTraining(
         };
     }
 
-    /// <returns>When the trainer has ended and all is stored: the event that says how. Not owned: the fence has refused a batch.</returns>
+    /// <returns>
+    /// When the trainer has ended and all is stored: the event that says how. Not owned: the fence has refused a batch. A node that has to
+    /// stop before ends it by an exception, and nothing says that all is stored.
+    /// </returns>
     private async Task<(bool Owned, TrainingEvent? End)> IngestAsync(
-        Assignment assignment, TrainerProcess trainer, CancellationToken fence, CancellationToken stop)
+        Assignment assignment, TrainerProcess trainer, FolderGuard guard, AttemptSignals signals)
     {
-        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(3), time, stop);
-        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(fence, limit.Token);
+        // Only a node that stops gives up storing: of a run that is cancelled nobody would read the rest of the journal again.
+        using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(3), time, signals.NodeStops);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(signals.Fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
         TrainingEvent? end = null;
         long announced = 0;
         while (true)
         {
             var ended = trainer.HasExited; // asked before reading, so that nothing can be written after the last reading
-            var batch = journal.Read();
+            var batch = await guard.CallAsync(journal.Read);
             var errors = trainer.TakeErrors();
             end = EndIn(batch) ?? end;
             if (batch.Events.Count + errors.Count > 0)

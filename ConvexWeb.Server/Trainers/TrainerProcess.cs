@@ -164,7 +164,8 @@ public sealed class TrainerProcess : IAsyncDisposable
         await Task.WhenAny(ended, GiveUpAsync());
         if (ended.IsCompleted)
         {
-            registration?.Dispose();
+            // Its file is in the data folder, which may not answer.
+            if (registration is not null) await Task.WhenAny(Task.Run(registration.Dispose), Task.Delay(UntilGivenUp, time));
             if (process.ExitCode == Killed) lock (tail) KilledForMemory = memory.Since(memoryKills.Before);
         }
 

@@ -24,7 +24,8 @@ public static class WorkersSetup
         if (settings.Trains && worker.Enabled)
         {
             services.AddSingleton<WorkerName>().AddHostedService(provider => provider.GetRequiredService<TrainerRegister>())
-                .AddHostedService<WorkerHeartbeat>().AddHostedService<LeaseKeeper>();
+                .AddHostedService<WorkerHeartbeat>().AddHostedService<LeaseKeeper>()
+                .AddSingleton<LostJournals>().AddHostedService(provider => provider.GetRequiredService<LostJournals>());
         }
         return services;
     }

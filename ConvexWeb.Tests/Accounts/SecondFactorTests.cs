@@ -69,7 +69,8 @@ public sealed class SecondFactorTests(ServerHost host) : IClassFixture<ServerHos
         // Nor when the password was changed meanwhile.
         await browser.SignInAsync(person.User.UserName!);
         using var changed = await person.Browser.PostAsync(
-            "/account/password", person.User.Id, ("current", ServerHost.Password), ("code", Next(app)), ("password", "another silent meadow"));
+            "/account/password", person.User.Id,
+            ("current", ServerHost.Password), ("code", Next(app)), ("password", "another silent meadow"));
         Assert.EndsWith("=changed", changed.Headers.Location!.OriginalString, StringComparison.Ordinal);
         Assert.StartsWith("/signin?error=stale", await CodeAsync(browser, Next(app)), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(browser));
@@ -90,7 +91,8 @@ public sealed class SecondFactorTests(ServerHost host) : IClassFixture<ServerHos
         async Task<string> ChangeAsync(string? code)
         {
             using var answer = await person.Browser.PostAsync(
-                "/account/password", person.User.Id, ("current", ServerHost.Password), ("code", code), ("password", "another silent meadow"));
+                "/account/password", person.User.Id,
+                ("current", ServerHost.Password), ("code", code), ("password", "another silent meadow"));
             return answer.Headers.Location!.OriginalString;
         }
     }

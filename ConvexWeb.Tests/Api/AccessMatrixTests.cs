@@ -77,7 +77,8 @@ public sealed class AccessMatrixTests(ServerHost host) : IClassFixture<ServerHos
                 var (may, status) = (MayCome(access).Contains(visitor), response.StatusCode);
                 var refusal = Known.Contains(visitor) ? HttpStatusCode.Forbidden : HttpStatusCode.Unauthorized;
                 // What it answers to whom it lets in, the other tests say; here nothing that was sent is of any use.
-                var fits = may ? status is not HttpStatusCode.Unauthorized && (status != HttpStatusCode.Forbidden || AsksAgain(method, path))
+                var fits = may
+                    ? status is not HttpStatusCode.Unauthorized && (status != HttpStatusCode.Forbidden || AsksAgain(method, path))
                     : status == refusal;
                 if (!fits || (int)status >= 500) wrong.Add($"{method} {path} ({access}) answers {visitor} with {(int)status}");
             }

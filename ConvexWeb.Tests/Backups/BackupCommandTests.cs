@@ -32,7 +32,8 @@ public sealed class BackupCommandTests(PostgresCluster cluster) : DatabaseTest(c
             Assert.Equal((0, ""), Problem(await ServerCommand.RunAsync(to, elsewhere, "restore", file)));
             await using var restored = NpgsqlDataSource.Create(to);
             Assert.Equal("ada", await restored.ScalarAsync<string>("select user_name from users"));
-            Assert.Equal("BackupRestored", await restored.ScalarAsync<string>("select action from audit_entries order by seq desc limit 1"));
+            Assert.Equal(
+                "BackupRestored", await restored.ScalarAsync<string>("select action from audit_entries order by seq desc limit 1"));
             var (code, said) = await ServerCommand.RunAsync(to, elsewhere, "restore", file);
             Assert.Equal(1, code);
             Assert.Contains("There is a lab in this database already", said, StringComparison.Ordinal);

@@ -95,6 +95,29 @@ public sealed class RunsPageTests : PageContext
     }
 
     [Fact]
+    public void A_search_that_is_left_at_once_goes_to_its_address_all_the_same()
+    {
+        Runs.Add(1);
+        var page = Open<RunsPage>("");
+
+        Do(page, () => page.Find("input[type=search]").Input("conv"));
+        Do(page, () => page.Find("input[type=search]").Blur());
+
+        page.WaitForAssertion(() => Assert.EndsWith("?q=conv", Navigation.Uri));
+    }
+
+    [Fact]
+    public void A_search_that_leaves_the_address_leaves_the_field()
+    {
+        Runs.Add(1);
+        var page = Open<RunsPage>("?q=mlp");
+
+        Do(page, () => Navigation.NavigateTo("?state=Queued"));
+
+        page.WaitForAssertion(() => Assert.True(string.IsNullOrEmpty(page.Find("input[type=search]").GetAttribute("value"))));
+    }
+
+    [Fact]
     public void A_filter_without_a_match_offers_the_way_back()
     {
         Runs.Add(1);

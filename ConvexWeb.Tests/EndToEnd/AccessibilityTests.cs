@@ -59,7 +59,7 @@ public sealed class AccessibilityTests(Product product, Browser browser)
     }
 
     [Fact]
-    public async Task A_button_that_goes_with_its_row_leaves_the_focus_to_the_heading()
+    public async Task A_button_that_goes_with_its_row_leaves_the_focus_to_the_heading_of_its_panel()
     {
         var (page, _) = await product.Installation.OpenAsync("/confirm");
         await page.ConfirmedAccountAsync();
@@ -74,7 +74,9 @@ public sealed class AccessibilityTests(Product product, Browser browser)
         await page.Keyboard.PressAsync("Enter");
 
         await Assertions.Expect(revoke).ToHaveCountAsync(0);
-        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeFocusedAsync();
+        var heading = page.GetByTestId("tokens").GetByRole(AriaRole.Heading, new() { Name = "API tokens" });
+        await Assertions.Expect(heading).ToBeFocusedAsync();
+        await Assertions.Expect(heading).ToBeInViewportAsync();
         await page.Context.CloseAsync();
     }
 

@@ -2,9 +2,11 @@ using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Hosts;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Tests.EndToEnd;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ConvexWeb.Tests.Scheduling;
 
@@ -124,5 +126,70 @@ public sealed class QueueBench
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
         }
         ProcessLab.Report($"the place of one of the last of {waiting:N0}", times);
+    }
+
+    /// <summary>All that wait are of level high and press: the pass that looks who may yield must not keep claims waiting.</summary>
+    [Theory(Explicit = true)]
+    [Trait("bench", "queue")]
+    [InlineData(5_000, 100)]
+    [InlineData(20_000, 200)]
+    public async Task A_claim_among_many_that_press_while_six_nodes_look_after_the_queue(int waiting, int limit)
+    {
+        const int workers = 20, slots = 4;
+        await using var lab = await ProcessLab.StartAsync();
+        await lab.Database.ExecuteAsync(
+            """
+            insert into workers (name, host, machine, slots, queues, started_at, last_seen, lends)
+            select 'w' || n, 'h' || n, 'm' || n, @slots, 'cpu', now(), now() + interval '1 hour',
+                jsonb_build_array(jsonb_build_object('name', 'cpu', 'mb', 100000, 'slots', @slots, 'own', false))
+            from generate_series(1, @workers) n
+            """, new { workers, slots });
+        for (var n = 0; n < workers * slots; n++)
+        {
+            await lab.Database.AddRunAsync(priority: Priority.High);
+            Assert.NotNull(await Worker(n % workers + 1).ClaimAsync(["cpu"]));
+        }
+        await lab.Database.ScalarAsync<long>(
+            """
+            with more as (
+                insert into runs (study_id, name, seed, spec, group_key, model, convexity, dataset, labels, parameters, epochs,
+                    steps_per_epoch, total_steps)
+                select study_id, name, n, spec, group_key, model, convexity, dataset, labels, parameters, epochs, steps_per_epoch,
+                    total_steps
+                from (select * from runs limit 1) r, generate_series(1, @waiting) n returning id, study_id, seed as n),
+            items as (
+                insert into work_items (kind, run_id, study_id, created_by, priority, queue, memory_mb, queued_at)
+                select 'run', id, study_id, 'user' || n % 20, 4, 'cpu', 300, now() - interval '1 minute' from more returning 1)
+            select count(*) from items
+            """, new { waiting });
+        using var stop = new CancellationTokenSource();
+        var nodes = Enumerable.Range(0, 6).Select(async n =>
+        {
+            await Task.Delay(n * 250);
+            var (preemption, office) = (new Preemption(lab.Database, new WorkerSettings()), new TicketOffice(
+                lab.Database, TicketStorage.Create(lab.Database, []), TimeProvider.System, NullLogger<TicketOffice>.Instance));
+            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.5));
+            do
+            {
+                await preemption.PassAsync(default);
+                await office.PassAsync(default);
+            }
+            while (await timer.WaitForNextTickAsync() && !stop.IsCancellationRequested);
+        }).ToList();
+        var times = new List<double>();
+        for (var i = 0; i < 100; i++)
+        {
+            await Task.Delay(100);
+            var begun = TimeProvider.System.GetTimestamp();
+            await Worker(1).ClaimAsync(["cpu"], "cpu", 100_000);
+            times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);
+        }
+        await stop.CancelAsync();
+        await Task.WhenAll(nodes);
+        var p95 = ProcessLab.Report(
+            $"a claim with {waiting:N0} of level high waiting, {workers * slots} slots and six nodes that look after the queue", times);
+        Assert.True(p95 < limit, $"p95 {p95:0} ms");
+
+        Leases Worker(int n) => new(lab.Database, new WorkerSettings { Name = $"w{n}", Lease = TimeSpan.FromMinutes(10) });
     }
 }

@@ -94,7 +94,8 @@ public sealed class HostileFileTests : IDisposable
         foreach (var length in new long[] { -1, 0, 1, 1 << 24, 1L << 40, long.MaxValue, long.MinValue })
             yield return ($"length-{length}.safetensors", [.. Number(length), .. new byte[64]]);
         var whole = Tensors("""{"a":{"dtype":"F32","shape":[16],"data_offsets":[0,64]}}""", 64);
-        foreach (var cut in new[] { 0, 4, 8, 20, whole.Length - 70, whole.Length - 1 }) yield return ($"cut-{cut}.safetensors", whole[..cut]);
+        foreach (var cut in new[] { 0, 4, 8, 20, whole.Length - 70, whole.Length - 1 })
+            yield return ($"cut-{cut}.safetensors", whole[..cut]);
 
         var photo = Photo(64, 48);
         yield return ("claims.jpg", Claiming(photo, 65_500, 65_500));

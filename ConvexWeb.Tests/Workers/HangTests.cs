@@ -122,6 +122,21 @@ public sealed class HangTests : IDisposable
 public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(cluster)
 {
     [Fact]
+    public async Task A_folder_that_does_not_answer_ends_the_attempt_and_a_cancel_at_once()
+    {
+        await using var node = await StartNodeAsync(("Convex:Worker:HangLimit", "00:00:05"), ("Convex:Worker:RetryDelay", "00:00:00.05"));
+        var run = await node.SubmitAsync("""{"steps":40,"every":5,"exit_at":12,"code":9,"times":1}""");
+        await Database.UntilAsync("select step >= 10 from runs");
+        var best = Path.Combine(Path.GetDirectoryName(RunFiles.JournalOf(Folder, run))!, "best.safetensors");
+        using (var make = Process.Start("mkfifo", best)) await make.WaitForExitAsync();
+
+        // The next attempt copies it, and waits for a writer as for a drive that is gone.
+        await Database.UntilAsync("select exists (select from attempts where outcome = 'unreachable')");
+        await node.CancelAsync(run);
+        await Database.UntilAsync(run, RunState.Cancelled);
+    }
+
+    [Fact]
     public async Task A_run_whose_trainer_hangs_goes_on_from_its_checkpoint()
     {
         await using var node = await StartNodeAsync(("Convex:Worker:HangLimit", "00:00:05"));

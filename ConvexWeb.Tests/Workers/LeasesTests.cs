@@ -312,6 +312,24 @@ public sealed class LeasesTests(PostgresCluster cluster) : DatabaseTest(cluster)
     }
 
     [Fact]
+    public async Task Of_two_that_end_at_once_the_higher_measurement_holds()
+    {
+        for (var i = 0; i < 3; i++) await Database.AddRunAsync(memory: 391, key: "same");
+        var (first, second) = ((await ClaimAsync())!, (await ClaimAsync())!);
+        await using var connection = await Database.OpenConnectionAsync();
+        await using var claiming = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync(ClaimOrder.Lock);
+        var one = Leases().EndAsync(first, AttemptEnd.Succeeded with { PeakMemoryMb = 4000 });
+        await Database.UntilAsync("select count(*) = 1 from pg_locks where locktype = 'advisory' and not granted");
+        var two = Leases().EndAsync(second, AttemptEnd.Succeeded with { PeakMemoryMb = 600 });
+        await Database.UntilAsync("select count(*) = 2 from pg_locks where locktype = 'advisory' and not granted");
+        await claiming.CommitAsync();
+
+        await Task.WhenAll(one, two);
+        Assert.Equal([4000, 4000, 4000], await Database.RowsAsync<int>("select memory_mb from work_items order by id"));
+    }
+
+    [Fact]
     public async Task One_that_failed_says_nothing_of_what_others_need()
     {
         var run = await Database.AddRunAsync(memory: 391, key: "same");

@@ -1,5 +1,9 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Leasing;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Training.Events;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace ConvexWeb.Tests.Workers;
@@ -94,6 +98,25 @@ public sealed class OutageTests : IAsyncLifetime
 
         Assert.Equal(0, code);
         Assert.True(took < TimeSpan.FromSeconds(30), $"It took {took.TotalSeconds:0.0} s.");
+    }
+
+    [Fact]
+    public async Task A_run_that_is_cancelled_before_the_database_goes_away_loses_nothing_of_what_it_has_written()
+    {
+        await using var node = await TrainingNode.StartAsync(
+            postgres.ConnectionString, folder.Path, ("Convex:Worker:StopPatience", "00:00:01"));
+        var run = await node.SubmitAsync("""{"steps":4000,"every":20,"pause":0.03}""");
+        await Database.UntilAsync("select step >= 10 from runs");
+        await Database.ExecuteAsync("update work_items set wish = 'cancel'");
+        await postgres.CrashAsync();
+        node.Services.GetRequiredService<HeldItems>().Stop(1);
+        await Task.Delay(TimeSpan.FromSeconds(6)); // longer than a node that stops would wait
+        await postgres.RestartAsync();
+
+        await Database.UntilAsync(run, RunState.Cancelled);
+        var written = new Journal(RunFiles.JournalOf(folder.Path, run)).Read().Events.OfType<PointsEvent>().Max(item => item.Step);
+        await Database.AssertWholeAsync(run, (int)written);
+        Assert.Equal(1, await Database.ScalarAsync<long>("select count(*) from checkpoints where kind = 'last'"));
     }
 
     [Fact]

@@ -1,8 +1,12 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Training.Events;
 using Dapper;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace ConvexWeb.Tests.Workers;
@@ -120,6 +124,28 @@ public sealed class WorkerProcessTests(PostgresCluster cluster) : DatabaseTest(c
 
         await Database.UntilAsync(run, RunState.Cancelled);
         Assert.Equal("lost", await Database.OutcomesAsync(run));
+    }
+
+    [Fact]
+    public async Task What_the_trainer_of_a_killed_worker_wrote_last_is_stored_although_its_run_was_cancelled()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        await using var first = WorkerProcess.Start(ConnectionString, Folder, "first");
+        var run = await web.SubmitAsync("""{"steps":4000,"every":10,"pause":0.03}""");
+        await Database.UntilAsync("select step >= 30 from runs");
+        await first.KillAsync();
+        await web.CancelAsync(run);
+        await Database.UntilAsync(run, RunState.Cancelled);
+        await using var second = await StartNodeAsync(("Convex:Worker:Name", "second"), ("Convex:Worker:Queues", "other"));
+
+        await Task.Delay(TimeSpan.FromSeconds(1)); // the trainer has ended, since its standard input has
+        await second.Services.GetRequiredService<LostJournals>().PassAsync(TimeSpan.Zero, default);
+
+        var written = new Journal(RunFiles.JournalOf(Folder, run)).Read().Events.OfType<PointsEvent>().Max(item => item.Step);
+        await Database.AssertWholeAsync(run, (int)written);
+        Assert.Equal(written, await Database.ScalarAsync<long>("select max(step) from checkpoints where kind = 'last'"));
+        Assert.Equal("Cancelled", await Database.StateAsync(run));
+        Assert.True(await Database.ScalarAsync<bool>("select journal_stored from attempts"));
     }
 
     [Fact]

@@ -1,10 +1,15 @@
 // Those who work by keyboard keep their place. A button may be disabled while it does its work, or be gone afterwards with its row or
-// dialog, and the browser then forgets the focus: it returns to the button, or goes to what has come, or to the page's heading.
+// dialog, and the browser then forgets the focus: it returns to the button, or goes to what has come, or to the heading of the panel that
+// the button was in, or to the page's.
 
 let last = null;
 let waits = false; // it was disabled while it had the focus
+let panel = null; // the part of the page that it is in, or that opened the dialog or menu that it is in
 
-document.addEventListener('focusin', event => { [last, waits] = [event.target, false]; });
+document.addEventListener('focusin', ({ target }) => {
+  [last, waits] = [target, false];
+  if (!target.closest('[role=dialog], .mud-focus-trap, .mud-popover')) panel = target.closest('section.panel');
+});
 document.addEventListener('pointerdown', () => { last = null; }, true); // a click elsewhere is a choice of another place
 
 function keep() {
@@ -24,9 +29,11 @@ function keep() {
 }
 
 function heading() {
-  const title = document.querySelector('h1');
-  if (title && !title.hasAttribute('tabindex')) title.tabIndex = -1;
-  title?.focus({ preventScroll: true });
+  const title = (panel?.isConnected && panel.querySelector('h2')) || document.querySelector('h1');
+  if (!title) return;
+  if (!title.hasAttribute('tabindex')) title.tabIndex = -1;
+  title.focus({ preventScroll: true });
+  title.scrollIntoView({ block: 'nearest' }); // no further than it must
 }
 
 // What a key press has just made, such as a secret to be copied, is where its user goes on.

@@ -70,17 +70,26 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText(text);
     button.dataset.copied = 'true';
-    setTimeout(() => delete button.dataset.copied, 1_500);
+    say(button, 'Copied');
+    setTimeout(() => {
+      delete button.dataset.copied;
+      say(button, ''); // else a second copy would be no news
+    }, 1_500);
   } catch {
     getSelection().selectAllChildren(source); // without a clipboard (plain http) the text is at least selected
   }
+}
+
+function say(button, word) {
+  const note = button.nextElementSibling;
+  if (note?.matches('[data-copy-note]')) note.textContent = word;
 }
 
 // The server has forgotten this circuit (a restart, a new version): the page as its address says it is one load away.
 const modal = document.getElementById('components-reconnect-modal');
 if (modal) {
   new MutationObserver(() => {
-    const gone = ['failed', 'rejected'].some(state => modal.classList.contains(`components-reconnect-${state}`));
+    const gone = ['failed', 'rejected', 'resume-failed'].some(state => modal.classList.contains(`components-reconnect-${state}`));
     if (gone) reloadWhenBack();
   }).observe(modal, { attributes: true, attributeFilter: ['class'] });
 }
@@ -106,7 +115,9 @@ document.addEventListener('keydown', event => {
       menuButton().focus();
       return;
     }
-    if (typing(document.activeElement)?.matches('[data-key]')) document.activeElement.blur();
+    const field = typing(document.activeElement);
+    // Later: Blazor has yet to hear of this key, after which it would take the field for one that has the focus.
+    if (field?.matches('[data-key]')) setTimeout(() => leave(field));
     return;
   }
   if (typing(event.target) || document.querySelector('[role=dialog]')) return;
@@ -116,6 +127,15 @@ document.addEventListener('keydown', event => {
   leader = 0;
   if (handle(event.key, going)) event.preventDefault();
 });
+
+// Some browsers have cleared a search by now. It must be heard of before the field is left, which ends the typing.
+function leave(field) {
+  if (field.type === 'search' && field.value) {
+    field.value = '';
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+  field.blur();
+}
 
 function handle(key, going) {
   if (going) {

@@ -1,0 +1,29 @@
+using ConvexWeb.Server.Leasing;
+
+namespace ConvexWeb.Server.Trainers;
+
+/// <summary>
+/// Calls of this worker to the data folder, which may be a network drive that does not answer: none of them can be ended, so after a while
+/// it is left behind with its thread, and the attempt ends.
+/// </summary>
+internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, AttemptSignals signals) : IDisposable
+{
+    private readonly CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(signals.Fence);
+
+    /// <param name="untilStop">Whether it also ends when the attempt is to stop.</param>
+    /// <exception cref="IOException">The folder did not answer.</exception>
+    public async Task<T> CallAsync<T>(Func<T> call, bool untilStop = false)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, untilStop ? signals.Stop : CancellationToken.None);
+        try
+        {
+            return await Task.Run(call, CancellationToken.None).WaitAsync(settings.HangLimit, time, either.Token);
+        }
+        catch (TimeoutException)
+        {
+            throw new IOException($"It did not answer for {settings.HangLimit.TotalSeconds:0} seconds.");
+        }
+    }
+
+    public void Dispose() => over.Dispose();
+}
