@@ -24,6 +24,7 @@ public static class AccountsSetup
         services.AddPooledDbContextFactory<ConvexDb>(
             (provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()));
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<ConvexDb>>().CreateDbContext());
+        services.Configure<PasswordHasherOptions>(options => options.IterationCount = PasswordRules.HashIterations);
         services.AddDataProtection().SetApplicationName("ConvexWeb");
         services.AddSingleton<KeyStore>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider =>

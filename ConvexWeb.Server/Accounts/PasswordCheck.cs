@@ -51,6 +51,14 @@ public sealed class PasswordCheck(
             await trail.WriteAsync(by, new(AuditAction.PasswordRefused, user?.UserName ?? "a name that nobody has"), cancel);
             return (PasswordAnswer.Wrong, null);
         }
+        if (result == PasswordVerificationResult.SuccessRehashNeeded)
+        {
+            // Of an earlier version, which took less work: else the time of an answer would tell such accounts from names that nobody has.
+            var renewed = hasher.HashPassword(user, password);
+            await users.Users.Where(one => one.Id == user.Id && one.PasswordHash == user.PasswordHash)
+                .ExecuteUpdateAsync(one => one.SetProperty(row => row.PasswordHash, renewed), cancel);
+            user.PasswordHash = renewed;
+        }
         await limits.GiveBackAsync(typed, network, browser, cancel);
         return (PasswordAnswer.Right, user);
     }

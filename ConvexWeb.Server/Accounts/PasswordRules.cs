@@ -9,6 +9,10 @@ namespace ConvexWeb.Server.Accounts;
 public sealed class PasswordRules : IPasswordValidator<User>
 {
     public const int Shortest = 12;
+
+    /// <summary>Of PBKDF2 with HMAC-SHA-512. A password that was hashed with fewer is hashed again at the next sign-in.</summary>
+    public const int HashIterations = 210_000;
+
     public const int Longest = 200;
 
     /// <summary>Of 0 to 4: 3 is some 100 million guesses and more.</summary>

@@ -3,14 +3,15 @@ using System.Security.Cryptography;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
-/// Codes on paper, for whom the app is lost: 80 random bits each, so that their hashes in a stolen database are of no use.
+/// Codes on paper, for whom the app is lost: 118 random bits each, so that their hashes in a stolen database are of no use.
 /// </summary>
 internal static class RecoveryCodes
 {
     public const int Count = 10;
 
-    private const string Signs = "abcdefghjkmnpqrstuvwxyz23456789-"; // 32 with the dash, which is none of them
-    private const int Groups = 4;
+    // Without those that are taken for another.
+    private const string Signs = "abcdefghjkmnpqrstuvwxyz23456789";
+    private const int Groups = 6;
     private const int GroupLength = 4;
 
     public static IReadOnlyList<string> New() => [.. Enumerable.Range(0, Count).Select(_ => NewOne())];
@@ -19,5 +20,5 @@ internal static class RecoveryCodes
     public static string Hash(string typed) => Secret.Hash(string.Concat(typed.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant());
 
     private static string NewOne()
-        => string.Join('-', Enumerable.Range(0, Groups).Select(_ => RandomNumberGenerator.GetString(Signs.AsSpan(..^1), GroupLength)));
+        => string.Join('-', Enumerable.Range(0, Groups).Select(_ => RandomNumberGenerator.GetString(Signs, GroupLength)));
 }

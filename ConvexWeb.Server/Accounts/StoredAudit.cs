@@ -16,6 +16,9 @@ public sealed class StoredAudit(AuditReader trail, Caller caller) : IAudit
             problems.Add(new("limit", $"limit must be from 1 to {AuditQuery.MostEntries}; got {query.Limit}."));
         if (Text.Problem("actor", query.Actor) is { } actor) problems.Add(actor);
         if (Text.Problem("about", query.About) is { } about) problems.Add(about);
+        // A number is read as an action too.
+        if (query.Action is { } action && !Enum.IsDefined(action))
+            problems.Add(new("action", $"action '{action}' is none of the trail's."));
         if (problems.Count > 0) throw new InvalidInputException(problems);
         return trail.ListAsync(query, cancel);
     }

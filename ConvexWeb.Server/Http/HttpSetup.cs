@@ -34,6 +34,7 @@ public static class HttpSetup
         });
         services.Configure<ForwardedHeadersOptions>(options => TrustOnly(options, settings.TrustedProxies));
         services.PostConfigure<HostFilteringOptions>(options => Allow(options, settings.PublicHost));
+        services.AddHsts(options => options.MaxAge = TimeSpan.FromDays(365));
         services.AddBrowserHeaders();
         services.AddCompression();
         services.AddHealthChecks();

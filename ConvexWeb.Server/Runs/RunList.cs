@@ -64,6 +64,9 @@ internal static class RunList
                 problems.Add(new(
                     "after", $"after '{Text.Short(query.After)}' is not a cursor of this list; use the 'next' of the page before."));
         }
+        // A number is read as a state too.
+        if (query.State is { } state && !Enum.IsDefined(state))
+            problems.Add(new("state", $"state '{state}' is not a state; allowed are {string.Join(", ", Enum.GetNames<RunState>())}."));
         return problems.Count > 0 ? throw new InvalidInputException(problems) : before;
     }
 

@@ -97,7 +97,7 @@ public sealed class StoredRuns(
     public Task<BulkResult> PrioritiseAsync(Prioritise change, CancellationToken cancel = default)
         => actions.PrioritiseAsync(change.Priority, Checked(change.Ids), Asker, cancel);
 
-    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default) 
+    public Task<ActionResult> RerunAsync(long id, CancellationToken cancel = default)
         => actions.RerunAsync(id, caller.Name, once, cancel);
 
     private Asker Asker => Asker.Of(caller);

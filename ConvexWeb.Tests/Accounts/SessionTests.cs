@@ -1,8 +1,11 @@
 using System.Net;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Tests.Support;
 using Dapper;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Tests.Accounts;
 
@@ -108,6 +111,30 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
         using var browser = new Forms(host);
         using var taken = await WelcomeAsync(browser, await admin.LinkAsync(null), user.UserName!.ToUpperInvariant());
         Assert.EndsWith("error=name-taken", taken.Headers.Location!.OriginalString, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("http://lab.example/convex")]
+    public async Task D10_A_link_begins_with_our_address_whatever_a_request_says_of_itself(string? publicUrl)
+    {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        var settings = host.Services.GetRequiredService<IOptions<Settings>>().Value;
+        settings.PublicUrl = publicUrl;
+        try
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/invites");
+            request.Headers.Add("X-Forwarded-Host", "evil.example");
+            request.Headers.Add("X-Forwarded-Proto", "https");
+            using var answer = await admin.Client.SendAsync(request);
+
+            var link = (await answer.ReadAsync<OneTimeLink>()).Link;
+            Assert.StartsWith($"{publicUrl ?? host.Address.ToString().TrimEnd('/')}/welcome?token=", link, StringComparison.Ordinal);
+        }
+        finally
+        {
+            settings.PublicUrl = null;
+        }
     }
 
     [Fact]

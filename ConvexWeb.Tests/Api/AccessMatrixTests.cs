@@ -128,15 +128,15 @@ public sealed class AccessMatrixTests(ServerHost host) : IClassFixture<ServerHos
             case Visitor.UnknownToken:
                 return host.WithToken("cvx_nobodys");
             case Visitor.Person or Visitor.Administrator or Visitor.CookieOfDisabled:
-            {
-                var person = await Person.SignInAsync(host, isAdmin);
-                if (visitor == Visitor.CookieOfDisabled)
-                    await host.Database.ExecuteAsync("update users set disabled_at = now() where id = @Id", new { person.User.Id });
-                // The forms of people are refused without their antiforgery token; what is asked here is who is let in.
-                var client = host.Anonymous();
-                client.DefaultRequestHeaders.Add("Cookie", person.Browser.CookieHeader);
-                return client;
-            }
+                {
+                    var person = await Person.SignInAsync(host, isAdmin);
+                    if (visitor == Visitor.CookieOfDisabled)
+                        await host.Database.ExecuteAsync("update users set disabled_at = now() where id = @Id", new { person.User.Id });
+                    // The forms of people are refused without their antiforgery token; what is asked here is who is let in.
+                    var client = host.Anonymous();
+                    client.DefaultRequestHeaders.Add("Cookie", person.Browser.CookieHeader);
+                    return client;
+                }
         }
         var user = await host.AddUserAsync(isAdmin: isAdmin);
         var may = visitor switch

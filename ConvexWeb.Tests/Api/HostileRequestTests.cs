@@ -12,6 +12,17 @@ namespace ConvexWeb.Tests.Api;
 [Trait("kind", "database")]
 public sealed class HostileRequestTests(ServerHost host) : IClassFixture<ServerHost>
 {
+    [Theory]
+    [InlineData("/api/v1/runs?state=99")]
+    [InlineData("/api/v1/audit?action=99")]
+    public async Task D22_A_number_that_names_nothing_is_refused(string path)
+    {
+        using var client = await host.UserAsync(isAdmin: true);
+        using var response = await client.GetAsync(path);
+        Assert.Equal(System.Net.HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("99", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     private static readonly string[] Protecting =
         ["Content-Security-Policy:", "X-Content-Type-Options: nosniff", "Referrer-Policy:", "Cross-Origin-Opener-Policy:"];
 

@@ -192,7 +192,7 @@ public sealed class QueueApiTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
-    public async Task What_one_user_may_have_waiting_is_limited_and_told_with_its_number()
+    public async Task D6_What_one_user_may_have_waiting_is_limited_and_told_with_its_number()
     {
         using var owner = await host.UserAsync();
         using var other = await host.UserAsync();

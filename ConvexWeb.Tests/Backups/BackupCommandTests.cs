@@ -13,7 +13,7 @@ public sealed class BackupCommandTests(PostgresCluster cluster) : DatabaseTest(c
     private readonly PostgresCluster cluster = cluster;
 
     [Fact]
-    public async Task A_lab_goes_from_one_place_to_another_and_the_database_that_is_backed_up_keeps_its_schema()
+    public async Task D18_A_lab_goes_from_one_place_to_another_and_the_database_that_is_backed_up_keeps_its_schema()
     {
         var (from, to) = (await cluster.CreateDatabaseAsync(migrated: false), await cluster.CreateDatabaseAsync(migrated: false));
         try

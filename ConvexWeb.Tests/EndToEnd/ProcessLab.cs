@@ -53,12 +53,16 @@ public sealed class ProcessLab : IAsyncDisposable
     /// <summary>A web node without the limits per minute, which no bench measures.</summary>
     /// <param name="place">Where it listens; null: anywhere.</param>
     /// <param name="connectionString">By which it reaches the database; null: directly.</param>
-    public async Task<WebNode> StartWebAsync(Uri? place = null, string? connectionString = null)
+    public async Task<WebNode> StartWebAsync(
+        Uri? place = null, string? connectionString = null, params IEnumerable<(string Key, string Value)> settings)
     {
         var address = place ?? ServerProcess.FreeAddress();
         var web = Keep(ServerProcess.Start(
-            DataFolder, address, ("Convex:Role", "web"), ("ConnectionStrings:Convex", connectionString ?? ConnectionString),
-            ("Convex:Limits:SubmissionsPerMinute", "100000"), ("Convex:Limits:RequestsPerMinute", "1000000")));
+            DataFolder, address,
+            [
+                ("Convex:Role", "web"), ("ConnectionStrings:Convex", connectionString ?? ConnectionString),
+                ("Convex:Limits:SubmissionsPerMinute", "100000"), ("Convex:Limits:RequestsPerMinute", "1000000"), .. settings,
+            ]));
         return new(await web.ReadyAsync(), address);
     }
 

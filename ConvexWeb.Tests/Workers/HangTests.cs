@@ -19,7 +19,7 @@ public sealed class HangTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public async Task One_that_was_stopped_is_ended_and_the_reason_says_so()
+    public async Task D5_One_that_was_stopped_is_ended_and_the_reason_says_so()
     {
         await using var trainer = await StartAsync("while :; do read -t 0.02; echo line; done");
         await using var watch = HangWatch.Over(trainer, Limit, TimeProvider.System);
@@ -35,7 +35,7 @@ public sealed class HangTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_waits_for_a_file_that_no_process_writes_is_ended()
+    public async Task D5_One_that_waits_for_a_file_that_no_process_writes_is_ended()
     {
         await using var trainer = await StartAsync("mkfifo image; cat image");
         await using var watch = HangWatch.Over(trainer, Limit, TimeProvider.System);
