@@ -98,6 +98,8 @@ public sealed partial class ServerProcess : IAsyncDisposable
         throw new TimeoutException($"No link was printed.\n{Output}");
     }
 
+    public int Id => process.Id;
+
     public Task KillAsync() => process.KillHardAsync();
 
     public Task<int> TerminateAsync() => process.TerminateAsync();
