@@ -36,7 +36,7 @@ public sealed class ApiTokens(NpgsqlDataSource database, AuditTrail trail, TimeP
         await once.FindAsync<NewToken>(connection, cancel); // never told again: it holds the secret
         var made = await connection.QuerySingleOrDefaultAsync<TokenView>(new CommandDefinition(
             $"""
-            with owner as (select id from users where id = @owner for update) -- one at a time, so that the count is true
+            with owner as (select id from users where id = @owner for no key update) -- one at a time, so that the count is true
             insert into api_tokens (id, user_id, name, scope, secret_hash, created_at, expires_at)
             select @id, id, @name, @scope, @hash, @now, @until from owner
             where (select count(*) from api_tokens where user_id = @owner and revoked_at is null) < @most

@@ -14,7 +14,7 @@ namespace ConvexWeb.Server.Accounts;
 /// </list>
 /// A count falls with time; no account is locked for good.
 /// </summary>
-public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> settings, TimeProvider time)
+public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> settings)
 {
     private static readonly Limit OneBrowser = new(8, PerMinute: 1);
     private static readonly Limit OneNameFromOneNetwork = new(8, PerMinute: 1);
@@ -108,13 +108,13 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     // A key that is full is not written and so not returned. Locks are taken in the order of the keys, as by everybody.
     private async Task<bool> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)
     {
-        // No time has passed where a clock was ahead.
-        const string fallen = "greatest(0, extract(epoch from @now - a.at)) / 60 * (@perMinute)[array_position(@keys, a.key)]";
+        // By the database's clock: those of nodes differ.
+        const string fallen = "greatest(0, extract(epoch from now() - a.at)) / 60 * (@perMinute)[array_position(@keys, a.key)]";
         var counted = await connection.QueryAsync<string>(new CommandDefinition(
             $"""
             insert into password_tries as a (key, used, at)
-            select key, 1, @now from unnest(@keys, @most, @perMinute) as wanted (key, most, per_minute) order by key
-            on conflict (key) do update set used = greatest(0, a.used - {fallen}) + 1, at = @now
+            select key, 1, now() from unnest(@keys, @most, @perMinute) as wanted (key, most, per_minute) order by key
+            on conflict (key) do update set used = greatest(0, a.used - {fallen}) + 1, at = now()
             where greatest(0, a.used - {fallen}) + 1 <= (@most)[array_position(@keys, a.key)]
             returning key
             """,
@@ -123,7 +123,6 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
                 keys = counts.Select(count => count.Key).ToArray(),
                 most = counts.Select(count => (double)count.Limit.Most).ToArray(),
                 perMinute = counts.Select(count => count.Limit.PerMinute).ToArray(),
-                now = time.GetUtcNow(),
             }, cancellationToken: cancel));
         return counted.Count() == counts.Length;
     }

@@ -55,9 +55,14 @@ public sealed class PasswordCheck(
         {
             // Of an earlier version, which took less work: else the time of an answer would tell such accounts from names that nobody has.
             var renewed = hasher.HashPassword(user, password);
-            await users.Users.Where(one => one.Id == user.Id && one.PasswordHash == user.PasswordHash)
-                .ExecuteUpdateAsync(one => one.SetProperty(row => row.PasswordHash, renewed), cancel);
-            user.PasswordHash = renewed;
+            var before = user.PasswordHash;
+            var isRenewed = await users.Users.Where(one => one.Id == user.Id && one.PasswordHash == before)
+                .ExecuteUpdateAsync(one => one.SetProperty(row => row.PasswordHash, renewed), cancel) == 1;
+            // Another sign-in may have been first, or the password is another by now: what is begun with it is then refused.
+            user.PasswordHash = isRenewed ? renewed : await users.Users.Where(one => one.Id == user.Id)
+                .Select(one => one.PasswordHash).SingleOrDefaultAsync(cancel);
+            if (!isRenewed && hasher.VerifyHashedPassword(user, user.PasswordHash ?? "", password) == PasswordVerificationResult.Failed)
+                return (PasswordAnswer.Wrong, null);
         }
         await limits.GiveBackAsync(typed, network, browser, cancel);
         return (PasswordAnswer.Right, user);

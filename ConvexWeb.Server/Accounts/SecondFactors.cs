@@ -120,6 +120,9 @@ public sealed class SecondFactors(
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        // A sign-in that has just shown its code comes before this, and ends with the others.
+        await connection.ExecuteAsync(new CommandDefinition(
+            "select from users where id = @user for update", new { user }, cancellationToken: cancel));
         var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             $"""
             with codes as (delete from recovery_codes where user_id = @user),

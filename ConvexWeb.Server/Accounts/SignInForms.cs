@@ -101,6 +101,7 @@ public static class SignInForms
             await ForgetLinksAsync(database, known.Id, cancel);
             await NoteAsync(new(AuditAction.PasswordChanged, known.UserName!, await ByAsync() + "; sessions and tokens ended"));
             await transaction.CommitAsync(cancel);
+            cancel = CancellationToken.None; // what follows from it happens, whether somebody waits for the answer or not
             await sessions.EndAllAsync(known.Id, keep: null, cancel);
             await tokens.RevokeAllAsync(known.Id, cancel);
             await limits.ForgetAsync(known.NormalizedUserName!, cancel);
@@ -137,6 +138,7 @@ public static class SignInForms
         var user = await users.FindByIdAsync(caller.Id.ToString());
         var result = await users.ChangePasswordAsync(user!, current!, password ?? "");
         if (!result.Succeeded) return Back(Code(result));
+        cancel = CancellationToken.None; // what follows from it happens, whether somebody waits for the answer or not
         await ForgetLinksAsync(database, caller.Id, cancel);
         await sessions.EndAllAsync(caller.Id, keep: null, cancel);
         if (tokens == true) await made.RevokeAllAsync(caller.Id, cancel);

@@ -35,7 +35,14 @@ public sealed class NightlyBackup(
         }
         finally
         {
-            await connection.ExecuteAsync("select pg_advisory_unlock(@Lock)", new { Lock });
+            try
+            {
+                await connection.ExecuteAsync("select pg_advisory_unlock(@Lock)", new { Lock });
+            }
+            catch (NpgsqlException)
+            {
+                // The connection has gone, and the lock with it.
+            }
         }
     }
 

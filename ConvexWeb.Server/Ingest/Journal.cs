@@ -15,6 +15,10 @@ public sealed class Journal(string path)
     private long offset;
     private long line;
 
+    /// <summary>Whether it was there when it was read: one that a drive does not show may be there all the same.</summary>
+    public bool IsFound { get; private set; }
+
+    /// <exception cref="IOException">It cannot be read, or is not there any more.</exception>
     public JournalBatch Read()
     {
         var length = Fill();
@@ -38,9 +42,16 @@ public sealed class Journal(string path)
 
     private int Fill()
     {
-        if (!File.Exists(path)) return 0;
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        file.Position = offset;
-        return file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            IsFound = true;
+            file.Position = offset;
+            return file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        }
+        catch (Exception missing) when (!IsFound && missing is (FileNotFoundException or DirectoryNotFoundException))
+        {
+            return 0;
+        }
     }
 }

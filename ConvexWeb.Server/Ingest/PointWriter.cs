@@ -40,10 +40,12 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         CancellationToken cancel = default)
         => WriteAsync(owner, attempt, "'Running'", batch, errors, announce, cancel);
 
-    /// <summary>The rest of the last attempt at a run that was cancelled or has failed; it has no owner any more.</summary>
+    /// <summary>The rest of an attempt at a run that was cancelled or has failed; it has no owner any more.</summary>
+    /// <param name="last">The last attempt.</param>
+    /// <param name="attempt">Whose journal it is: the last one's, or that of one before it.</param>
     /// <returns>False when it waits or runs again; then nothing was written.</returns>
-    public Task<bool> WriteEndedAsync(Assignment last, JournalBatch batch, CancellationToken cancel = default)
-        => WriteAsync(last, last.Attempt, "'Cancelled', 'Failed'", batch, [], announce: true, cancel);
+    public Task<bool> WriteEndedAsync(Assignment last, int attempt, JournalBatch batch, CancellationToken cancel = default)
+        => WriteAsync(last, attempt, "'Cancelled', 'Failed'", batch, [], announce: true, cancel);
 
     /// <summary>All that an attempt's trainer has written is stored.</summary>
     /// <returns>Whether there is such an attempt.</returns>

@@ -193,7 +193,11 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// No claim comes between: it would skip the rows that are corrected, and take what is next after them. Nor another end: what it
     /// measured is seen by the next statement.
     /// </summary>
-    private static readonly string CorrectionsLock = $"select {ClaimOrder.TakeLock} where exists (select {Corrected})";
+    private const string CorrectionsLock =
+        $"""
+        select {ClaimOrder.TakeLock} where @PeakMemoryMb::int is not null and exists (
+            select from work_items e where e.id = @ItemId and e.attempt = @Attempt and e.state = 'Succeeded' and e.kind = 'run')
+        """;
 
     // A row that is locked is skipped: this is not worth a wait.
     private static readonly string Corrections =

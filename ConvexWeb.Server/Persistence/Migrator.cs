@@ -103,7 +103,7 @@ public sealed class Migrator(NpgsqlDataSource source, IReadOnlyList<Migration> m
             throw new ClusterException("There is no lab in this database.");
         var stored = await StoredAsync(connection, cancel);
         Check(stored);
-        return stored.Keys.Max();
+        return stored.Count == 0 ? throw new ClusterException("There is no lab in this database.") : stored.Keys.Max();
     }
 
     private void Check(Dictionary<int, Applied> stored)

@@ -125,6 +125,7 @@ public sealed class PrivateCluster : IAsyncDisposable
 
     private async Task StartOwnedAsync(CancellationToken cancel)
     {
+        user.MakeFolder(SocketFolder); // its owner before took it away
         user.Own(folder, Files);
         binaries = await binaries.ReachedByAsync(user, folder, cancel);
         if (!File.Exists(Path.Combine(Files, "PG_VERSION"))) await CreateAsync(cancel);

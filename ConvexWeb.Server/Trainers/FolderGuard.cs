@@ -11,19 +11,26 @@ internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, At
     private readonly CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(signals.Fence);
 
     /// <param name="untilStop">Whether it also ends when the attempt is to stop.</param>
-    /// <exception cref="IOException">The folder did not answer.</exception>
-    public async Task<T> CallAsync<T>(Func<T> call, bool untilStop = false)
+    /// <exception cref="FolderSilentException">The folder did not answer.</exception>
+    public Task<T> CallAsync<T>(Func<T> call, bool untilStop = false)
+        => WaitAsync(Task.Run(call, CancellationToken.None), untilStop);
+
+    /// <summary>As <see cref="CallAsync"/>, for what has begun already.</summary>
+    public async Task<T> WaitAsync<T>(Task<T> begun, bool untilStop = false)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, untilStop ? signals.Stop : CancellationToken.None);
         try
         {
-            return await Task.Run(call, CancellationToken.None).WaitAsync(settings.HangLimit, time, either.Token);
+            return await begun.WaitAsync(settings.HangLimit, time, either.Token);
         }
         catch (TimeoutException)
         {
-            throw new IOException($"It did not answer for {settings.HangLimit.TotalSeconds:0} seconds.");
+            throw new FolderSilentException($"It did not answer for {settings.HangLimit.TotalSeconds:0} seconds.");
         }
     }
 
     public void Dispose() => over.Dispose();
 }
+
+/// <summary>The data folder did not answer; nothing more is asked of it.</summary>
+internal sealed class FolderSilentException(string message) : IOException(message);

@@ -1,6 +1,7 @@
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
+using ConvexWeb.Training.Events;
 using Dapper;
 using Npgsql;
 
@@ -15,7 +16,10 @@ public sealed class LostJournals(
     NpgsqlDataSource database, PointWriter writer, RunFolders folders, ServiceLoop loop, TimeProvider time, ILogger<LostJournals> log)
     : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    /// <summary>After which a journal without an end gets none any more.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromMinutes(10);
 
     /// <summary>A trainer without its worker writes its last checkpoint and ends: until then there may be more.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(15);
@@ -36,38 +40,58 @@ public sealed class LostJournals(
         while (await timer.WaitForNextTickAsync(stop));
     }
 
-    private sealed record Left(Guid Database, long ItemId, long RunId, int Attempt);
+    private sealed record Left(Guid Database, long ItemId, long RunId, int Last, int Attempt);
 
-    /// <param name="rest">For how long an attempt is left alone after its end.</param>
+    /// <param name="rest">For how long a run is left alone after its end.</param>
     internal async Task PassAsync(TimeSpan rest, CancellationToken cancel)
     {
+        foreach (var item in await LeftAsync(rest, cancel))
+        {
+            try
+            {
+                await AdoptAsync(item, cancel);
+            }
+            catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or PostgresException)
+            {
+                // The others are not kept waiting by one that cannot be read.
+                log.LogDebug("Run {Run}, attempt {Attempt} is read later: {Problem}", item.RunId, item.Attempt, problem.Message);
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<Left>> LeftAsync(TimeSpan rest, CancellationToken cancel)
+    {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var left = (await connection.QueryAsync<Left>(new(
+        return (await connection.QueryAsync<Left>(new(
             """
-            select d.id as database, i.id as item_id, i.run_id, a.number as attempt
-            from attempts a join work_items i on i.id = a.item_id and i.attempt = a.number cross join this_database d
-            where not a.journal_stored and i.kind = 'run' and i.state in ('Cancelled', 'Failed')
-              and a.ended_at > clock_timestamp() - make_interval(secs => @longest)
-              and a.ended_at <= clock_timestamp() - make_interval(secs => @rest)
-            order by a.ended_at limit 20
+            select d.id as database, i.id as item_id, i.run_id, i.attempt as last, a.number as attempt
+            from attempts a join work_items i on i.id = a.item_id cross join this_database d
+            where not a.journal_stored and a.number <= i.attempt and i.kind = 'run' and i.state in ('Cancelled', 'Failed')
+              and i.finished_at > clock_timestamp() - make_interval(secs => @longest)
+              and i.finished_at <= clock_timestamp() - make_interval(secs => @rest)
+            order by i.id, a.number
             """, new { longest = Longest.TotalSeconds, rest = rest.TotalSeconds }, cancellationToken: cancel))).AsList();
-        foreach (var item in left) await AdoptAsync(item, cancel);
     }
 
     private async Task AdoptAsync(Left item, CancellationToken cancel)
     {
-        if (!Directory.Exists(folders.Attempt(item.Database, item.RunId, item.Attempt))) return;
-        var assignment = new Assignment(item.Database, item.ItemId, WorkKind.Run, item.RunId, item.Attempt);
-        var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, item.Attempt));
+        var last = new Assignment(item.Database, item.ItemId, WorkKind.Run, item.RunId, item.Last);
+        var path = AttemptFolder.JournalOf(folders, last, item.Attempt);
+        var journal = new Journal(path);
+        var hasEnded = false;
         JournalBatch batch;
         do
         {
             batch = journal.Read();
+            hasEnded |= batch.Events.Any(told => told is FinishedEvent or FailedEvent or StoppedEvent);
             // One that waits again meanwhile is its next attempt's.
-            if (batch.Events.Count > 0 && !await writer.WriteEndedAsync(assignment, batch, cancel)) return;
+            if (batch.Events.Count > 0 && !await writer.WriteEndedAsync(last, item.Attempt, batch, cancel)) return;
         }
         while (batch.More);
-        await writer.MarkStoredAsync(assignment, item.Attempt, cancel);
-        log.LogInformation("{Item}: what its trainer wrote last is stored", assignment.Name);
+
+        // Without an end its trainer may live; one that is not seen may be on a drive that is away.
+        if (!journal.IsFound || !hasEnded && time.GetUtcNow() - File.GetLastWriteTimeUtc(path) < Silence) return;
+        await writer.MarkStoredAsync(last, item.Attempt, cancel);
+        log.LogInformation("Run {Run}, attempt {Attempt}: what its trainer wrote last is stored", item.RunId, item.Attempt);
     }
 }

@@ -44,7 +44,9 @@ internal static class Reasons
     /// </summary>
     public static AttemptEnd OfFolder(Exception problem, string folder)
     {
-        if (DiskIsFull(problem.Message, folder)) return AttemptEnd.Failed(FullDiskAt(folder), "folder");
+        // One that is silent would not tell either how much room it has.
+        if (problem is not FolderSilentException && DiskIsFull(problem.Message, folder))
+            return AttemptEnd.Failed(FullDiskAt(folder), "folder");
         var reason = $"The run's folder on {Environment.MachineName} cannot be used: {problem.Message}";
         return problem is IOException ? AttemptEnd.Unreachable(reason) : AttemptEnd.Failed(reason, "folder");
     }

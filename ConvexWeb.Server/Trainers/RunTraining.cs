@@ -48,6 +48,7 @@ public sealed class RunTraining(
         {
             end = null;
             if (earlier.IsWhole) continue;
+            var hasEnded = false;
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
             JournalBatch batch;
             do
@@ -55,6 +56,7 @@ public sealed class RunTraining(
                 // A node that stops has no time for it; the next owner begins with it.
                 if (signals.NodeStops.IsCancellationRequested) return AttemptEnd.Stopped;
                 batch = await guard.CallAsync(journal.Read);
+                hasEnded |= EndIn(batch) is not null;
                 if (earlier.Lost) end = EndIn(batch) ?? end;
                 var rest = batch with { Events = [.. batch.Events.Where(item => item.N > earlier.Line)] };
                 if (rest.Events.Count > 0
@@ -64,7 +66,8 @@ public sealed class RunTraining(
                 }
             }
             while (batch.More);
-            // A trainer that lives on without its worker may write more: of steps that this attempt goes over again.
+            // A trainer that lives on without its worker may write more, and a checkpoint that a later attempt goes on from.
+            if (!hasEnded) continue;
             await retry.RunAsync(
                 assignment.Name, token => writer.MarkStoredAsync(assignment, earlier.Number, token), signals.Fence);
         }
@@ -88,7 +91,16 @@ public sealed class RunTraining(
         TrainerProcess trainer;
         try
         {
-            trainer = await TrainerProcess.StartAsync(command.For(folder, device, seed), spec, time);
+            var starting = Task.Run(() => TrainerProcess.StartAsync(command.For(folder, device, seed), spec, time), CancellationToken.None);
+            try
+            {
+                trainer = await guard.WaitAsync(starting);
+            }
+            catch (Exception problem) when (problem is FolderSilentException or OperationCanceledException)
+            {
+                _ = EndLateAsync(starting);
+                throw;
+            }
         }
         catch (Win32Exception problem)
         {
@@ -97,14 +109,15 @@ public sealed class RunTraining(
         await using var running = trainer;
 
         using var limit = GraceToken.After(settings.StopPatience, time, nodeStops);
-        using var wishLimit = GraceToken.After(settings.WishPatience, time, stop);
+        using var wishLimit = GraceToken.After(
+            settings.WishPatience > settings.StopPatience ? settings.WishPatience : settings.StopPatience, time, stop);
         await using var asking = stop.Register(trainer.AskToStop);
         await using var killing = limit.Token.Register(trainer.Kill);
         await using var killingLater = wishLimit.Token.Register(trainer.Kill);
         await using var fencing = fence.Register(trainer.Kill);
 
         await using var watch = HangWatch.Over(trainer, settings.HangLimit, time, () => nvml.UsedBy(trainer.Id, device));
-        var (owned, end) = await IngestAsync(assignment, trainer, guard, signals);
+        var (owned, isFound, end) = await IngestAsync(assignment, trainer, guard, signals);
         if (!owned || fence.IsCancellationRequested) return AttemptEnd.Lost;
         var outcome = end switch
         {
@@ -112,9 +125,22 @@ public sealed class RunTraining(
             FailedEvent failed => Failure(failed),
             _ when stop.IsCancellationRequested => AttemptEnd.Stopped,
             _ when watch.Reason is { } hang => AttemptEnd.Hung(hang),
-            _ => Exit(trainer, folder),
+            _ => await guard.CallAsync(() => Exit(trainer, folder)),
         };
-        return outcome with { IsStored = true, PeakMemoryMb = device == "cpu" ? trainer.PeakMemoryMb : watch.PeakDeviceMemoryMb };
+        return outcome with { IsStored = isFound, PeakMemoryMb = device == "cpu" ? trainer.PeakMemoryMb : watch.PeakDeviceMemoryMb };
+    }
+
+    // It was started in a folder that did not answer, and has no owner any more.
+    private static async Task EndLateAsync(Task<TrainerProcess> starting)
+    {
+        try
+        {
+            await (await starting).DisposeAsync();
+        }
+        catch (Exception problem) when (problem is Win32Exception or IOException)
+        {
+            // It did not come to be.
+        }
     }
 
     private static AttemptEnd Failure(FailedEvent failed) => failed.Cause switch
@@ -139,9 +165,9 @@ public sealed class RunTraining(
 
     /// <returns>
     /// When the trainer has ended and all is stored: the event that says how. Not owned: the fence has refused a batch. A node that has to
-    /// stop before ends it by an exception, and nothing says that all is stored.
+    /// stop before ends it by an exception, and nothing says that all is stored; nor where the journal was not seen at all.
     /// </returns>
-    private async Task<(bool Owned, TrainingEvent? End)> IngestAsync(
+    private async Task<(bool Owned, bool IsFound, TrainingEvent? End)> IngestAsync(
         Assignment assignment, TrainerProcess trainer, FolderGuard guard, AttemptSignals signals)
     {
         // Only a node that stops gives up storing: of a run that is cancelled nobody would read the rest of the journal again.
@@ -161,10 +187,10 @@ public sealed class RunTraining(
                 var announce = announced == 0 || time.GetElapsedTime(announced) > Announcement;
                 if (announce) announced = time.GetTimestamp();
                 if (!await WriteAsync(assignment, assignment.Attempt, batch, errors, announce, giveUp.Token))
-                    return (Owned: false, end); // the trainer is killed as it is disposed of
+                    return (Owned: false, journal.IsFound, end); // the trainer is killed as it is disposed of
             }
             if (batch.More) continue;
-            if (ended) return (Owned: true, end);
+            if (ended) return (Owned: true, journal.IsFound, end);
             await Task.Delay(Pause, time, CancellationToken.None);
             await trainer.ChangedAsync(Poll);
         }

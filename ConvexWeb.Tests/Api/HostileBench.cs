@@ -21,7 +21,7 @@ public sealed class HostileBench
         await using var lab = await ProcessLab.StartAsync();
         var web = await lab.StartWebAsync();
         var token = await lab.AddUserAsync("ada");
-        for (var seed = 1; seed <= 5; seed++) await SendAsync(seed);
+        for (var seed = 20; seed < 40; seed++) await SendAsync(seed);
         await Task.Delay(Rest);
         var before = Memory();
 

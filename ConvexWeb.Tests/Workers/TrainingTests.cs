@@ -141,7 +141,8 @@ public sealed class TrainingTests(PostgresCluster cluster) : DatabaseTest(cluste
     [Fact]
     public async Task A_trainer_that_does_not_listen_is_killed_when_its_run_is_cancelled()
     {
-        await using var node = await StartNodeAsync(("Convex:Worker:WishPatience", "00:00:00.3"));
+        await using var node = await StartNodeAsync(
+            ("Convex:Worker:WishPatience", "00:00:00.3"), ("Convex:Worker:StopPatience", "00:00:00.3"));
         var run = await node.SubmitAsync("""{"hang_at":2}""");
         await Database.UntilAsync("select exists (select from log_lines where text = 'hangs')");
 

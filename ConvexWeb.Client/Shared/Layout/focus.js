@@ -4,10 +4,11 @@
 
 let last = null;
 let waits = false; // it was disabled while it had the focus
+let seen = false; // it came by a key, or is typed into: its user follows it
 let panel = null; // the part of the page that it is in, or that opened the dialog or menu that it is in
 
 document.addEventListener('focusin', ({ target }) => {
-  [last, waits] = [target, false];
+  [last, waits, seen] = [target, false, target.matches(':focus-visible')];
   if (!target.closest('[role=dialog], .mud-focus-trap, .mud-popover')) panel = target.closest('section.panel');
 });
 document.addEventListener('pointerdown', () => { last = null; }, true); // a click elsewhere is a choice of another place
@@ -33,7 +34,7 @@ function heading() {
   if (!title) return;
   if (!title.hasAttribute('tabindex')) title.tabIndex = -1;
   title.focus({ preventScroll: true });
-  title.scrollIntoView({ block: 'nearest' }); // no further than it must
+  if (seen) title.scrollIntoView({ block: 'nearest' }); // no further than it must
 }
 
 // What a key press has just made, such as a secret to be copied, is where its user goes on.

@@ -1,0 +1,77 @@
+using ConvexWeb.Server.Trainers;
+using ConvexWeb.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ConvexWeb.Tests.Workers;
+
+/// <summary>What was left in the journals of a run that has ended without anybody to read them.</summary>
+public sealed class LostJournalsTests(PostgresCluster cluster) : DatabaseTest(cluster)
+{
+    private const string Points =
+        """{"n":NUMBER,"at":"2026-01-01T00:00:00Z","type":"points","step":NUMBER,"epoch":0.5,"values":{"train/loss_running":NUMBER.25}}""";
+
+    private const string Stopped = """{"n":NUMBER,"at":"2026-01-01T00:00:00Z","type":"stopped","step":3}""";
+
+    [Fact]
+    public async Task Also_that_of_an_attempt_before_the_last_is_stored_and_no_folder_that_is_missing_keeps_others_waiting()
+    {
+        await using var node = TrainingNode.Build(Database.ConnectionString, Folder);
+        for (var i = 0; i < 3; i++) await CancelledAsync(await Database.AddRunAsync()); // without a folder
+        var run = await Database.AddRunAsync();
+        await CancelledAsync(run, attempts: 2);
+        await JournalAsync(run, Points, Points, Points, Stopped);
+
+        await node.Services.GetRequiredService<LostJournals>().PassAsync(TimeSpan.Zero, default);
+
+        await Database.AssertWholeAsync(run, 3);
+        Assert.Equal(
+            [(1, true), (2, false)],
+            await Database.RowsAsync<(int, bool)>(
+                "select a.number, a.journal_stored from attempts a join work_items i on i.id = a.item_id where i.run_id = @run order by 1",
+                new { run }));
+        Assert.Equal("Cancelled", await Database.StateAsync(run));
+    }
+
+    [Fact]
+    public async Task One_without_an_end_is_read_again_because_its_trainer_may_live()
+    {
+        await using var node = TrainingNode.Build(Database.ConnectionString, Folder);
+        var run = await Database.AddRunAsync();
+        await CancelledAsync(run);
+        await JournalAsync(run, Points, Points);
+        var journals = node.Services.GetRequiredService<LostJournals>();
+        await journals.PassAsync(TimeSpan.Zero, default);
+        await Database.AssertWholeAsync(run, 2);
+        Assert.False(await Database.ScalarAsync<bool>("select journal_stored from attempts"));
+
+        await JournalAsync(run, Points, Points, Points, Stopped);
+        await journals.PassAsync(TimeSpan.Zero, default);
+
+        await Database.AssertWholeAsync(run, 3);
+        Assert.True(await Database.ScalarAsync<bool>("select journal_stored from attempts"));
+    }
+
+    private async Task CancelledAsync(long run, int attempts = 1)
+    {
+        for (var attempt = 0; attempt < attempts; attempt++)
+        {
+            await Database.ClaimAsync(run);
+            await Database.LoseAsync(run);
+        }
+        await Database.ExecuteAsync(
+            """
+            update work_items set state = 'Cancelled', finished_at = now(), lease_until = null where run_id = @run;
+            update attempts set ended_at = now(), outcome = coalesce(outcome, 'cancelled')
+            """, new { run });
+    }
+
+    // Of the first attempt.
+    private async Task JournalAsync(long run, params string[] lines)
+    {
+        var database = await Database.ScalarAsync<Guid>("select id from this_database");
+        var path = Path.Combine(Folder, "runs", $"{database}", $"{run}", "1", "metrics.jsonl");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        await File.WriteAllLinesAsync(
+            path, lines.Select((line, place) => line.Replace("NUMBER", $"{place + 1}", StringComparison.Ordinal)));
+    }
+}
