@@ -98,8 +98,10 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await connection.ExecuteAsync(new CommandDefinition(
-            "delete from password_tries where key = @key or starts_with(key, @key || ' ')", new { key = $"name {Secret.Hash(name)}" },
-            cancellationToken: cancel));
+            """
+            delete from password_tries where key in (
+                select key from password_tries where key = @key or starts_with(key, @key || ' ') order by key for update)
+            """, new { key = $"name {Secret.Hash(name)}" }, cancellationToken: cancel));
     }
 
     private (string Key, Limit Limit) OfNetwork(string network)
@@ -109,12 +111,14 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     private async Task<bool> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)
     {
         // By the database's clock: those of nodes differ.
-        const string fallen = "greatest(0, extract(epoch from now() - a.at)) / 60 * (@perMinute)[array_position(@keys, a.key)]";
+        const string fallen = "greatest(0, extract(epoch from clock_timestamp() - a.at)) / 60 * (@perMinute)[array_position(@keys, a.key)]";
+        // All of them or none: who is refused by one count does not fill another, which is shared with others.
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
         var counted = await connection.QueryAsync<string>(new CommandDefinition(
             $"""
             insert into password_tries as a (key, used, at)
-            select key, 1, now() from unnest(@keys, @most, @perMinute) as wanted (key, most, per_minute) order by key
-            on conflict (key) do update set used = greatest(0, a.used - {fallen}) + 1, at = now()
+            select key, 1, clock_timestamp() from unnest(@keys, @most, @perMinute) as wanted (key, most, per_minute) order by key
+            on conflict (key) do update set used = greatest(0, a.used - {fallen}) + 1, at = greatest(a.at, clock_timestamp())
             where greatest(0, a.used - {fallen}) + 1 <= (@most)[array_position(@keys, a.key)]
             returning key
             """,
@@ -124,7 +128,9 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
                 most = counts.Select(count => (double)count.Limit.Most).ToArray(),
                 perMinute = counts.Select(count => count.Limit.PerMinute).ToArray(),
             }, cancellationToken: cancel));
-        return counted.Count() == counts.Length;
+        if (counted.Count() < counts.Length) return false;
+        await transaction.CommitAsync(cancel);
+        return true;
     }
 
     /// <param name="Most">So many at once.</param>

@@ -100,8 +100,8 @@ public static class SignInForms
             await database.SaveChangesAsync(cancel);
             await ForgetLinksAsync(database, known.Id, cancel);
             await NoteAsync(new(AuditAction.PasswordChanged, known.UserName!, await ByAsync() + "; sessions and tokens ended"));
-            await transaction.CommitAsync(cancel);
             cancel = CancellationToken.None; // what follows from it happens, whether somebody waits for the answer or not
+            await transaction.CommitAsync(cancel);
             await sessions.EndAllAsync(known.Id, keep: null, cancel);
             await tokens.RevokeAllAsync(known.Id, cancel);
             await limits.ForgetAsync(known.NormalizedUserName!, cancel);

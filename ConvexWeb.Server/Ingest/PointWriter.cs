@@ -74,7 +74,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         await using var commands = new NpgsqlBatch(connection, transaction);
         foreach (var command in ChunkStore.Store(owner.RunId, attempt, run.LastSeq, points, run.Tail, buffer.Ends))
             commands.BatchCommands.Add(command);
-        commands.BatchCommands.Add(Progress(owner, attempt, run, points, buffer));
+        commands.BatchCommands.Add(Progress(owner, attempt, run, journal.SupersededAfter is not null, points, buffer));
         commands.BatchCommands.Add(Remember(owner, attempt, run, journal, batch.LastLine, points, buffer));
         if (buffer.Log.Count + errors.Count > 0) commands.BatchCommands.Add(Log(owner, attempt, buffer, errors));
         foreach (var checkpoint in buffer.Checkpoints.Values) commands.BatchCommands.Add(Keep(owner, attempt, checkpoint));
@@ -117,7 +117,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
             where i.id = @ItemId and i.attempt = @Owner and i.state in ({states}) for no key update;
             select resumed_step as ResumedStep, coalesce(stored_line, 0) as StoredLine, last_step as LastStep, last_metrics as LastMetrics,
                 first_seq as FirstSeq, overlap_seq as OverlapSeq, (
-                    select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt and attempt < @Owner
+                    select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt
                 ) as SupersededAfter
             from (select 1) one left join journals on run_id = @RunId and attempt = @attempt;
             select attempt, cardinality(steps) as reports, cardinality("values") as points from point_tails where run_id = @RunId
@@ -129,8 +129,11 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         return (run, journal);
     }
 
-    private static NpgsqlBatchCommand Progress(Assignment owner, int attempt, Run run, PointChunk points, PointBuffer buffer)
+    private static NpgsqlBatchCommand Progress(
+        Assignment owner, int attempt, Run run, bool isSuperseded, PointChunk points, PointBuffer buffer)
     {
+        // What is read late of an attempt after which others have gone on says nothing of how far the run is.
+        if (isSuperseded) return Command("update runs set last_seq = $2 where id = $1", owner.RunId, run.LastSeq + points.Count);
         var resumed = attempt == owner.Attempt ? buffer.Resumed : null;
         var spark = Spark.Read(run.Spark, run.Epochs);
         if (resumed is not null) spark.Rewind(resumed.Value / (double)Math.Max(1, run.StepsPerEpoch));

@@ -16,7 +16,7 @@ internal sealed class StoredJournal
     public long? FirstSeq { get; private set; }
     public long? OverlapSeq { get; private set; }
 
-    /// <summary>Attempts between this one and the owner went over every later step again.</summary>
+    /// <summary>Attempts after this one went over every later step again.</summary>
     public long? SupersededAfter { get; init; }
 
     /// <summary>

@@ -43,6 +43,7 @@ internal sealed class Maintenance(
     public async Task<string> ForgetSessionsAsync(CancellationToken cancel)
     {
         var now = time.GetUtcNow();
+        await ExecuteAsync("delete from password_tries where at < @before", new { before = now - TimeSpan.FromDays(1) }, cancel); // empty
         var count = await ExecuteAsync(
             "delete from sessions where expires_at < @now or created_at < @oldest",
             new { now, oldest = now - Accounts.Sessions.Absolute }, cancel);

@@ -13,9 +13,13 @@ namespace ConvexWeb.Server.Trainers;
 /// once, since each line is stored once.
 /// </summary>
 public sealed class LostJournals(
-    NpgsqlDataSource database, PointWriter writer, RunFolders folders, ServiceLoop loop, TimeProvider time, ILogger<LostJournals> log)
+    NpgsqlDataSource database, PointWriter writer, RunFolders folders, WorkerSettings settings, ServiceLoop loop, TimeProvider time,
+    ILogger<LostJournals> log)
     : BackgroundService
 {
+    // A call to a drive that does not answer; while there is one, no other is made.
+    private Task open = Task.CompletedTask;
+
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
     /// <summary>After which a journal without an end gets none any more.</summary>
@@ -40,11 +44,12 @@ public sealed class LostJournals(
         while (await timer.WaitForNextTickAsync(stop));
     }
 
-    private sealed record Left(Guid Database, long ItemId, long RunId, int Last, int Attempt);
+    private sealed record Left(Guid Database, long ItemId, long RunId, int Last, int Attempt, long Line);
 
     /// <param name="rest">For how long a run is left alone after its end.</param>
     internal async Task PassAsync(TimeSpan rest, CancellationToken cancel)
     {
+        if (!open.IsCompleted) return;
         foreach (var item in await LeftAsync(rest, cancel))
         {
             try
@@ -56,7 +61,18 @@ public sealed class LostJournals(
                 // The others are not kept waiting by one that cannot be read.
                 log.LogDebug("Run {Run}, attempt {Attempt} is read later: {Problem}", item.RunId, item.Attempt, problem.Message);
             }
+            catch (TimeoutException)
+            {
+                return;
+            }
         }
+    }
+
+    private async Task<T> AskAsync<T>(Func<T> call, CancellationToken cancel)
+    {
+        var asked = Task.Run(call, CancellationToken.None);
+        open = asked;
+        return await asked.WaitAsync(settings.HangLimit, time, cancel);
     }
 
     private async Task<IReadOnlyList<Left>> LeftAsync(TimeSpan rest, CancellationToken cancel)
@@ -64,8 +80,10 @@ public sealed class LostJournals(
         await using var connection = await database.OpenConnectionAsync(cancel);
         return (await connection.QueryAsync<Left>(new(
             """
-            select d.id as database, i.id as item_id, i.run_id, i.attempt as last, a.number as attempt
-            from attempts a join work_items i on i.id = a.item_id cross join this_database d
+            select d.id as database, i.id as item_id, i.run_id, i.attempt as last, a.number as attempt,
+                coalesce(j.stored_line, 0) as line
+            from attempts a join work_items i on i.id = a.item_id
+            left join journals j on j.run_id = i.run_id and j.attempt = a.number cross join this_database d
             where not a.journal_stored and a.number <= i.attempt and i.kind = 'run' and i.state in ('Cancelled', 'Failed')
               and i.finished_at > clock_timestamp() - make_interval(secs => @longest)
               and i.finished_at <= clock_timestamp() - make_interval(secs => @rest)
@@ -82,15 +100,17 @@ public sealed class LostJournals(
         JournalBatch batch;
         do
         {
-            batch = journal.Read();
+            batch = await AskAsync(journal.Read, cancel);
             hasEnded |= batch.Events.Any(told => told is FinishedEvent or FailedEvent or StoppedEvent);
             // One that waits again meanwhile is its next attempt's.
-            if (batch.Events.Count > 0 && !await writer.WriteEndedAsync(last, item.Attempt, batch, cancel)) return;
+            var rest = batch with { Events = [.. batch.Events.Where(told => told.N > item.Line)] };
+            if (rest.Events.Count > 0 && !await writer.WriteEndedAsync(last, item.Attempt, rest, cancel)) return;
         }
         while (batch.More);
 
         // Without an end its trainer may live; one that is not seen may be on a drive that is away.
-        if (!journal.IsFound || !hasEnded && time.GetUtcNow() - File.GetLastWriteTimeUtc(path) < Silence) return;
+        if (!journal.IsFound) return;
+        if (!hasEnded && time.GetUtcNow() - await AskAsync(() => File.GetLastWriteTimeUtc(path), cancel) < Silence) return;
         await writer.MarkStoredAsync(last, item.Attempt, cancel);
         log.LogInformation("Run {Run}, attempt {Attempt}: what its trainer wrote last is stored", item.RunId, item.Attempt);
     }

@@ -1,3 +1,5 @@
+using ConvexWeb.Server.Ingest;
+using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
@@ -9,6 +11,12 @@ public sealed class LostJournalsTests(PostgresCluster cluster) : DatabaseTest(cl
 {
     private const string Points =
         """{"n":NUMBER,"at":"2026-01-01T00:00:00Z","type":"points","step":NUMBER,"epoch":0.5,"values":{"train/loss_running":NUMBER.25}}""";
+
+    private const string Started =
+        """
+        {"n":1,"at":"2026-01-01T00:00:00Z","type":"started","step":0,"resumed":false,"device":"cpu","threads":1,"parameters":1,
+        "steps_per_epoch":5,"total_steps":20}
+        """;
 
     private const string Stopped = """{"n":NUMBER,"at":"2026-01-01T00:00:00Z","type":"stopped","step":3}""";
 
@@ -51,6 +59,40 @@ public sealed class LostJournalsTests(PostgresCluster cluster) : DatabaseTest(cl
         Assert.True(await Database.ScalarAsync<bool>("select journal_stored from attempts"));
     }
 
+    [Fact]
+    public async Task What_is_read_late_of_an_attempt_hides_nothing_of_those_before_and_after_it()
+    {
+        await using var node = TrainingNode.Build(Database.ConnectionString, Folder);
+        var writer = node.Services.GetRequiredService<PointWriter>();
+        var run = await Database.AddRunAsync();
+        await StoreAsync(from: 0, 1, 2, 3, 4); // attempt 1 came to a checkpoint at 4
+        await Database.LoseAsync(run);
+        await Database.ClaimAsync(run); // attempt 2 began at 0, and nobody has read that
+        await Database.LoseAsync(run);
+        await StoreAsync(from: 4, 5, 6); // attempt 3 went on from 4
+        await Database.ExecuteAsync(
+            """
+            update work_items set state = 'Cancelled', finished_at = now(), lease_until = null;
+            update attempts set ended_at = now(), outcome = coalesce(outcome, 'cancelled'), journal_stored = number <> 2
+            """);
+        await JournalAsync(run, attempt: 2, Started, Points, Points, Stopped);
+        var before = await Database.RowsAsync<(long, string)>("select step, latest::text || spark::text from runs");
+
+        await node.Services.GetRequiredService<LostJournals>().PassAsync(TimeSpan.Zero, default);
+
+        var series = Assert.Single((await new PointReader(Database).ReadAsync(run, new()))!.Series);
+        Assert.Equal([1, 2, 3, 4, 5, 6], series.Steps);
+        Assert.Equal(before, await Database.RowsAsync<(long, string)>("select step, latest::text || spark::text from runs"));
+
+        async Task StoreAsync(long from, params long[] steps)
+        {
+            var owner = await Database.ClaimAsync(run);
+            var told = steps.Select((step, place) => TrainingDatabase.PointsAt(place + 2, step, step + 0.25, "train/loss_running"));
+            Assert.True(await writer.WriteAsync(
+                owner, owner.Attempt, TrainingDatabase.Batch([TrainingDatabase.StartedAt(from), .. told]), [], announce: false));
+        }
+    }
+
     private async Task CancelledAsync(long run, int attempts = 1)
     {
         for (var attempt = 0; attempt < attempts; attempt++)
@@ -65,13 +107,14 @@ public sealed class LostJournalsTests(PostgresCluster cluster) : DatabaseTest(cl
             """, new { run });
     }
 
-    // Of the first attempt.
-    private async Task JournalAsync(long run, params string[] lines)
+    private Task JournalAsync(long run, params string[] lines) => JournalAsync(run, attempt: 1, lines);
+
+    private async Task JournalAsync(long run, int attempt, params string[] lines)
     {
         var database = await Database.ScalarAsync<Guid>("select id from this_database");
-        var path = Path.Combine(Folder, "runs", $"{database}", $"{run}", "1", "metrics.jsonl");
+        var path = Path.Combine(Folder, "runs", $"{database}", $"{run}", $"{attempt}", "metrics.jsonl");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         await File.WriteAllLinesAsync(
-            path, lines.Select((line, place) => line.Replace("NUMBER", $"{place + 1}", StringComparison.Ordinal)));
+            path, lines.Select((line, place) => line.ReplaceLineEndings("").Replace("NUMBER", $"{place + 1}", StringComparison.Ordinal)));
     }
 }
