@@ -6,7 +6,7 @@ namespace ConvexWeb.Client.Contracts;
 /// <param name="CodesLeft">How many recovery codes can still be used.</param>
 public sealed record SecondFactorView(DateTimeOffset? Since, bool IsDue, int CodesLeft);
 
-/// <summary>What an app is told once.</summary>
+/// <summary>What an authenticator app gets, once.</summary>
 /// <param name="Secret">In base 32, to be typed where nothing can be scanned.</param>
 /// <param name="Address">The same as an <c>otpauth</c> address.</param>
 /// <param name="Picture">The address as a QR code, in SVG.</param>
@@ -25,7 +25,7 @@ public interface ISecondFactor
     Task<NewSecondFactor> BeginAsync(CancellationToken cancel = default);
 
     /// <summary>From now on codes are asked for. Every other session of the caller ends.</summary>
-    /// <returns>Recovery codes, which nobody can read again.</returns>
+    /// <returns>Recovery codes, which cannot be read again.</returns>
     /// <exception cref="InvalidInputException">The code is wrong, or nothing was begun.</exception>
     Task<IReadOnlyList<string>> ConfirmAsync(string code, CancellationToken cancel = default);
 

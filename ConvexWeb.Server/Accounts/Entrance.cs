@@ -33,7 +33,7 @@ public sealed class Entrance(Sessions sessions, SecondFactors factors, HalfSignI
         return await sessions.BeginAsync(context, user, Factor.None, cancel) ? EntranceAnswer.Open : EntranceAnswer.Closed;
     }
 
-    /// <returns>Null: nobody has typed a password here in the last minutes.</returns>
+    /// <returns>Null: no password was typed here in the last minutes.</returns>
     public async Task<CodeAnswer?> AskCodeAsync(HttpContext context, string? code)
     {
         if (await half.FindAsync(context) is not { } user) return null;

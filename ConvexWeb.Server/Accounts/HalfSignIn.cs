@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Identity;
@@ -9,19 +8,14 @@ namespace ConvexWeb.Server.Accounts;
 /// A browser whose user has typed the password and not yet the code of the second factor. Its cookie opens nothing but the form for the
 /// code, for a few minutes, and is void when the password changes.
 /// </summary>
-public sealed class HalfSignIn(CookieNames cookies, IDataProtectionProvider protection, UserManager<User> users, TimeProvider time)
+public sealed class HalfSignIn(CookieNames cookies, IDataProtectionProvider protection, UserManager<User> users)
 {
     private static readonly TimeSpan Life = TimeSpan.FromMinutes(5);
 
-    private readonly IDataProtector protector = protection.CreateProtector("half a sign-in");
+    private readonly ITimeLimitedDataProtector protector = protection.CreateProtector("half a sign-in").ToTimeLimitedDataProtector();
 
-    public void Begin(HttpContext context, User user)
-    {
-        var until = (time.GetUtcNow() + Life).ToUnixTimeSeconds();
-        context.Response.Cookies.Append(
-            cookies.Half, protector.Protect(string.Create(CultureInfo.InvariantCulture, $"{user.Id} {until} {PasswordOf(user)}")),
-            cookies.Options(context, Life));
-    }
+    public void Begin(HttpContext context, User user) => context.Response.Cookies.Append(
+        cookies.Half, protector.Protect($"{user.Id} {PasswordOf(user)}", Life), cookies.Options(context, Life));
 
     public void End(HttpContext context) => context.Response.Cookies.Append(cookies.Half, "", cookies.Options(context, TimeSpan.Zero));
 
@@ -38,8 +32,7 @@ public sealed class HalfSignIn(CookieNames cookies, IDataProtectionProvider prot
         {
             return null;
         }
-        if (text.Split(' ') is not [var id, var until, var password]) return null;
-        if (long.Parse(until, CultureInfo.InvariantCulture) < time.GetUtcNow().ToUnixTimeSeconds()) return null;
+        if (text.Split(' ') is not [var id, var password]) return null;
         return await users.FindByIdAsync(id) is { DisabledAt: null } user && PasswordOf(user) == password ? user : null;
     }
 

@@ -52,7 +52,7 @@ public sealed class SecondFactors(
             """, new { user }, cancellationToken: cancel));
     }
 
-    /// <summary>A new secret in the place of one that nobody has confirmed.</summary>
+    /// <summary>A new secret in the place of one that was not confirmed.</summary>
     /// <returns>Null: there is one that counts already.</returns>
     public async Task<byte[]?> BeginAsync(Guid user, CancellationToken cancel)
     {

@@ -189,19 +189,11 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
     private async Task<BackupReport> ReleaseAsync(BackupManifest manifest, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"update work_items set lease_until = null where state = 'Running'; {Leases.Release("true", deaths: 0)}",
+            cancellationToken: cancel));
         var (runs, points) = await connection.QuerySingleAsync<(long, long)>(new CommandDefinition(
-            """
-            with released as (
-                update work_items set
-                    state = case wish when 'cancel' then 'Cancelled' when 'pause' then 'Paused' else 'Queued' end,
-                    finished_at = case wish when 'cancel' then clock_timestamp() end,
-                    wish = null, lease_until = null, recovered = true, queued_at = clock_timestamp()
-                where state = 'Running' returning id, attempt),
-            closed as (
-                update attempts a set ended_at = clock_timestamp(), outcome = 'lost' from released r
-                where a.item_id = r.id and a.number = r.attempt and a.ended_at is null)
-            select (select count(*) from runs), (select coalesce(sum(last_seq), 0)::bigint from runs)
-            """, cancellationToken: cancel));
+            "select (select count(*) from runs), (select coalesce(sum(last_seq), 0)::bigint from runs)", cancellationToken: cancel));
         return new(manifest.At, runs, points, manifest.Files.Count, Missing: 0, Bytes: 0);
     }
 }

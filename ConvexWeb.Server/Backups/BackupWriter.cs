@@ -26,7 +26,7 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     {
         path = Path.GetFullPath(path);
         if (Path.Exists(path)) throw new StartException($"{path} exists already; a backup does not take the place of another file.");
-        var half = $"{path}.{Guid.NewGuid():N}{Half}"; // nobody else's
+        var half = $"{path}.{Guid.NewGuid():N}{Half}"; // no other process writes it
         try
         {
             BackupReport report;
@@ -75,7 +75,7 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var snapshot = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        await connection.ExecuteAsync("set local idle_in_transaction_session_timeout = 0"); // nobody waits for it
+        await connection.ExecuteAsync("set local idle_in_transaction_session_timeout = 0"); // it holds no lock that others need
         var (id, runs, points) = await connection.QuerySingleAsync<(Guid, long, long)>(new CommandDefinition(
             "select (select id from this_database), (select count(*) from runs), (select coalesce(sum(last_seq), 0)::bigint from runs)",
             cancellationToken: cancel));

@@ -41,7 +41,7 @@ internal sealed class OpenedAttempt : IDisposable
         {
             var (best, last, journal) = (Open(folder, BestName), Open(folder, LastName), Open(folder, JournalName));
             var opened = new OpenedAttempt(best, last, journal, journal?.Length ?? 0);
-            // A checkpoint is told in the journal after it has taken its place.
+            // The journal names a checkpoint after it has taken its place.
             if (IsStill(best, folder, BestName) && IsStill(last, folder, LastName)) return opened;
             opened.Dispose();
         }

@@ -1,5 +1,4 @@
 using ConvexWeb.Server.Audit;
-using ConvexWeb.Server.Persistence;
 
 namespace ConvexWeb.Server.Commands;
 
@@ -15,20 +14,15 @@ internal static class AuditCommand
     public static async Task<int> RunAsync(string[] args)
     {
         if (args is not ["verify", .. var options]) return Refuse(Usage);
-        var builder = WebApplication.CreateBuilder(options);
+        await using var app = ToolHost.Build(options);
         (long, string)? known = null;
-        if (builder.Configuration["known"] is { } given)
+        if (app.Configuration["known"] is { } given)
         {
             if (given.Split(':') is not [var number, { Length: 64 } hash] || !long.TryParse(number, out var seq))
                 return Refuse($"--known is '{given}'; it must be a number and a hash, as an earlier look printed them. {Usage}");
             known = (seq, hash);
         }
-        builder.Logging.ClearProviders();
-        builder.AddSettings();
-        builder.Services.AddPersistence().AddAudit();
-        await using var app = builder.Build();
-        await app.Services.GetRequiredService<Database>().PrepareAsync(
-            (database, cancel) => new Migrator(database).CheckAsync(cancel), CancellationToken.None);
+        await app.CheckDatabaseAsync();
         var found = await app.Services.GetRequiredService<AuditReader>().CheckAsync(known, CancellationToken.None);
         if (found.Problem is { } problem)
         {

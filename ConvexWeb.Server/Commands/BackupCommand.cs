@@ -4,7 +4,6 @@ using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Backups;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ConvexWeb.Server.Commands;
 
@@ -29,12 +28,7 @@ internal static class BackupCommand
                 told.Cancel = true;
                 stop.Cancel();
             })).ToList();
-        var builder = WebApplication.CreateBuilder(options);
-        builder.Logging.ClearProviders();
-        builder.AddSettings();
-        builder.Services.TryAddSingleton<RunFolders>();
-        builder.Services.AddPersistence().AddAudit().AddBackups();
-        await using var app = builder.Build();
+        await using var app = ToolHost.Build(options, services => services.AddSingleton<RunFolders>().AddBackups());
         var line = new ProgressLine(app.Services.GetRequiredService<TimeProvider>());
         try
         {
@@ -63,10 +57,8 @@ internal static class BackupCommand
 
     private static async Task BackUpAsync(WebApplication app, string path, ProgressLine line, CancellationToken cancel)
     {
-        // Not the tables of this program: whoever backs up before an upgrade wants those of before.
-        var schema = 0;
-        await app.Services.GetRequiredService<Database>().PrepareAsync(
-            async (database, token) => schema = await new Migrator(database).CheckAsync(token), cancel);
+        // Not the tables of this program: a backup before an upgrade is one of the tables of before.
+        var schema = await app.CheckDatabaseAsync(cancel);
         var report = await app.Services.GetRequiredService<BackupWriter>().WriteAsync(path, line.Tell, cancel);
         var words = BackupWords.Of(report);
         if (schema >= AuditTrail.Schema)

@@ -1,6 +1,5 @@
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Audit;
-using ConvexWeb.Server.Persistence;
 using Dapper;
 using Npgsql;
 
@@ -22,13 +21,8 @@ internal static class SecondFactorCommand
             Console.Error.WriteLine(Usage);
             return 2;
         }
-        var builder = WebApplication.CreateBuilder(options);
-        builder.Logging.ClearProviders();
-        builder.AddSettings();
-        builder.Services.AddPersistence().AddAudit().AddAccounts();
-        await using var app = builder.Build();
-        await app.Services.GetRequiredService<Database>().PrepareAsync(
-            (database, cancel) => new Migrator(database).CheckAsync(cancel), CancellationToken.None);
+        await using var app = ToolHost.Build(options, services => services.AddAccounts());
+        await app.CheckDatabaseAsync();
         await using var connection = await app.Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync();
         var user = await connection.ExecuteScalarAsync<Guid?>(
             "select id from users where normalized_user_name = @key and deleted_at is null", new { key = normal.ToUpperInvariant() });

@@ -43,18 +43,20 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
     /// locked, by a batch of its points or by what somebody asks of it, is looked at again in the next pass.
     /// </summary>
     /// <param name="condition">Which of them, in SQL over items <c>i</c>.</param>
-    public static string Release(string condition) =>
+    /// <param name="deaths">How much it counts against an item: nothing where it cannot be the item's fault.</param>
+    public static string Release(string condition, int deaths = 1) =>
         $"""
         with over as (select i.id from work_items i where {condition} and {IsOver} order by i.id for update skip locked),
         released as (
             update work_items i set
                 state = case when i.wish = 'cancel' then 'Cancelled' when i.wish = 'pause' then 'Paused'
-                    when i.deaths + 1 >= {MostDeaths} then 'Failed' else 'Queued' end,
-                deaths = i.deaths + 1, wish = null, lease_until = null, recovered = true, queued_at = clock_timestamp(),
-                finished_at = case when i.wish = 'cancel' or i.wish is distinct from 'pause' and i.deaths + 1 >= {MostDeaths}
+                    when i.deaths + {deaths} >= {MostDeaths} then 'Failed' else 'Queued' end,
+                deaths = i.deaths + {deaths}, wish = null, lease_until = null, recovered = true, queued_at = clock_timestamp(),
+                finished_at = case when i.wish = 'cancel' or i.wish is distinct from 'pause' and i.deaths + {deaths} >= {MostDeaths}
                     then clock_timestamp() end,
-                reason_code = case when i.wish in ('cancel', 'pause') then null when i.deaths + 1 >= {MostDeaths} then 'lost' end,
-                reason = case when i.wish in ('cancel', 'pause') then i.reason when i.deaths + 1 >= {MostDeaths} then '{LostForGood}' end
+                reason_code = case when i.wish in ('cancel', 'pause') then null when i.deaths + {deaths} >= {MostDeaths} then 'lost' end,
+                reason = case when i.wish in ('cancel', 'pause') then i.reason
+                    when i.deaths + {deaths} >= {MostDeaths} then '{LostForGood}' end
             from over where i.id = over.id returning i.id, i.run_id, i.attempt),
         closed as (
             update attempts a set ended_at = clock_timestamp(), outcome = 'lost' from released r

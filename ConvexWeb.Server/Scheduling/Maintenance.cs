@@ -58,7 +58,7 @@ internal sealed class Maintenance(
         return Done($"{count} links that were used or over are forgotten");
     }
 
-    /// <summary>Keys of requests that made something, after which nobody sends the request again.</summary>
+    /// <summary>Keys of requests that made something, after which no client sends the request again.</summary>
     public async Task<string> ForgetKeysAsync(CancellationToken cancel)
     {
         var count = await ExecuteAsync(

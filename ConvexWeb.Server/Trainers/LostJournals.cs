@@ -9,7 +9,7 @@ namespace ConvexWeb.Server.Trainers;
 
 /// <summary>
 /// Stores what is left in the journals of runs that have ended while their worker was lost or had to stop: of a run that waits again the
-/// next attempt does it, but nobody goes on with one that was cancelled or has failed. Any worker with the data folder does it, also two at
+/// next attempt does it, but none follows one that was cancelled or has failed. Any worker with the data folder does it, also two at
 /// once, since each line is stored once.
 /// </summary>
 public sealed class LostJournals(

@@ -26,7 +26,7 @@ public sealed class RunTraining(
     {
         try
         {
-            using var guard = new FolderGuard(settings, time, signals);
+            var guard = new FolderGuard(settings, time, signals);
             var folder = await guard.CallAsync(() => AttemptFolder.Prepare(folders, assignment), untilStop: true);
             return await AdoptAsync(assignment, guard, signals)
                 ?? await TrainAsync(assignment, folder, device, guard, signals);
@@ -170,7 +170,7 @@ public sealed class RunTraining(
     private async Task<(bool Owned, bool IsFound, TrainingEvent? End)> IngestAsync(
         Assignment assignment, TrainerProcess trainer, FolderGuard guard, AttemptSignals signals)
     {
-        // Only a node that stops gives up storing: of a run that is cancelled nobody would read the rest of the journal again.
+        // Only a node that stops gives up storing: the rest of a cancelled run's journal would not be read again.
         using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(3), time, signals.NodeStops);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(signals.Fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));

@@ -108,7 +108,7 @@ public sealed class AccessMatrixTests(ServerHost host) : IClassFixture<ServerHos
     private static IEnumerable<string> Methods(Microsoft.AspNetCore.Http.Endpoint endpoint)
         => endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods is { Count: > 0 } methods ? methods.Except(["HEAD"]) : ["GET"];
 
-    // Ids that nobody has, so that nothing happens.
+    // Unused ids, so that nothing happens.
     private static string PathOf(RouteEndpoint endpoint) => System.Text.RegularExpressions.Regex.Replace(
         "/" + endpoint.RoutePattern.RawText!.TrimStart('/'), @"\{([^}]*)\}", match => match.Groups[1].Value switch
         {

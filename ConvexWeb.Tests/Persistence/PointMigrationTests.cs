@@ -5,32 +5,26 @@ using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
-using Npgsql;
 
 namespace ConvexWeb.Tests.Persistence;
 
 /// <summary>Points of a database that had a row for each.</summary>
-[Trait("kind", "database")]
-public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetime
+public sealed class PointMigrationTests(PostgresCluster cluster) : DatabaseTest(cluster, migrated: false)
 {
     private const string Rows =
         "select row(run_id, seq, metric_id, step, attempt, epoch, value, at)::text from points order by run_id, seq";
-
-    private NpgsqlDataSource database = null!;
-
-    public async ValueTask InitializeAsync() => database = NpgsqlDataSource.Create(await cluster.CreateDatabaseAsync(migrated: false));
 
     [Fact]
     public async Task Rows_become_chunks_and_journals_and_read_as_before()
     {
         var old = Migration.Embedded.TakeWhile(migration => migration.Name != "0009_point_chunks").ToList();
-        await new Migrator(database, old).ApplyAsync();
-        var run = await database.AddOldRunAsync();
-        var other = await database.AddOldRunAsync();
+        await new Migrator(Database, old).ApplyAsync();
+        var run = await Database.AddOldRunAsync();
+        var other = await Database.AddOldRunAsync();
         await AddRowsAsync(run, other);
         var before = await RowsAsync();
 
-        await new Migrator(database).ApplyAsync();
+        await new Migrator(Database).ApplyAsync();
 
         Assert.Equal(3 * 1000 + 4 + 2 + 3 + 1, before.Count);
         Assert.Equal(before, await RowsAsync());
@@ -39,19 +33,19 @@ public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetim
                 (1, 1000L, 1000, 334), (1, 2000, 1000, 334), (1, 3000, 1000, 334), (1, 3002, 2, 1),
                 (2, 3005, 3, 2), (1, 3006, 1, 1), (2, 3009, 3, 2),
             ],
-            await database.RowsAsync<(int, long, int, int)>(
+            await Database.RowsAsync<(int, long, int, int)>(
                 """
                 select attempt, last_seq, cardinality("values"), cardinality(steps) from point_chunks where run_id = @run order by last_seq
                 """, new { run }));
         Assert.Equal(
             [(1, 0L, 1010L, 1001L, "{1,2,3}", 1L, null), (2, 900, 7, 902, "{1,2}", 3003L, 3007L)],
-            await database.RowsAsync<(int, long, long, long?, string?, long?, long?)>(
+            await Database.RowsAsync<(int, long, long, long?, string?, long?, long?)>(
                 """
                 select attempt, resumed_step, stored_line, last_step, last_metrics::text, first_seq, overlap_seq
                 from journals where run_id = @run order by attempt
                 """, new { run }));
 
-        var batch = (await new PointReader(database).ReadAsync(run, new PointQuery()))!;
+        var batch = (await new PointReader(Database).ReadAsync(run, new PointQuery()))!;
         Assert.Equal(["a", "b", "c"], batch.Series.Select(series => series.Metric));
         Assert.Equal([.. Enumerable.Range(1, 900).Select(step => (long)step), 901, 902], batch.Series[0].Steps);
         Assert.Equal([-900.0, -901, -902], batch.Series[0].Values.TakeLast(3));
@@ -64,13 +58,13 @@ public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetim
     public async Task A_run_goes_on_where_it_was()
     {
         var old = Migration.Embedded.TakeWhile(migration => migration.Name != "0009_point_chunks").ToList();
-        await new Migrator(database, old).ApplyAsync();
-        var run = await database.AddOldRunAsync();
-        await AddRowsAsync(run, await database.AddOldRunAsync());
-        await new Migrator(database).ApplyAsync();
+        await new Migrator(Database, old).ApplyAsync();
+        var run = await Database.AddOldRunAsync();
+        await AddRowsAsync(run, await Database.AddOldRunAsync());
+        await new Migrator(Database).ApplyAsync();
 
-        var writer = new PointWriter(database, new MetricIds(database), new());
-        var item = await database.ScalarAsync<long>("select id from work_items where run_id = @run", new { run });
+        var writer = new PointWriter(Database, new MetricIds(Database), new());
+        var item = await Database.ScalarAsync<long>("select id from work_items where run_id = @run", new { run });
         var owner = new Assignment(default, item, WorkKind.Run, run, 2);
         Assert.Equal(
             [(1, 1010L), (2, 7L)],
@@ -83,23 +77,17 @@ public sealed class PointMigrationTests(PostgresCluster cluster) : IAsyncLifetim
 
         Assert.Equal(
             [(3010L, (short)3, 902L, 5.0), (3011, 1, 903, 6)],
-            await database.RowsAsync<(long, short, long, double)>(
+            await Database.RowsAsync<(long, short, long, double)>(
                 "select seq, metric_id, step, value from points where run_id = @run and seq > 3009 order by seq", new { run }));
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await database.DisposeAsync();
-        await cluster.DropDatabaseAsync(database.ConnectionString);
-    }
-
     private async Task<long?> RewindAsync(long run, long after)
-        => (await new PointReader(database).ReadAsync(run, new() { After = after }))!.Rewind;
+        => (await new PointReader(Database).ReadAsync(run, new() { After = after }))!.Rewind;
 
-    private Task<IReadOnlyList<string>> RowsAsync() => database.RowsAsync<string>(Rows);
+    private Task<IReadOnlyList<string>> RowsAsync() => Database.RowsAsync<string>(Rows);
 
     // Attempt 1: a thousand steps of three metrics and one more of two; attempt 2 from step 900, with a late point of the first between.
-    private async Task AddRowsAsync(long run, long other) => await database.ScalarAsync<int>(
+    private async Task AddRowsAsync(long run, long other) => await Database.ScalarAsync<int>(
         """
         insert into metrics (name) values ('a'), ('b'), ('c');
         insert into attempts (run_id, number, worker, lease_until, resumed_step, journal_n)

@@ -5,33 +5,21 @@ using ConvexWeb.Server.Persistence;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
 using Microsoft.AspNetCore.Identity;
-using Npgsql;
 
 namespace ConvexWeb.Tests.Persistence;
 
 /// <summary>A lab of the first version (schema 7), brought to this one in one go.</summary>
-[Trait("kind", "database")]
-public sealed class UpgradeTests(PostgresCluster cluster) : IAsyncLifetime
+public sealed class UpgradeTests(PostgresCluster cluster) : DatabaseTest(cluster, migrated: false)
 {
     private const int FirstVersion = 7;
     private const string Password = "a quiet violet hill";
 
-    private NpgsqlDataSource database = null!;
-
-    public async ValueTask InitializeAsync() => database = NpgsqlDataSource.Create(await cluster.CreateDatabaseAsync(migrated: false));
-
-    public async ValueTask DisposeAsync()
-    {
-        await database.DisposeAsync();
-        await cluster.DropDatabaseAsync(database.ConnectionString);
-    }
-
     [Fact]
     public async Task Accounts_tokens_runs_points_and_certificates_are_those_of_before()
     {
-        await new Migrator(database, [.. Migration.Embedded.Where(migration => migration.Number <= FirstVersion)]).ApplyAsync();
+        await new Migrator(Database, [.. Migration.Embedded.Where(migration => migration.Number <= FirstVersion)]).ApplyAsync();
         var hash = new PasswordHasher<User>().HashPassword(new User(), Password);
-        await database.ExecuteAsync(
+        await Database.ExecuteAsync(
             """
             insert into users (id, user_name, normalized_user_name, password_hash, is_admin, lockout_end, access_failed_count)
             values ('00000000-0000-0000-0000-000000000001', 'ada', 'ADA', @hash, true, null, 0),
@@ -43,8 +31,8 @@ public sealed class UpgradeTests(PostgresCluster cluster) : IAsyncLifetime
             """, new { hash });
         var runs = new List<long>();
         foreach (var state in new[] { "Succeeded", "Running", "Queued" })
-            runs.Add(await database.AddOldRunAsync(state, attempt: state == "Queued" ? 0 : 1, createdBy: "bob"));
-        await database.ExecuteAsync(
+            runs.Add(await Database.AddOldRunAsync(state, attempt: state == "Queued" ? 0 : 1, createdBy: "bob"));
+        await Database.ExecuteAsync(
             """
             insert into metrics (name) values ('train/loss_running');
             insert into attempts (run_id, number, worker, lease_until, ended_at, outcome)
@@ -58,29 +46,28 @@ public sealed class UpgradeTests(PostgresCluster cluster) : IAsyncLifetime
             values (@done, 1, 'last', 20, 'x', 50, 'done', 1, 'w', 'bob', now())
             """, new { done = runs[0], running = runs[1] });
 
-        await new Migrator(database).ApplyAsync();
+        await new Migrator(Database).ApplyAsync();
 
         // Who was locked out by guesses is not any more, and the password is the same.
-        Assert.Equal([("ada", true), ("bob", false)], await database.RowsAsync<(string, bool)>(
+        Assert.Equal([("ada", true), ("bob", false)], await Database.RowsAsync<(string, bool)>(
             "select user_name, is_admin from users where disabled_at is null and deleted_at is null order by user_name"));
         Assert.NotEqual(PasswordVerificationResult.Failed, new PasswordHasher<User>().VerifyHashedPassword(
-            new User(), await database.ScalarAsync<string>("select password_hash from users where user_name = 'bob'"), Password));
-        Assert.Equal([("script", "Manage", true)], await database.RowsAsync<(string, string, bool)>(
+            new User(), await Database.ScalarAsync<string>("select password_hash from users where user_name = 'bob'"), Password));
+        Assert.Equal([("script", "Manage", true)], await Database.RowsAsync<(string, string, bool)>(
             "select distinct name, scope, expires_at > now() + interval '300 days' from api_tokens"));
-        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from sessions"));
+        Assert.Equal(0, await Database.ScalarAsync<long>("select count(*) from sessions"));
 
         Assert.Equal(
             [(runs[0], "Succeeded"), (runs[1], "Running"), (runs[2], "Queued")],
-            await database.RowsAsync<(long, string)>("select run_id, state from work_items where kind = 'run' order by run_id"));
-        await database.AssertWholeAsync(runs[0]);
-        Assert.Equal("x", await database.ScalarAsync<string>("select sha256 from checkpoints"));
-        Assert.Equal("Succeeded", await database.ScalarAsync<string>("select state from work_items where kind = 'certificate'"));
-        Assert.Null((await new AuditReader(database).CheckAsync(known: null, default)).Problem);
+            await Database.RowsAsync<(long, string)>("select run_id, state from work_items where kind = 'run' order by run_id"));
+        await Database.AssertWholeAsync(runs[0]);
+        Assert.Equal("x", await Database.ScalarAsync<string>("select sha256 from checkpoints"));
+        Assert.Equal("Succeeded", await Database.ScalarAsync<string>("select state from work_items where kind = 'certificate'"));
+        Assert.Null((await new AuditReader(Database).CheckAsync(known: null, default)).Problem);
 
         // What ran is taken up again, and what waited is trained.
-        await database.LoseAsync(runs[1]);
-        using var folder = new TestFolder();
-        await using var node = await TrainingNode.StartAsync(database.ConnectionString, folder.Path);
-        foreach (var run in runs) await database.UntilAsync(run, RunState.Succeeded);
+        await Database.LoseAsync(runs[1]);
+        await using var node = await StartNodeAsync();
+        foreach (var run in runs) await Database.UntilAsync(run, RunState.Succeeded);
     }
 }

@@ -179,7 +179,7 @@ public sealed class QueueBench
         var times = new List<double>();
         for (var i = 0; i < 100; i++)
         {
-            await Task.Delay(100);
+            await Task.Delay(100); // spread over several passes of each node
             var begun = TimeProvider.System.GetTimestamp();
             await Worker(1).ClaimAsync(["cpu"], "cpu", 100_000);
             times.Add(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace ConvexWeb.Tests.Support;
 
-/// <summary>Requests that nobody means well with, as bytes.</summary>
+/// <summary>Malformed and malicious requests, as bytes.</summary>
 public static class HostileRequests
 {
     private static readonly string[] Paths =

@@ -189,7 +189,7 @@ public sealed class HostileFileTests : IDisposable
         return [.. file, 0xFF, 0xD9];
     }
 
-    // Its checksums are wrong, which nobody looks at before its sizes.
+    // Its checksums are wrong, which are not looked at before its sizes.
     private static byte[] Png(int width, int height, byte kind, int rows, byte filter = 0, byte depth = 8)
     {
         var header = new byte[13];

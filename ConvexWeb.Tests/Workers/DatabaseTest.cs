@@ -4,9 +4,10 @@ using Npgsql;
 namespace ConvexWeb.Tests.Workers;
 
 /// <summary>A database and a data folder for each test.</summary>
+/// <param name="migrated">Whether it has this program's schema; else it is empty.</param>
 /// <param name="durable">A commit waits for the disk, as in the product.</param>
 [Trait("kind", "database")]
-public abstract class DatabaseTest(PostgresCluster cluster, bool durable = false) : IAsyncLifetime
+public abstract class DatabaseTest(PostgresCluster cluster, bool migrated = true, bool durable = false) : IAsyncLifetime
 {
     private readonly TestFolder folder = new();
 
@@ -16,7 +17,7 @@ public abstract class DatabaseTest(PostgresCluster cluster, bool durable = false
 
     public async ValueTask InitializeAsync()
     {
-        ConnectionString = await cluster.CreateDatabaseAsync(durable: durable);
+        ConnectionString = await cluster.CreateDatabaseAsync(migrated, durable);
         Database = NpgsqlDataSource.Create(ConnectionString);
     }
 
