@@ -53,8 +53,8 @@ try
     }
     catch
     {
-        // Services that have begun already are told that this is the end; else each of them takes its own for an error, and says so.
-        app.Lifetime.StopApplication();
+        // Services that have begun already end before what they work with goes; else each of them takes its own end for an error.
+        await StartProblem.StopWhatBeganAsync(app);
         throw;
     }
     stops = true;

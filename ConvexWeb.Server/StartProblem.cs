@@ -28,5 +28,20 @@ public static class StartProblem
         _ => $"ConvexWeb cannot start: {problem.Message}",
     };
 
+    /// <summary>After a start that failed half way: ends the services that run already. What they say to that is not the problem.</summary>
+    public static async Task StopWhatBeganAsync(IHost host)
+    {
+        Environment.ExitCode = 1;
+        try
+        {
+            await host.StopAsync();
+        }
+        catch (Exception problem)
+        {
+            host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(StartProblem))
+                .LogDebug(problem, "A service ended with an error after a start that failed");
+        }
+    }
+
     private static bool IsTaken(Exception problem) => problem is IOException { InnerException: AddressInUseException };
 }

@@ -38,6 +38,6 @@ public sealed class StopWatchdog : IDisposable
         if (ended.Wait(limit)) return;
         log.LogWarning("Not everything has stopped within {Limit} s, perhaps because the database is silent; the process ends now",
             limit.TotalSeconds);
-        Environment.Exit(0);
+        Environment.Exit(Environment.ExitCode);
     }
 }

@@ -374,11 +374,13 @@ public sealed class AugmentationTests : IDisposable
         var events = new List<TrainingEvent>();
         using var stop = new CancellationTokenSource();
         using var data = TrainingData.Prepare(spec, Glyphs(spec), 1, CPU, root, folder, _ => { });
-        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) =>
+        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) => events.Add(happened), TimeProvider.System)
         {
-            events.Add(happened);
-            if (stopAfter?.Invoke(happened) == true) stop.Cancel();
-        }, TimeProvider.System);
+            OnReport = happened =>
+            {
+                if (stopAfter?.Invoke(happened) == true) stop.Cancel();
+            },
+        };
         using var trainer = new Trainer(spec, new TrainerSettings(1, CPU, folder, resume, TimeProvider.System), data, writer);
         var ended = trainer.Run(stop.Token);
         writer.Dispose();

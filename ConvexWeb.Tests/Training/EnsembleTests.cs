@@ -59,11 +59,13 @@ public sealed class EnsembleTests : IDisposable
         var events = new List<TrainingEvent>();
         using var stop = new CancellationTokenSource();
         using var data = Prepare(spec, folder);
-        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) =>
+        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) => events.Add(happened), TimeProvider.System)
         {
-            events.Add(happened);
-            if (happened is PointsEvent point && point.Step >= stopAfter) stop.Cancel();
-        }, TimeProvider.System);
+            OnReport = happened =>
+            {
+                if (happened is PointsEvent point && point.Step >= stopAfter) stop.Cancel();
+            },
+        };
         var settings = new TrainerSettings(1, CPU, folder, resume, TimeProvider.System) { VerifyConstraint = true };
         using var trainer = new Trainer(spec, settings, data, writer);
         var ended = trainer.Run(stop.Token);
@@ -149,8 +151,7 @@ public sealed class EnsembleTests : IDisposable
         var second = Train(Boost, "parts", resume: true, stopAfter: 290);
         var rest = Train(Boost, "parts", resume: true);
         Assert.Equal([false, false, true], [first.Ended, second.Ended, rest.Ended]);
-        Assert.InRange(first.Events[^1] is StoppedEvent a ? a.Step : 0, 91, 179);
-        Assert.InRange(second.Events[^1] is StoppedEvent b ? b.Step : 0, 271, 359);
+        Assert.Equal([110L, 290L], [.. new[] { first, second }.Select(part => Assert.IsType<StoppedEvent>(part.Events[^1]).Step)]);
         Assert.Equal(whole.Weights, rest.Weights);
         var parts = first.Evaluations.Concat(second.Evaluations).Concat(rest.Evaluations);
         Assert.Equal(whole.Evaluations.Select(v => JsonSerializer.Serialize(v)), parts.Select(v => JsonSerializer.Serialize(v)));

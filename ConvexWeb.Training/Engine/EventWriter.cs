@@ -42,7 +42,14 @@ public sealed class EventWriter : IDisposable
         viewer.Start();
     }
 
-    public void Report(TrainingEvent happened) => queue.Writer.TryWrite(happened with { At = clock.GetUtcNow() });
+    /// <summary>Told of each event by the thread that reports it, which waits for it: for tests that stop at a certain step.</summary>
+    internal Action<TrainingEvent>? OnReport { get; init; }
+
+    public void Report(TrainingEvent happened)
+    {
+        queue.Writer.TryWrite(happened with { At = clock.GetUtcNow() });
+        OnReport?.Invoke(happened);
+    }
 
     /// <summary>
     /// Waits until everything reported so far is in the journal.
