@@ -66,6 +66,9 @@ public sealed class Settings
     public string DataFolder => Path.GetFullPath(Data.StartsWith("~/", StringComparison.Ordinal) ? Path.Combine(Home(), Data[2..]) : Data);
 
     public bool IsHttps => (PublicUrl ?? ListenUrl).StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+    /// <summary>People come by https, whatever is listened on: a proxy is in between.</summary>
+    public bool HasPublicTls => PublicUrl?.StartsWith("https://", StringComparison.OrdinalIgnoreCase) == true;
+
     public bool ServesWeb => Role != Role.Worker;
     public bool Trains => Role != Role.Web;
 
@@ -108,8 +111,10 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
                 + "because Convex:Url is not a loopback address.";
         }
 
-        var peoples = settings.PublicUrl is { } publicUrl ? [Address(publicUrl)] : urls.Select(url => url.Address);
-        if (settings is { ServesWeb: true, AllowPlainHttp: false } && peoples.Any(url => url is { IsLoopback: false, Scheme: "http" }))
+        // A public address on this machine says nothing of who else reaches the one that is listened on.
+        var peoples = urls.Select(url => url.Address).Append(settings.PublicUrl is { } people ? Address(people) : null);
+        if (settings is { ServesWeb: true, AllowPlainHttp: false, HasPublicTls: false }
+            && peoples.Any(url => url is { IsLoopback: false, Scheme: "http" }))
         {
             yield return "Passwords would go over the network in the clear: let a proxy with TLS stand in front and give its https address "
                 + "in Convex:PublicUrl, or accept that with Convex:AllowPlainHttp=true.";

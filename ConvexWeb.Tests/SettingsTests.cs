@@ -33,14 +33,16 @@ public sealed class SettingsTests
 
     [Fact]
     public void Validate_OpenToTheNetworkAndPeopleKnowWhere_IsGood() =>
-        Assert.True(Check(new Settings { Url = "http://0.0.0.0:5080", PublicUrl = "http://localhost:5080" }).Succeeded);
+        Assert.True(
+            Check(new Settings { Url = "http://0.0.0.0:5080", PublicUrl = "http://localhost:5080", AllowPlainHttp = true }).Succeeded);
 
     [Theory]
     [InlineData("http://0.0.0.0:5080", "http://lab.example:5080", false)]
     [InlineData("http://0.0.0.0:5080", null, false)]
     [InlineData("http://127.0.0.1:5080", "http://lab.example", false)]
     [InlineData("http://127.0.0.1:5080", null, true)]
-    [InlineData("http://0.0.0.0:5080", "http://localhost:5080", true)]
+    [InlineData("http://0.0.0.0:5080", "http://localhost:5080", false)]
+    [InlineData("http://127.0.0.1:5080;http://0.0.0.0:5081", "http://localhost:5080", false)]
     [InlineData("https://0.0.0.0:5443", "https://lab.example:5443", true)]
     public void D17_Plain_http_from_other_machines_is_refused_unless_a_setting_allows_it(string url, string? people, bool isGood)
     {

@@ -9,6 +9,7 @@ public static class AuditWords
     {
         AuditAction.SignedIn => "signed in",
         AuditAction.PasswordRefused => "wrong password",
+        AuditAction.TooManyTries => "tried too often",
         AuditAction.SignedOut => "signed out",
         AuditAction.SessionsEnded => "ended sessions",
         AuditAction.Refused => "was refused",
@@ -19,6 +20,7 @@ public static class AuditWords
         AuditAction.LinkWithdrawn => "withdrew a one-time link",
         AuditAction.TokenMade => "made a token",
         AuditAction.TokenRevoked => "revoked a token",
+        AuditAction.TokenRefused => "sent a token that is no good",
         AuditAction.CodeAsked => "typed a password and was asked for a code",
         AuditAction.SecondFactorMade => "turned a second factor on",
         AuditAction.SecondFactorRemoved => "turned a second factor off",
@@ -30,6 +32,7 @@ public static class AuditWords
         AuditAction.AccountDeleted => "deleted an account",
         AuditAction.RunOfAnother => "acted on another's run",
         AuditAction.PolicyChanged => "changed the queue's rules",
+        AuditAction.JobsAsked => "acted in Hangfire",
         AuditAction.WorkerDrained => "drained a worker",
         AuditAction.WorkerResumed => "resumed a worker",
         AuditAction.BackupMade => "made a backup",

@@ -37,6 +37,9 @@ public sealed class SpecDraft(CatalogView catalog)
     /// <summary>The fields that have several values, with them.</summary>
     public IReadOnlyList<(string Path, IReadOnlyList<string> Values)> Variations => [.. varied.Keys.Select(p => (p, Values(p)))];
 
+    /// <summary>The same as it was typed.</summary>
+    public IReadOnlyDictionary<string, string> VariedTexts => varied;
+
     private static JsonNode? At(JsonObject from, string path)
     {
         var (section, name) = Split(path);

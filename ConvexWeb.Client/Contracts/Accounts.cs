@@ -48,7 +48,7 @@ public sealed record LinkView(
 
 /// <summary>
 /// One's own account, and for administrators those of others. What gives somebody rights wants the password, typed in this session in the
-/// last minutes: it throws <see cref="PasswordAgainException"/> until <see cref="ProveAsync"/> was told it.
+/// last minutes: it throws <see cref="PasswordAgainException"/> until it is typed again.
 /// </summary>
 public interface IAccounts
 {
@@ -65,10 +65,6 @@ public interface IAccounts
     /// <summary>Signs the caller out everywhere else.</summary>
     Task EndOtherSessionsAsync(CancellationToken cancel = default);
 
-    /// <summary>Tells this session the password again.</summary>
-    /// <param name="code">Of the second factor, where there is one.</param>
-    /// <returns>Null when it is right, else what is wrong in a sentence.</returns>
-    Task<string?> ProveAsync(string password, string? code = null, CancellationToken cancel = default);
 
     /// <summary>Administrators only: a one-time link, valid for a day, with which a colleague makes an account.</summary>
     /// <param name="asAdmin">Whether the colleague becomes an administrator too.</param>
@@ -96,4 +92,8 @@ public interface IAccounts
     /// Administrators only. Password, sessions and tokens go; runs stay, with the name, which nobody else may take.
     /// </summary>
     Task<bool> DeleteUserAsync(Guid user, CancellationToken cancel = default);
+
+    /// <summary>Administrators only: every token of somebody else is revoked, and every session ends; the account stays.</summary>
+    /// <returns>How many tokens; null when there is no such account.</returns>
+    Task<int?> RevokeTokensAsync(Guid user, CancellationToken cancel = default);
 }

@@ -7,6 +7,9 @@ public enum AuditAction
 
     /// <summary>A password or a code was wrong: at the sign-in, or where it was asked for again.</summary>
     PasswordRefused,
+
+    /// <summary>So many were wrong in a short time that the next are not looked at; noted once in ten minutes.</summary>
+    TooManyTries,
     SignedOut,
     SessionsEnded,
 
@@ -21,6 +24,9 @@ public enum AuditAction
     LinkWithdrawn,
     TokenMade,
     TokenRevoked,
+
+    /// <summary>A token was none, or none any more; noted once in ten minutes of each network.</summary>
+    TokenRefused,
 
     /// <summary>The password was right, and a code was asked for.</summary>
     CodeAsked,
@@ -38,6 +44,9 @@ public enum AuditAction
 
     /// <summary>Limits of the lab, its maintenance, or a user's share.</summary>
     PolicyChanged,
+
+    /// <summary>Something was asked of tickets or recurring jobs in Hangfire's dashboard.</summary>
+    JobsAsked,
     WorkerDrained,
     WorkerResumed,
 

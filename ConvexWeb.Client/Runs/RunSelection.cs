@@ -16,6 +16,8 @@ public sealed class RunSelection
 
     public IEnumerable<long> Ids => rows.Keys;
 
+    public IReadOnlyList<RunRow> Rows => [.. rows.Values];
+
     /// <summary>Those that may still be stopped.</summary>
     public IEnumerable<RunRow> Cancellable => rows.Values.Where(
         row => (row.State.Goes() || row.State == RunState.Paused) && !row.CancelRequested);

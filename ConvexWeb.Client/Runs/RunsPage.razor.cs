@@ -34,6 +34,15 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
     private long? lastCount;
     private ITimer? count;
     private IDisposable? watch;
+    private IReadOnlyList<RunRow>? kept;
+
+    /// <summary>What a server that lets go of this page keeps of it, until the browser comes back.</summary>
+    [PersistentState(RestoreBehavior = RestoreBehavior.SkipInitialValue)]
+    public IReadOnlyList<RunRow>? Chosen
+    {
+        get => selection.Count > 0 ? selection.Rows : null;
+        set => kept = value;
+    }
 
     [SupplyParameterFromQuery(Name = "q")] public string? Search { get; set; }
     [SupplyParameterFromQuery(Name = "state")] public string? State { get; set; }
@@ -103,6 +112,7 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
                 into.Put(start, page, counted);
                 into.Take(meanwhile.Values);
                 window = into;
+                if (kept is not null) SelectAgain(kept, into);
             }
             StateHasChanged();
         }
@@ -112,6 +122,13 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
             CountLater();
         }
         if (reading == 0) meanwhile.Clear();
+    }
+
+    private void SelectAgain(IReadOnlyList<RunRow> rows, RunWindow shown)
+    {
+        kept = null;
+        selection.Add(rows.Where(shown.Query.Matches));
+        selection.Take(shown.Rows, shown.Query);
     }
 
     private async Task TakeAsync(RunNews news)

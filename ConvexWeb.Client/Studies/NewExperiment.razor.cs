@@ -38,6 +38,17 @@ public sealed partial class NewExperiment(
     private bool reading; // the source
     private string? started;
     private CancellationTokenSource? typing;
+    private TypedExperiment? kept;
+
+    /// <summary>What a server that lets go of this page keeps of it, until the browser comes back.</summary>
+    [PersistentState(RestoreBehavior = RestoreBehavior.SkipInitialValue)]
+    public TypedExperiment? Kept
+    {
+        get => RendererInfo.IsInteractive && !reading && draft is not null
+            ? new(started, preset, draft.ToJson(), draft.VariedTexts, json, name, seedText, priority)
+            : null;
+        set => kept = value;
+    }
 
     [SupplyParameterFromQuery(Name = "preset")] public string? AskedPreset { get; set; }
     [SupplyParameterFromQuery(Name = "from")] public long? From { get; set; }
@@ -122,9 +133,25 @@ public sealed partial class NewExperiment(
         if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
         else if (Demo == true) UseDemo();
         if (AsksForJson) json = Written();
+        if (kept is not null && kept.Start == started)
+        {
+            TakeKept(kept);
+            return Task.CompletedTask;
+        }
         Check();
         reading = From is not null && RendererInfo.IsInteractive;
         return reading ? ReadSourceAsync() : Task.CompletedTask;
+    }
+
+    private void TakeKept(TypedExperiment typed)
+    {
+        kept = null;
+        (preset, name, priority) = (typed.Preset, typed.Name, typed.Priority);
+        draft.Load(typed.Spec);
+        foreach (var (path, values) in typed.Varied) draft.Vary(path, values);
+        json = typed.Json;
+        if (json is not null) unread = Read(json);
+        SeedsTyped(typed.Seeds);
     }
 
     private async Task ReadSourceAsync()

@@ -51,6 +51,8 @@ public static class AccountsApi
             .WithSummary("Deletes an account: runs stay, with the name, which nobody else may take (administrators)");
         accounts.MapDelete("/users/{id:guid}/second-factor", RemoveSecondFactorOf).Allow(Access.AdministratorPerson)
             .WithSummary("Turns the second factor of somebody off who has lost it; the user's sessions end (administrators)");
+        accounts.MapDelete("/users/{id:guid}/tokens", RevokeTokensOf).Allow(Access.AdministratorPerson)
+            .WithSummary("Revokes every token of somebody and ends every session; the account stays (administrators)");
         accounts.MapPost("/users/{id:guid}/password-link", PasswordLink).Allow(Access.AdministratorPerson).MakesOnce()
             .WithSummary("A one-time link with which somebody sets a new password (administrators)");
         accounts.MapGet("/invites", Links)
@@ -84,11 +86,23 @@ public static class AccountsApi
         return TypedResults.NoContent();
     }
 
+    // It sets the session's cookie anew.
     private static async Task<Results<NoContent, ValidationProblem>> Prove(
-        PasswordProof proof, IAccounts accounts, CancellationToken cancel)
-        => await accounts.ProveAsync(proof.Password, proof.Code, cancel) is { } problem
-            ? throw new InvalidInputException("password", problem)
-            : TypedResults.NoContent();
+        PasswordProof proof, HttpContext context, Caller caller, PersonProof person, Sessions sessions)
+    {
+        var problem = (await person.AskAsync(context, proof.Password, proof.Code)).Answer switch
+        {
+            ProofAnswer.TooManyPasswords => StoredAccounts.TooMany,
+            ProofAnswer.TooManyCodes => StoredAccounts.TooManyCodes,
+            ProofAnswer.CodeMissing => "This account has a second factor: the code of the app is wanted too.",
+            ProofAnswer.CodeWrong => "The code is wrong.",
+            ProofAnswer.PasswordWrong => "The password is wrong.",
+            _ => null,
+        };
+        if (problem is not null) throw new InvalidInputException("password", problem);
+        await sessions.ProveAsync(context, caller.Session!.Value, context.RequestAborted);
+        return TypedResults.NoContent();
+    }
 
     private static async Task<Ok<SecondFactorView>> SecondFactor(ISecondFactor factor, CancellationToken cancel)
         => TypedResults.Ok(await factor.GetAsync(cancel));
@@ -123,6 +137,12 @@ public static class AccountsApi
 
     private static Task<Results<NoContent, NotFound>> DeleteUser(Guid id, IAccounts accounts, CancellationToken cancel)
         => DoneAsync(accounts.DeleteUserAsync(id, cancel));
+
+    private static Task<Results<NoContent, NotFound>> RevokeTokensOf(Guid id, IAccounts accounts, CancellationToken cancel)
+        => DoneAsync(RevokeAsync(id, accounts, cancel));
+
+    private static async Task<bool> RevokeAsync(Guid id, IAccounts accounts, CancellationToken cancel)
+        => await accounts.RevokeTokensAsync(id, cancel) is not null;
 
     private static async Task<Results<Ok<OneTimeLink>, NotFound>> PasswordLink(Guid id, IAccounts accounts, CancellationToken cancel) =>
         await accounts.PasswordLinkAsync(id, cancel) is { } link ? TypedResults.Ok(new OneTimeLink(link)) : TypedResults.NotFound();

@@ -31,9 +31,10 @@ public static class AccountsSetup
             new ConfigureOptions<KeyManagementOptions>(options => options.XmlRepository = provider.GetRequiredService<KeyStore>()));
 
         services.AddIdentityCore<User>(ConfigureIdentity).AddEntityFrameworkStores<ConvexDb>();
-        services.AddScoped<IPasswordValidator<User>, PasswordRules>().AddScoped<PasswordCheck>();
+        services.AddScoped<IPasswordValidator<User>, PasswordRules>().AddScoped<PasswordCheck>()
+            .AddScoped<NewPasswords>().AddScoped<LinkUses>();
 
-        services.AddSingleton<CookieNames>().AddSingleton<AttemptLimits>();
+        services.AddSingleton<CookieNames>().AddSingleton<AttemptLimits>().AddSingleton<Names>();
         services.AddSingleton<Sessions>().AddSingleton<ApiTokens>().AddSingleton<OneTimeLinks>().AddSingleton<UserChanges>();
         services.AddSingleton<PublicAddress>().AddSingleton<RefusalNotes>();
         services.AddScoped<IAudit, StoredAudit>();

@@ -7,7 +7,7 @@ using Npgsql;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>Personal API tokens: made, listed, revoked.</summary>
-public sealed class ApiTokens(NpgsqlDataSource database, AuditTrail trail, TimeProvider time)
+public sealed class ApiTokens(NpgsqlDataSource database, Sessions sessions, AuditTrail trail, TimeProvider time)
 {
     private const int MostTokens = 50;
     private const int LongestName = 100;
@@ -26,25 +26,25 @@ public sealed class ApiTokens(NpgsqlDataSource database, AuditTrail trail, TimeP
 
     /// <exception cref="InvalidInputException">All that is wrong with it.</exception>
     public async Task<NewToken> CreateAsync(
-        Guid owner, AuditActor by, string name, TokenScope scope, int daysValid, Once once, CancellationToken cancel)
+        Act act, string name, TokenScope scope, int daysValid, Once once, CancellationToken cancel)
     {
         var problems = Problems(name, daysValid).ToList();
         if (problems.Count > 0) throw new InvalidInputException(problems);
         var (secret, now) = (Secret.New(ApiToken.Prefix), time.GetUtcNow());
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await sessions.RequireAsync(connection, act, cancel); // one at a time, so that the count below is true
         await once.FindAsync<NewToken>(connection, cancel); // never told again: it holds the secret
         var made = await connection.QuerySingleOrDefaultAsync<TokenView>(new CommandDefinition(
             $"""
-            with owner as (select id from users where id = @owner for no key update) -- one at a time, so that the count is true
             insert into api_tokens (id, user_id, name, scope, secret_hash, created_at, expires_at)
-            select @id, id, @name, @scope, @hash, @now, @until from owner
+            select @id, @owner, @name, @scope, @hash, @now, @until
             where (select count(*) from api_tokens where user_id = @owner and revoked_at is null) < @most
             returning {Columns}
             """,
             new
             {
-                owner,
+                owner = act.User,
                 id = Guid.CreateVersion7(now),
                 name = name.Trim(),
                 scope = scope.ToString(),
@@ -55,7 +55,7 @@ public sealed class ApiTokens(NpgsqlDataSource database, AuditTrail trail, TimeP
             }, cancellationToken: cancel));
         if (made is null) throw new InvalidInputException("", $"You have {MostTokens} tokens already; revoke one first.");
         await trail.WriteAsync(
-            connection, by, [new(AuditAction.TokenMade, made.Name, $"{scope}, until {made.ExpiresAt.UtcDateTime:yyyy-MM-dd}")], cancel);
+            connection, act.By, [new(AuditAction.TokenMade, made.Name, $"{scope}, until {made.ExpiresAt.UtcDateTime:yyyy-MM-dd}")], cancel);
         await transaction.CommitAsync(cancel);
         return new NewToken(made, secret);
     }
@@ -64,28 +64,16 @@ public sealed class ApiTokens(NpgsqlDataSource database, AuditTrail trail, TimeP
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        var names = await RevokeAsync(connection, "id = @id and user_id = @owner", new { id, owner, now = time.GetUtcNow() }, cancel);
-        await trail.WriteAsync(connection, by, [.. names.Select(name => new AuditNote(AuditAction.TokenRevoked, name))], cancel);
-        await transaction.CommitAsync(cancel);
-        return names.Count > 0;
-    }
-
-    /// <summary>Because of something else, which is noted.</summary>
-    public async Task RevokeAllAsync(Guid owner, CancellationToken cancel)
-    {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        await RevokeAsync(connection, "user_id = @owner", new { owner, now = time.GetUtcNow() }, cancel);
-    }
-
-    private static async Task<IReadOnlyList<string>> RevokeAsync(
-        NpgsqlConnection connection, string which, object parameters, CancellationToken cancel)
-    {
-        var revoked = await connection.QueryAsync<string>(new CommandDefinition(
+        var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             $"""
-            with revoked as (update api_tokens set revoked_at = @now where {which} and revoked_at is null returning name)
+            with revoked as (
+                update api_tokens set revoked_at = @now where id = @id and user_id = @owner and revoked_at is null returning name)
             select name from revoked, pg_notify('{Sessions.EndedChannel}', '')
-            """, parameters, cancellationToken: cancel));
-        return revoked.AsList();
+            """, new { id, owner, now = time.GetUtcNow() }, cancellationToken: cancel));
+        if (name is null) return false;
+        await trail.WriteAsync(connection, by, [new(AuditAction.TokenRevoked, name)], cancel);
+        await transaction.CommitAsync(cancel);
+        return true;
     }
 
     private static IEnumerable<FieldProblem> Problems(string name, int daysValid)

@@ -1,16 +1,28 @@
+using ConvexWeb.Server.Persistence;
 using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ConvexWeb.Server.Accounts;
 
+/// <summary>Where a try comes from.</summary>
+/// <param name="Network">The address, of IPv6 the network.</param>
+/// <param name="Browser">The hash of the browser's cookie; null when it has none.</param>
+/// <param name="Session">Of somebody who is signed in and is asked again; null for others.</param>
+public readonly record struct TryOrigin(string Network, string? Browser, Guid? Session = null);
+
+/// <param name="IsAllowed">Whether the password, code or link may be looked at now.</param>
+/// <param name="IsNews">It may not, and the audit trail was not told so of this count in the last ten minutes.</param>
+public readonly record struct Try(bool IsAllowed, bool IsNews);
+
 /// <summary>
 /// How often a password may be tried. Each try is counted before its password is looked at, in one statement, so that no number of
 /// connections or nodes makes more tries than this allows. Nothing here knows whether a name exists.
 /// <list type="bullet">
-/// <item>A browser in which the account has been signed in before has a count of its own: strangers cannot slow it down.</item>
-/// <item>All others count by name and network, and by name alone with more room, against many networks at once.</item>
-/// <item>And every network counts by itself, whatever the names.</item>
+/// <item>A browser in which the account has been signed in before, and a session that is asked again, have a count of their own and no
+/// other: strangers cannot slow them down, not even from the same network.</item>
+/// <item>All others count by name and network, by name alone with more room, against many networks at once, and by network, whatever the
+/// names. An owner with a browser that is new may have to wait while strangers guess.</item>
 /// </list>
 /// A count falls with time; no account is locked for good.
 /// </summary>
@@ -23,39 +35,39 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
 
     /// <summary>Counts a try of a name's password.</summary>
     /// <param name="name">As it was typed; it need not be anybody's.</param>
-    /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
-    /// <returns>Whether the password may be looked at now.</returns>
-    public async Task<bool> TakeAsync(string name, string network, string? browser, CancellationToken cancel)
+    public async Task<Try> TakeAsync(string name, TryOrigin from, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await TakeAsync(connection, await CountsAsync(connection, name, network, browser, cancel), cancel);
+        return await TakeAsync(connection, await CountsAsync(connection, name, from, cancel), cancel);
     }
 
     /// <summary>The password was right: who knows it does not guess, and may sign in as often as he likes.</summary>
-    public async Task GiveBackAsync(string name, string network, string? browser, CancellationToken cancel)
+    public async Task GiveBackAsync(string name, TryOrigin from, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var counts = await CountsAsync(connection, name, network, browser, cancel);
+        var counts = await CountsAsync(connection, name, from, cancel);
         // Not the network's: each sign-in is work, however right the password.
+        var keys = counts.Select(count => count.Key).Except([OfNetwork(from.Network).Key]).ToArray();
         await connection.ExecuteAsync(new CommandDefinition(
             """
             update password_tries set used = greatest(0, used - 1)
             where key in (select key from password_tries where key = any(@keys) order by key for update)
-            """, new { keys = counts.Select(count => count.Key).Except([OfNetwork(network).Key]).ToArray() }, cancellationToken: cancel));
+            """, new { keys }, cancellationToken: cancel));
     }
 
     private async Task<(string Key, Limit Limit)[]> CountsAsync(
-        NpgsqlConnection connection, string name, string network, string? browser, CancellationToken cancel)
+        NpgsqlConnection connection, string name, TryOrigin from, CancellationToken cancel)
     {
+        if (from.Session is { } session) return [($"session {session}", OneBrowser)];
         var who = Secret.Hash(name); // names are not to be read here: a password may have been typed into their field
         var known = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             """
             select exists (select from known_browsers b join users u on u.id = b.user_id
-                where b.secret_hash = @browser and u.normalized_user_name = @name)
-            """, new { browser, name }, cancellationToken: cancel));
+                where b.secret_hash = @Browser and u.normalized_user_name = @name)
+            """, new { from.Browser, name }, cancellationToken: cancel));
         return known
-            ? [($"browser {browser} {who}", OneBrowser), OfNetwork(network)]
-            : [($"name {who} {network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(network)];
+            ? [($"browser {from.Browser} {who}", OneBrowser)]
+            : [($"name {who} {from.Network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(from.Network)];
     }
 
     /// <summary>
@@ -63,7 +75,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     /// a hundred accounts is entered. A browser in which the account has been signed in before has a count of its own.
     /// </summary>
     /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
-    public async Task<bool> TakeCodeAsync(Guid user, string? browser, CancellationToken cancel)
+    public async Task<Try> TakeCodeAsync(Guid user, string? browser, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         return await TakeAsync(connection, [(await CodeKeyAsync(connection, user, browser, cancel), Code)], cancel);
@@ -86,11 +98,11 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
         return known ? $"code {user} {browser}" : $"code {user}";
     }
 
-    /// <summary>Counts a try that is about no name, such as one of a link.</summary>
-    public async Task<bool> TakeAsync(string network, CancellationToken cancel)
+    /// <summary>Counts a link that was no good.</summary>
+    public async Task<Try> TakeLinkAsync(string network, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await TakeAsync(connection, [OfNetwork(network)], cancel);
+        return await TakeAsync(connection, [OfNetwork(network) with { Key = $"links {network}" }], cancel);
     }
 
     /// <summary>The name has another password, and guesses at the old one count no more.</summary>
@@ -108,12 +120,13 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
         => ($"network {network}", new(settings.Value.Limits.SignInsPerMinute, settings.Value.Limits.SignInsPerMinute));
 
     // A key that is full is not written and so not returned. Locks are taken in the order of the keys, as by everybody.
-    private async Task<bool> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)
+    private static async Task<Try> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)
     {
         // By the database's clock: those of nodes differ.
         const string fallen = "greatest(0, extract(epoch from clock_timestamp() - a.at)) / 60 * (@perMinute)[array_position(@keys, a.key)]";
         // All of them or none: who is refused by one count does not fill another, which is shared with others.
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await connection.ExecuteAsync(new CommandDefinition(Transactions.Short, cancellationToken: cancel));
         var counted = await connection.QueryAsync<string>(new CommandDefinition(
             $"""
             insert into password_tries as a (key, used, at)
@@ -128,9 +141,22 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
                 most = counts.Select(count => (double)count.Limit.Most).ToArray(),
                 perMinute = counts.Select(count => count.Limit.PerMinute).ToArray(),
             }, cancellationToken: cancel));
-        if (counted.Count() < counts.Length) return false;
-        await transaction.CommitAsync(cancel);
-        return true;
+        var taken = counted.AsList();
+        if (taken.Count == counts.Length)
+        {
+            await transaction.CommitAsync(cancel);
+            return new(IsAllowed: true, IsNews: false);
+        }
+        await transaction.RollbackAsync(cancel);
+        var full = counts.Select(count => count.Key).Except(taken).ToArray();
+        var told = await connection.ExecuteAsync(new CommandDefinition(
+            """
+            update password_tries set told_at = clock_timestamp() where key in (
+                select key from password_tries
+                where key = any(@full) and (told_at is null or told_at < clock_timestamp() - interval '10 minutes')
+                order by key for update skip locked)
+            """, new { full }, cancellationToken: cancel));
+        return new(IsAllowed: false, IsNews: told > 0);
     }
 
     /// <param name="Most">So many at once.</param>

@@ -49,6 +49,17 @@ public sealed class Caller
             throw new AccessDeniedException($"A token cannot {what}; sign in with the password.");
     }
 
+    /// <summary>
+    /// What the caller is about to do. Whether he still may is asked again in its transaction (<see cref="Sessions.RequireAsync"/>).
+    /// </summary>
+    /// <param name="what">In words, for a token, which may not.</param>
+    public Act Act(string what, bool asAdmin = false, bool wantsProof = true)
+    {
+        if (asAdmin) RequireAdmin();
+        RequirePerson(what);
+        return new(Id, Session ?? throw new AccessDeniedException("Sign in first."), asAdmin, wantsProof, Actor);
+    }
+
     private string Required(string claim)
     {
         RequireSignedIn();

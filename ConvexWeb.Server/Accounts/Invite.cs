@@ -14,8 +14,8 @@ public sealed class Invite
     public Guid? ForUser { get; init; }
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset ExpiresAt { get; init; }
-    public DateTimeOffset? UsedAt { get; private set; }
-    public Guid? UsedBy { get; private set; }
+    public DateTimeOffset? UsedAt { get; init; }
+    public Guid? UsedBy { get; init; }
 
     public static (Invite Invite, string Secret) New(DateTimeOffset now, Guid? createdBy, bool isAdmin, Guid? forUser = null)
     {
@@ -30,13 +30,5 @@ public sealed class Invite
             CreatedAt = now,
             ExpiresAt = now + Life,
         }, secret);
-    }
-
-    public bool IsOpen(DateTimeOffset now) => UsedAt is null && now < ExpiresAt;
-
-    public void Use(Guid user, DateTimeOffset now)
-    {
-        if (!IsOpen(now)) throw new InvalidOperationException("The invitation is used or over.");
-        (UsedAt, UsedBy) = (now, user);
     }
 }

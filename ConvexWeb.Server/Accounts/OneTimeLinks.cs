@@ -7,15 +7,16 @@ using Npgsql;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>Invitations and links for a new password, until they are used, withdrawn or over.</summary>
-public sealed class OneTimeLinks(NpgsqlDataSource database, PublicAddress address, AuditTrail trail, TimeProvider time)
+public sealed class OneTimeLinks(
+    NpgsqlDataSource database, PublicAddress address, Sessions sessions, AuditTrail trail, TimeProvider time)
 {
     /// <returns>The link, which is nowhere else.</returns>
-    public async Task<string> MakeAsync(
-        Guid maker, AuditActor by, bool isAdmin, Guid? forUser, Once once, CancellationToken cancel)
+    public async Task<string> MakeAsync(Act act, bool isAdmin, Guid? forUser, Once once, CancellationToken cancel)
     {
-        var (invite, secret) = Invite.New(time.GetUtcNow(), maker, isAdmin, forUser);
+        var (invite, secret) = Invite.New(time.GetUtcNow(), act.User, isAdmin, forUser);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await sessions.RequireAsync(connection, act, cancel);
         await once.FindAsync<string>(connection, cancel); // never told again: it is a secret
         var subject = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             """
@@ -23,7 +24,7 @@ public sealed class OneTimeLinks(NpgsqlDataSource database, PublicAddress addres
             values (@Id, @SecretHash, @IsAdmin, @CreatedBy, @ForUser, @CreatedAt, @ExpiresAt)
             returning (select user_name from users where id = for_user)
             """, invite, cancellationToken: cancel));
-        await trail.WriteAsync(connection, by, [new(AuditAction.LinkMade, subject ?? "", Words(isAdmin, subject))], cancel);
+        await trail.WriteAsync(connection, act.By, [new(AuditAction.LinkMade, subject ?? "", Words(isAdmin, subject))], cancel);
         await transaction.CommitAsync(cancel);
         return $"{address.Base}welcome?token={secret}{(forUser is null ? "" : "&reset=true")}";
     }

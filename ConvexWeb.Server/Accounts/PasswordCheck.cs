@@ -1,6 +1,5 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
-using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 
@@ -20,40 +19,41 @@ public enum PasswordAnswer
 /// as a password that is wrong.
 /// </summary>
 public sealed class PasswordCheck(
-    AttemptLimits limits, CookieNames cookies, UserManager<User> users, IPasswordHasher<User> hasher, AuditTrail trail)
+    AttemptLimits limits, Names names, UserManager<User> users, IPasswordHasher<User> hasher, AuditTrail trail)
 {
-    private static string? nobodys;
+    // Of a password that nobody knows, made once: for names that nobody has.
+    private static readonly Lazy<string> Nobodys = new(() => PasswordWork.HashOfNobody());
 
     /// <param name="by">Who asks: a stranger at the sign-in, or somebody who is asked again.</param>
     /// <returns>With <see cref="PasswordAnswer.Right"/> also whose it is.</returns>
-    public async Task<(PasswordAnswer Answer, User? User)> AskAsync(HttpContext context, AuditActor by, string? name, string? password)
-    {
-        return await AskAsync(
-            by, name, password, Network.Of(context), cookies.BrowserIn(context.Request), context.RequestAborted);
-    }
-
-    /// <param name="network">To count by.</param>
-    /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
     public async Task<(PasswordAnswer Answer, User? User)> AskAsync(
-        AuditActor by, string? name, string? password, string network, string? browser, CancellationToken cancel)
+        AuditActor by, string? name, string? password, TryOrigin from, CancellationToken cancel)
     {
         // Longer than any that was ever accepted: not worth the work of comparing.
         if (password is not { Length: > 0 and <= PasswordRules.Longest }) password = "";
-        var typed = Names.TryNormalize(name, out var known) ? users.NormalizeName(known)! : "";
-        if (!await limits.TakeAsync(typed, network, browser, cancel)) return (PasswordAnswer.TooMany, null);
+        var typed = await names.NormalizeAsync(name, cancel) is { } known ? users.NormalizeName(known)! : "";
+        var tries = await limits.TakeAsync(typed, from, cancel);
+        if (tries is { IsAllowed: false, IsNews: false }) return (PasswordAnswer.TooMany, null);
 
         var user = await users.Users.AsNoTracking().SingleOrDefaultAsync(one => one.NormalizedUserName == typed, cancel);
-        var hash = user?.PasswordHash ?? (nobodys ??= hasher.HashPassword(new User(), Secret.New()));
+        // A name that nobody has is not noted: somebody may have typed a password there.
+        var subject = user?.UserName ?? "a name that nobody has";
+        if (!tries.IsAllowed)
+        {
+            await trail.WriteAsync(by, new(AuditAction.TooManyTries, subject, "passwords"), cancel);
+            return (PasswordAnswer.TooMany, null);
+        }
+        var hash = user?.PasswordHash ?? Nobodys.Value;
         var result = hasher.VerifyHashedPassword(user ?? new User(), hash, password);
+        PasswordWork.DoTheRest(hash, password);
         if (result == PasswordVerificationResult.Failed || user is not { PasswordHash: not null, DisabledAt: null })
         {
-            // A name that nobody has is not noted: somebody may have typed a password there.
-            await trail.WriteAsync(by, new(AuditAction.PasswordRefused, user?.UserName ?? "a name that nobody has"), cancel);
+            await trail.WriteAsync(by, new(AuditAction.PasswordRefused, subject), cancel);
             return (PasswordAnswer.Wrong, null);
         }
         if (result == PasswordVerificationResult.SuccessRehashNeeded)
         {
-            // Of an earlier version, which took less work: else the time of an answer would tell such accounts from names that nobody has.
+            // Of an earlier version, which took less work.
             var renewed = hasher.HashPassword(user, password);
             var before = user.PasswordHash;
             var isRenewed = await users.Users.Where(one => one.Id == user.Id && one.PasswordHash == before)
@@ -64,7 +64,7 @@ public sealed class PasswordCheck(
             if (!isRenewed && hasher.VerifyHashedPassword(user, user.PasswordHash ?? "", password) == PasswordVerificationResult.Failed)
                 return (PasswordAnswer.Wrong, null);
         }
-        await limits.GiveBackAsync(typed, network, browser, cancel);
+        await limits.GiveBackAsync(typed, from, cancel);
         return (PasswordAnswer.Right, user);
     }
 }

@@ -19,20 +19,16 @@ public enum ProofAnswer
 public sealed class PersonProof(Caller caller, PasswordCheck passwords, SecondFactors factors, CookieNames cookies)
 {
     /// <returns>With <see cref="ProofAnswer.Right"/> also the account, as it was when the password was compared.</returns>
-    public Task<(ProofAnswer Answer, User? User)> AskAsync(HttpContext context, string? password, string? code)
-        => AskAsync(password, code, Network.Of(context), cookies.BrowserIn(context.Request), context.RequestAborted);
-
-    /// <param name="network">To count by.</param>
-    /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
-    public async Task<(ProofAnswer Answer, User? User)> AskAsync(
-        string? password, string? code, string network, string? browser, CancellationToken cancel)
+    public async Task<(ProofAnswer Answer, User? User)> AskAsync(HttpContext context, string? password, string? code)
     {
-        var (answer, user) = await passwords.AskAsync(caller.Actor, caller.Name, password, network, browser, cancel);
+        var from = new TryOrigin(Network.Of(context), cookies.BrowserIn(context.Request), caller.Session);
+        var cancel = context.RequestAborted;
+        var (answer, user) = await passwords.AskAsync(caller.Actor, caller.Name, password, from, cancel);
         if (user is null || user.Id != caller.Id)
             return (answer == PasswordAnswer.TooMany ? ProofAnswer.TooManyPasswords : ProofAnswer.PasswordWrong, null);
         if ((await factors.StateAsync(user.Id, cancel)).Since is null) return (ProofAnswer.Right, user);
         if (string.IsNullOrWhiteSpace(code)) return (ProofAnswer.CodeMissing, null);
-        return await factors.AskAsync(caller.Actor, user, code, browser, cancel) switch
+        return await factors.AskAsync(caller.Actor, user, code, from.Browser, cancel) switch
         {
             CodeAnswer.Right => (ProofAnswer.Right, user),
             CodeAnswer.TooMany => (ProofAnswer.TooManyCodes, null),

@@ -33,13 +33,20 @@ public sealed class RefusalNotes(AuditTrail trail) : IDisposable
         }
     }
 
-    private async Task NoteAsync(HttpContext context, Caller caller)
+    /// <summary>A token that is none, or none any more, was sent from there.</summary>
+    public Task NoteTokenAsync(string network) => NoteAsync(AuditActor.Stranger(network), new(AuditAction.TokenRefused));
+
+    private Task NoteAsync(HttpContext context, Caller caller)
     {
         var what = $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? context.Request.Path}";
-        var key = (caller.Actor, what);
-        if (noted.TryGetValue(key, out _)) return;
-        noted.Set(key, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Once });
-        await trail.WriteAsync(caller.Actor, new(AuditAction.Refused, what), CancellationToken.None);
+        return NoteAsync(caller.Actor, new(AuditAction.Refused, what));
+    }
+
+    private async Task NoteAsync(AuditActor by, AuditNote note)
+    {
+        if (noted.TryGetValue((by, note), out _)) return;
+        noted.Set((by, note), true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Once });
+        await trail.WriteAsync(by, note, CancellationToken.None);
     }
 
     public void Dispose() => noted.Dispose();

@@ -20,7 +20,8 @@ public enum CodeAnswer
 /// Second factors as they are stored: time-based one-time passwords (RFC 6238: SHA-1, six digits, half a minute) and recovery codes.
 /// </summary>
 public sealed class SecondFactors(
-    NpgsqlDataSource database, IDataProtectionProvider protection, AttemptLimits limits, AuditTrail trail, TimeProvider time)
+    NpgsqlDataSource database, IDataProtectionProvider protection, Sessions sessions, AttemptLimits limits, AuditTrail trail,
+    TimeProvider time)
 {
     /// <summary>Whether account <c>u</c> has one, as SQL.</summary>
     public const string IsOn =
@@ -54,31 +55,34 @@ public sealed class SecondFactors(
 
     /// <summary>A new secret in the place of one that was not confirmed.</summary>
     /// <returns>Null: there is one that counts already.</returns>
-    public async Task<byte[]?> BeginAsync(Guid user, CancellationToken cancel)
+    public async Task<byte[]?> BeginAsync(Act act, CancellationToken cancel)
     {
         var secret = KeyGeneration.GenerateRandomKey(SecretLength);
         await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await sessions.RequireAsync(connection, act, cancel);
         var stored = await connection.ExecuteAsync(new CommandDefinition(
             """
-            insert into second_factors as f (user_id, secret, made_at) values (@user, @secret, @now)
+            insert into second_factors as f (user_id, secret, made_at) values (@User, @secret, @now)
             on conflict (user_id) do update set secret = excluded.secret, made_at = excluded.made_at where f.confirmed_at is null
             """,
-            new { user, secret = protector.Protect(Convert.ToBase64String(secret)), now = time.GetUtcNow() },
+            new { act.User, secret = protector.Protect(Convert.ToBase64String(secret)), now = time.GetUtcNow() },
             cancellationToken: cancel));
+        await transaction.CommitAsync(cancel);
         return stored == 1 ? secret : null;
     }
 
     /// <summary>Turns on what was begun. Every session of the user but one ends.</summary>
     /// <returns>Recovery codes, when the code is right.</returns>
-    public async Task<(CodeAnswer Answer, IReadOnlyList<string> Codes)> ConfirmAsync(
-        Guid user, string code, AuditActor by, Guid? keep, CancellationToken cancel)
+    public async Task<(CodeAnswer Answer, IReadOnlyList<string> Codes)> ConfirmAsync(Act act, string code, CancellationToken cancel)
     {
-        if (!await limits.TakeCodeAsync(user, browser: null, cancel)) return (CodeAnswer.TooMany, []);
+        var (user, by, keep) = (act.User, act.By, act.Session);
+        if (!await TakeTryAsync(by, user, by.Name, browser: null, cancel)) return (CodeAnswer.TooMany, []);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         // A sign-in that is under way comes before this, and ends with the others, or sees that a code is asked for.
-        await connection.ExecuteAsync(new CommandDefinition(
-            "select from users where id = @user for update", new { user }, cancellationToken: cancel));
+        await NewPasswords.LockAsync(connection, user, cancel);
+        await sessions.RequireAsync(connection, act, cancel);
         if (!await TakeAsync(connection, user, code, ofConfirmed: false, cancel))
         {
             await transaction.RollbackAsync(cancel);
@@ -99,10 +103,12 @@ public sealed class SecondFactors(
     }
 
     /// <returns>None: there is no second factor that they would be for.</returns>
-    public async Task<IReadOnlyList<string>> RenewCodesAsync(Guid user, AuditActor by, CancellationToken cancel)
+    public async Task<IReadOnlyList<string>> RenewCodesAsync(Act act, CancellationToken cancel)
     {
+        var (user, by) = (act.User, act.By);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await sessions.RequireAsync(connection, act, cancel);
         if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
                 $"select exists (select from users u where u.id = @user and {IsOn})", new { user }, cancellationToken: cancel)))
         {
@@ -114,15 +120,18 @@ public sealed class SecondFactors(
         return codes;
     }
 
-    /// <param name="keep">The session that stays.</param>
+    /// <param name="act">Whose doing it is; his own session stays. Null: the command's.</param>
     /// <returns>Whose it was; null when there was none.</returns>
-    public async Task<string?> RemoveAsync(Guid user, AuditActor by, Guid? keep, CancellationToken cancel)
+    public async Task<string?> RemoveAsync(Guid user, Act? act, AuditActor by, CancellationToken cancel)
     {
+        var keep = act?.User == user ? act.Session : (Guid?)null;
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        // A sign-in that has just shown its code comes before this, and ends with the others.
+        // Two accounts are locked in one order, whoever acts on whom.
         await connection.ExecuteAsync(new CommandDefinition(
-            "select from users where id = @user for update", new { user }, cancellationToken: cancel));
+            "select from users where id = any(@both) order by id for update", new { both = new[] { user, act?.User ?? user } },
+            cancellationToken: cancel));
+        if (act is not null) await sessions.RequireAsync(connection, act, cancel);
         var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             $"""
             with codes as (delete from recovery_codes where user_id = @user),
@@ -140,7 +149,7 @@ public sealed class SecondFactors(
     /// <param name="browser">The hash of the browser's cookie; null when it has none.</param>
     public async Task<CodeAnswer> AskAsync(AuditActor by, User user, string? code, string? browser, CancellationToken cancel)
     {
-        if (!await limits.TakeCodeAsync(user.Id, browser, cancel)) return CodeAnswer.TooMany;
+        if (!await TakeTryAsync(by, user.Id, user.UserName!, browser, cancel)) return CodeAnswer.TooMany;
         await using var connection = await database.OpenConnectionAsync(cancel);
         if (await TakeAsync(connection, user.Id, code ?? "", ofConfirmed: true, cancel))
         {
@@ -154,6 +163,13 @@ public sealed class SecondFactors(
         }
         await trail.WriteAsync(by, new(AuditAction.PasswordRefused, user.UserName!, "the code of the second factor"), cancel);
         return CodeAnswer.Wrong;
+    }
+
+    private async Task<bool> TakeTryAsync(AuditActor by, Guid user, string name, string? browser, CancellationToken cancel)
+    {
+        var tries = await limits.TakeCodeAsync(user, browser, cancel);
+        if (tries.IsNews) await trail.WriteAsync(by, new(AuditAction.TooManyTries, name, "codes of the second factor"), cancel);
+        return tries.IsAllowed;
     }
 
     // The half minute is taken in one statement, so that of two requests with one code only one gets in.

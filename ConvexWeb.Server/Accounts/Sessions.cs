@@ -82,20 +82,23 @@ public sealed class Sessions(
         return true;
     }
 
-    public async Task EndAsync(HttpContext context, CancellationToken cancel)
+    /// <summary>Signs out.</summary>
+    public async Task EndAsync(HttpContext context, AuditActor by, CancellationToken cancel)
     {
-        await EndAsync("secret_hash = @hash", new { hash = Secret.Hash(SecretOf(context.Request) ?? "") }, cancel);
+        var hash = Secret.Hash(SecretOf(context.Request) ?? "");
+        await EndAsync("secret_hash = @hash", new { hash }, by, _ => new(AuditAction.SignedOut), cancel);
         context.Response.Cookies.Append(cookies.Session, "", cookies.Options(context, TimeSpan.Zero));
     }
 
     /// <summary>Ends one session of a user.</summary>
     /// <returns>Whether it was there.</returns>
-    public async Task<bool> EndAsync(Guid userId, Guid id, CancellationToken cancel)
-        => await EndAsync("user_id = @userId and id = @id", new { userId, id }, cancel) > 0;
+    public async Task<bool> EndAsync(Guid userId, AuditActor by, Guid id, CancellationToken cancel) => await EndAsync(
+        "user_id = @userId and id = @id", new { userId, id }, by, _ => new(AuditAction.SessionsEnded, by.Name, "one session"), cancel) > 0;
 
-    /// <summary>Ends every session of a user, on every node, but one that may be kept.</summary>
-    public Task<int> EndAllAsync(Guid userId, Guid? keep, CancellationToken cancel)
-        => EndAsync("user_id = @userId and id is distinct from @keep", new { userId, keep }, cancel);
+    /// <summary>Ends every session of a user, on every node, but one.</summary>
+    public Task EndOthersAsync(Guid userId, AuditActor by, Guid? keep, CancellationToken cancel) => EndAsync(
+        "user_id = @userId and id is distinct from @keep", new { userId, keep }, by,
+        ended => new(AuditAction.SessionsEnded, by.Name, $"all others: {ended}"), cancel);
 
     /// <summary>Whose the session of a request is; null when there is none. Its time of use is written at most once a minute.</summary>
     public async Task<OpenSession?> FindAsync(HttpContext context, CancellationToken cancel)
@@ -137,28 +140,41 @@ public sealed class Sessions(
         return found.AsList();
     }
 
-    private async Task<bool> IsProvedAsync(Guid session, CancellationToken cancel)
+    private sealed record Standing(bool IsAdmin, bool IsProved);
+
+    /// <summary>
+    /// In the transaction of an act, and first in it: throws unless its session is still there, with the rights that it takes. A new
+    /// password, a disabling or another role waits for the act's end and then finds what it made; or was there before, and is seen here.
+    /// </summary>
+    /// <exception cref="AccessDeniedException">The session has ended, or the account is no administrator's any more.</exception>
+    /// <exception cref="PasswordAgainException">The password was not typed a short time ago.</exception>
+    public async Task RequireAsync(NpgsqlConnection connection, Act act, CancellationToken cancel)
     {
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        return await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "select exists (select from sessions where id = @session and proved_at > @since)",
-            new { session, since = time.GetUtcNow() - Proof }, cancellationToken: cancel));
+        var now = time.GetUtcNow();
+        var standing = await connection.QuerySingleOrDefaultAsync<Standing>(new CommandDefinition(
+            $"""
+            select {SecondFactors.IsAdminNow}, coalesce(s.proved_at > @since, false) as is_proved
+            from users u join sessions s on s.user_id = u.id
+            where u.id = @User and u.disabled_at is null and s.id = @Session and s.expires_at > @now
+            for no key update of u for key share of s
+            """,
+            new { act.User, act.Session, since = now - Proof, now, settings.Value.AdminsNeedSecondFactor }, cancellationToken: cancel));
+        if (standing is null) throw new AccessDeniedException("Your session has ended. Sign in again.");
+        if (act.AsAdmin && !standing.IsAdmin) throw new AccessDeniedException("Only administrators may do this.");
+        if (act.WantsProof && !standing.IsProved) throw new PasswordAgainException();
     }
 
-    /// <summary>Throws for a token, and for a session in which the password was not typed a short time ago.</summary>
-    /// <param name="what">What it is for, in words.</param>
-    public async Task RequireProofAsync(Caller caller, string what, CancellationToken cancel)
+    /// <summary>
+    /// The password was typed once more. The session goes on under another secret, so that a copy of its cookie has nothing of that.
+    /// </summary>
+    public async Task ProveAsync(HttpContext context, Guid session, CancellationToken cancel)
     {
-        caller.RequirePerson(what);
-        if (!await IsProvedAsync(caller.Session!.Value, cancel)) throw new PasswordAgainException();
-    }
-
-    public async Task ProveAsync(Guid session, CancellationToken cancel)
-    {
+        var secret = Secret.New();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await connection.ExecuteAsync(new CommandDefinition(
-            "update sessions set proved_at = @now where id = @session",
-            new { session, now = time.GetUtcNow() }, cancellationToken: cancel));
+        var proved = await connection.ExecuteAsync(new CommandDefinition(
+            "update sessions set proved_at = @now, secret_hash = @hash where id = @session",
+            new { session, hash = Secret.Hash(secret), now = time.GetUtcNow() }, cancellationToken: cancel));
+        if (proved == 1) context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
     }
 
     /// <summary>Which of these sessions and tokens still hold: for connections that outlive the request that opened them.</summary>
@@ -177,13 +193,20 @@ public sealed class Sessions(
         return alive.ToHashSet();
     }
 
-    private async Task<int> EndAsync(string which, object parameters, CancellationToken cancel)
+    private async Task<int> EndAsync(
+        string which, object parameters, AuditActor by, Func<int, AuditNote> note, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var ended = await connection.QueryAsync(new CommandDefinition(
-            $"with ended as (delete from sessions where {which} returning id) select pg_notify('{EndedChannel}', '') from ended",
-            parameters, cancellationToken: cancel));
-        return ended.Count();
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        var ended = await connection.ExecuteScalarAsync<int>(new CommandDefinition(
+            $"""
+            with ended as (delete from sessions where {which} returning id)
+            select count(*)::int from ended, pg_notify('{EndedChannel}', '')
+            """, parameters, cancellationToken: cancel));
+        if (ended == 0) return 0;
+        await trail.WriteAsync(connection, by, [note(ended)], cancel);
+        await transaction.CommitAsync(cancel);
+        return ended;
     }
 
     private string? SecretOf(HttpRequest request) => request.Cookies[cookies.Session] is { Length: > 0 } secret ? secret : null;

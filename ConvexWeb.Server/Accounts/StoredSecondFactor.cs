@@ -7,7 +7,7 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>What people do with their own second factor, and administrators with those of others.</summary>
 public sealed class StoredSecondFactor(
-    Caller caller, SecondFactors factors, Sessions sessions, UserChanges users, IOptions<Settings> settings) : ISecondFactor
+    Caller caller, SecondFactors factors, UserChanges users, IOptions<Settings> settings) : ISecondFactor
 {
     private const string Issuer = "ConvexWeb";
 
@@ -21,8 +21,7 @@ public sealed class StoredSecondFactor(
 
     public async Task<NewSecondFactor> BeginAsync(CancellationToken cancel = default)
     {
-        await sessions.RequireProofAsync(caller, "make a second factor", cancel);
-        var secret = await factors.BeginAsync(caller.Id, cancel)
+        var secret = await factors.BeginAsync(caller.Act("make a second factor"), cancel)
             ?? throw new InvalidInputException("", "This account has a second factor already: remove it first.");
         var address = new OtpUri(OtpType.Totp, secret, caller.Name, Issuer).ToString();
         using var code = QRCodeGenerator.GenerateQrCode(address, QRCodeGenerator.ECCLevel.M);
@@ -32,8 +31,7 @@ public sealed class StoredSecondFactor(
 
     public async Task<IReadOnlyList<string>> ConfirmAsync(string code, CancellationToken cancel = default)
     {
-        await sessions.RequireProofAsync(caller, "make a second factor", cancel);
-        var (answer, codes) = await factors.ConfirmAsync(caller.Id, code ?? "", caller.Actor, caller.Session, cancel);
+        var (answer, codes) = await factors.ConfirmAsync(caller.Act("make a second factor"), code ?? "", cancel);
         return answer switch
         {
             CodeAnswer.Right => codes,
@@ -44,29 +42,27 @@ public sealed class StoredSecondFactor(
 
     public async Task<IReadOnlyList<string>> RenewCodesAsync(CancellationToken cancel = default)
     {
-        await sessions.RequireProofAsync(caller, "make recovery codes", cancel);
-        return await factors.RenewCodesAsync(caller.Id, caller.Actor, cancel) is { Count: > 0 } codes
+        return await factors.RenewCodesAsync(caller.Act("make recovery codes"), cancel) is { Count: > 0 } codes
             ? codes
             : throw new InvalidInputException("", "This account has no second factor, which they would be for.");
     }
 
     public async Task RemoveAsync(CancellationToken cancel = default)
     {
-        await sessions.RequireProofAsync(caller, "remove the second factor", cancel);
+        var act = caller.Act("remove the second factor");
         if (settings.Value.AdminsNeedSecondFactor && caller.IsAdmin)
             throw new InvalidInputException("", "This lab wants a second factor of its administrators.");
-        await factors.RemoveAsync(caller.Id, caller.Actor, caller.Session, cancel);
+        await factors.RemoveAsync(caller.Id, act, act.By, cancel);
     }
 
     public async Task<bool> RemoveOfAsync(Guid user, CancellationToken cancel = default)
     {
-        caller.RequireAdmin();
+        var act = caller.Act("remove second factors", asAdmin: true);
         if (user == caller.Id)
         {
             await RemoveAsync(cancel);
             return true;
         }
-        await sessions.RequireProofAsync(caller, "remove second factors", cancel);
-        return await factors.RemoveAsync(user, caller.Actor, keep: null, cancel) is not null;
+        return await factors.RemoveAsync(user, act, act.By, cancel) is not null;
     }
 }

@@ -11,7 +11,7 @@ namespace ConvexWeb.Server.Accounts;
 /// <summary><c>Authorization: Bearer cvx_…</c></summary>
 public sealed class TokenHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, NpgsqlDataSource database,
-    IOptions<Settings> settings)
+    IOptions<Settings> settings, RefusalNotes refusals)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     /// <summary>Whoever sends the header is judged by it alone: a token that is no good is not made up for by a cookie.</summary>
@@ -39,7 +39,11 @@ public sealed class TokenHandler(
             """,
             new { hash = Secret.Hash(secret), now = TimeProvider.GetUtcNow(), settings.Value.AdminsNeedSecondFactor },
             cancellationToken: Context.RequestAborted));
-        if (found is null) return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
+        if (found is null)
+        {
+            await refusals.NoteTokenAsync(Network.Address(Context));
+            return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
+        }
 
         var user = Identities.OfToken(
             found.Id, found.Name, found.Scope, Network.Address(Context), found.UserId, found.UserName, found.IsAdmin);

@@ -6,7 +6,7 @@ using Npgsql;
 namespace ConvexWeb.Server.Accounts;
 
 /// <summary>What administrators do with the accounts of others. Each change is one transaction with all that follows from it.</summary>
-public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, TimeProvider time)
+public sealed class UserChanges(NpgsqlDataSource database, Sessions sessions, AuditTrail trail, TimeProvider time)
 {
     private const string Columns =
         """
@@ -38,17 +38,22 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
     }
 
     /// <summary>The user's sessions end, and what an administrator handed out who is none any more.</summary>
-    public Task<UserView?> ChangeAsync(Guid id, UserChange change, AuditActor by, CancellationToken cancel) => ChangeAsync(
-        id,
-        """
-        update users set
-            is_admin = coalesce(@IsAdmin, is_admin),
-            disabled_at = case @IsDisabled when true then coalesce(disabled_at, @now) when false then null else disabled_at end
-        where id = @id and deleted_at is null
-        """, change, by, Notes(change), cancel);
+    public Task<UserView?> ChangeAsync(Guid id, UserChange change, Act act, CancellationToken cancel)
+    {
+        if (change is { IsAdmin: null, IsDisabled: null })
+            throw new InvalidInputException("", "Say what is to change: isAdmin or isDisabled.");
+        return ChangeAsync(
+            id,
+            """
+            update users set
+                is_admin = coalesce(@IsAdmin, is_admin),
+                disabled_at = case @IsDisabled when true then coalesce(disabled_at, @now) when false then null else disabled_at end
+            where id = @id and deleted_at is null
+            """, change, act, Notes(change), cancel);
+    }
 
     /// <summary>Only the name stays, which the runs bear.</summary>
-    public async Task<bool> DeleteAsync(Guid id, AuditActor by, CancellationToken cancel) => await ChangeAsync(
+    public async Task<bool> DeleteAsync(Guid id, Act act, CancellationToken cancel) => await ChangeAsync(
         id,
         """
         with tokens as (delete from api_tokens where user_id = @id),
@@ -59,7 +64,31 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
         update users set is_admin = false, disabled_at = coalesce(disabled_at, @now), deleted_at = @now, password_hash = null,
             email = null, normalized_email = null
         where id = @id and deleted_at is null
-        """, new(IsAdmin: false, IsDisabled: true), by, [new(AuditAction.AccountDeleted)], cancel) is not null;
+        """, new(IsAdmin: false, IsDisabled: true), act, [new(AuditAction.AccountDeleted)], cancel) is not null;
+
+    /// <summary>Ends what a user has handed to scripts, and where he is signed in; the account stays as it is.</summary>
+    /// <returns>How many tokens were revoked; null when there is no such account.</returns>
+    public async Task<int?> RevokeTokensAsync(Guid id, Act act, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await LockAdminsAsync(connection, cancel);
+        await sessions.RequireAsync(connection, act, cancel);
+        await NewPasswords.LockAsync(connection, id, cancel);
+        var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            "select user_name from users where id = @id and deleted_at is null", new { id }, cancellationToken: cancel));
+        if (name is null) return null;
+        var (revoked, _) = await connection.QuerySingleAsync<(int, string)>(new CommandDefinition(
+            $"""
+            with revoked as (update api_tokens set revoked_at = @now where user_id = @id and revoked_at is null returning id),
+            ended as (delete from sessions where user_id = @id and id <> @Session)
+            select (select count(*)::int from revoked), pg_notify('{Sessions.EndedChannel}', '')::text
+            """, new { id, now = time.GetUtcNow(), act.Session }, cancellationToken: cancel));
+        await trail.WriteAsync(
+            connection, act.By, [new(AuditAction.TokenRevoked, name, $"all tokens: {revoked}; sessions ended")], cancel);
+        await transaction.CommitAsync(cancel);
+        return revoked;
+    }
 
     private static List<AuditNote> Notes(UserChange change)
     {
@@ -71,14 +100,13 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
     }
 
     private async Task<UserView?> ChangeAsync(
-        Guid id, string statement, UserChange change, AuditActor by, IReadOnlyList<AuditNote> notes, CancellationToken cancel)
+        Guid id, string statement, UserChange change, Act act, IReadOnlyList<AuditNote> notes, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
 
-        // Two administrators who demote each other wait for one another here; the second finds himself none, or the last.
-        await connection.ExecuteAsync(new CommandDefinition(
-            "select id from users where is_admin order by id for update", transaction: transaction, cancellationToken: cancel));
+        await LockAdminsAsync(connection, cancel);
+        await sessions.RequireAsync(connection, act, cancel);
         var parameters = new { id, change.IsAdmin, change.IsDisabled, now = time.GetUtcNow() };
         if (await connection.ExecuteAsync(new CommandDefinition(statement, parameters, transaction, cancellationToken: cancel)) == 0)
             return null;
@@ -100,8 +128,13 @@ public sealed class UserChanges(NpgsqlDataSource database, AuditTrail trail, Tim
             """, parameters, transaction, cancellationToken: cancel));
         var user = await connection.QuerySingleAsync<UserView>(new CommandDefinition(
             $"select {Columns} from users u where u.id = @id", parameters, transaction, cancellationToken: cancel));
-        await trail.WriteAsync(connection, by, [.. notes.Select(note => note with { Subject = user.Name })], cancel);
+        await trail.WriteAsync(connection, act.By, [.. notes.Select(note => note with { Subject = user.Name })], cancel);
         await transaction.CommitAsync(cancel);
         return user;
     }
+
+    // Two administrators who demote each other wait for one another here; the second finds himself none.
+    private static Task<int> LockAdminsAsync(NpgsqlConnection connection, CancellationToken cancel)
+        => connection.ExecuteAsync(new CommandDefinition(
+            "select id from users where is_admin order by id for update", cancellationToken: cancel));
 }

@@ -74,7 +74,7 @@ public sealed class AuditReader(NpgsqlDataSource database)
             if (row.Action == nameof(AuditAction.TrailCut)) cut = $"{row.Subject}|{row.Detail}";
             if (known?.Seq == row.Seq)
             {
-                if (!string.Equals(Convert.ToHexStringLower(row.Hash), known.Value.Hash, StringComparison.OrdinalIgnoreCase))
+                if (!IsHash(row.Hash, known.Value.Hash))
                     return Broken($"Entry {row.Seq} has another hash than the one that you have kept: what is up to it was rewritten.");
                 met = true;
             }
@@ -87,11 +87,36 @@ public sealed class AuditReader(NpgsqlDataSource database)
         }
         return met
             ? new(first, last, Convert.ToHexStringLower(hash), null)
-            : Broken(known!.Value.Seq > last
+            : known!.Value.Seq == start.Seq && !IsHash(start.Hash, known.Value.Hash)
+                ? Broken($"Entry {start.Seq} had another hash than the one that you have kept when it was taken out.")
+            : Broken(known.Value.Seq > last
                 ? $"The trail ends with entry {last}, and you know of entry {known.Value.Seq}: its end was cut off."
                 : $"Entry {known.Value.Seq} has been taken out because of its age; give a later one.");
 
+        static bool IsHash(byte[] hash, string text)
+            => string.Equals(Convert.ToHexStringLower(hash), text, StringComparison.OrdinalIgnoreCase);
+
         AuditCheckView Broken(string problem) => new(first, last, Convert.ToHexStringLower(hash), problem);
+    }
+
+    /// <summary>What is wrong with the beginning of the trail, up to an entry that is to be taken out.</summary>
+    /// <param name="before">All of them are older.</param>
+    internal static async Task<string?> ProblemUpToAsync(
+        NpgsqlConnection connection, long seq, DateTimeOffset before, CancellationToken cancel)
+    {
+        var start = await connection.QuerySingleAsync<AuditLink>(
+            new CommandDefinition("select seq, hash from audit_start", cancellationToken: cancel));
+        var (last, hash) = (start.Seq, start.Hash);
+        await foreach (var row in connection
+            .QueryUnbufferedAsync<Row>($"select {Columns} from audit_entries where seq <= @seq order by seq", new { seq })
+            .WithCancellation(cancel))
+        {
+            if (row.Seq != last + 1) return $"after entry {last} comes {row.Seq}.";
+            if (!AuditChain.Hash(hash, row.Entry).AsSpan().SequenceEqual(row.Hash)) return $"entry {row.Seq} does not fit its hash.";
+            if (row.At >= before) return $"entry {row.Seq} is younger than those behind it.";
+            (last, hash) = (row.Seq, row.Hash);
+        }
+        return null;
     }
 
     private static AuditEntryView View(Row row) => new(

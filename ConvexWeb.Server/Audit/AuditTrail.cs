@@ -12,6 +12,9 @@ public sealed record AuditActor(string Name, string Door, string Network)
     // No account can have these names, since names have no spaces.
     public static AuditActor Server { get; } = new("the server", "", "");
 
+    /// <summary>Who has typed a command on the server's machine, as far as that is known.</summary>
+    public static AuditActor CommandLine { get; } = Server with { Door = $"the command line of {Environment.UserName}" };
+
     public static AuditActor Stranger(string network) => new("a stranger", "", network);
 }
 
@@ -77,6 +80,9 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
 
     /// <summary>Takes out what is older, and notes that it did.</summary>
     /// <returns>How many entries that were.</returns>
+    /// <exception cref="InvalidDataException">
+    /// What is to go is not as it was written: it stays, since it is the proof of that.
+    /// </exception>
     public async Task<long> CutAsync(DateTimeOffset before, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
@@ -89,6 +95,8 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
             order by seq desc limit 1
             """, new { before }, cancellationToken: cancel));
         if (start is null) return 0;
+        if (await AuditReader.ProblemUpToAsync(connection, start.Seq, before, cancel) is { } problem)
+            throw new InvalidDataException($"The audit trail is not cut, because it was changed: {problem}");
         await connection.ExecuteAsync("set local convex.audit_retention = 'on'");
         var count = await connection.ExecuteAsync(new CommandDefinition(
             "update audit_start set seq = @Seq, hash = @Hash; delete from audit_entries where seq <= @Seq", start,

@@ -74,21 +74,19 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
     private async Task<Contents> WriteDatabaseAsync(ZipArchive archive, HashingCopy copy, Progress progress, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
+        // Before the snapshot, which is not to be held by a folder that does not answer: for the progress it is near enough.
+        var known = await ThisDatabaseAsync(connection, cancel);
+        var fileBytes = (await AttemptsAsync(connection, cancel)).SelectMany(attempt => FilesOf(known, attempt)).Sum(SizeOf);
         await using var snapshot = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancel);
-        await connection.ExecuteAsync("set local idle_in_transaction_session_timeout = 0"); // it holds no lock that others need
-        var (id, runs, points) = await connection.QuerySingleAsync<(Guid, long, long)>(new CommandDefinition(
-            "select (select id from this_database), (select count(*) from runs), (select coalesce(sum(last_seq), 0)::bigint from runs)",
-            cancellationToken: cancel));
+        // A slow backup is waited for; one that writes nothing any more must not keep old rows, and upgrades, waiting.
+        await connection.ExecuteAsync("set local idle_in_transaction_session_timeout = '10min'; set local statement_timeout = '2h'");
+        var id = await ThisDatabaseAsync(connection, cancel);
+        var (runs, points) = await connection.QuerySingleAsync<(long, long)>(new CommandDefinition(
+            "select (select count(*) from runs), (select coalesce(sum(last_seq), 0)::bigint from runs)", cancellationToken: cancel));
         var at = time.GetUtcNow();
         var tables = await BackupTables.ReadAsync(connection, cancel);
-        var attempts = (await connection.QueryAsync<Attempt>(new CommandDefinition(
-            """
-            select i.run_id as run, a.number,
-                exists (select from checkpoints c where c.run_id = i.run_id and c.attempt = a.number and c.kind = 'last') as has_last,
-                exists (select from checkpoints c where c.run_id = i.run_id and c.attempt = a.number and c.kind = 'best') as has_best
-            from attempts a join work_items i on i.id = a.item_id where i.kind = 'run' order by 1, 2
-            """, cancellationToken: cancel))).AsList();
-        progress.Expect(tables.Sum(table => table.Size) + attempts.SelectMany(attempt => FilesOf(id, attempt)).Sum(SizeOf));
+        var attempts = await AttemptsAsync(connection, cancel);
+        progress.Expect(tables.Sum(table => table.Size) + fileBytes);
 
         var copies = new List<TableCopy>();
         foreach (var table in tables)
@@ -107,6 +105,26 @@ public sealed class BackupWriter(NpgsqlDataSource database, RunFolders folders, 
         return new(
             new(BackupManifest.Current, ProductVersion.Text, schema, Migrator.HashUpTo(schema), id, at, copies, sequences, []), attempts,
             runs, points);
+    }
+
+    private static async Task<Guid> ThisDatabaseAsync(NpgsqlConnection connection, CancellationToken cancel)
+        => await connection.ExecuteScalarAsync<Guid>(new CommandDefinition("select id from this_database", cancellationToken: cancel));
+
+    // Attempts were those of runs alone, before certificates were work items too.
+    private static async Task<IReadOnlyList<Attempt>> AttemptsAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
+        var hasItems = await connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition("select to_regclass('work_items') is not null", cancellationToken: cancel));
+        var attempts = hasItems
+            ? "select i.run_id, a.number from attempts a join work_items i on i.id = a.item_id where i.kind = 'run'"
+            : "select run_id, number from attempts";
+        return (await connection.QueryAsync<Attempt>(new CommandDefinition(
+            $"""
+            select a.run_id as run, a.number,
+                exists (select from checkpoints c where c.run_id = a.run_id and c.attempt = a.number and c.kind = 'last') as has_last,
+                exists (select from checkpoints c where c.run_id = a.run_id and c.attempt = a.number and c.kind = 'best') as has_best
+            from ({attempts}) a order by 1, 2
+            """, cancellationToken: cancel))).AsList();
     }
 
     private async Task<(List<FileCopy> Files, int Missing)> WriteFilesAsync(

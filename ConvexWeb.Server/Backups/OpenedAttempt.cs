@@ -1,3 +1,5 @@
+using ConvexWeb.Training.Files;
+
 namespace ConvexWeb.Server.Backups;
 
 /// <summary>
@@ -59,7 +61,7 @@ internal sealed class OpenedAttempt : IDisposable
     {
         try
         {
-            return new(Path.Combine(folder, name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return RegularFile.Open(Path.Combine(folder, name));
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Server.Certificates;
 
@@ -7,7 +7,7 @@ namespace ConvexWeb.Server.Certificates;
 /// Copies of the checkpoints that a certificate is made of, in a folder of its own: a training that goes on replaces its files at any
 /// moment, and what was hashed must be what is looked at.
 /// </summary>
-internal sealed class CertificateFolder : IDisposable
+internal sealed class CertificateFolder
 {
     private CertificateFolder(string path) => Path = path;
 
@@ -19,46 +19,44 @@ internal sealed class CertificateFolder : IDisposable
     public string Sha256 { get; private set; } = "";
     public long? Step { get; private set; }
 
+    /// <param name="goesOn">Told after each part of a copy; what it throws ends the copy.</param>
     /// <exception cref="FileNotFoundException">A checkpoint is not here; the message is for people.</exception>
     /// <exception cref="IOException">Nothing can be written here.</exception>
-    public static async Task<CertificateFolder> MakeAsync(
-        RunFolders folders, Assignment owner, CertificateTask task, CancellationToken cancel)
+    public static CertificateFolder Make(RunFolders folders, Assignment owner, CertificateTask task, Action goesOn)
     {
         RemoveOlder(folders, task.Id, owner.Attempt);
         var folder = new CertificateFolder(folders.Certificate(task.Id, owner.Attempt));
         try
         {
             folders.MakeOwn(folder.Path);
-            await CopyAsync(folders, owner.Database, task.Checkpoint, folder.Checkpoint, CheckpointFiles.NotHere, cancel);
+            folder.Sha256 = Copy(folders, owner.Database, task.Checkpoint, folder.Checkpoint, CheckpointFiles.NotHere, goesOn);
             if (task.Twin is { } twin)
             {
                 folder.Twin = System.IO.Path.Combine(folder.Path, "twin.safetensors");
-                var missing = $"Of the twin, run {twin.RunId}: {CheckpointFiles.NotHere}";
-                await CopyAsync(folders, owner.Database, twin, folder.Twin, missing, cancel);
+                Copy(folders, owner.Database, twin, folder.Twin, $"Of the twin, run {twin.RunId}: {CheckpointFiles.NotHere}", goesOn);
             }
-            await using var file = File.OpenRead(folder.Checkpoint);
+            using var file = RegularFile.Open(folder.Checkpoint);
             folder.Step = CheckpointFiles.StepIn(file);
-            folder.Sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancel));
             return folder;
         }
         catch
         {
-            folder.Dispose();
+            folder.Remove();
             throw;
         }
     }
 
-    public void Dispose() => Remove(Path);
+    /// <summary>Deletes it; what cannot be deleted stays.</summary>
+    public void Remove() => Remove(Path);
 
-    private static async Task CopyAsync(
-        RunFolders folders, Guid database, CheckpointFile checkpoint, string to, string missing, CancellationToken cancel)
+    /// <returns>The hash of what was copied.</returns>
+    private static string Copy(
+        RunFolders folders, Guid database, CheckpointFile checkpoint, string to, string missing, Action goesOn)
     {
         try
         {
             var path = folders.Checkpoint(database, checkpoint.RunId, checkpoint.Attempt, checkpoint.Kind);
-            await using var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            await using var copy = new FileStream(to, FileMode.CreateNew);
-            await from.CopyToAsync(copy, cancel);
+            return CheckpointFiles.Copy(path, to, goesOn);
         }
         catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
         {

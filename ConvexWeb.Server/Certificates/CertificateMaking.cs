@@ -19,17 +19,32 @@ internal sealed class CertificateMaking(
     {
         var (_, stop, fence) = signals;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop, fence);
-        var task = await retry.RunAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), over.Token);
+        var overToken = over.Token;
+        var task = await retry.RunAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), overToken);
+        var guard = new FolderGuard(settings, time, signals);
         try
         {
-            using var folder = await CertificateFolder.MakeAsync(folders, assignment, task, over.Token);
-            if (folder.Sha256 != task.Sha256 && !await retry.RunAsync(
-                    assignment.Name, cancel => tasks.MadeOfAsync(assignment, folder.Step, folder.Sha256, cancel), over.Token))
+            var folder = await guard.CallLongAsync(
+                goesOn => CertificateFolder.Make(folders, assignment, task, () =>
+                {
+                    overToken.ThrowIfCancellationRequested();
+                    goesOn();
+                }),
+                untilStop: true, late: Removed);
+            try
             {
-                return AttemptEnd.Failed(
-                    "The checkpoint was replaced by a newer one, of which there is a certificate already.", "replaced");
+                if (folder.Sha256 != task.Sha256 && !await retry.RunAsync(
+                        assignment.Name, cancel => tasks.MadeOfAsync(assignment, folder.Step, folder.Sha256, cancel), overToken))
+                {
+                    return AttemptEnd.Failed(
+                        "The checkpoint was replaced by a newer one, of which there is a certificate already.", "replaced");
+                }
+                return await RunTrainerAsync(assignment, task, folder, guard, signals);
             }
-            return await RunTrainerAsync(assignment, task, folder, signals);
+            finally
+            {
+                await RemoveAsync(folder);
+            }
         }
         catch (FileNotFoundException missing)
         {
@@ -41,8 +56,18 @@ internal sealed class CertificateMaking(
         }
     }
 
+    private static ValueTask Removed(CertificateFolder folder)
+    {
+        folder.Remove();
+        return ValueTask.CompletedTask;
+    }
+
+    // The certificate is made or not, whether the drive answers now or later.
+    private async Task RemoveAsync(CertificateFolder folder)
+        => await Task.WhenAny(Task.Run(folder.Remove, CancellationToken.None), Task.Delay(settings.HangLimit, time));
+
     private async Task<AttemptEnd> RunTrainerAsync(
-        Assignment assignment, CertificateTask task, CertificateFolder folder, AttemptSignals signals)
+        Assignment assignment, CertificateTask task, CertificateFolder folder, FolderGuard guard, AttemptSignals signals)
     {
         var (nodeStops, stop, fence) = signals;
         string? answer = null;
@@ -50,7 +75,7 @@ internal sealed class CertificateMaking(
         try
         {
             var begin = command.ForCertificate(folder.Path, folder.Checkpoint, folder.Twin, task.Pairs);
-            started = await TrainerProcess.StartAsync(begin, "", time, line => answer = line);
+            started = await TrainerProcess.StartAsync(guard, begin, "", time, line => answer = line);
         }
         catch (Win32Exception problem)
         {

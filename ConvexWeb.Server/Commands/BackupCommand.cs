@@ -64,7 +64,7 @@ internal static class BackupCommand
         if (schema >= AuditTrail.Schema)
         {
             await app.Services.GetRequiredService<AuditTrail>().WriteAsync(
-                AuditActor.Server with { Door = "the command line" }, new(AuditAction.BackupMade, Path.GetFileName(path), words), cancel);
+                AuditActor.CommandLine, new(AuditAction.BackupMade, Path.GetFileName(path), words), cancel);
         }
         line.End();
         Console.WriteLine($"{path} is written, as the lab was at {report.At:yyyy-MM-dd HH:mm:ss} UTC: {words}.");
@@ -88,7 +88,7 @@ internal static class BackupCommand
             }, cancel);
         var words = BackupWords.Of(report!);
         await app.Services.GetRequiredService<AuditTrail>().WriteAsync(
-            AuditActor.Server with { Door = "the command line" }, new(AuditAction.BackupRestored, Path.GetFileName(path), words), cancel);
+            AuditActor.CommandLine, new(AuditAction.BackupRestored, Path.GetFileName(path), words), cancel);
         line.End();
         Console.WriteLine($"The lab is as it was at {report!.At:yyyy-MM-dd HH:mm:ss} UTC: {words}.");
         Console.WriteLine("Start it as always: what was training goes on from its last checkpoint. Everybody signs in again.");

@@ -16,13 +16,14 @@ internal static class SecondFactorCommand
     /// <returns>0: it is off; 1: there was none; 2: it could not be asked so.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        if (args is not ["off", var name, .. var options] || name.StartsWith('-') || !Names.TryNormalize(name, out var normal))
+        if (args is not ["off", var name, .. var options] || name.StartsWith('-'))
         {
             Console.Error.WriteLine(Usage);
             return 2;
         }
         await using var app = ToolHost.Build(options, services => services.AddAccounts());
         await app.CheckDatabaseAsync();
+        var normal = await app.Services.GetRequiredService<Names>().NormalizeAsync(name, CancellationToken.None) ?? name;
         await using var connection = await app.Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync();
         var user = await connection.ExecuteScalarAsync<Guid?>(
             "select id from users where normalized_user_name = @key and deleted_at is null", new { key = normal.ToUpperInvariant() });
@@ -31,8 +32,8 @@ internal static class SecondFactorCommand
             Console.Error.WriteLine($"There is no account '{normal}'.");
             return 1;
         }
-        var by = AuditActor.Server with { Door = "the command line" };
-        if (await app.Services.GetRequiredService<SecondFactors>().RemoveAsync(id, by, keep: null, CancellationToken.None) is null)
+        if (await app.Services.GetRequiredService<SecondFactors>()
+                .RemoveAsync(id, act: null, AuditActor.CommandLine, CancellationToken.None) is null)
         {
             Console.Error.WriteLine($"{normal} has no second factor.");
             return 1;

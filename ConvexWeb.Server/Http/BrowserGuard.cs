@@ -17,21 +17,22 @@ public static class BrowserGuard
     /// <summary>
     /// The headers of every answer: before anything that answers by itself, such as the framework's own look at the host.
     /// </summary>
-    public static void AddBrowserHeaders(this IServiceCollection services)
-        => services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter, Headers>());
+    /// <param name="isHttps">Whether people come by https.</param>
+    public static void AddBrowserHeaders(this IServiceCollection services, bool isHttps)
+        => services.Insert(0, ServiceDescriptor.Singleton<IStartupFilter>(new Headers(isHttps)));
 
-    private sealed class Headers : IStartupFilter
+    private sealed class Headers(bool isHttps) : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
         {
             app.Use((context, rest) =>
             {
                 context.Items[NonceItem] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
-                SetHeaders(context);
+                SetHeaders(context, isHttps);
                 // The exception handler clears the response first.
                 context.Response.OnStarting(() =>
                 {
-                    SetHeaders(context);
+                    SetHeaders(context, isHttps);
                     return Task.CompletedTask;
                 });
                 return rest(context);
@@ -40,7 +41,7 @@ public static class BrowserGuard
         };
     }
 
-    private static void SetHeaders(HttpContext context)
+    private static void SetHeaders(HttpContext context, bool isHttps)
     {
         var nonce = context.Items[NonceItem];
         var headers = context.Response.Headers;
@@ -55,6 +56,8 @@ public static class BrowserGuard
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+        // For a year. Names below the host's are not ours to speak for.
+        if (isHttps && context.Request.IsHttps) headers.StrictTransportSecurity = "max-age=31536000";
         if (context.Request.Path.StartsWithSegments("/api")) headers.CacheControl = "no-store";
     }
 
@@ -74,6 +77,12 @@ public static class BrowserGuard
     }
 
     private static Task RefuseAsync(HttpContext context)
-        => TypedResults.Problem("The request comes from a page of another origin.", statusCode: StatusCodes.Status403Forbidden)
+    {
+        var request = context.Request;
+        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(BrowserGuard)).LogWarning(
+            "{Method} {Path} from {Address} was refused: it comes from a page of another origin", request.Method, request.Path,
+            Network.Address(context));
+        return TypedResults.Problem("The request comes from a page of another origin.", statusCode: StatusCodes.Status403Forbidden)
             .ExecuteAsync(context);
+    }
 }

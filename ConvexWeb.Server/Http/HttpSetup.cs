@@ -34,8 +34,7 @@ public static class HttpSetup
         });
         services.Configure<ForwardedHeadersOptions>(options => TrustOnly(options, settings.TrustedProxies));
         services.PostConfigure<HostFilteringOptions>(options => Allow(options, settings.PublicHost));
-        services.AddHsts(options => options.MaxAge = TimeSpan.FromDays(365));
-        services.AddBrowserHeaders();
+        services.AddBrowserHeaders(settings.IsHttps);
         services.AddCompression();
         services.AddHealthChecks();
         return builder;
@@ -51,7 +50,6 @@ public static class HttpSetup
         app.Use(OnlyPagesHavePages);
         if (settings.IsHttps)
         {
-            app.UseHsts();
             app.Use((context, next) => OnlyByTls(context, settings, next));
         }
         app.UseBrowserGuard();

@@ -22,10 +22,11 @@ public static class Identities
             SessionScheme, userId, name, isAdmin, new Claim(Session, session.ToString()), new Claim(Door, device),
             new Claim(Address, address));
 
+    /// <remarks>An administrator's token has an administrator's rights only when its scope is all that he may.</remarks>
     public static ClaimsPrincipal OfToken(
         Guid token, string tokenName, TokenScope scope, string address, Guid userId, string name, bool isAdmin) => Of(
-            TokenScheme, userId, name, isAdmin, new Claim(Token, token.ToString()), new Claim(Door, $"token {tokenName}"),
-            new Claim(Scope, scope.ToString()), new Claim(Address, address));
+            TokenScheme, userId, name, isAdmin && scope == TokenScope.Manage, new Claim(Token, token.ToString()),
+            new Claim(Door, $"token {tokenName}"), new Claim(Scope, scope.ToString()), new Claim(Address, address));
 
     /// <summary>The browser or token by which somebody came, in words.</summary>
     public static string DoorIn(ClaimsPrincipal user) => user.FindFirstValue(Door) ?? "";

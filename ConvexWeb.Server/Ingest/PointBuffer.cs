@@ -35,7 +35,7 @@ internal sealed class PointBuffer
     {
         foreach (var item in events)
         {
-            Ends |= item is FinishedEvent or FailedEvent or StoppedEvent;
+            Ends |= JournalBatch.IsEnd(item);
             switch (item)
             {
                 case StartedEvent started: Resumed = Step = started.Step; break;

@@ -48,13 +48,23 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         => WriteAsync(last, attempt, "'Cancelled', 'Failed'", batch, [], announce: true, cancel);
 
     /// <summary>All that an attempt's trainer has written is stored.</summary>
-    /// <returns>Whether there is such an attempt.</returns>
-    public async Task<bool> MarkStoredAsync(Assignment item, int attempt, CancellationToken cancel = default)
+    /// <returns>False when the run is not the owner's any more.</returns>
+    public Task<bool> MarkStoredAsync(Assignment owner, int attempt, CancellationToken cancel = default)
+        => MarkStoredAsync(owner, attempt, "'Running'", cancel);
+
+    /// <summary>The same of an attempt at a run that was cancelled or has failed.</summary>
+    /// <param name="last">The last attempt.</param>
+    public Task<bool> MarkEndedStoredAsync(Assignment last, int attempt, CancellationToken cancel = default)
+        => MarkStoredAsync(last, attempt, "'Cancelled', 'Failed'", cancel);
+
+    private async Task<bool> MarkStoredAsync(Assignment owner, int attempt, string states, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         return await connection.ExecuteAsync(new CommandDefinition(
-            "update attempts set journal_stored = true where item_id = @ItemId and number = @attempt",
-            new { item.ItemId, attempt }, cancellationToken: cancel)) == 1;
+            $"""
+            update attempts a set journal_stored = true from work_items i
+            where a.item_id = @ItemId and a.number = @attempt and i.id = a.item_id and i.attempt = @Owner and i.state in ({states})
+            """, new { owner.ItemId, attempt, Owner = owner.Attempt }, cancellationToken: cancel)) == 1;
     }
 
     /// <param name="states">Of the item, in SQL: in another one nothing is written.</param>
@@ -74,7 +84,7 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         await using var commands = new NpgsqlBatch(connection, transaction);
         foreach (var command in ChunkStore.Store(owner.RunId, attempt, run.LastSeq, points, run.Tail, buffer.Ends))
             commands.BatchCommands.Add(command);
-        commands.BatchCommands.Add(Progress(owner, attempt, run, journal.SupersededAfter is not null, points, buffer));
+        commands.BatchCommands.Add(Progress(owner, run, journal.SupersededAfter is not null, points, buffer));
         commands.BatchCommands.Add(Remember(owner, attempt, run, journal, batch.LastLine, points, buffer));
         if (buffer.Log.Count + errors.Count > 0) commands.BatchCommands.Add(Log(owner, attempt, buffer, errors));
         foreach (var checkpoint in buffer.Checkpoints.Values) commands.BatchCommands.Add(Keep(owner, attempt, checkpoint));
@@ -117,11 +127,12 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
             where i.id = @ItemId and i.attempt = @Owner and i.state in ({states}) for no key update;
             select resumed_step as ResumedStep, coalesce(stored_line, 0) as StoredLine, last_step as LastStep, last_metrics as LastMetrics,
                 first_seq as FirstSeq, overlap_seq as OverlapSeq, (
-                    select min(resumed_step) from journals where run_id = @RunId and attempt > @attempt
+                    select nullif(min(resumed_step), @notYet) from journals where run_id = @RunId and attempt > @attempt
                 ) as SupersededAfter
             from (select 1) one left join journals on run_id = @RunId and attempt = @attempt;
             select attempt, cardinality(steps) as reports, cardinality("values") as points from point_tails where run_id = @RunId
-            """, new { owner.ItemId, owner.RunId, Owner = owner.Attempt, attempt }, cancellationToken: cancel));
+            """, new { owner.ItemId, owner.RunId, Owner = owner.Attempt, attempt, notYet = StoredJournal.NotResumedYet },
+            cancellationToken: cancel));
         var run = await found.ReadSingleOrDefaultAsync<Run>();
         var journal = await found.ReadSingleAsync<StoredJournal>();
         if (run is null) return null;
@@ -129,12 +140,11 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         return (run, journal);
     }
 
-    private static NpgsqlBatchCommand Progress(
-        Assignment owner, int attempt, Run run, bool isSuperseded, PointChunk points, PointBuffer buffer)
+    private static NpgsqlBatchCommand Progress(Assignment owner, Run run, bool isSuperseded, PointChunk points, PointBuffer buffer)
     {
         // What is read late of an attempt after which others have gone on says nothing of how far the run is.
         if (isSuperseded) return Command("update runs set last_seq = $2 where id = $1", owner.RunId, run.LastSeq + points.Count);
-        var resumed = attempt == owner.Attempt ? buffer.Resumed : null;
+        var resumed = buffer.Resumed;
         var spark = Spark.Read(run.Spark, run.Epochs);
         if (resumed is not null) spark.Rewind(resumed.Value / (double)Math.Max(1, run.StepsPerEpoch));
         foreach (var (epoch, train, test) in buffer.Accuracies) spark.Add(epoch, train, test);
@@ -144,14 +154,14 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
             Json(spark.ToJson()));
     }
 
-    // The row says what the attempt supersedes: nothing that is stored, until its trainer has said where it resumed; then the later
-    // steps. What the trainer of a lost attempt said may only be read now, by its successor: it counts all the same, or two
-    // attempts' points would stand for one step.
+    // The row says what the attempt supersedes: nothing, until its trainer has said where it resumed; then the later steps. What the
+    // trainer of a lost attempt said may only be read now, by its successor: it counts all the same, or two attempts' points would stand
+    // for one step.
     private static NpgsqlBatchCommand Remember(
         Assignment owner, int attempt, Run run, StoredJournal journal, long lastLine, PointChunk points, PointBuffer buffer)
     {
         // An attempt whose first line is read when later ones have gone on: what they left standing is not taken back.
-        var resumedStep = buffer.Resumed ?? journal.ResumedStep ?? run.Step;
+        var resumedStep = buffer.Resumed ?? journal.ResumedStep ?? StoredJournal.NotResumedYet;
         if (buffer.Resumed is not null || journal.ResumedStep is null)
             resumedStep = Math.Max(resumedStep, journal.SupersededAfter ?? 0);
         journal.Number(points, run.LastSeq, resumedStep, buffer.Resumed is not null);

@@ -8,6 +8,9 @@ internal sealed class StoredJournal
 {
     private readonly HashSet<short> lastMetrics = [];
 
+    /// <summary>The step of an attempt whose trainer has not said yet where it resumed: it supersedes nothing.</summary>
+    public const long NotResumedYet = long.MaxValue;
+
     /// <summary>Null: the attempt has written nothing yet.</summary>
     public long? ResumedStep { get; init; }
     public long StoredLine { get; init; }

@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Server.Leasing;
 
@@ -7,6 +9,25 @@ public static class CheckpointFiles
 {
     /// <summary>What is said of a checkpoint whose file a node does not find.</summary>
     public const string NotHere = "The checkpoint is known, but its file is not in the data folder of this node.";
+
+    private const int Part = 4 << 20; // bytes of a copy between two signs of life
+
+    /// <summary>Copies a file that may be replaced by another one meanwhile.</summary>
+    /// <param name="goesOn">Told after each part.</param>
+    /// <returns>The SHA-256 of what was copied, in hexadecimal.</returns>
+    public static string Copy(string from, string to, Action goesOn)
+    {
+        using var source = RegularFile.Open(from);
+        using var target = File.Create(to);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var part = new byte[Part];
+        for (int read; (read = source.Read(part)) > 0; goesOn())
+        {
+            hash.AppendData(part, 0, read);
+            target.Write(part, 0, read);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     /// <summary>The step that the file itself tells; the stream is at its beginning again.</summary>
     public static long? StepIn(FileStream file)

@@ -120,9 +120,18 @@ public sealed class ItemRequests(NpgsqlDataSource database, AuditTrail trail)
             [
                 .. rows.Where(row => row.Now is not null && row.CreatedBy != asker.Name)
                     .Select(row => new AuditNote(AuditAction.RunOfAnother, $"{row.Kind} {row.RunId} of {row.CreatedBy}", verb)),
+                .. Refusals([.. rows.Where(row => !row.Allowed)], verb),
             ], cancel);
         await transaction.CommitAsync(cancel);
         return asked;
+    }
+
+    // One note for all of them: a request may name hundreds.
+    private static IEnumerable<AuditNote> Refusals(IReadOnlyList<Row> rows, string verb)
+    {
+        if (rows.Count == 0) yield break;
+        var first = string.Join(", ", rows.Take(5).Select(row => $"{row.Kind} {row.RunId} of {row.CreatedBy}"));
+        yield return new(AuditAction.Refused, rows.Count > 5 ? $"{first} and {rows.Count - 5} more" : first, verb);
     }
 
     /// <summary>Why a request was not granted, in one sentence; null for one that was.</summary>

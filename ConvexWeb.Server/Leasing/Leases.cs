@@ -275,9 +275,10 @@ public sealed class Leases(NpgsqlDataSource database, WorkerSettings settings)
                         when j.gives_up then format('It ran out of memory with %s MB kept for it. %s', j.memory_mb, @Reason)
                         when j.outcome = 'out_of_memory' then format('It is tried again with more memory kept for it. %s', @Reason)
                         when j.outcome in {Retried} then format('It is tried again. %s', @Reason) end
-                from judged j where i.id = j.id returning i.id, i.run_id, i.state, i.not_before, j.outcome),
+                from judged j where i.id = j.id returning i.id, i.kind, i.run_id, i.state, i.not_before, j.outcome),
             closed as (
-                update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome, journal_stored = @IsStored
+                update attempts a set ended_at = clock_timestamp(), outcome = ended.outcome,
+                    journal_stored = @IsStored or ended.kind <> 'run' -- only runs have journals
                 from ended where a.item_id = ended.id and a.number = @Attempt)
             select state, not_before, pg_notify('{RunChanges.Rows}', run_id::text)::text as notified from ended;
             {CorrectionsLock};

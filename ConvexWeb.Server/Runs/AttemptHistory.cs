@@ -26,7 +26,8 @@ internal sealed class AttemptHistory(IReadOnlyList<AttemptStart> starts)
     public long? RewindAfter(long seq)
     {
         if (starts.Where(start => start.FirstSeq <= seq).Select(start => (int?)start.Attempt).Max() is not { } seen) return null;
-        return starts.Where(start => start.Attempt > seen).Select(start => (long?)start.ResumedStep).Min();
+        return starts.Where(start => start.Attempt > seen && start.ResumedStep < long.MaxValue) // others supersede nothing yet
+            .Select(start => (long?)start.ResumedStep).Min();
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Training.Files;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Net.Http.Headers;
@@ -26,7 +27,7 @@ public static class CheckpointsApi
         try
         {
             var path = folders.Checkpoint(stored.Database, stored.RunId, stored.Attempt, stored.Kind);
-            file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            file = RegularFile.Open(path);
         }
         catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -16,7 +16,8 @@ internal static class RunDetails
     private const string Details =
         """
         select id, spec::text as spec, parameters, steps_per_epoch, rerun_of, latest::text as latest from runs where id = any(@ids);
-        select i.run_id, a.number, a.worker, a.started_at, a.ended_at, coalesce(j.resumed_step, 0) as resumed_step, a.outcome
+        select i.run_id, a.number, a.worker, a.started_at, a.ended_at,
+            coalesce(nullif(j.resumed_step, 9223372036854775807), 0) as resumed_step, a.outcome
         from work_items i join attempts a on a.item_id = i.id left join journals j on j.run_id = i.run_id and j.attempt = a.number
         where i.run_id = any(@ids) and i.kind = 'run' order by i.run_id, a.number;
         select run_id, id, kind, step, bytes, sha256, created_at from checkpoints

@@ -1,4 +1,6 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Http;
 using Hangfire;
 using Hangfire.Dashboard;
@@ -43,7 +45,25 @@ public static class JobsDashboard
 
     private sealed class SignedIn : IDashboardAsyncAuthorizationFilter
     {
-        public Task<bool> AuthorizeAsync(DashboardContext context)
-            => Task.FromResult(context.GetHttpContext().User.Identity?.IsAuthenticated == true);
+        public async Task<bool> AuthorizeAsync(DashboardContext context)
+        {
+            var http = context.GetHttpContext();
+            if (http.User.Identity?.IsAuthenticated != true) return false;
+            if (HttpMethods.IsPost(http.Request.Method) && http.User.IsInRole(Roles.Admin) && !IsStatistics(http.Request))
+                await NoteAsync(http);
+            return true;
+        }
+
+        private static bool IsStatistics(HttpRequest request)
+            => request.Path.Value!.EndsWith("/stats", StringComparison.Ordinal);
+
+        // What is asked, before it is done: Hangfire does it with many statements of its own.
+        private static async Task NoteAsync(HttpContext http)
+        {
+            var jobs = http.Request.HasFormContentType ? (await http.Request.ReadFormAsync(http.RequestAborted))["jobs[]"].ToString() : "";
+            await http.RequestServices.GetRequiredService<AuditTrail>().WriteAsync(
+                http.RequestServices.GetRequiredService<Caller>().Actor,
+                new(AuditAction.JobsAsked, http.Request.PathBase + http.Request.Path, jobs), http.RequestAborted);
+        }
     }
 }

@@ -43,7 +43,12 @@ internal sealed class Maintenance(
     public async Task<string> ForgetSessionsAsync(CancellationToken cancel)
     {
         var now = time.GetUtcNow();
-        await ExecuteAsync("delete from password_tries where at < @before", new { before = now - TimeSpan.FromDays(1) }, cancel); // empty
+        // They are empty. In the order in which those that count take them.
+        await ExecuteAsync(
+            """
+            delete from password_tries where key in (
+                select key from password_tries where at < @before order by key for update skip locked)
+            """, new { before = now - TimeSpan.FromDays(1) }, cancel);
         var count = await ExecuteAsync(
             "delete from sessions where expires_at < @now or created_at < @oldest",
             new { now, oldest = now - Accounts.Sessions.Absolute }, cancel);

@@ -25,7 +25,8 @@ public sealed class AttemptFolder
     /// Makes the folder and copies the newest checkpoint of the attempts before into it. This comes before their journals are read for the
     /// last time: a trainer that is still alive may write on, but what led up to this checkpoint is in its journal already.
     /// </summary>
-    public static AttemptFolder Prepare(RunFolders folders, Assignment assignment)
+    /// <param name="goesOn">Told after each part of a copy, which may be long.</param>
+    public static AttemptFolder Prepare(RunFolders folders, Assignment assignment, Action goesOn)
     {
         var path = folders.Attempt(assignment.Database, assignment.RunId, assignment.Attempt);
         folders.MakeRoot();
@@ -34,11 +35,17 @@ public sealed class AttemptFolder
         for (var earlier = assignment.Attempt - 1; earlier > 0; earlier--)
         {
             var last = new FileInfo(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, "last"));
-            if (!last.Exists || last.Length == 0) continue;
+            if (!last.Exists || last.Length == 0)
+            {
+                // A trainer that has begun here began at step 0, which voids what the attempts before it reported: had one of them, whose
+                // worker was lost, written a checkpoint since, nobody would see the way to it.
+                if (File.Exists(JournalOf(folders, assignment, earlier))) break;
+                continue;
+            }
             foreach (var kind in Kinds)
             {
                 Copy(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, kind),
-                    folders.Checkpoint(assignment.Database, assignment.RunId, assignment.Attempt, kind));
+                    folders.Checkpoint(assignment.Database, assignment.RunId, assignment.Attempt, kind), goesOn);
             }
             return new(path, resumes: true);
         }
@@ -55,11 +62,11 @@ public sealed class AttemptFolder
         Directory.Move(path, $"{path}.foreign-{number}");
     }
 
-    private static void Copy(string from, string to)
+    private static void Copy(string from, string to, Action goesOn)
     {
         if (!File.Exists(from)) return;
         var half = to + ".part";
-        File.Copy(from, half, overwrite: true);
+        CheckpointFiles.Copy(from, half, goesOn);
         File.Move(half, to, overwrite: true); // whole or not there, also if we die here
     }
 }

@@ -11,20 +11,59 @@ internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, At
     /// <param name="untilStop">Whether it also ends when the attempt is to stop.</param>
     /// <exception cref="FolderSilentException">The folder did not answer.</exception>
     public Task<T> CallAsync<T>(Func<T> call, bool untilStop = false)
-        => WaitAsync(Task.Run(call, CancellationToken.None), untilStop);
+        => WaitAsync(Task.Run(call, CancellationToken.None), untilStop, settings.HangLimit);
 
-    /// <summary>As <see cref="CallAsync"/>, for what has begun already.</summary>
-    public async Task<T> WaitAsync<T>(Task<T> begun, bool untilStop = false)
+    /// <summary>As <see cref="CallAsync"/>, for what takes long and tells now and then that it goes on.</summary>
+    /// <param name="late">Gets an answer that comes when nobody waits for it any more.</param>
+    public async Task<T> CallLongAsync<T>(Func<Action, T> call, bool untilStop = false, Func<T, ValueTask>? late = null)
+    {
+        var told = time.GetTimestamp();
+        var begun = Task.Run(() => call(() => Volatile.Write(ref told, time.GetTimestamp())), CancellationToken.None);
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await WaitAsync(begun, untilStop, settings.HangLimit - time.GetElapsedTime(Volatile.Read(ref told)));
+                }
+                catch (FolderSilentException) when (time.GetElapsedTime(Volatile.Read(ref told)) < settings.HangLimit)
+                {
+                    // It went on meanwhile.
+                }
+            }
+        }
+        catch (Exception problem) when (problem is FolderSilentException or OperationCanceledException)
+        {
+            _ = TakeLateAsync(begun, late);
+            throw;
+        }
+    }
+
+    private async Task<T> WaitAsync<T>(Task<T> begun, bool untilStop, TimeSpan limit)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(
             signals.Fence, untilStop ? signals.Stop : CancellationToken.None);
         try
         {
-            return await begun.WaitAsync(settings.HangLimit, time, either.Token);
+            return await begun.WaitAsync(limit > TimeSpan.Zero ? limit : TimeSpan.Zero, time, either.Token);
         }
         catch (TimeoutException)
         {
             throw new FolderSilentException($"It did not answer for {settings.HangLimit.TotalSeconds:0} seconds.");
+        }
+    }
+
+    private static async Task TakeLateAsync<T>(Task<T> begun, Func<T, ValueTask>? late)
+    {
+        try
+        {
+            var answer = await begun;
+            if (late is not null) await late(answer);
+        }
+        catch (Exception)
+        {
+            // Nobody is there to be told.
         }
     }
 }

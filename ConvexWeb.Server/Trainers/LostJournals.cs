@@ -1,7 +1,6 @@
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
-using ConvexWeb.Training.Events;
 using Dapper;
 using Npgsql;
 
@@ -94,24 +93,14 @@ public sealed class LostJournals(
     private async Task AdoptAsync(Left item, CancellationToken cancel)
     {
         var last = new Assignment(item.Database, item.ItemId, WorkKind.Run, item.RunId, item.Last);
-        var path = AttemptFolder.JournalOf(folders, last, item.Attempt);
-        var journal = new Journal(path);
-        var hasEnded = false;
-        JournalBatch batch;
-        do
-        {
-            batch = await AskAsync(journal.Read, cancel);
-            hasEnded |= batch.Events.Any(told => told is FinishedEvent or FailedEvent or StoppedEvent);
-            // One that waits again meanwhile is its next attempt's.
-            var rest = batch with { Events = [.. batch.Events.Where(told => told.N > item.Line)] };
-            if (rest.Events.Count > 0 && !await writer.WriteEndedAsync(last, item.Attempt, rest, cancel)) return;
-        }
-        while (batch.More);
+        var journal = new Journal(AttemptFolder.JournalOf(folders, last, item.Attempt));
+        // One that waits again meanwhile is its next attempt's.
+        var (owned, end) = await JournalRest.StoreAsync(
+            item.Line, () => AskAsync(journal.Read, cancel), rest => writer.WriteEndedAsync(last, item.Attempt, rest, cancel));
 
         // Without an end its trainer may live; one that is not seen may be on a drive that is away.
-        if (!journal.IsFound) return;
-        if (!hasEnded && time.GetUtcNow() - await AskAsync(() => File.GetLastWriteTimeUtc(path), cancel) < Silence) return;
-        await writer.MarkStoredAsync(last, item.Attempt, cancel);
+        if (!owned || !journal.IsFound || end is null && time.GetUtcNow() - journal.WrittenAt < Silence) return;
+        await writer.MarkEndedStoredAsync(last, item.Attempt, cancel);
         log.LogInformation("Run {Run}, attempt {Attempt}: what its trainer wrote last is stored", item.RunId, item.Attempt);
     }
 }

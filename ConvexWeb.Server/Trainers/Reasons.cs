@@ -6,6 +6,7 @@ namespace ConvexWeb.Server.Trainers;
 internal static class Reasons
 {
     private const long FullDisk = 16 << 20;
+    private static readonly TimeSpan RoomPatience = TimeSpan.FromSeconds(2);
 
     /// <param name="outOfMemory">Whether the kernel ended a process for memory; null when it does not tell.</param>
     public static string OfExit(int code, string tail, string folder, bool? outOfMemory = null)
@@ -61,6 +62,13 @@ internal static class Reasons
         {
             return true;
         }
+        // A drive that has just failed may not answer at all; then it is not said to be full.
+        var asking = Task.Run(() => HasNoRoom(folder));
+        return asking.Wait(RoomPatience) && asking.Result;
+    }
+
+    private static bool HasNoRoom(string folder)
+    {
         try
         {
             return new DriveInfo(folder).AvailableFreeSpace < FullDisk;

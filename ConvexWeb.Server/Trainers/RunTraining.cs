@@ -27,7 +27,8 @@ public sealed class RunTraining(
         try
         {
             var guard = new FolderGuard(settings, time, signals);
-            var folder = await guard.CallAsync(() => AttemptFolder.Prepare(folders, assignment), untilStop: true);
+            var folder = await guard.CallLongAsync(
+                goesOn => AttemptFolder.Prepare(folders, assignment, goesOn), untilStop: true);
             return await AdoptAsync(assignment, guard, signals)
                 ?? await TrainAsync(assignment, folder, device, guard, signals);
         }
@@ -48,26 +49,17 @@ public sealed class RunTraining(
         {
             end = null;
             if (earlier.IsWhole) continue;
-            var hasEnded = false;
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
-            JournalBatch batch;
-            do
-            {
-                // A node that stops has no time for it; the next owner begins with it.
-                if (signals.NodeStops.IsCancellationRequested) return AttemptEnd.Stopped;
-                batch = await guard.CallAsync(journal.Read);
-                hasEnded |= EndIn(batch) is not null;
-                if (earlier.Lost) end = EndIn(batch) ?? end;
-                var rest = batch with { Events = [.. batch.Events.Where(item => item.N > earlier.Line)] };
-                if (rest.Events.Count > 0
-                    && !await WriteAsync(assignment, earlier.Number, rest, [], announce: false, signals.Fence))
-                {
-                    return AttemptEnd.Lost;
-                }
-            }
-            while (batch.More);
+            // One that is to stop does not wait for it: the next owner begins with it, and of a cancelled run LostJournals reads it.
+            var (owned, last) = await JournalRest.StoreAsync(
+                earlier.Line,
+                () => signals.Stop.IsCancellationRequested
+                    ? throw new OperationCanceledException(signals.Stop) : guard.CallAsync(journal.Read, untilStop: true),
+                rest => WriteAsync(assignment, earlier.Number, rest, [], announce: false, signals.Fence));
+            if (!owned) return AttemptEnd.Lost;
+            if (earlier.Lost) end = last;
             // A trainer that lives on without its worker may write more, and a checkpoint that a later attempt goes on from.
-            if (!hasEnded) continue;
+            if (last is null) continue;
             await retry.RunAsync(
                 assignment.Name, token => writer.MarkStoredAsync(assignment, earlier.Number, token), signals.Fence);
         }
@@ -79,9 +71,6 @@ public sealed class RunTraining(
         };
     }
 
-    private static TrainingEvent? EndIn(JournalBatch batch) =>
-        batch.Events.LastOrDefault(item => item is FinishedEvent or FailedEvent or StoppedEvent);
-
     private async Task<AttemptEnd> TrainAsync(
         Assignment assignment, AttemptFolder folder, string device, FolderGuard guard, AttemptSignals signals)
     {
@@ -91,16 +80,7 @@ public sealed class RunTraining(
         TrainerProcess trainer;
         try
         {
-            var starting = Task.Run(() => TrainerProcess.StartAsync(command.For(folder, device, seed), spec, time), CancellationToken.None);
-            try
-            {
-                trainer = await guard.WaitAsync(starting);
-            }
-            catch (Exception problem) when (problem is FolderSilentException or OperationCanceledException)
-            {
-                _ = EndLateAsync(starting);
-                throw;
-            }
+            trainer = await TrainerProcess.StartAsync(guard, command.For(folder, device, seed), spec, time);
         }
         catch (Win32Exception problem)
         {
@@ -130,19 +110,6 @@ public sealed class RunTraining(
         return outcome with { IsStored = isFound, PeakMemoryMb = device == "cpu" ? trainer.PeakMemoryMb : watch.PeakDeviceMemoryMb };
     }
 
-    // It was started in a folder that did not answer, and has no owner any more.
-    private static async Task EndLateAsync(Task<TrainerProcess> starting)
-    {
-        try
-        {
-            await (await starting).DisposeAsync();
-        }
-        catch (Exception problem) when (problem is Win32Exception or IOException)
-        {
-            // It did not come to be.
-        }
-    }
-
     private static AttemptEnd Failure(FailedEvent failed) => failed.Cause switch
     {
         FailureCause.OutOfMemory => AttemptEnd.OutOfMemory(StorableText.Clean(failed.Error)),
@@ -170,7 +137,7 @@ public sealed class RunTraining(
     private async Task<(bool Owned, bool IsFound, TrainingEvent? End)> IngestAsync(
         Assignment assignment, TrainerProcess trainer, FolderGuard guard, AttemptSignals signals)
     {
-        // Only a node that stops gives up storing: the rest of a cancelled run's journal would not be read again.
+        // Only a node that stops gives up storing; of a cancelled run the rest would come late, by LostJournals.
         using var limit = GraceToken.After(settings.StopPatience + TimeSpan.FromSeconds(3), time, signals.NodeStops);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(signals.Fence, limit.Token);
         var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, assignment.Attempt));
@@ -181,7 +148,7 @@ public sealed class RunTraining(
             var ended = trainer.HasExited; // asked before reading, so that nothing can be written after the last reading
             var batch = await guard.CallAsync(journal.Read);
             var errors = trainer.TakeErrors();
-            end = EndIn(batch) ?? end;
+            end = batch.End ?? end;
             if (batch.Events.Count + errors.Count > 0)
             {
                 var announce = announced == 0 || time.GetElapsedTime(announced) > Announcement;

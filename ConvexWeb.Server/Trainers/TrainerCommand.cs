@@ -46,7 +46,8 @@ public sealed class TrainerCommand(WorkerSettings worker, TrainerRegister regist
         ];
         var start = new ProcessStartInfo(line[0], line[1..])
         {
-            WorkingDirectory = folder,
+            // Not the attempt's folder: where the drive does not answer, the process would hang before it is a trainer.
+            WorkingDirectory = "/",
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,

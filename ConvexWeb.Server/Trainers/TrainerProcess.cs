@@ -46,6 +46,12 @@ public sealed class TrainerProcess : IAsyncDisposable
         exited = WaitAsync();
     }
 
+    /// <summary>As the other one, which writes into the data folder. One that comes to be when it was given up is ended.</summary>
+    internal static Task<TrainerProcess> StartAsync(
+        FolderGuard guard, TrainerStart start, string spec, TimeProvider time, Action<string>? take = null)
+        => guard.CallLongAsync(
+            _ => StartAsync(start, spec, time, take).GetAwaiter().GetResult(), late: trainer => trainer.DisposeAsync());
+
     /// <param name="take">Gets the lines of stdout, on any thread.</param>
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
     public static async Task<TrainerProcess> StartAsync(TrainerStart start, string spec, TimeProvider time, Action<string>? take = null)

@@ -64,6 +64,19 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task Tries_that_are_not_looked_at_any_more_are_noted_once()
+    {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        var member = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        for (var i = 0; i < 14; i++) (await browser.SignInAsync(member.UserName!, "not the password")).Dispose();
+
+        Assert.Equal(8, (await EntriesAsync(admin, $"about={member.UserName}&action=PasswordRefused")).Count);
+        var noted = Assert.Single(await EntriesAsync(admin, $"about={member.UserName}&action=TooManyTries"));
+        Assert.Equal(("a stranger", "127.0.0.1", "passwords"), (noted.Actor, noted.Network, noted.Detail));
+    }
+
+    [Fact]
     public async Task D19_What_is_done_with_the_run_of_somebody_else_is_noted_and_with_ones_own_not()
     {
         await using var admin = await Person.SignInAsync(host, isAdmin: true);

@@ -67,6 +67,23 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         Assert.False(form.Headers.Contains("Set-Cookie"));
     }
 
+    [Theory]
+    [InlineData("/signin", HttpStatusCode.OK)]
+    [InlineData("/api/v1/runs", HttpStatusCode.Unauthorized)]
+    [InlineData("/api/v1/runs?state=99", HttpStatusCode.BadRequest)]
+    [InlineData("/nowhere", HttpStatusCode.NotFound)]
+    public async Task D16_Every_answer_by_TLS_says_that_the_next_one_is_too(string path, HttpStatusCode expected)
+    {
+        using var client = Client("lab.example");
+        if (expected is HttpStatusCode.BadRequest or HttpStatusCode.NotFound)
+            client.DefaultRequestHeaders.Authorization = new("Bearer", await host.TokenAsync(await host.AddUserAsync()));
+
+        using var answer = await client.GetAsync(path);
+
+        Assert.Equal(expected, answer.StatusCode);
+        Assert.Equal(["max-age=31536000"], answer.Headers.GetValues("Strict-Transport-Security"));
+    }
+
     private HttpClient Client(string name)
     {
         var client = host.Anonymous();

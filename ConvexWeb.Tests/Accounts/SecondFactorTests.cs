@@ -98,6 +98,25 @@ public sealed class SecondFactorTests(ServerHost host) : IClassFixture<ServerHos
     }
 
     [Fact]
+    public async Task A_new_password_that_is_too_weak_uses_up_no_recovery_code()
+    {
+        await using var person = await Person.SignInAsync(host);
+        var (_, codes) = await TurnOnAsync(person);
+
+        Assert.EndsWith("=password-short", await ChangeAsync("short"), StringComparison.Ordinal);
+        Assert.EndsWith("=changed", await ChangeAsync("another silent meadow"), StringComparison.Ordinal);
+        Assert.EndsWith("=code", await ChangeAsync("a third silent meadow"), StringComparison.Ordinal);
+
+        async Task<string> ChangeAsync(string password)
+        {
+            var current = password.StartsWith("a third", StringComparison.Ordinal) ? "another silent meadow" : ServerHost.Password;
+            using var answer = await person.Browser.PostAsync(
+                "/account/password", person.User.Id, ("current", current), ("code", codes[0]), ("password", password));
+            return answer.Headers.Location!.OriginalString;
+        }
+    }
+
+    [Fact]
     public async Task No_sign_in_that_is_under_way_outlives_a_new_password_or_a_second_factor()
     {
         var user = await host.AddUserAsync();

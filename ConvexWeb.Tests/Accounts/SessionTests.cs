@@ -3,6 +3,7 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -97,6 +98,61 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
         using var browser = new Forms(host);
         await WelcomeAsync(browser, await admin.LinkAsync(user));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(script));
+    }
+
+    [Fact]
+    public async Task D3_An_administrator_takes_somebodys_tokens_and_sessions_and_leaves_the_account()
+    {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        await using var member = await Person.SignInAsync(host);
+        using var script = host.WithToken(await host.TokenAsync(member.User));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
+
+        using var taken = await admin.Client.DeleteAsync($"/api/v1/users/{member.User.Id}/tokens");
+
+        Assert.Equal(HttpStatusCode.NoContent, taken.StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(script));
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(member.Client));
+        Assert.Equal("/", (await member.Browser.SignInAsync(member.User.UserName!)).Headers.Location!.OriginalString);
+        Assert.Equal(HttpStatusCode.NotFound, (await admin.Client.DeleteAsync($"/api/v1/users/{Guid.NewGuid()}/tokens")).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await member.Client.DeleteAsync($"/api/v1/users/{admin.User.Id}/tokens")).StatusCode);
+    }
+
+    // A thief who waits for the owner to type the password has nothing of it.
+    [Fact]
+    public async Task D21_The_password_again_is_of_no_use_to_a_copy_of_the_cookie()
+    {
+        await using var person = await Person.SignInAsync(host);
+        await host.Database.ExecuteAsync(
+            "update sessions set proved_at = now() - interval '1 hour' where user_id = @Id", new { person.User.Id });
+        using var copy = Copy(person.Browser);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(copy));
+
+        (await person.Browser.PostAsync("/account/confirm", person.User.Id, ("password", ServerHost.Password))).Dispose();
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(copy));
+        using var made = await person.Client.PostJsonAsync("/api/v1/tokens", """{"name":"mine","daysValid":7}""");
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+    }
+
+    // Whatever is asked while the account changes is done before the change, which ends it too, or is refused.
+    [Fact]
+    public async Task D3_What_gives_rights_is_done_before_a_disabling_or_not_at_all()
+    {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        for (var round = 0; round < 6; round++)
+        {
+            await using var leaving = await Person.SignInAsync(host, isAdmin: true);
+            var asked = Enumerable.Range(0, 6).Select(i => i % 2 == 0
+                ? leaving.Client.PostJsonAsync("/api/v1/tokens", $$"""{"name":"{{i}}","daysValid":7}""")
+                : leaving.Client.PostAsync("/api/v1/invites?admin=true", null)).ToList();
+            using var disabled = await admin.Client.PatchJsonAsync($"/api/v1/users/{leaving.User.Id}", """{"isAdmin":false}""");
+            Assert.Equal(HttpStatusCode.OK, disabled.StatusCode);
+            foreach (var answer in await Task.WhenAll(asked)) answer.Dispose();
+
+            Assert.Equal(0, await host.Database.ScalarAsync<long>(
+                "select count(*) from invites where created_by = @Id and used_at is null", new { leaving.User.Id }));
+        }
     }
 
     [Fact]

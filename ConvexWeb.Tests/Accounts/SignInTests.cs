@@ -256,8 +256,16 @@ public sealed class SignInLimitTests(SlowHost host) : IClassFixture<SlowHost>
     [Fact]
     public async Task Too_many_tries_from_one_address_are_turned_away_and_lose_nothing_of_their_form()
     {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        var owner = await host.AddUserAsync();
+        using var owners = new Forms(host);
+        (await owners.SignInAsync(owner.UserName!)).Dispose();
         using var browser = new Forms(host);
-        for (var i = 0; i < 5; i++) (await browser.SignInAsync("somebody" + i)).Dispose();
+        for (var i = 0; i < 5; i++)
+        {
+            (await browser.SignInAsync("somebody" + i)).Dispose();
+            (await browser.PostAsync("/account/welcome", ("token", "no link"), ("name", "ada"))).Dispose();
+        }
 
         using var response = await browser.SignInAsync("somebody else", returnUrl: "/runs/1");
         using var elsewhere = await browser.SignInAsync("somebody else", returnUrl: "http://evil.example/");
@@ -266,5 +274,18 @@ public sealed class SignInLimitTests(SlowHost host) : IClassFixture<SlowHost>
         Assert.Equal("/signin?error=busy&returnUrl=%2Fruns%2F1", response.Headers.Location!.OriginalString);
         Assert.Equal("/signin?error=busy&returnUrl=%2F", elsewhere.Headers.Location!.OriginalString);
         Assert.Equal("/welcome?token=once-only&error=busy", welcome.Headers.Location!.OriginalString);
+
+        // D9: none of this is a lock on others behind the same address who have been here before, or who bring a link.
+        await owners.PostAsync("/account/signout", owner.Id);
+        Assert.Equal("/", (await owners.SignInAsync(owner.UserName!)).Headers.Location!.OriginalString);
+        using var confirmed = await owners.PostAsync(
+            "/account/confirm", owner.Id, ("password", ServerHost.Password), ("returnUrl", "/account"));
+        Assert.Equal("/account", confirmed.Headers.Location!.OriginalString);
+        using var made = await admin.Browser.Client.PostAsync("/api/v1/invites", null);
+        var link = (await made.ReadAsync<OneTimeLink>()).Link;
+        using var invited = await new Forms(host).PostAsync(
+            "/account/welcome", ("token", link[(link.IndexOf("token=", StringComparison.Ordinal) + 6)..]), ("name", "newcomer"),
+            ("password", "a quiet violet hill"));
+        Assert.Equal("/", invited.Headers.Location!.OriginalString);
     }
 }

@@ -73,6 +73,23 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Contains("sign in with the password", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    // What a script may is what its scope says, whoever its owner is.
+    [Theory]
+    [InlineData(TokenScope.Submit, false)]
+    [InlineData(TokenScope.Manage, true)]
+    public async Task An_administrators_token_has_an_administrators_rights_only_when_it_may_do_all(TokenScope scope, bool may)
+    {
+        using var owner = await host.UserAsync();
+        var run = await owner.SubmitAsync();
+        using var script = host.WithToken(await host.TokenAsync(await host.AddUserAsync(isAdmin: true), may: scope));
+
+        using var cancelled = await script.PostAsync($"/api/v1/runs/{run}/cancel", null);
+        using var urgent = await script.PostJsonAsync("/api/v1/runs", $$"""{"spec":{{StoredRun.Spec}},"priority":"urgent"}""");
+
+        Assert.Equal(may ? HttpStatusCode.OK : HttpStatusCode.Forbidden, cancelled.StatusCode);
+        Assert.Equal(may, urgent.IsSuccessStatusCode);
+    }
+
     [Fact]
     public async Task Nobody_sees_or_revokes_the_tokens_of_others()
     {

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -150,6 +151,50 @@ public sealed class WelcomeTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Equal(HttpStatusCode.Forbidden, (await stranger.PostAsync($"/api/v1/users/{user.Id}/password-link", null)).StatusCode);
         using var byToken = await host.UserAsync(isAdmin: true);
         Assert.Equal(HttpStatusCode.Forbidden, (await byToken.PostAsync($"/api/v1/users/{user.Id}/password-link", null)).StatusCode);
+    }
+
+    // Each wants what the other one holds, if they take the account and its links in different orders: PostgreSQL would end one of them.
+    [Fact]
+    public async Task A_link_that_is_used_while_an_administrator_changes_its_account_is_good_or_refused()
+    {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        for (var round = 0; round < 8; round++)
+        {
+            var member = await host.AddUserAsync(isAdmin: true);
+            using var made = await admin.Browser.Client.PostAsync($"/api/v1/users/{member.Id}/password-link", null);
+            var link = (await made.ReadAsync<OneTimeLink>()).Link;
+            using var browser = new Forms(host);
+            var use = WelcomeAsync(browser, Token(link), "", "another silent meadow");
+            var change = admin.Browser.Client.PatchJsonAsync(
+                $"/api/v1/users/{member.Id}", round % 2 == 0 ? """{"isAdmin":false}""" : """{"isDisabled":true}""");
+
+            Assert.Equal(HttpStatusCode.OK, (await change).StatusCode);
+            Assert.Equal(HttpStatusCode.Found, (await use).StatusCode);
+        }
+    }
+
+    // Its browser goes away while the end of a session waits for somebody else's lock.
+    [Fact]
+    public async Task A_new_password_is_there_with_all_that_it_ends_or_not_at_all()
+    {
+        const string waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%delete from sessions%'";
+        var member = await host.AddUserAsync();
+        using var browser = new Forms(host);
+        (await browser.SignInAsync(member.UserName!)).Dispose();
+        await using var holder = await host.Database.OpenConnectionAsync();
+        await using (var transaction = await holder.BeginTransactionAsync())
+        {
+            await holder.ExecuteAsync("select from sessions where user_id = @Id for update", new { member.Id });
+            var change = browser.PostAsync(
+                "/account/password", member.Id, ("current", ServerHost.Password), ("password", "another silent meadow"));
+            await host.Database.UntilAsync($"select exists ({waits})");
+            browser.Client.CancelPendingRequests();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => change);
+            await host.Database.UntilAsync($"select not exists ({waits})");
+        }
+        using var other = new Forms(host);
+        using var answer = await other.SignInAsync(member.UserName!);
+        Assert.Equal("/", answer.Headers.Location!.OriginalString);
     }
 
     private async Task<string> InviteAsync(string query = "", string? link = null)

@@ -157,7 +157,8 @@ internal sealed class ChaosLab : IAsyncDisposable
             Fault.DatabaseDiskFull => await FillAsync(fault, databaseDisk, Between(2, 5)),
             Fault.TicketsWithoutItems => MakeTickets(fault, random.Next(1, 6)),
             Fault.TicketDeliveredAgain => await DeliverAgainAsync(fault, run),
-            Fault.RunPausedAndResumed => await PauseAsync(fault, run),
+            Fault.RunPausedAndResumed => await AskAsync(fault, run, "pause", RunState.Paused, "resume"),
+            Fault.RunCancelledAndRequeued => await AskAsync(fault, run, "cancel", RunState.Cancelled, "requeue"),
             _ => throw new InvalidOperationException($"Nothing is known of {fault}."),
         };
     }
@@ -314,13 +315,18 @@ internal sealed class ChaosLab : IAsyncDisposable
         return new(fault, "", hit);
     }
 
-    private async Task<Event> PauseAsync(Fault fault, long run)
+    // And back again, when it is so or has come to its end before.
+    private async Task<Event> AskAsync(Fault fault, long run, string what, RunState then, string back)
     {
-        using var paused = await client.PostAsync($"/api/v1/runs/{run}/pause", null);
+        using var asked = await client.PostAsync($"/api/v1/runs/{run}/{what}", null);
         await Database.UntilAsync(
-            "select state in ('Paused', 'Succeeded', 'Failed') from work_items where kind = 'run' and run_id = @run", new { run });
-        using var resumed = await client.PostAsync($"/api/v1/runs/{run}/resume", null);
-        return new(fault, "", Hit: paused.StatusCode == HttpStatusCode.OK && resumed.StatusCode == HttpStatusCode.OK);
+            "select state in (@then, 'Succeeded', 'Failed') from work_items where kind = 'run' and run_id = @run",
+            new { run, then = $"{then}" });
+        var isSo = await Database.ScalarAsync<bool>(
+            "select state = @then from work_items where kind = 'run' and run_id = @run", new { run, then = $"{then}" });
+        if (!isSo) return new(fault, "", Hit: false);
+        using var returned = await client.PostAsync($"/api/v1/runs/{run}/{back}", null);
+        return new(fault, "", Hit: asked.StatusCode == HttpStatusCode.OK && returned.StatusCode == HttpStatusCode.OK);
     }
 
     // To the others, one that is silent for longer than a lease is dead; it may be so for less.

@@ -24,11 +24,12 @@ internal enum Fault
     TicketsWithoutItems,
     TicketDeliveredAgain,
     RunPausedAndResumed,
+    RunCancelledAndRequeued,
 }
 
 /// <summary>
 /// Which faults a round has: the first by the round's number, so that none is left to chance, and up to two more at random, which take
-/// seconds. Of 200 rounds each fault comes first in ten, the silent database in twenty, and the four that take a minute or more in five.
+/// seconds. Of 200 rounds each fault comes first in ten, and the four that take a minute or more in five.
 /// </summary>
 internal static class ChaosSchedule
 {
@@ -37,7 +38,7 @@ internal static class ChaosSchedule
         Fault.TrainerKilled, Fault.NetworkCutForASecond, Fault.DataDiskFull, Fault.TicketDeliveredAgain, Fault.WorkerKilledAndAway,
         Fault.NetworkCutForHalfAMinute, Fault.WebKilled, Fault.DatabaseDiskFull, Fault.TrainerStopped,
         Fault.PostgresAwayForLongerThanALease, Fault.TicketsWithoutItems, Fault.WorkerKilled, Fault.PostgresCrashed, Fault.WorkerStopped,
-        Fault.WorkerShutDown, Fault.RunPausedAndResumed, Fault.PostgresSilentToAll, Fault.PostgresSilentToAll,
+        Fault.WorkerShutDown, Fault.RunPausedAndResumed, Fault.PostgresSilentToAll, Fault.RunCancelledAndRequeued,
     ];
 
     // Two of them after each turn.
@@ -50,7 +51,7 @@ internal static class ChaosSchedule
     [
         Fault.TrainerKilled, Fault.TrainerStopped, Fault.WorkerKilled, Fault.WorkerStopped, Fault.WorkerShutDown, Fault.WebKilled,
         Fault.PostgresCrashed, Fault.NetworkCutForASecond, Fault.TicketsWithoutItems, Fault.TicketDeliveredAgain,
-        Fault.RunPausedAndResumed,
+        Fault.RunPausedAndResumed, Fault.RunCancelledAndRequeued,
     ];
 
     private const int Turn = 20;

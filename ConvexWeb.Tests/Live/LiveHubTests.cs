@@ -1,10 +1,11 @@
 using System.Net;
 using System.Net.WebSockets;
+using System.Reflection;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
-using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Live;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Tests.Workers;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -150,20 +151,68 @@ public sealed class LiveHubTests(ServerHost host) : IClassFixture<ServerHost>
         }));
     }
 
-    [Fact]
-    public async Task Signing_out_closes_the_connection()
+    // At once: what is only seen by the look of every ten seconds is mostly later than this waits, and no row of the table passes by luck.
+    [Theory]
+    [InlineData("sign-out")]
+    [InlineData("password")]
+    [InlineData("role")]
+    [InlineData("disabling")]
+    [InlineData("deletion")]
+    [InlineData("all tokens revoked")]
+    [InlineData("second factor removed")]
+    public async Task D2_D3_What_ends_a_session_closes_its_connection_at_once(string what)
     {
-        var user = await host.AddUserAsync();
-        using var browser = new Forms(host);
-        await browser.SignInAsync(user.UserName!);
-        await using var hub = await HubClient.ConnectAsync(host, options => options.SetRequestHeader("Cookie", browser.CookieHeader));
+        await using var person = await Person.SignInAsync(host);
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        var users = $"/api/v1/users/{person.User.Id}";
+        if (what == "second factor removed")
+        {
+            await host.Database.ExecuteAsync(
+                "insert into second_factors (user_id, secret, made_at, confirmed_at) values (@Id, '', now(), now())",
+                new { person.User.Id });
+        }
+        await using var hub = await HubClient.ConnectAsync(
+            host, options => options.SetRequestHeader("Cookie", person.Browser.CookieHeader));
         await hub.InvokeAsync<JsonNode>("watch", Array.Empty<long>());
 
-        await browser.PostAsync("/account/signout", user.Id);
-        await host.Services.GetRequiredService<SessionWatch>().SweepAsync(CancellationToken.None);
+        using var done = what switch
+        {
+            "sign-out" => await person.Browser.PostAsync("/account/signout", person.User.Id),
+            "password" => await person.Browser.PostAsync(
+                "/account/password", person.User.Id, ("current", ServerHost.Password), ("password", "another silent meadow")),
+            "role" => await admin.Client.PatchJsonAsync(users, """{"isAdmin":true}"""),
+            "disabling" => await admin.Client.PatchJsonAsync(users, """{"isDisabled":true}"""),
+            "deletion" => await admin.Client.DeleteAsync(users),
+            "all tokens revoked" => await admin.Client.DeleteAsync($"{users}/tokens"),
+            _ => await admin.Client.DeleteAsync($"{users}/second-factor"),
+        };
 
-        await hub.Closed;
+        Assert.True((int)done.StatusCode < 400, $"{done.StatusCode}");
+        await hub.Closed.WaitAsync(TimeSpan.FromSeconds(3));
     }
+
+    [Fact]
+    public async Task D3_A_token_that_is_revoked_closes_its_connection_at_once()
+    {
+        await using var person = await Person.SignInAsync(host);
+        var token = await (await person.Client.PostJsonAsync("/api/v1/tokens", """{"name":"live","scope":"Read","daysValid":7}"""))
+            .ReadAsync<NewToken>(HttpStatusCode.Created);
+        await using var hub = await HubClient.ConnectAsync(
+            host, options => options.SetRequestHeader("Authorization", "Bearer " + token.Secret));
+        await hub.InvokeAsync<JsonNode>("watch", Array.Empty<long>());
+
+        (await person.Client.DeleteAsync($"/api/v1/tokens/{token.Token.Id}")).Dispose();
+
+        await hub.Closed.WaitAsync(TimeSpan.FromSeconds(3));
+    }
+
+    // The access matrix has the door; this is what is behind it.
+    [Fact]
+    public void The_hub_has_these_methods_and_no_other()
+        => Assert.Equal(
+            ["Unwatch", "Watch"],
+            typeof(LiveHub).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+                .Where(method => !method.Name.StartsWith("On", StringComparison.Ordinal)).Select(method => method.Name).Order());
 
     [Fact]
     public async Task A_connection_may_watch_only_so_many_runs()

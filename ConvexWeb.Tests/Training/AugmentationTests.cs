@@ -374,7 +374,8 @@ public sealed class AugmentationTests : IDisposable
         var events = new List<TrainingEvent>();
         using var stop = new CancellationTokenSource();
         using var data = TrainingData.Prepare(spec, Glyphs(spec), 1, CPU, root, folder, _ => { });
-        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) => events.Add(happened), TimeProvider.System)
+        var journal = Path.Combine(folder, "metrics.jsonl");
+        using var writer = new EventWriter(journal, (happened, _) => events.Add(happened), TimeProvider.System)
         {
             OnReport = happened =>
             {

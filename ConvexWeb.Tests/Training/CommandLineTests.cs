@@ -185,4 +185,42 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("\"type\":\"stopped\"", rest);
         Assert.True(File.Exists(Path.Combine(Out, "last.safetensors")));
     }
+
+    [Theory]
+    [InlineData("certify", "FILE")]
+    [InlineData("certify", "last.safetensors", "--twin", "FILE")]
+    [InlineData("predict", "FILE", "--input", "FILE", "--output", "logits.safetensors")]
+    [InlineData("check", "FILE")]
+    public async Task D13_What_is_no_regular_file_is_not_opened(params string[] line)
+    {
+        Assert.Equal(0, (await TrainAsync()).Code);
+        var pipe = Path.Combine(root, "pipe.safetensors");
+        using (var make = Process.Start("mkfifo", pipe)) await make.WaitForExitAsync();
+
+        var result = await RunAsync(
+            "", [line[0], .. line[1..].Select(word => word == "FILE" ? pipe : word.Contains('.') ? Path.Combine(Out, word) : word)])
+            .WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.NotEqual(0, result.Code);
+        Assert.Contains("is empty or not a regular file", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task D13_A_certificate_that_takes_long_ends_at_the_first_SIGTERM()
+    {
+        Assert.Equal(0, (await TrainAsync()).Code);
+        using var process = Start("certify", Path.Combine(Out, "last.safetensors"), "--pairs", "100000", "--threads", "1", "--data", root);
+        process.StandardInput.Close();
+        await Task.Delay(TimeSpan.FromSeconds(2)); // the runtime has started, and hears of signals
+        Assert.False(process.HasExited, await ErrorsAsync(process));
+
+        using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"])) await kill.WaitForExitAsync();
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(3, process.ExitCode);
+
+        static Task<string> ErrorsAsync(Process process)
+            => process.HasExited ? process.StandardError.ReadToEndAsync() : Task.FromResult("");
+    }
 }

@@ -59,7 +59,8 @@ public sealed class EnsembleTests : IDisposable
         var events = new List<TrainingEvent>();
         using var stop = new CancellationTokenSource();
         using var data = Prepare(spec, folder);
-        using var writer = new EventWriter(Path.Combine(folder, "metrics.jsonl"), (happened, _) => events.Add(happened), TimeProvider.System)
+        var journal = Path.Combine(folder, "metrics.jsonl");
+        using var writer = new EventWriter(journal, (happened, _) => events.Add(happened), TimeProvider.System)
         {
             OnReport = happened =>
             {

@@ -43,6 +43,42 @@ public sealed class HostileFileTests : IDisposable
         }
     }
 
+    // A file may have holes: it claims a terabyte, and takes a page of the disk.
+    [Fact]
+    public void D13_A_file_with_holes_takes_no_memory_for_what_its_model_has_not()
+    {
+        var spec = """{"model":{"name":"mlp","width":8},"data":{"name":"glyphs"}}""";
+        var bytes = 1L << 40;
+        var path = Save("holes.safetensors", Tensors(
+            $$$"""
+            {"__metadata__":{"spec":{{{System.Text.Json.JsonSerializer.Serialize(spec)}}}},
+            "padding":{"dtype":"U8","shape":[{{{bytes}}}],"data_offsets":[0,{{{bytes}}}]}}
+            """, 0));
+        using (var file = File.OpenWrite(path)) file.SetLength(file.Length + bytes);
+
+        var refused = Assert.Throws<SafeTensorsException>(() => Checkpoint.Open(path));
+
+        Assert.Contains("lacks the tensor", refused.Message, StringComparison.Ordinal);
+    }
+
+    // Sixteen tensors of 64 MB each, all of them the same bytes.
+    [Fact]
+    public void D13_Tensors_that_overlap_are_refused_before_their_memory_is_taken()
+    {
+        const long bytes = 64 << 20;
+        var path = Save("same.safetensors", Tensors("{" + string.Join(',', Enumerable.Range(0, 16).Select(i =>
+            $$"""
+            "t{{i}}":{"dtype":"U8","shape":[{{bytes}}],"data_offsets":[0,{{bytes}}]}
+            """)) + "}", 0));
+        using (var file = File.OpenWrite(path)) file.SetLength(file.Length + bytes);
+        Assert.SkipUnless(Peak.TryForget(), "This system does not tell how much memory a process has had.");
+        var before = Peak.Megabytes();
+
+        Assert.Throws<SafeTensorsException>(() => SafeTensors.Load(path));
+
+        Assert.InRange(Peak.Megabytes() - before, 0, 700); // of 1,024; other tests run beside this one
+    }
+
     [Fact]
     public void D13_A_small_checkpoint_that_names_a_large_model_is_refused_before_it_is_built()
     {

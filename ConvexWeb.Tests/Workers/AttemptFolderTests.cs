@@ -20,12 +20,23 @@ public sealed class AttemptFolderTests : IDisposable
         Store(1, "last", "l1");
         Store(2, "best", "b2"); // it died before it had copied the last one
 
-        var prepared = AttemptFolder.Prepare(folders, Attempt(3));
+        var prepared = AttemptFolder.Prepare(folders, Attempt(3), () => { });
 
         Assert.True(prepared.Resumes);
         var kept = new[] { "best", "last" }
             .Select(kind => File.ReadAllText(System.IO.Path.Combine(prepared.Path, $"{kind}.safetensors")));
         Assert.Equal(["b1", "l1"], kept);
+    }
+
+    // What the first attempt wrote after the second had begun at step 0 is void, and so is the way to its checkpoint.
+    [Fact]
+    public void Prepare_ACheckpointOfBeforeAnAttemptThatBeganAnew_IsNotGoneOnFrom()
+    {
+        Store(1, "last", "l1");
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path(2, "last"))!);
+        File.WriteAllText(AttemptFolder.JournalOf(folders, Attempt(2), 2), "{}\n");
+
+        Assert.False(AttemptFolder.Prepare(folders, Attempt(3), () => { }).Resumes);
     }
 
     // The next attempt looks for the last checkpoint, so from the moment that one is there the best one must be there too.
@@ -35,7 +46,7 @@ public sealed class AttemptFolderTests : IDisposable
         Store(1, "best", "b1");
         var last = Store(1, "last", "l1");
         using (new FileStream(last, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
-            Assert.Throws<IOException>(() => AttemptFolder.Prepare(folders, Attempt(2)));
+            Assert.Throws<IOException>(() => AttemptFolder.Prepare(folders, Attempt(2), () => { }));
 
         Assert.True(File.Exists(Path(2, "best")));
         Assert.False(File.Exists(Path(2, "last")));
@@ -46,7 +57,7 @@ public sealed class AttemptFolderTests : IDisposable
     {
         Store(1, "last", "foreign");
 
-        var prepared = AttemptFolder.Prepare(folders, Attempt(1));
+        var prepared = AttemptFolder.Prepare(folders, Attempt(1), () => { });
 
         Assert.False(prepared.Resumes);
         Assert.Empty(Directory.GetFileSystemEntries(prepared.Path));
@@ -57,7 +68,7 @@ public sealed class AttemptFolderTests : IDisposable
     public void Prepare_FirstRunOfAll_NobodyElseLooksIntoTheFolderOfRuns()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such modes.");
-        AttemptFolder.Prepare(folders, Attempt(1));
+        AttemptFolder.Prepare(folders, Attempt(1), () => { });
 
         if (!OperatingSystem.IsWindows())
             Assert.Equal(

@@ -125,12 +125,13 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
     public async Task A_folder_that_does_not_answer_ends_the_attempt_and_a_cancel_at_once()
     {
         await using var node = await StartNodeAsync(("Convex:Worker:HangLimit", "00:00:05"), ("Convex:Worker:RetryDelay", "00:00:00.05"));
-        var run = await node.SubmitAsync("""{"steps":40,"every":5,"exit_at":12,"code":9,"times":1}""");
+        var run = await node.SubmitAsync("""{"steps":40,"every":5,"hang_at":12,"times":1}""");
         await Database.UntilAsync("select step >= 10 from runs");
-        var best = Path.Combine(Path.GetDirectoryName(RunFiles.JournalOf(Folder, run))!, "best.safetensors");
-        using (var make = Process.Start("mkfifo", best)) await make.WaitForExitAsync();
+        var journal = RunFiles.JournalOf(Folder, run);
+        using (var make = Process.Start("mkfifo", journal + ".pipe")) await make.WaitForExitAsync();
+        File.Move(journal + ".pipe", journal, overwrite: true);
 
-        // The next attempt copies it, and waits for a writer as for a drive that is gone.
+        // Whoever reads on in it waits for a writer, as for a drive that is gone.
         await Database.UntilAsync("select exists (select from attempts where outcome = 'unreachable')");
         await node.CancelAsync(run);
         await Database.UntilAsync(run, RunState.Cancelled);
@@ -146,6 +147,24 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
 
         Assert.Equal("hung,succeeded", await Database.OutcomesAsync(run));
         await Database.AssertWholeAsync(run);
+    }
+
+    [Fact]
+    public async Task A_certificate_of_what_is_no_file_is_not_waited_for()
+    {
+        await using var node = await StartNodeAsync(("Convex:Worker:RetryDelay", "00:00:00.05"));
+        var run = await node.SubmitAsync("""{"steps":5}""");
+        await Database.UntilAsync(run, RunState.Succeeded);
+        var checkpoint = Path.Combine(Path.GetDirectoryName(RunFiles.JournalOf(Folder, run))!, "last.safetensors");
+        File.Delete(checkpoint);
+        using (var make = Process.Start("mkfifo", checkpoint)) await make.WaitForExitAsync();
+
+        await node.RequestAsync(run);
+        await Database.UntilAsync("select state = 'Failed' from work_items where kind = 'certificate'");
+
+        Assert.Contains(
+            "is empty or not a regular file",
+            await Database.ScalarAsync<string>("select reason from work_items where kind = 'certificate'"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Training.Events;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ConvexWeb.Tests.Workers;
@@ -90,6 +91,34 @@ public sealed class LostJournalsTests(PostgresCluster cluster) : DatabaseTest(cl
             var told = steps.Select((step, place) => TrainingDatabase.PointsAt(place + 2, step, step + 0.25, "train/loss_running"));
             Assert.True(await writer.WriteAsync(
                 owner, owner.Attempt, TrainingDatabase.Batch([TrainingDatabase.StartedAt(from), .. told]), [], announce: false));
+        }
+    }
+
+    [Fact]
+    public async Task An_attempt_whose_trainer_never_said_where_it_begins_hides_nothing_of_what_is_read_late()
+    {
+        await using var node = TrainingNode.Build(Database.ConnectionString, Folder);
+        var writer = node.Services.GetRequiredService<PointWriter>();
+        var run = await Database.AddRunAsync();
+        await StoreAsync(TrainingDatabase.StartedAt(0), TrainingDatabase.PointsAt(2, 1, 1.25, "train/loss_running"));
+        await Database.LoseAsync(run);
+        await StoreAsync(new MessageEvent(MessageLevel.Info, "reading the data") { N = 1 }); // attempt 2 was cancelled as it loaded
+        await Database.ExecuteAsync(
+            """
+            update work_items set state = 'Cancelled', finished_at = now(), lease_until = null;
+            update attempts set ended_at = now(), outcome = coalesce(outcome, 'cancelled'), journal_stored = number = 2
+            """);
+        await JournalAsync(run, attempt: 1, Started, Points.Replace("NUMBER", "1", StringComparison.Ordinal), Points, Points, Stopped);
+
+        await node.Services.GetRequiredService<LostJournals>().PassAsync(TimeSpan.Zero, default);
+
+        Assert.Equal([1, 3, 4], Assert.Single((await new PointReader(Database).ReadAsync(run, new()))!.Series).Steps);
+        Assert.Equal(4, await Database.ScalarAsync<long>("select step from runs"));
+
+        async Task StoreAsync(params TrainingEvent[] told)
+        {
+            var owner = await Database.ClaimAsync(run);
+            Assert.True(await writer.WriteAsync(owner, owner.Attempt, TrainingDatabase.Batch(told), [], announce: false));
         }
     }
 

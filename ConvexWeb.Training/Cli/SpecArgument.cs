@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ConvexWeb.Training.Files;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Cli;
@@ -29,6 +30,7 @@ internal static class SpecArgument
         if (spec == "-") return SpecReader.Read(StandardInput());
         if (!File.Exists(spec))
             throw new BadInputException($"There is no file {spec}; SPEC is a file, - for standard input, or preset:NAME.");
+        RegularFile.Check(spec);
         if (new FileInfo(spec).Length > MaxBytes) throw new BadInputException($"{spec} is larger than a megabyte; a spec is not.");
         return SpecReader.Read(File.ReadAllText(spec));
     }

@@ -14,6 +14,8 @@ internal sealed class StopRequest : IDisposable
         {
             signals.Add(PosixSignalRegistration.Create(signal, context =>
             {
+                // The second one is meant as it is: what does not listen, such as the reading of a large file, ends at once.
+                if (source.IsCancellationRequested) return;
                 context.Cancel = true;
                 source.Cancel();
             }));

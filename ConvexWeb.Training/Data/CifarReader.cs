@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Training.Data;
 
@@ -32,7 +33,7 @@ internal static class CifarReader
     private static List<(string Name, byte[] Data)> Open(string folder, string inner, string archive, string[] names)
     {
         if (UnpackedFiles.FolderOf(folder, inner, names) is { } place)
-            return [.. names.Select(n => (n, File.ReadAllBytes(Path.Combine(place, n))))];
+            return [.. names.Select(n => (n, Bytes(Path.Combine(place, n))))];
 
         var found = Damage.Named(Path.Combine(folder, archive), () => Unpack(Path.Combine(folder, archive), names));
         var missing = names.FirstOrDefault(n => !found.ContainsKey(n));
@@ -40,10 +41,16 @@ internal static class CifarReader
         return [.. names.Select(n => (n, found[n]))];
     }
 
+    private static byte[] Bytes(string path)
+    {
+        RegularFile.Check(path);
+        return File.ReadAllBytes(path);
+    }
+
     private static Dictionary<string, byte[]> Unpack(string archive, string[] names)
     {
         var found = new Dictionary<string, byte[]>();
-        using var packed = File.OpenRead(archive);
+        using var packed = RegularFile.Open(archive);
         using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
         using var tar = new TarReader(unpacked, leaveOpen: true);
         // Entry names are only compared, never used as paths.

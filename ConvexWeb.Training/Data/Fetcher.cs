@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Training.Data;
 
@@ -57,12 +58,12 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
     /// <summary>Whether a file is the published one: by its own checksum, or by its content's where that is known.</summary>
     public static async Task<bool> IsGenuineAsync(string path, RemoteFile file, CancellationToken cancel)
     {
-        await using (var stream = File.OpenRead(path))
+        await using (var stream = RegularFile.Open(path))
             if (Convert.ToHexStringLower(await MD5.HashDataAsync(stream, cancel)) == file.Md5) return true;
         if (file.ContentMd5 is null) return false;
         try
         {
-            await using var packed = File.OpenRead(path);
+            await using var packed = RegularFile.Open(path);
             await using var content = new GZipStream(packed, CompressionMode.Decompress);
             return Convert.ToHexStringLower(await MD5.HashDataAsync(content, cancel)) == file.ContentMd5;
         }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Training.Data;
 
@@ -47,7 +48,7 @@ internal static class IdxReader
 
     private static byte[] Unpack(string path)
     {
-        using var packed = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
+        using var packed = new GZipStream(RegularFile.Open(path), CompressionMode.Decompress);
         using var memory = new MemoryStream();
         packed.CopyTo(memory);
         return memory.ToArray();

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Files;
 using SkiaSharp;
 
 namespace ConvexWeb.Training.Data;
@@ -15,6 +16,9 @@ internal sealed unsafe class ImageDecoder
 
     // Each scan of a progressive JPEG goes over all pixels again; usual are ten.
     private const long MostPixelScans = 2_000_000_000;
+
+    // Of one with several scans all coefficients are held: two bytes for each of up to four components of a pixel.
+    private const long MostScannedPixels = 50_000_000;
 
     private readonly int side;
     private readonly SquareResampler resampler;
@@ -60,10 +64,7 @@ internal sealed unsafe class ImageDecoder
 
     private int Load(string path)
     {
-        // Pipes, sockets and devices have length 0, so they are never opened: opening a pipe waits for its writer.
-        var info = new FileInfo(path);
-        if (info.LinkTarget is not null) info = (FileInfo)info.ResolveLinkTarget(returnFinalTarget: true)!;
-        if (info.Length == 0) throw new InvalidDataException("it is empty or not a regular file");
+        if (!RegularFile.Is(path)) throw new InvalidDataException("it is empty or not a regular file");
         using var input = File.OpenHandle(path, options: FileOptions.SequentialScan);
         var length = RandomAccess.GetLength(input);
         if (length > 1 << 30) throw new InvalidDataException($"it has {length:N0} bytes, more than an image takes");
@@ -83,6 +84,8 @@ internal sealed unsafe class ImageDecoder
             if (codec is not { EncodedFormat: SKEncodedImageFormat.Jpeg }) throw new InvalidDataException("its JPEG header is damaged");
             var (width, height) = (codec.Info.Width, codec.Info.Height);
             if ((long)width * height > MostPixels) throw new InvalidDataException($"it claims {width} × {height} pixels");
+            if (scans > 1 && (long)width * height > MostScannedPixels)
+                throw new InvalidDataException($"it has {width} × {height} pixels in {scans:N0} scans");
             if ((long)width * height * scans > MostPixelScans)
                 throw new InvalidDataException($"it goes over {width} × {height} pixels in {scans:N0} scans");
 

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Training.Data;
 
@@ -23,7 +24,7 @@ internal static class Stl10Reader
         {
             foreach (var name in Names)
             {
-                using var file = File.OpenRead(Path.Combine(place, name));
+                using var file = RegularFile.Open(Path.Combine(place, name));
                 found[name] = Take(name, file, file.Length, info);
             }
         }
@@ -35,7 +36,7 @@ internal static class Stl10Reader
     // The archive is read as it is unpacked, up to the last of the four files; entry names are only compared, never used as paths.
     private static bool Unpack(string folder, DatasetInfo info, Dictionary<string, byte[]> found)
     {
-        using var packed = File.OpenRead(Path.Combine(folder, Archive));
+        using var packed = RegularFile.Open(Path.Combine(folder, Archive));
         using var tar = new TarReader(new GZipStream(packed, CompressionMode.Decompress));
         while (found.Count < Names.Length && tar.GetNextEntry() is { } entry)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Training.Data;
 
@@ -17,7 +18,7 @@ internal static class SvhnReader
     private static ImageSplit Split(string path, DatasetInfo info) => Damage.Named(path, () =>
     {
         (byte[]? images, int[]? labels) = (null, null);
-        using var file = File.OpenRead(path);
+        using var file = RegularFile.Open(path);
         MatFile.Read(file, array =>
         {
             if (array.Name == "X") images = Images(array, info);

@@ -36,7 +36,7 @@ public static class Checkpoint
 
     /// <summary>What keeps a checkpoint from being gone on from with this spec and seed, in a sentence; null when nothing does.</summary>
     /// <exception cref="SafeTensorsException">The file is damaged.</exception>
-    public static string? Refusal(string path, Spec spec, ulong seed) => Refusal(path, SafeTensors.LoadMetadata(path), spec, seed);
+    public static string? Refusal(string path, Spec spec, ulong seed) => Refusal(path, SafeTensors.LoadMetadata(path).Metadata, spec, seed);
 
     private static string? Refusal(string path, IReadOnlyDictionary<string, string> metadata, Spec spec, ulong seed)
         => IsOf(metadata, spec) && metadata.GetValueOrDefault("seed") == seed.ToString() ? null
@@ -76,16 +76,17 @@ public static class Checkpoint
     public static (Spec Spec, ulong Seed, PlanNetwork Network) OpenWithSeed(string path)
     {
         using var scope = NewDisposeScope();
-        var (tensors, metadata) = SafeTensors.Load(path);
+        var (metadata, bytes) = SafeTensors.LoadMetadata(path);
         var reading = SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "");
         if (reading.Spec is not { } spec)
             throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
         // Before it is built: a small file may name a large model, whose weights are not in it.
-        var stored = tensors.Values.Sum(tensor => tensor.numel());
-        if (ModelFactory.PlanOf(spec).Steps.Sum(step => step.Tensors.Sum(tensor => tensor.Count)) is var wanted && wanted > stored)
-            throw new SafeTensorsException($"{Path.GetFileName(path)} has {stored:N0} numbers, and its model has {wanted:N0} weights.");
+        if (ModelFactory.PlanOf(spec).Steps.Sum(step => step.Tensors.Sum(tensor => tensor.Count)) is var wanted && wanted > bytes / 4)
+            throw new SafeTensorsException($"{Path.GetFileName(path)} has {bytes / 4:N0} numbers, and its model has {wanted:N0} weights.");
         var network = ModelFactory.Build(spec);
-        Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
+        var state = network.state_dict();
+        var (tensors, _) = SafeTensors.Load(path, state.ToDictionary(t => t.Key, t => t.Value.shape));
+        Copy(tensors, state.Select(t => (t.Key, t.Value)), path);
         network.eval();
         return (spec, ulong.TryParse(metadata.GetValueOrDefault("seed"), out var seed) ? seed : 0, network);
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Files;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Engine;
@@ -54,7 +55,7 @@ internal sealed class RunCheckpoints(Spec spec, TrainerSettings settings, Learne
         var file = Path.Combine(folder, isLast ? LastFileName : BestFileName);
         Checkpoint.Save(
             file, spec, settings.Seed, learner.Network, isLast ? learner.Optimizer : null, progress, isLast ? learner.FurtherState : null);
-        using var stream = File.OpenRead(file);
+        using var stream = RegularFile.Open(file);
         var sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
         events.Report(new CheckpointEvent(kind, progress.Step, Path.GetFileName(file), stream.Length, sha256));
     }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Files;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
@@ -66,20 +67,22 @@ public static class SafeTensors
         }
     }
 
-    /// <summary>The metadata of a file, without its tensors.</summary>
+    /// <summary>The metadata of a file and the bytes of all its tensors together, without reading these.</summary>
     /// <exception cref="SafeTensorsException">The header is not valid.</exception>
-    public static IReadOnlyDictionary<string, string> LoadMetadata(string path)
+    public static (IReadOnlyDictionary<string, string> Metadata, long Bytes) LoadMetadata(string path)
     {
-        using var file = File.OpenRead(path);
+        using var file = Open(path);
         using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
-        return header.Metadata;
+        return (header.Metadata, file.Length - header.Length);
     }
 
-    /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
-    /// <exception cref="SafeTensorsException">The header or an offset is not valid.</exception>
-    public static (Dictionary<string, Tensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Load(string path)
+    /// <summary>Tensors of a file, on the CPU; the caller owns them.</summary>
+    /// <param name="wanted">Their shapes by their names: others are not read. Null: all of the file.</param>
+    /// <exception cref="SafeTensorsException">The header, an offset or the shape of a wanted tensor is not valid.</exception>
+    public static (Dictionary<string, Tensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Load(
+        string path, IReadOnlyDictionary<string, long[]>? wanted = null)
     {
-        using var file = File.OpenRead(path);
+        using var file = Open(path);
         using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
         // All of them before any memory is asked for: the numbers are the file's, and a file may be anybody's.
         var entries = new List<Entry>();
@@ -105,6 +108,16 @@ public static class SafeTensors
                     $"{Path.GetFileName(path)}: the tensors {entries[i - 1].Name} and {entries[i].Name} overlap.");
         }
 
+        // A file may have holes, and claim more than is on the disk: what is not wanted takes no memory.
+        if (wanted is not null) entries.RemoveAll(entry => !wanted.ContainsKey(entry.Name));
+        foreach (var entry in entries)
+        {
+            if (wanted is not null && !entry.Shape.SequenceEqual(wanted[entry.Name]))
+                throw new SafeTensorsException(
+                    $"{Path.GetFileName(path)}: {entry.Name} is [{string.Join(", ", entry.Shape)}], "
+                    + $"the network's is [{string.Join(", ", wanted[entry.Name])}].");
+        }
+
         var tensors = new Dictionary<string, Tensor>();
         try
         {
@@ -122,6 +135,10 @@ public static class SafeTensors
         }
         return (tensors, header.Metadata);
     }
+
+    private static FileStream Open(string path) => RegularFile.Is(path)
+        ? RegularFile.Open(path)
+        : throw new SafeTensorsException($"{Path.GetFileName(path)} is empty or not a regular file.");
 
     /// <param name="From">Where its bytes begin, counted from the end of the header.</param>
     private sealed record Entry(string Name, ScalarType Type, long[] Shape, long From, long To);
