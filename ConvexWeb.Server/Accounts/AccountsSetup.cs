@@ -71,6 +71,7 @@ public static class AccountsSetup
         app.Use((context, next) => context.RequestServices.GetRequiredService<RefusalNotes>()
             .WatchAsync(context, context.RequestServices.GetRequiredService<Caller>(), next));
         app.UseAuthorization();
+        app.Use(HttpSetup.OnlyPostNegotiates);
         app.Use(IdempotencyKey.ReadAsync);
         app.UseAntiforgery();
     }

@@ -9,6 +9,9 @@ public static class BrowserGuard
     /// <summary>Where App.razor finds the nonce for its inline scripts (import map): <c>HttpContext.Items</c>.</summary>
     public const string NonceItem = "csp-nonce";
 
+    private const long BetweenTold = 60_000; // ms
+    private static long lastTold = -BetweenTold;
+
     public static void UseBrowserGuard(this IApplicationBuilder app)
     {
         app.Use((context, next) => IsForeign(context.Request) ? RefuseAsync(context) : next(context));
@@ -78,10 +81,15 @@ public static class BrowserGuard
 
     private static Task RefuseAsync(HttpContext context)
     {
-        var request = context.Request;
-        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(BrowserGuard)).LogWarning(
-            "{Method} {Path} from {Address} was refused: it comes from a page of another origin", request.Method, request.Path,
-            Network.Address(context));
+        // Anybody can send them, so most are not told of.
+        var now = Environment.TickCount64;
+        var told = Interlocked.Read(ref lastTold);
+        if (now - told > BetweenTold && Interlocked.CompareExchange(ref lastTold, now, told) == told)
+        {
+            context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(BrowserGuard)).LogWarning(
+                "A request from {Address} was refused, because it comes from a page of another origin; such are told of once in a minute",
+                Network.Address(context));
+        }
         return TypedResults.Problem("The request comes from a page of another origin.", statusCode: StatusCodes.Status403Forbidden)
             .ExecuteAsync(context);
     }

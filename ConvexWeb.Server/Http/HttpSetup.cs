@@ -45,9 +45,11 @@ public static class HttpSetup
     {
         if (settings.TrustedProxies.Count > 0) app.UseForwardedHeaders();
         app.UseExceptionHandler();
-        app.UseStatusCodePages();
+        // A problem, also for who asks for a page where there is none.
+        app.UseStatusCodePages(context => AnswerAsync(context.HttpContext, context.HttpContext.Response.StatusCode));
         app.UseStatusCodePagesWithReExecute("/not-found", createScopeForStatusCodePages: true);
         app.Use(OnlyPagesHavePages);
+        app.Use(OnlyPossibleHosts);
         if (settings.IsHttps)
         {
             app.Use((context, next) => OnlyByTls(context, settings, next));
@@ -62,6 +64,29 @@ public static class HttpSetup
         if (!PagesSetup.IsPage(context.Request) && context.Features.Get<IStatusCodePagesFeature>() is { } pages) pages.Enabled = false;
         return next(context);
     }
+
+    // The framework's look at the host knows nothing of ports; pages are made with an address in mind.
+    private static Task OnlyPossibleHosts(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        return Uri.TryCreate($"{request.Scheme}://{request.Host}/", UriKind.Absolute, out _) || request.Path.StartsWithSegments("/health")
+            ? next(context)
+            : TypedResults.Problem("The Host of the request is no address.", statusCode: StatusCodes.Status400BadRequest)
+                .ExecuteAsync(context);
+    }
+
+    /// <summary>To who may come: SignalR itself refuses another method with no sentence.</summary>
+    internal static Task OnlyPostNegotiates(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (HttpMethods.IsPost(request.Method) || request.Path.Value?.EndsWith("/negotiate", StringComparison.Ordinal) != true)
+            return next(context);
+        context.Response.Headers.Allow = HttpMethods.Post;
+        return AnswerAsync(context, StatusCodes.Status405MethodNotAllowed);
+    }
+
+    private static Task AnswerAsync(HttpContext context, int status)
+        => TypedResults.Problem(Problems.Usual(context, status), statusCode: status).ExecuteAsync(context);
 
     // A cookie that is for TLS alone cannot be given to who comes without it. People are led to the right address, the one of the settings.
     private static Task OnlyByTls(HttpContext context, Settings settings, RequestDelegate next)

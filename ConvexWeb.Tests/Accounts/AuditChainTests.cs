@@ -85,6 +85,22 @@ public sealed class AuditChainTests(PostgresCluster cluster) : DatabaseTest(clus
         Assert.Null(await ProblemAsync());
     }
 
+    // Who makes entries old, so that they go by their age, is found out by it.
+    [Theory]
+    [InlineData("update audit_entries set at = '2020-01-01' where seq <= 3")]
+    [InlineData("update audit_entries set actor = 'nobody', at = '2020-01-01' where seq = 1")]
+    public async Task D7_What_was_changed_is_not_cut(string change)
+    {
+        await WriteAsync(5);
+        await AsOwnerAsync(change);
+
+        var kept = await Assert.ThrowsAsync<InvalidDataException>(() => Trail.CutAsync(DateTimeOffset.UtcNow.AddYears(-1), default));
+
+        Assert.Contains("entry 1 does not fit its hash", kept.Message, StringComparison.Ordinal);
+        Assert.Equal(5, await Database.ScalarAsync<long>("select count(*) from audit_entries"));
+        Assert.NotNull(await ProblemAsync());
+    }
+
     [Theory]
     [InlineData("update audit_entries set detail = ''")]
     [InlineData("delete from audit_entries")]

@@ -77,6 +77,25 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task D7_A_token_that_is_no_good_and_what_is_refused_of_others_runs_are_noted_and_a_change_of_nothing_is_none()
+    {
+        await using var admin = await Person.SignInAsync(host, isAdmin: true);
+        await using var member = await Person.SignInAsync(host);
+        using var owner = await host.UserAsync();
+        var run = await owner.SubmitAsync();
+        using var unknown = host.WithToken("cvx_nobodys");
+        for (var i = 0; i < 3; i++) (await unknown.GetAsync("/api/v1/runs")).Dispose();
+        (await member.Client.PostJsonAsync("/api/v1/runs/actions", $$"""{"action":"cancel","ids":[{{run}}]}""")).Dispose();
+        using var nothing = await admin.Client.PatchJsonAsync($"/api/v1/users/{member.User.Id}", "{}");
+
+        Assert.Single(await EntriesAsync(admin, "action=TokenRefused"));
+        var refused = Assert.Single(await EntriesAsync(admin, $"actor={member.User.UserName}&action=Refused"));
+        Assert.Contains($"run {run} of ", refused.Subject, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, nothing.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await member.Client.GetAsync("/api/v1/runs")).StatusCode);
+    }
+
+    [Fact]
     public async Task D19_What_is_done_with_the_run_of_somebody_else_is_noted_and_with_ones_own_not()
     {
         await using var admin = await Person.SignInAsync(host, isAdmin: true);

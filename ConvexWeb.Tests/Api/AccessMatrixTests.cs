@@ -98,8 +98,8 @@ public sealed class AccessMatrixTests(ServerHost host) : IClassFixture<ServerHos
         Assert.True(wrong.Count == 0, string.Join(Environment.NewLine, wrong));
     }
 
-    // Rows that are there, and somebody else's: a member's cookie and a token that may do all of it get as far as an unknown id, or are told
-    // whose it is; and nothing has changed.
+    // Rows that are there, and somebody else's: a member's cookie and a token that may do all of it get as far as an unknown id, or are
+    // told whose it is; and nothing has changed.
     [Fact]
     public async Task What_is_somebody_elses_stays_as_it_is()
     {

@@ -61,6 +61,11 @@ public sealed class DashboardTests(ServerHost host) : IClassFixture<ServerHost>
         using var signed = await browser.PostAsync("/hangfire/jobs/enqueued/delete", user.Id, ("jobs[]", job));
         Assert.Equal(isAdmin ? HttpStatusCode.NoContent : HttpStatusCode.Unauthorized, signed.StatusCode);
         Assert.Equal(isAdmin ? "Deleted" : "Enqueued", await StateAsync(job));
+        Assert.Equal(
+            isAdmin ? ["/hangfire/jobs/enqueued/delete: " + job] : [],
+            await host.Database.RowsAsync<string>(
+                "select distinct subject || ': ' || detail from audit_entries where actor = @UserName and action = 'JobsAsked'",
+                new { user.UserName }));
     }
 
     [Fact]

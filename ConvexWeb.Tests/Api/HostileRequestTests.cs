@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Text;
+using System.Text.RegularExpressions;
 using ConvexWeb.Tests.Support;
 
 namespace ConvexWeb.Tests.Api;
@@ -8,7 +10,7 @@ namespace ConvexWeb.Tests.Api;
 /// of 5xx, and it carries the headers that protect a browser.
 /// </summary>
 [Trait("kind", "database")]
-public sealed class HostileRequestTests(ServerHost host) : IClassFixture<ServerHost>
+public sealed partial class HostileRequestTests(ServerHost host) : IClassFixture<ServerHost>
 {
     [Theory]
     [InlineData("/api/v1/runs?state=99")]
@@ -40,10 +42,11 @@ public sealed class HostileRequestTests(ServerHost host) : IClassFixture<ServerH
             {
                 wrong.Add($"{status} to: {request.ReplaceLineEndings("⏎")}");
             }
-            // Kestrel itself refuses what is no HTTP, with an empty answer that no browser shows.
-            else if (!answer.Contains("Content-Length: 0\r\nConnection: close", StringComparison.Ordinal))
+            else if (!KestrelsOwn().IsMatch(answer))
             {
                 Interlocked.Increment(ref served);
+                if (status[0] == '4' && !request.StartsWith("HEAD", StringComparison.OrdinalIgnoreCase) && !HasSentence(answer))
+                    wrong.Add($"{status} without a sentence to: {request.ReplaceLineEndings("⏎")}: {answer}");
                 foreach (var header in Protecting.Where(header => !answer.Contains(header, StringComparison.OrdinalIgnoreCase)))
                     wrong.Add($"{status} without {header} to: {request.ReplaceLineEndings("⏎")}");
             }
@@ -51,6 +54,33 @@ public sealed class HostileRequestTests(ServerHost host) : IClassFixture<ServerH
 
         Assert.True(wrong.IsEmpty, $"{wrong.Count} of 400:\n{string.Join('\n', wrong.Take(40))}");
         Assert.True(served > 200, $"only {served} were answered by the product");
+    }
+
+    // What is no HTTP the server's lowest layer refuses, with an empty answer that no browser shows: these headers and no other.
+    [GeneratedRegex(
+        @"\AHTTP/1\.1 4\d\d [^\r\n]*\r\nContent-Length: 0\r\nConnection: close\r\nDate: [^\r\n]*\r\n(Allow: [^\r\n]*\r\n)?\r\n\z")]
+    private static partial Regex KestrelsOwn();
+
+    // For a program a problem whose detail ends as sentences do, for people a page.
+    private static bool HasSentence(string answer) => answer.Contains("Content-Type: text/html", StringComparison.OrdinalIgnoreCase)
+        || Detail().Match(answer) is { Success: true } found
+            && Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(found.Groups[1].Value)) is [.., '.' or '?' or '…'];
+
+    [GeneratedRegex("\"detail\":\"((?:[^\"\\\\]|\\\\.)+)\"")]
+    private static partial Regex Detail();
+
+    [Theory]
+    [InlineData("127.0.0.1:99999", "/signin")]
+    [InlineData("127.0.0.1:99999", "/api/v1/runs")]
+    [InlineData("127.0.0.1:x", "/signin")]
+    [InlineData("", "/signin?returnUrl=//evil.example")]
+    public async Task D11_A_Host_that_is_no_address_is_refused(string name, string path)
+    {
+        var token = await host.TokenAsync(await host.AddUserAsync());
+        var answer = await HostileRequests.AskAsync(
+            host.Address, $"GET {path} HTTP/1.1\r\nHost: {name}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
     }
 
     [Fact]

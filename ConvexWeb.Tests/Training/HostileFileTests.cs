@@ -109,7 +109,8 @@ public sealed class HostileFileTests : IDisposable
         }
     }
 
-    private static (Exception? Problem, long Memory) Read(string path)
+    /// <returns>What it is refused with, and the managed memory that was asked for.</returns>
+    internal static (Exception? Problem, long Memory) Read(string path)
     {
         var before = GC.GetAllocatedBytesForCurrentThread();
         try
@@ -124,7 +125,7 @@ public sealed class HostileFileTests : IDisposable
         }
     }
 
-    private static IEnumerable<(string Name, byte[] Bytes)> Hostile()
+    internal static IEnumerable<(string Name, byte[] Bytes)> Hostile()
     {
         foreach (var (name, header) in Headers()) yield return ($"{name}.safetensors", Tensors(header, 64));
         foreach (var length in new long[] { -1, 0, 1, 1 << 24, 1L << 40, long.MaxValue, long.MinValue })
