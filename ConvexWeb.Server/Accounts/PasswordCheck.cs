@@ -21,8 +21,8 @@ public enum PasswordAnswer
 public sealed class PasswordCheck(
     AttemptLimits limits, Names names, UserManager<User> users, IPasswordHasher<User> hasher, AuditTrail trail)
 {
-    // Of a password that nobody knows, made once: for names that nobody has.
-    private static readonly Lazy<string> Nobodys = new(() => PasswordWork.HashOfNobody());
+    // For names that nobody has. Made before the first of all passwords is looked at, whose name this is not to tell of.
+    private static readonly string Nobodys = PasswordWork.HashOfNobody();
 
     /// <param name="by">Who asks: a stranger at the sign-in, or somebody who is asked again.</param>
     /// <returns>With <see cref="PasswordAnswer.Right"/> also whose it is.</returns>
@@ -43,7 +43,7 @@ public sealed class PasswordCheck(
             await trail.WriteAsync(by, new(AuditAction.TooManyTries, subject, "passwords"), cancel);
             return (PasswordAnswer.TooMany, null);
         }
-        var hash = user?.PasswordHash ?? Nobodys.Value;
+        var hash = user?.PasswordHash ?? Nobodys;
         var result = hasher.VerifyHashedPassword(user ?? new User(), hash, password);
         PasswordWork.DoTheRest(hash, password);
         if (result == PasswordVerificationResult.Failed || user is not { PasswordHash: not null, DisabledAt: null })

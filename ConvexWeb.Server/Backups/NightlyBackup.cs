@@ -55,18 +55,30 @@ public sealed class NightlyBackup(
             Directory.CreateDirectory(folder);
             foreach (var half in Directory.GetFiles(folder, $"{before}*{BackupWriter.Half}"))
                 if (now - File.GetLastWriteTimeUtc(half) > OldHalf) File.Delete(half);
-            var report = await writer.WriteAsync(Path.Combine(folder, name), tell: null, cancel);
-            var old = Directory.GetFiles(folder).Select(path => (Path: path, At: TimeOf(Path.GetFileName(path), before)))
-                .Where(file => file.At <= now).OrderByDescending(file => file.At).Skip(settings.Value.Backup.Keep).ToList();
-            foreach (var file in old) File.Delete(file.Path);
-            var words = BackupWords.Of(report);
+            var words = BackupWords.Of(await writer.WriteAsync(Path.Combine(folder, name), tell: null, cancel));
             await trail.WriteAsync(AuditActor.Server, new(AuditAction.BackupMade, name, words), cancel);
-            return $"{name} is written: {words}" + (old.Count == 0 ? "" : $"; {old.Count} old ones are gone");
+            return $"{name} is written: {words}{Forget(folder, before, now)}";
         }
         catch (Exception problem) when (problem is not OperationCanceledException)
         {
             await trail.WriteAsync(AuditActor.Server, new(AuditAction.BackupFailed, name, problem.Message), CancellationToken.None);
             throw;
+        }
+    }
+
+    // The new one is there, whatever becomes of the old ones.
+    private string Forget(string folder, string before, DateTime now)
+    {
+        try
+        {
+            var old = Directory.GetFiles(folder).Select(path => (Path: path, At: TimeOf(Path.GetFileName(path), before)))
+                .Where(file => file.At <= now).OrderByDescending(file => file.At).Skip(settings.Value.Backup.Keep).ToList();
+            foreach (var file in old) File.Delete(file.Path);
+            return old.Count == 0 ? "" : $"; {old.Count} old ones are gone";
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return $"; old ones could not be deleted: {problem.Message}";
         }
     }
 

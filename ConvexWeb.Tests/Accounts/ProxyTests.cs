@@ -19,19 +19,8 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
     {
         var user = await host.AddUserAsync();
         using var client = Client("lab.example");
-        using var page = await client.GetAsync("/signin");
-        var cookie = page.Headers.GetValues("Set-Cookie")
-            .Single(one => one.StartsWith("__Host-convex-form-", StringComparison.Ordinal)).Split(';')[0];
-        var token = Token().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value;
-        using var form = new HttpRequestMessage(HttpMethod.Post, "/account/signin")
-        {
-            Content = new FormUrlEncodedContent([
-                new("name", user.UserName!), new("password", ServerHost.Password), new("__RequestVerificationToken", token)]),
-        };
-        form.Headers.Add("Cookie", cookie);
-        form.Headers.Add("Origin", "https://lab.example");
 
-        using var signedIn = await client.SendAsync(form);
+        using var signedIn = await SignInAsync(client, user.UserName!, ServerHost.Password);
 
         Assert.Equal(HttpStatusCode.Redirect, signedIn.StatusCode);
         Assert.Contains(
@@ -67,6 +56,25 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         Assert.False(form.Headers.Contains("Set-Cookie"));
     }
 
+    // Who has a network of addresses has one count for all of them.
+    [Fact]
+    public async Task D20_All_addresses_of_a_64_count_as_one_and_those_of_another_do_not()
+    {
+        var user = await host.AddUserAsync();
+        for (var i = 0; i < 8; i++) Assert.Contains("error=wrong", await GuessAsync($"2001:db8:1:2::{i + 1:x}"), StringComparison.Ordinal);
+
+        Assert.Contains("error=busy", await GuessAsync("2001:db8:1:2:ffff::1"), StringComparison.Ordinal);
+        Assert.Contains("error=wrong", await GuessAsync("2001:db8:1:3::1"), StringComparison.Ordinal);
+
+        async Task<string> GuessAsync(string address)
+        {
+            using var client = Client("lab.example");
+            client.DefaultRequestHeaders.Add("X-Forwarded-For", address);
+            using var answer = await SignInAsync(client, user.UserName!, "not the password");
+            return answer.Headers.Location!.OriginalString;
+        }
+    }
+
     [Theory]
     [InlineData("/signin", HttpStatusCode.OK)]
     [InlineData("/api/v1/runs", HttpStatusCode.Unauthorized)]
@@ -82,6 +90,21 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
 
         Assert.Equal(expected, answer.StatusCode);
         Assert.Equal(["max-age=31536000"], answer.Headers.GetValues("Strict-Transport-Security"));
+    }
+
+    private static async Task<HttpResponseMessage> SignInAsync(HttpClient client, string name, string password)
+    {
+        using var page = await client.GetAsync("/signin");
+        var cookie = page.Headers.GetValues("Set-Cookie")
+            .Single(one => one.StartsWith("__Host-convex-form-", StringComparison.Ordinal)).Split(';')[0];
+        var token = Token().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value;
+        using var form = new HttpRequestMessage(HttpMethod.Post, "/account/signin")
+        {
+            Content = new FormUrlEncodedContent([new("name", name), new("password", password), new("__RequestVerificationToken", token)]),
+        };
+        form.Headers.Add("Cookie", cookie);
+        form.Headers.Add("Origin", "https://lab.example");
+        return await client.SendAsync(form);
     }
 
     private HttpClient Client(string name)

@@ -7,8 +7,8 @@ namespace ConvexWeb.Tests.Api;
 
 /// <summary>
 /// <c>./convexweb bench hostile</c>: what generated requests leave in the memory of a server, a process of its own, and what hostile files
-/// take of the process that reads them. The server has answered 16,000 others before, so that what is loaded and compiled once, and the room
-/// that its collector keeps, are not counted; six kilobytes that each of 4,000 leaves behind would be seen.
+/// take of the process that reads them. The server has answered 16,000 others before, so that what is loaded and compiled once, and the
+/// room that its collector keeps, are not counted; six kilobytes that each of 4,000 leaves behind would be seen.
 /// </summary>
 public sealed class HostileBench
 {
@@ -40,7 +40,8 @@ public sealed class HostileBench
 
         var statuses = answers.Select(answer => answer.Length > 12 ? answer[9..12] : "none").ToList();
         ProcessLab.Say($"{answers.Count} requests: {string.Join(", ", statuses.CountBy(status => status).OrderBy(one => one.Key).Select(
-            one => $"{one.Value} × {one.Key}"))}; memory after each {answers.Count}: {string.Join(", ", memory.Select(kilobytes => $"{kilobytes / 1024.0:0} MB"))}");
+            one => $"{one.Value} × {one.Key}"))}; memory after each {answers.Count}: "
+            + $"{string.Join(", ", memory.Select(kilobytes => $"{kilobytes / 1024.0:0}"))} MB");
         Assert.All(asked.Zip(answers), pair => Assert.True(
             pair.Second.Length > 12 && pair.Second[9] != '5',
             $"{pair.First.ReplaceLineEndings("⏎")} is answered with {pair.Second.ReplaceLineEndings("⏎")}"));
