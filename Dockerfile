@@ -17,8 +17,7 @@ USER convex
 # Inside it listens everywhere; Convex__PublicUrl is where people find it, and must be given for any other way than the one above.
 # The base image sets ASPNETCORE_HTTP_PORTS, which Convex__Url overrides with a warning.
 # Which ports of the host lead to it only the host knows: publish it on 127.0.0.1, or let a proxy with TLS stand in front.
-ENV Convex__Data=/data Convex__Url=http://0.0.0.0:5080 Convex__PublicUrl=http://localhost:5080 Convex__AllowPlainHttp=true \
-    ASPNETCORE_HTTP_PORTS=
+ENV Convex__Data=/data Convex__Url=http://0.0.0.0:5080 Convex__PublicUrl=http://localhost:5080 ASPNETCORE_HTTP_PORTS=
 VOLUME /data
 EXPOSE 5080
 WORKDIR /app

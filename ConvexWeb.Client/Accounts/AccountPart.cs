@@ -23,6 +23,9 @@ public abstract class AccountPart<T> : ComponentBase
     [Inject] private Backend Backend { get; set; } = default!;
     [Inject] protected NavigationManager Navigation { get; set; } = default!;
 
+    /// <summary>Where to come back to when the password was wanted, with what was typed here.</summary>
+    protected virtual string Here => "/account";
+
     protected abstract Task<T> ReadAsync();
 
     protected override void OnInitialized() => List = Backend.Latest<T>();
@@ -43,7 +46,7 @@ public abstract class AccountPart<T> : ComponentBase
             }
             catch (PasswordAgainException)
             {
-                Navigation.NavigateTo("confirm?returnUrl=%2Faccount", forceLoad: true);
+                Navigation.NavigateTo($"confirm?returnUrl={Uri.EscapeDataString(Here)}", forceLoad: true);
             }
         });
         await LoadAsync();

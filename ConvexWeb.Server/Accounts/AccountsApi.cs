@@ -35,11 +35,11 @@ public static class AccountsApi
             .WithSummary("Tells this session the password again, before something that wants it");
 
         accounts.MapGet("/second-factor", SecondFactor).Allow(Access.Person).WithSummary("Whether your sign-in asks for a code of an app");
-        accounts.MapPost("/second-factor", BeginSecondFactor).Allow(Access.Person).WithSummary(
+        accounts.MapPost("/second-factor", BeginSecondFactor).Allow(Access.Person).MakesOnce().WithSummary(
             "A new secret for an app; it counts when a code of it is confirmed. Wants the password, typed in the last minutes");
-        accounts.MapPost("/second-factor/confirmation", ConfirmSecondFactor).Allow(Access.Person)
+        accounts.MapPost("/second-factor/confirmation", ConfirmSecondFactor).Allow(Access.Person).MakesOnce()
             .WithSummary("Turns the second factor on, and answers recovery codes; your other sessions end");
-        accounts.MapPost("/second-factor/recovery-codes", RenewRecoveryCodes).Allow(Access.Person)
+        accounts.MapPost("/second-factor/recovery-codes", RenewRecoveryCodes).Allow(Access.Person).MakesOnce()
             .WithSummary("New recovery codes; the old ones are void. Wants the password");
         accounts.MapDelete("/second-factor", RemoveSecondFactor).Allow(Access.Person)
             .WithSummary("Turns the second factor off. Wants the password");
@@ -100,8 +100,9 @@ public static class AccountsApi
             _ => null,
         };
         if (problem is not null) throw new InvalidInputException("password", problem);
-        await sessions.ProveAsync(context, caller.Session!.Value, context.RequestAborted);
-        return TypedResults.NoContent();
+        return await sessions.ProveAsync(context, caller.Session!.Value, context.RequestAborted)
+            ? TypedResults.NoContent()
+            : throw new AccessDeniedException("Your session has ended. Sign in again.");
     }
 
     private static async Task<Ok<SecondFactorView>> SecondFactor(ISecondFactor factor, CancellationToken cancel)

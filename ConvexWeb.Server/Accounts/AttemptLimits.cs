@@ -28,6 +28,8 @@ public readonly record struct Try(bool IsAllowed, bool IsNews);
 /// </summary>
 public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> settings)
 {
+    private const string WorkPrefix = "work ";
+
     private static readonly Limit OneBrowser = new(8, PerMinute: 1);
     private static readonly Limit OneNameFromOneNetwork = new(8, PerMinute: 1);
     private static readonly Limit OneName = new(60, PerMinute: 2);
@@ -46,8 +48,8 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         var counts = await CountsAsync(connection, name, from, cancel);
-        // Not the network's: each sign-in is work, however right the password.
-        var keys = counts.Select(count => count.Key).Except([OfNetwork(from.Network).Key]).ToArray();
+        // Not those of work: each comparison is some, however right the password.
+        var keys = counts.Select(count => count.Key).Where(key => !key.StartsWith(WorkPrefix, StringComparison.Ordinal)).ToArray();
         await connection.ExecuteAsync(new CommandDefinition(
             """
             update password_tries set used = greatest(0, used - 1)
@@ -58,7 +60,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     private async Task<(string Key, Limit Limit)[]> CountsAsync(
         NpgsqlConnection connection, string name, TryOrigin from, CancellationToken cancel)
     {
-        if (from.Session is { } session) return [($"session {session}", OneBrowser)];
+        if (from.Session is { } session) return [($"session {session}", OneBrowser), Work($"session {session}")];
         var who = Secret.Hash(name); // names are not to be read here: a password may have been typed into their field
         var known = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             """
@@ -66,7 +68,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
                 where b.secret_hash = @Browser and u.normalized_user_name = @name)
             """, new { from.Browser, name }, cancellationToken: cancel));
         return known
-            ? [($"browser {from.Browser} {who}", OneBrowser)]
+            ? [($"browser {from.Browser} {who}", OneBrowser), Work($"browser {from.Browser}")]
             : [($"name {who} {from.Network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(from.Network)];
     }
 
@@ -102,7 +104,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     public async Task<Try> TakeLinkAsync(string network, CancellationToken cancel)
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
-        return await TakeAsync(connection, [OfNetwork(network) with { Key = $"links {network}" }], cancel);
+        return await TakeAsync(connection, [Work($"links {network}")], cancel);
     }
 
     /// <summary>The name has another password, and guesses at the old one count no more.</summary>
@@ -116,8 +118,11 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
             """, new { key = $"name {Secret.Hash(name)}" }, cancellationToken: cancel));
     }
 
-    private (string Key, Limit Limit) OfNetwork(string network)
-        => ($"network {network}", new(settings.Value.Limits.SignInsPerMinute, settings.Value.Limits.SignInsPerMinute));
+    private (string Key, Limit Limit) OfNetwork(string network) => Work($"network {network}");
+
+    /// <param name="whose">Only who has it fills it.</param>
+    private (string Key, Limit Limit) Work(string whose)
+        => ($"{WorkPrefix}{whose}", new(settings.Value.Limits.SignInsPerMinute, settings.Value.Limits.SignInsPerMinute));
 
     // A key that is full is not written and so not returned. Locks are taken in the order of the keys, as by everybody.
     private static async Task<Try> TakeAsync(NpgsqlConnection connection, (string Key, Limit Limit)[] counts, CancellationToken cancel)

@@ -22,9 +22,27 @@ public sealed class LinkUses(
 
     private sealed record Open(Guid Id, bool IsAdmin, Guid? CreatedBy, Guid? ForUser, string? Maker);
 
+    // Of this node at once: others wait without a connection in their hands.
+    private static readonly SemaphoreSlim Entrants = new(4);
+
     public async Task<LinkUse> UseAsync(HttpContext context, string? token, string? name, string? password)
     {
-        var (cancel, stranger) = (context.RequestAborted, AuditActor.Stranger(Network.Address(context)));
+        await Entrants.WaitAsync(context.RequestAborted);
+        try
+        {
+            return await UseAsync(
+                context, token, await names.NormalizeAsync(name, context.RequestAborted), password, context.RequestAborted);
+        }
+        finally
+        {
+            Entrants.Release();
+        }
+    }
+
+    /// <param name="name">In the one form; null when it is none.</param>
+    private async Task<LinkUse> UseAsync(HttpContext context, string? token, string? name, string? password, CancellationToken cancel)
+    {
+        var stranger = AuditActor.Stranger(Network.Address(context));
         await using var transaction = await database.Database.BeginTransactionAsync(cancel);
         var connection = (NpgsqlConnection)database.Database.GetDbConnection();
         var hash = Secret.Hash(token ?? "");
@@ -60,8 +78,8 @@ public sealed class LinkUses(
         // The link of a start is void once somebody can invite; what an administrator makes is meant.
         if (link is { IsAdmin: true, CreatedBy: null }
             && await users.Users.AnyAsync(user => user.IsAdmin && user.DisabledAt == null, cancel)) return Refused("link");
-        if (await names.NormalizeAsync(name, cancel) is not { } normal) return Refused("name");
-        if (Names.IsReserved(normal)) return Refused("name-taken");
+        if (name is not { } normal) return Refused("name");
+        if (Names.IsReserved(normal) || await IsTakenAsync(connection, normal, cancel)) return Refused("name-taken");
         var now = time.GetUtcNow();
         var user = new User { Id = Guid.CreateVersion7(now), UserName = normal, IsAdmin = link.IsAdmin, CreatedAt = now };
         var made = await users.CreateAsync(user, password);
@@ -98,6 +116,12 @@ public sealed class LinkUses(
             from invites i left join users u on u.id = i.created_by
             where i.secret_hash = @hash and i.used_at is null and i.expires_at > @now
             """, new { hash, now = time.GetUtcNow() }, cancellationToken: cancel));
+
+    // Accounts of earlier versions may have a name in another form.
+    private static Task<bool> IsTakenAsync(NpgsqlConnection connection, string name, CancellationToken cancel)
+        => connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from users where upper(normalize(user_name, NFKC)) = upper(@name))", new { name },
+            cancellationToken: cancel));
 
     // It may have been withdrawn since it was found.
     private async Task<bool> TakeAsync(NpgsqlConnection connection, Open link, Guid user, CancellationToken cancel)

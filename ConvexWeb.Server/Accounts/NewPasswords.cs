@@ -42,7 +42,7 @@ public sealed class NewPasswords(NpgsqlDataSource database, IPasswordHasher<User
     /// </summary>
     public static Task LockAsync(NpgsqlConnection connection, Guid user, CancellationToken cancel)
         => connection.ExecuteAsync(new CommandDefinition(
-            "select from users where id = @user for update", new { user }, cancellationToken: cancel));
+            "select from users where id = @user for no key update", new { user }, cancellationToken: cancel));
 
     private async Task SetAsync(NpgsqlConnection connection, User user, string hash, bool tokens, CancellationToken cancel)
     {

@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 
@@ -22,7 +23,9 @@ public sealed class PasswordCheck(
     AttemptLimits limits, Names names, UserManager<User> users, IPasswordHasher<User> hasher, AuditTrail trail)
 {
     // For names that nobody has. Made before the first of all passwords is looked at, whose name this is not to tell of.
-    private static readonly string Nobodys = PasswordWork.HashOfNobody();
+    private static readonly string Nobodys;
+
+    static PasswordCheck() => Nobodys = PasswordWork.HashOfNobody();
 
     /// <param name="by">Who asks: a stranger at the sign-in, or somebody who is asked again.</param>
     /// <returns>With <see cref="PasswordAnswer.Right"/> also whose it is.</returns>
@@ -31,11 +34,14 @@ public sealed class PasswordCheck(
     {
         // Longer than any that was ever accepted: not worth the work of comparing.
         if (password is not { Length: > 0 and <= PasswordRules.Longest }) password = "";
-        var typed = await names.NormalizeAsync(name, cancel) is { } known ? users.NormalizeName(known)! : "";
+        // Names of earlier versions may stand in another form: then as they are typed.
+        var asTyped = name is { Length: <= 4 * Names.Longest } && Text.IsPlain(name) ? users.NormalizeName(name.Trim())! : "";
+        var typed = await names.NormalizeAsync(name, cancel) is { } known ? users.NormalizeName(known)! : asTyped;
         var tries = await limits.TakeAsync(typed, from, cancel);
         if (tries is { IsAllowed: false, IsNews: false }) return (PasswordAnswer.TooMany, null);
 
-        var user = await users.Users.AsNoTracking().SingleOrDefaultAsync(one => one.NormalizedUserName == typed, cancel);
+        var user = await users.Users.AsNoTracking().Where(one => one.NormalizedUserName == typed || one.NormalizedUserName == asTyped)
+            .OrderByDescending(one => one.NormalizedUserName == typed).FirstOrDefaultAsync(cancel);
         // A name that nobody has is not noted: somebody may have typed a password there.
         var subject = user?.UserName ?? "a name that nobody has";
         if (!tries.IsAllowed)

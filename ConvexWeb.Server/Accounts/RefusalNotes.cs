@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace ConvexWeb.Server.Accounts;
@@ -12,6 +13,10 @@ public sealed class RefusalNotes(AuditTrail trail) : IDisposable
 {
     private static readonly TimeSpan Once = TimeSpan.FromMinutes(10);
 
+    private const int MostStrangers = 30; // in a minute
+
+    private long strangersMinute;
+    private int strangers;
     private readonly MemoryCache noted = new(new MemoryCacheOptions { SizeLimit = 10_000 });
 
     public async Task WatchAsync(HttpContext context, Caller caller, RequestDelegate next)
@@ -33,8 +38,20 @@ public sealed class RefusalNotes(AuditTrail trail) : IDisposable
         }
     }
 
-    /// <summary>A token that is none, or none any more, was sent from there.</summary>
-    public Task NoteTokenAsync(string network) => NoteAsync(AuditActor.Stranger(network), new(AuditAction.TokenRefused));
+    /// <summary>
+    /// A token that is none, or none any more, was sent. Strangers have any number of networks, and the trail is written by one at a time:
+    /// more than some in a minute are not noted.
+    /// </summary>
+    public async Task NoteTokenAsync(HttpContext context)
+    {
+        var minute = Environment.TickCount64 / 60_000;
+        if (Interlocked.Exchange(ref strangersMinute, minute) != minute) Interlocked.Exchange(ref strangers, 0);
+        var key = ("token", Network.Of(context));
+        if (noted.TryGetValue(key, out _) || Interlocked.Increment(ref strangers) > MostStrangers) return;
+        Remember(key);
+        await trail.WriteAsync(
+            AuditActor.Stranger(Network.Address(context)), new(AuditAction.TokenRefused), CancellationToken.None);
+    }
 
     private Task NoteAsync(HttpContext context, Caller caller)
     {
@@ -45,9 +62,12 @@ public sealed class RefusalNotes(AuditTrail trail) : IDisposable
     private async Task NoteAsync(AuditActor by, AuditNote note)
     {
         if (noted.TryGetValue((by, note), out _)) return;
-        noted.Set((by, note), true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Once });
+        Remember((by, note));
         await trail.WriteAsync(by, note, CancellationToken.None);
     }
+
+    private void Remember(object key)
+        => noted.Set(key, true, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Once });
 
     public void Dispose() => noted.Dispose();
 }

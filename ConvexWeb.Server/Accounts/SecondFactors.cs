@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Audit;
+using ConvexWeb.Server.Http;
 using Dapper;
 using Microsoft.AspNetCore.DataProtection;
 using Npgsql;
@@ -55,12 +56,13 @@ public sealed class SecondFactors(
 
     /// <summary>A new secret in the place of one that was not confirmed.</summary>
     /// <returns>Null: there is one that counts already.</returns>
-    public async Task<byte[]?> BeginAsync(Act act, CancellationToken cancel)
+    public async Task<byte[]?> BeginAsync(Act act, Once once, CancellationToken cancel)
     {
         var secret = KeyGeneration.GenerateRandomKey(SecretLength);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         await sessions.RequireAsync(connection, act, cancel);
+        await once.FindAsync<string>(connection, cancel); // never told again: it is a secret
         var stored = await connection.ExecuteAsync(new CommandDefinition(
             """
             insert into second_factors as f (user_id, secret, made_at) values (@User, @secret, @now)
@@ -74,7 +76,8 @@ public sealed class SecondFactors(
 
     /// <summary>Turns on what was begun. Every session of the user but one ends.</summary>
     /// <returns>Recovery codes, when the code is right.</returns>
-    public async Task<(CodeAnswer Answer, IReadOnlyList<string> Codes)> ConfirmAsync(Act act, string code, CancellationToken cancel)
+    public async Task<(CodeAnswer Answer, IReadOnlyList<string> Codes)> ConfirmAsync(
+        Act act, string code, Once once, CancellationToken cancel)
     {
         var (user, by, keep) = (act.User, act.By, act.Session);
         if (!await TakeTryAsync(by, user, by.Name, browser: null, cancel)) return (CodeAnswer.TooMany, []);
@@ -83,6 +86,7 @@ public sealed class SecondFactors(
         // A sign-in that is under way comes before this, and ends with the others, or sees that a code is asked for.
         await NewPasswords.LockAsync(connection, user, cancel);
         await sessions.RequireAsync(connection, act, cancel);
+        await once.FindAsync<string>(connection, cancel);
         if (!await TakeAsync(connection, user, code, ofConfirmed: false, cancel))
         {
             await transaction.RollbackAsync(cancel);
@@ -103,12 +107,13 @@ public sealed class SecondFactors(
     }
 
     /// <returns>None: there is no second factor that they would be for.</returns>
-    public async Task<IReadOnlyList<string>> RenewCodesAsync(Act act, CancellationToken cancel)
+    public async Task<IReadOnlyList<string>> RenewCodesAsync(Act act, Once once, CancellationToken cancel)
     {
         var (user, by) = (act.User, act.By);
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         await sessions.RequireAsync(connection, act, cancel);
+        await once.FindAsync<string>(connection, cancel);
         if (!await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
                 $"select exists (select from users u where u.id = @user and {IsOn})", new { user }, cancellationToken: cancel)))
         {
@@ -127,10 +132,9 @@ public sealed class SecondFactors(
         var keep = act?.User == user ? act.Session : (Guid?)null;
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        // Two accounts are locked in one order, whoever acts on whom.
-        await connection.ExecuteAsync(new CommandDefinition(
-            "select from users where id = any(@both) order by id for update", new { both = new[] { user, act?.User ?? user } },
-            cancellationToken: cancel));
+        if (act is { AsAdmin: true }) await UserChanges.LockAdminsAsync(connection, cancel);
+        // A sign-in that has just shown its code comes before this, and ends with the others.
+        await NewPasswords.LockAsync(connection, user, cancel);
         if (act is not null) await sessions.RequireAsync(connection, act, cancel);
         var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             $"""

@@ -43,6 +43,12 @@ public sealed class Sessions(
         var browser = context.Request.Cookies[cookies.Browser] is { Length: > 0 and <= 200 } known ? known : Secret.New();
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
+        // Before the account is locked: an act in the old session holds that one and may want this account.
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"""
+            with ended as (delete from sessions where secret_hash = @old returning id)
+            select pg_notify('{EndedChannel}', '') from ended
+            """, new { old = Secret.Hash(SecretOf(context.Request) ?? "") }, cancellationToken: cancel));
         // The row is locked in a statement of its own: the next one sees what its last holder has committed.
         await connection.ExecuteAsync(new CommandDefinition(
             "select from users where id = @Id for share", new { user.Id }, cancellationToken: cancel));
@@ -51,14 +57,13 @@ public sealed class Sessions(
             with account as (
                 select u.id from users u where u.id = @userId and u.password_hash = @password and u.disabled_at is null
                     and (@shown or not {SecondFactors.IsOn})),
-            ended as (delete from sessions where secret_hash = @old returning id),
             known as (
                 insert into known_browsers (secret_hash, user_id, last_used_at) select @browser, id, @now from account
                 on conflict (secret_hash, user_id) do update set last_used_at = @now),
             begun as (
                 insert into sessions (id, user_id, secret_hash, device, network, created_at, last_used_at, expires_at, proved_at)
                 select @id, account.id, @hash, @device, @network, @now, @now, @until, @now from account returning id)
-            select exists (select from begun) from (select count(pg_notify('{EndedChannel}', '')) from ended) told
+            select exists (select from begun)
             """,
             new
             {
@@ -67,7 +72,6 @@ public sealed class Sessions(
                 password = user.PasswordHash,
                 shown = factor == Factor.Shown,
                 hash = Secret.Hash(secret),
-                old = Secret.Hash(SecretOf(context.Request) ?? ""),
                 browser = Secret.Hash(browser),
                 device,
                 network,
@@ -155,26 +159,33 @@ public sealed class Sessions(
             $"""
             select {SecondFactors.IsAdminNow}, coalesce(s.proved_at > @since, false) as is_proved
             from users u join sessions s on s.user_id = u.id
-            where u.id = @User and u.disabled_at is null and s.id = @Session and s.expires_at > @now
+            where u.id = @User and u.disabled_at is null and s.id = @Session and s.expires_at > @now and s.created_at > @oldest
             for no key update of u for key share of s
             """,
-            new { act.User, act.Session, since = now - Proof, now, settings.Value.AdminsNeedSecondFactor }, cancellationToken: cancel));
+            new { act.User, act.Session, since = now - Proof, now, oldest = now - Absolute, settings.Value.AdminsNeedSecondFactor },
+            cancellationToken: cancel));
         if (standing is null) throw new AccessDeniedException("Your session has ended. Sign in again.");
         if (act.AsAdmin && !standing.IsAdmin) throw new AccessDeniedException("Only administrators may do this.");
         if (act.WantsProof && !standing.IsProved) throw new PasswordAgainException();
     }
 
     /// <summary>
-    /// The password was typed once more. The session goes on under another secret, so that a copy of its cookie has nothing of that.
+    /// The password was typed once more. The session goes on under another secret and another id, so that a copy of its cookie, and a page
+    /// that was opened with one, have nothing of that.
     /// </summary>
-    public async Task ProveAsync(HttpContext context, Guid session, CancellationToken cancel)
+    /// <returns>False: it has ended meanwhile.</returns>
+    public async Task<bool> ProveAsync(HttpContext context, Guid session, CancellationToken cancel)
     {
-        var secret = Secret.New();
+        var (secret, now) = (Secret.New(), time.GetUtcNow());
         await using var connection = await database.OpenConnectionAsync(cancel);
-        var proved = await connection.ExecuteAsync(new CommandDefinition(
-            "update sessions set proved_at = @now, secret_hash = @hash where id = @session",
-            new { session, hash = Secret.Hash(secret), now = time.GetUtcNow() }, cancellationToken: cancel));
-        if (proved == 1) context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
+        var proved = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            $"""
+            with proved as (
+                update sessions set id = @id, secret_hash = @hash, proved_at = @now where id = @session returning id)
+            select exists (select from proved) from (select pg_notify('{EndedChannel}', '')) told
+            """, new { session, id = Guid.CreateVersion7(now), hash = Secret.Hash(secret), now }, cancellationToken: cancel));
+        if (proved) context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
+        return proved;
     }
 
     /// <summary>Which of these sessions and tokens still hold: for connections that outlive the request that opened them.</summary>

@@ -88,8 +88,9 @@ public static class SignInForms
     {
         var (answer, _) = await proof.AskAsync(context, password, code);
         if (answer != ProofAnswer.Right) return To("/confirm", ("error", Word(answer)), ("returnUrl", Local(returnUrl)));
-        await sessions.ProveAsync(context, caller.Session!.Value, context.RequestAborted);
-        return TypedResults.LocalRedirect(Local(returnUrl));
+        return await sessions.ProveAsync(context, caller.Session!.Value, context.RequestAborted)
+            ? TypedResults.LocalRedirect(Local(returnUrl))
+            : To("/signin", ("error", "stale"), ("returnUrl", Local(returnUrl)));
     }
 
     private static string Word(ProofAnswer answer) => answer switch

@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Http;
 using Microsoft.Extensions.Options;
 using OtpNet;
 using QRCoder;
@@ -7,7 +8,7 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>What people do with their own second factor, and administrators with those of others.</summary>
 public sealed class StoredSecondFactor(
-    Caller caller, SecondFactors factors, UserChanges users, IOptions<Settings> settings) : ISecondFactor
+    Caller caller, SecondFactors factors, UserChanges users, Once once, IOptions<Settings> settings) : ISecondFactor
 {
     private const string Issuer = "ConvexWeb";
 
@@ -21,7 +22,7 @@ public sealed class StoredSecondFactor(
 
     public async Task<NewSecondFactor> BeginAsync(CancellationToken cancel = default)
     {
-        var secret = await factors.BeginAsync(caller.Act("make a second factor"), cancel)
+        var secret = await factors.BeginAsync(caller.Act("make a second factor"), once, cancel)
             ?? throw new InvalidInputException("", "This account has a second factor already: remove it first.");
         var address = new OtpUri(OtpType.Totp, secret, caller.Name, Issuer).ToString();
         using var code = QRCodeGenerator.GenerateQrCode(address, QRCodeGenerator.ECCLevel.M);
@@ -31,7 +32,7 @@ public sealed class StoredSecondFactor(
 
     public async Task<IReadOnlyList<string>> ConfirmAsync(string code, CancellationToken cancel = default)
     {
-        var (answer, codes) = await factors.ConfirmAsync(caller.Act("make a second factor"), code ?? "", cancel);
+        var (answer, codes) = await factors.ConfirmAsync(caller.Act("make a second factor"), code ?? "", once, cancel);
         return answer switch
         {
             CodeAnswer.Right => codes,
@@ -42,7 +43,7 @@ public sealed class StoredSecondFactor(
 
     public async Task<IReadOnlyList<string>> RenewCodesAsync(CancellationToken cancel = default)
     {
-        return await factors.RenewCodesAsync(caller.Act("make recovery codes"), cancel) is { Count: > 0 } codes
+        return await factors.RenewCodesAsync(caller.Act("make recovery codes"), once, cancel) is { Count: > 0 } codes
             ? codes
             : throw new InvalidInputException("", "This account has no second factor, which they would be for.");
     }

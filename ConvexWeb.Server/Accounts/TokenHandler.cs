@@ -41,7 +41,7 @@ public sealed class TokenHandler(
             cancellationToken: Context.RequestAborted));
         if (found is null)
         {
-            await refusals.NoteTokenAsync(Network.Address(Context));
+            await refusals.NoteTokenAsync(Context);
             return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
         }
 

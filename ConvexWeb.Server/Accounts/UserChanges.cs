@@ -133,8 +133,11 @@ public sealed class UserChanges(NpgsqlDataSource database, Sessions sessions, Au
         return user;
     }
 
-    // Two administrators who demote each other wait for one another here; the second finds himself none.
-    private static Task<int> LockAdminsAsync(NpgsqlConnection connection, CancellationToken cancel)
+    /// <summary>
+    /// Before any other account, by whatever one administrator does to another: two who demote each other wait for one another here, and
+    /// the second finds himself none.
+    /// </summary>
+    internal static Task<int> LockAdminsAsync(NpgsqlConnection connection, CancellationToken cancel)
         => connection.ExecuteAsync(new CommandDefinition(
-            "select id from users where is_admin order by id for update", cancellationToken: cancel));
+            "select id from users where is_admin order by id for no key update", cancellationToken: cancel));
 }

@@ -100,9 +100,7 @@ public sealed class AuditReader(NpgsqlDataSource database)
     }
 
     /// <summary>What is wrong with the beginning of the trail, up to an entry that is to be taken out.</summary>
-    /// <param name="before">All of them are older.</param>
-    internal static async Task<string?> ProblemUpToAsync(
-        NpgsqlConnection connection, long seq, DateTimeOffset before, CancellationToken cancel)
+    internal static async Task<string?> ProblemUpToAsync(NpgsqlConnection connection, long seq, CancellationToken cancel)
     {
         var start = await connection.QuerySingleAsync<AuditLink>(
             new CommandDefinition("select seq, hash from audit_start", cancellationToken: cancel));
@@ -113,7 +111,6 @@ public sealed class AuditReader(NpgsqlDataSource database)
         {
             if (row.Seq != last + 1) return $"after entry {last} comes {row.Seq}.";
             if (!AuditChain.Hash(hash, row.Entry).AsSpan().SequenceEqual(row.Hash)) return $"entry {row.Seq} does not fit its hash.";
-            if (row.At >= before) return $"entry {row.Seq} is younger than those behind it.";
             (last, hash) = (row.Seq, row.Hash);
         }
         return null;

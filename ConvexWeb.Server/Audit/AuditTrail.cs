@@ -95,7 +95,7 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
             order by seq desc limit 1
             """, new { before }, cancellationToken: cancel));
         if (start is null) return 0;
-        if (await AuditReader.ProblemUpToAsync(connection, start.Seq, before, cancel) is { } problem)
+        if (await AuditReader.ProblemUpToAsync(connection, start.Seq, cancel) is { } problem)
             throw new InvalidDataException($"The audit trail is not cut, because it was changed: {problem}");
         await connection.ExecuteAsync("set local convex.audit_retention = 'on'");
         var count = await connection.ExecuteAsync(new CommandDefinition(

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text.Json;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Persistence;
+using ConvexWeb.Training.Files;
 using Dapper;
 using Npgsql;
 
@@ -18,7 +19,9 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
     {
         try
         {
-            await using var archive = await ZipFile.OpenReadAsync(path, cancel);
+            await using var file = RegularFile.Open(path);
+            await using var archive = await ZipArchive.CreateAsync(
+                file, ZipArchiveMode.Read, leaveOpen: true, entryNameEncoding: null, cancel);
             var manifest = await ReadManifestAsync(archive, path, cancel);
             return await RestoreAsync(archive, manifest, tell, cancel) with { Bytes = new FileInfo(path).Length };
         }

@@ -61,7 +61,9 @@ internal sealed class OpenedAttempt : IDisposable
     {
         try
         {
-            return RegularFile.Open(Path.Combine(folder, name));
+            var path = Path.Combine(folder, name);
+            // A journal may have no line yet, and a crash or a full disk leaves empty files: they are as if they were not there.
+            return RegularFile.Is(path) ? RegularFile.Open(path) : null;
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -73,7 +75,7 @@ internal sealed class OpenedAttempt : IDisposable
     private static bool IsStill(FileStream? opened, string folder, string name)
     {
         var now = new FileInfo(Path.Combine(folder, name));
-        return opened is null ? !now.Exists
+        return opened is null ? !now.Exists || now.Length == 0
             : now.Exists && now.Length == opened.Length && now.LastWriteTimeUtc == File.GetLastWriteTimeUtc(opened.SafeFileHandle);
     }
 }

@@ -13,6 +13,8 @@ internal sealed class CertificateMaking(
     CertificateTasks tasks, RunFolders folders, TrainerCommand command, DatabaseRetry retry, WorkerSettings settings, TimeProvider time)
     : IWorkExecution
 {
+    private static readonly TimeSpan RemovalPatience = TimeSpan.FromSeconds(3);
+
     public WorkKind Kind => WorkKind.Certificate;
 
     public async Task<AttemptEnd> ExecuteAsync(Assignment assignment, string device, AttemptSignals signals)
@@ -64,7 +66,7 @@ internal sealed class CertificateMaking(
 
     // The certificate is made or not, whether the drive answers now or later.
     private async Task RemoveAsync(CertificateFolder folder)
-        => await Task.WhenAny(Task.Run(folder.Remove, CancellationToken.None), Task.Delay(settings.HangLimit, time));
+        => await Task.WhenAny(Task.Run(folder.Remove, CancellationToken.None), Task.Delay(RemovalPatience, time));
 
     private async Task<AttemptEnd> RunTrainerAsync(
         Assignment assignment, CertificateTask task, CertificateFolder folder, FolderGuard guard, AttemptSignals signals)
@@ -74,7 +76,7 @@ internal sealed class CertificateMaking(
         TrainerProcess started;
         try
         {
-            var begin = command.ForCertificate(folder.Path, folder.Checkpoint, folder.Twin, task.Pairs);
+            var begin = command.ForCertificate(folder.Checkpoint, folder.Twin, task.Pairs);
             started = await TrainerProcess.StartAsync(guard, begin, "", time, line => answer = line);
         }
         catch (Win32Exception problem)

@@ -66,7 +66,7 @@ internal static class CertificateRequests
     /// <summary>
     /// Stores the request as a work item; or finds the same, which waits, is being made or is done. In the caller's transaction.
     /// </summary>
-    /// <returns>Its id, and whether it is new. One that waits with a lower priority has this one from now on.</returns>
+    /// <returns>Its id, and whether it is new. One of the asker's that waits with a lower priority has this one from now on.</returns>
     public static async Task<(Guid Id, bool New)> StoreAsync(
         NpgsqlConnection connection, Requested requested, string by, Priority priority, CancellationToken cancel)
     {
@@ -91,9 +91,9 @@ internal static class CertificateRequests
                       and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
                     returning c.id, c.item_id),
                 hurried as (
-                    -- It stays whose it is, so that nobody else may cancel it.
-                    update work_items i set priority = @priority, automatic = i.automatic and i.created_by <> @by from known
-                    where i.id = known.item_id and i.state = 'Queued' and i.priority < @priority)
+                    -- Only its owner's: another priority of the work of somebody else is for administrators.
+                    update work_items i set priority = @priority, automatic = false from known
+                    where i.id = known.item_id and i.state = 'Queued' and i.priority < @priority and i.created_by = @by)
                 select id from known
                 """, values, cancellationToken: cancel)) is { } known)
         {

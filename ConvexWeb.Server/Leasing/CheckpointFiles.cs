@@ -26,6 +26,7 @@ public static class CheckpointFiles
             hash.AppendData(part, 0, read);
             target.Write(part, 0, read);
         }
+        target.Flush(flushToDisk: true); // before it is renamed, or named in a row: a power cut leaves it whole or not there
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

@@ -1,3 +1,4 @@
+using ConvexWeb.Server.Ingest;
 using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
@@ -26,7 +27,8 @@ internal sealed class AttemptHistory(IReadOnlyList<AttemptStart> starts)
     public long? RewindAfter(long seq)
     {
         if (starts.Where(start => start.FirstSeq <= seq).Select(start => (int?)start.Attempt).Max() is not { } seen) return null;
-        return starts.Where(start => start.Attempt > seen && start.ResumedStep < long.MaxValue) // others supersede nothing yet
+        // One that has not resumed yet supersedes nothing.
+        return starts.Where(start => start.Attempt > seen && start.ResumedStep < StoredJournal.NotResumedYet)
             .Select(start => (long?)start.ResumedStep).Min();
     }
 

@@ -29,7 +29,7 @@ public static class CheckpointsApi
             var path = folders.Checkpoint(stored.Database, stored.RunId, stored.Attempt, stored.Kind);
             file = RegularFile.Open(path);
         }
-        catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException or NotRegularException)
         {
             return TypedResults.Problem(CheckpointFiles.NotHere, statusCode: StatusCodes.Status404NotFound);
         }

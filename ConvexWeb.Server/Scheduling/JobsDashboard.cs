@@ -60,10 +60,22 @@ public static class JobsDashboard
         // What is asked, before it is done: Hangfire does it with many statements of its own.
         private static async Task NoteAsync(HttpContext http)
         {
-            var jobs = http.Request.HasFormContentType ? (await http.Request.ReadFormAsync(http.RequestAborted))["jobs[]"].ToString() : "";
+            var jobs = http.Request.HasFormContentType ? (await FormAsync(http))["jobs[]"].ToString() : "";
             await http.RequestServices.GetRequiredService<AuditTrail>().WriteAsync(
                 http.RequestServices.GetRequiredService<Caller>().Actor,
                 new(AuditAction.JobsAsked, http.Request.PathBase + http.Request.Path, jobs), http.RequestAborted);
+        }
+
+        private static async Task<IFormCollection> FormAsync(HttpContext http)
+        {
+            try
+            {
+                return await http.Request.ReadFormAsync(http.RequestAborted);
+            }
+            catch (InvalidDataException problem)
+            {
+                throw new BadHttpRequestException($"The form cannot be read: {problem.Message}", problem);
+            }
         }
     }
 }

@@ -1,4 +1,7 @@
+using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Server.Trainers;
 
@@ -35,13 +38,13 @@ public sealed class AttemptFolder
         for (var earlier = assignment.Attempt - 1; earlier > 0; earlier--)
         {
             var last = new FileInfo(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, "last"));
-            if (!last.Exists || last.Length == 0)
+            if (!last.Exists && HasBegun(JournalOf(folders, assignment, earlier)))
             {
-                // A trainer that has begun here began at step 0, which voids what the attempts before it reported: had one of them, whose
-                // worker was lost, written a checkpoint since, nobody would see the way to it.
-                if (File.Exists(JournalOf(folders, assignment, earlier))) break;
-                continue;
+                // At step 0, which voids what the attempts before it reported: had one of them, whose worker was lost, written a checkpoint
+                // since, nobody would see the way to it.
+                break;
             }
+            if (!last.Exists || last.Length == 0) continue;
             foreach (var kind in Kinds)
             {
                 Copy(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, kind),
@@ -51,6 +54,9 @@ public sealed class AttemptFolder
         }
         return new(path, resumes: false);
     }
+
+    // Its first lines come before the trainer has read its data.
+    private static bool HasBegun(string journal) => new Journal(journal).Read().Events.Any(told => told is StartedEvent);
 
     // No number is given twice, and this one was given to us: what is there already was made before the database was put back to a backup.
     // It is kept, but none of it may be taken for ours.
@@ -64,9 +70,18 @@ public sealed class AttemptFolder
 
     private static void Copy(string from, string to, Action goesOn)
     {
-        if (!File.Exists(from)) return;
+        // A crash leaves an empty one; only the last one is needed to go on.
+        if (!File.Exists(from) || !RegularFile.Is(from)) return;
         var half = to + ".part";
-        CheckpointFiles.Copy(from, half, goesOn);
+        try
+        {
+            CheckpointFiles.Copy(from, half, goesOn);
+        }
+        catch
+        {
+            File.Delete(half); // on a full disk it would keep the room that was missing
+            throw;
+        }
         File.Move(half, to, overwrite: true); // whole or not there, also if we die here
     }
 }

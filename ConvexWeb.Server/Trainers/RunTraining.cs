@@ -28,7 +28,13 @@ public sealed class RunTraining(
         {
             var guard = new FolderGuard(settings, time, signals);
             var folder = await guard.CallLongAsync(
-                goesOn => AttemptFolder.Prepare(folders, assignment, goesOn), untilStop: true);
+                goesOn => AttemptFolder.Prepare(folders, assignment, () =>
+                {
+                    signals.Stop.ThrowIfCancellationRequested();
+                    signals.Fence.ThrowIfCancellationRequested();
+                    goesOn();
+                }),
+                untilStop: true);
             return await AdoptAsync(assignment, guard, signals)
                 ?? await TrainAsync(assignment, folder, device, guard, signals);
         }
@@ -47,17 +53,22 @@ public sealed class RunTraining(
         TrainingEvent? end = null;
         foreach (var earlier in await retry.RunAsync(assignment.Name, token => writer.StoredAsync(assignment, token), signals.Fence))
         {
-            end = null;
-            if (earlier.IsWhole) continue;
+            if (earlier is { IsWhole: true, Lost: false })
+            {
+                if (earlier.HasLines) end = null; // its trainer went on from before the end that another one came to
+                continue;
+            }
+            // Of one that is stored whole only the end is looked for: whoever stored it may have died before it was the item's.
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
             // One that is to stop does not wait for it: the next owner begins with it, and of a cancelled run LostJournals reads it.
             var (owned, last) = await JournalRest.StoreAsync(
-                earlier.Line,
+                earlier.IsWhole ? long.MaxValue : earlier.Line,
                 () => signals.Stop.IsCancellationRequested
                     ? throw new OperationCanceledException(signals.Stop) : guard.CallAsync(journal.Read, untilStop: true),
                 rest => WriteAsync(assignment, earlier.Number, rest, [], announce: false, signals.Fence));
             if (!owned) return AttemptEnd.Lost;
-            if (earlier.Lost) end = last;
+            if (journal.IsFound) end = earlier.Lost ? last : null;
+            if (earlier.IsWhole) continue;
             // A trainer that lives on without its worker may write more, and a checkpoint that a later attempt goes on from.
             if (last is null) continue;
             await retry.RunAsync(

@@ -23,20 +23,20 @@ public sealed class TrainerCommand(WorkerSettings worker, TrainerRegister regist
     private const int BehindTrainings = 5;
 
     public TrainerStart For(AttemptFolder folder, string device, int seed) => Start(
-        folder.Path, worker.Niceness,
+        worker.Niceness,
         [
             "train", "-", HostProbe.TrainerArgument, "--seed", $"{seed}", "--out", folder.Path, "--device", device,
             .. folder.Resumes ? (string[])["--resume"] : [],
         ]);
 
-    public TrainerStart ForCertificate(string folder, string checkpoint, string? twin, int pairs) => Start(
-        folder, Math.Min(Nicest, worker.Niceness + BehindTrainings),
+    public TrainerStart ForCertificate(string checkpoint, string? twin, int pairs) => Start(
+        Math.Min(Nicest, worker.Niceness + BehindTrainings),
         [
             "certify", checkpoint, "--json", HostProbe.TrainerArgument, "--pairs", $"{pairs}",
             .. twin is null ? (string[])[] : ["--twin", twin],
         ]);
 
-    private TrainerStart Start(string folder, int niceness, string[] arguments)
+    private TrainerStart Start(int niceness, string[] arguments)
     {
         string[] nice = niceness > 0 && File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", $"{niceness}"] : [];
         string[] line =

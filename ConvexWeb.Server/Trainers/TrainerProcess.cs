@@ -50,7 +50,7 @@ public sealed class TrainerProcess : IAsyncDisposable
     internal static Task<TrainerProcess> StartAsync(
         FolderGuard guard, TrainerStart start, string spec, TimeProvider time, Action<string>? take = null)
         => guard.CallLongAsync(
-            _ => StartAsync(start, spec, time, take).GetAwaiter().GetResult(), late: trainer => trainer.DisposeAsync());
+            _ => StartAsync(start, spec, time, take).GetAwaiter().GetResult(), untilStop: true, late: trainer => trainer.DisposeAsync());
 
     /// <param name="take">Gets the lines of stdout, on any thread.</param>
     /// <exception cref="Win32Exception">The program cannot be started.</exception>

@@ -155,6 +155,32 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
         }
     }
 
+    // Two administrators' acts on one account, and a link for another administrator's password, in the order of accounts that would
+    // make a circle if each locked as it liked.
+    [Fact]
+    public async Task Acts_of_administrators_at_once_are_done_or_refused_and_wait_for_one_another_in_no_circle()
+    {
+        await using var older = await Person.SignInAsync(host, isAdmin: true);
+        for (var round = 0; round < 6; round++)
+        {
+            var member = await host.AddUserAsync();
+            await using var one = await Person.SignInAsync(host, isAdmin: true);
+            await using var other = await Person.SignInAsync(host, isAdmin: true);
+            await host.Database.ExecuteAsync(
+                "insert into second_factors (user_id, secret, made_at, confirmed_at) values (@Id, '', now(), now())", new { member.Id });
+            Task<HttpResponseMessage>[] asked =
+            [
+                one.Client.PatchJsonAsync($"/api/v1/users/{member.Id}", """{"isDisabled":true}"""),
+                other.Client.DeleteAsync($"/api/v1/users/{member.Id}/second-factor"),
+                one.Client.PostAsync($"/api/v1/users/{older.User.Id}/password-link", null),
+                other.Client.PatchJsonAsync($"/api/v1/users/{member.Id}", """{"isAdmin":true}"""),
+                one.Client.DeleteAsync($"/api/v1/users/{member.Id}/tokens"),
+            ];
+            foreach (var answer in await Task.WhenAll(asked))
+                Assert.True((int)answer.StatusCode < 300, $"{answer.RequestMessage!.RequestUri}: {answer.StatusCode}");
+        }
+    }
+
     [Fact]
     public async Task A_deleted_account_leaves_its_name_which_nobody_else_gets()
     {

@@ -84,6 +84,18 @@ public sealed class BackupTests(PostgresCluster cluster) : DatabaseTest(cluster)
             }));
     }
 
+    // As a crash or a full disk leaves them; one of them must not keep a lab from its backups.
+    [Fact]
+    public void Empty_files_of_an_attempt_are_as_if_they_were_not_there()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(Folder, "attempt")).FullName;
+        foreach (var name in OpenedAttempt.Names) File.WriteAllText(Path.Combine(folder, name), "");
+
+        using var opened = OpenedAttempt.Open(folder);
+
+        Assert.Empty(opened.Files);
+    }
+
     [Theory]
     [InlineData("cancel", "Cancelled")]
     [InlineData("pause", "Paused")]

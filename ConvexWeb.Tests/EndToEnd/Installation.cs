@@ -56,6 +56,12 @@ public sealed class Installation : IAsyncDisposable
         var page = await (await browser.ContextAsync(Address, session)).NewPageAsync();
         var errors = Watch(page);
         await page.GotoAsync(path);
+        // A test may have ended the session that the others had in common, as a second factor does that is turned on.
+        if (new Uri(page.Url).AbsolutePath == "/signin")
+        {
+            await page.SignInAsync(path);
+            session = await page.Context.StorageStateAsync();
+        }
         return (page, errors);
     }
 

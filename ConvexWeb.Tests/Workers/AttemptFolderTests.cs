@@ -2,6 +2,7 @@ using ConvexWeb.Server;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
+using ConvexWeb.Training.Events;
 using Microsoft.Extensions.Options;
 
 namespace ConvexWeb.Tests.Workers;
@@ -34,9 +35,30 @@ public sealed class AttemptFolderTests : IDisposable
     {
         Store(1, "last", "l1");
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path(2, "last"))!);
-        File.WriteAllText(AttemptFolder.JournalOf(folders, Attempt(2), 2), "{}\n");
+        var journal = AttemptFolder.JournalOf(folders, Attempt(2), 2);
+        File.WriteAllText(journal, TrainingEvents.Line(new MessageEvent(MessageLevel.Info, "reading the data")) + "\n");
+        Assert.True(AttemptFolder.Prepare(folders, Attempt(3), () => { }).Resumes); // it has not begun
 
+        File.AppendAllText(journal, TrainingEvents.Line(TrainingDatabase.StartedAt(0)) + "\n");
         Assert.False(AttemptFolder.Prepare(folders, Attempt(3), () => { }).Resumes);
+    }
+
+    // A power cut leaves empty files. The second attempt resumed, as its empty one shows.
+    [Fact]
+    public void Prepare_EmptyFiles_AreGoneOnWithout()
+    {
+        Store(1, "best", "");
+        Store(1, "last", "l1");
+        Store(2, "last", "");
+        File.WriteAllText(
+            AttemptFolder.JournalOf(folders, Attempt(2), 2), TrainingEvents.Line(TrainingDatabase.StartedAt(10)) + "\n");
+
+        var prepared = AttemptFolder.Prepare(folders, Attempt(3), () => { });
+
+        Assert.True(prepared.Resumes);
+        Assert.Equal("l1", File.ReadAllText(Path(3, "last")));
+        Assert.False(File.Exists(Path(3, "best")));
+        Assert.Empty(Directory.GetFiles(prepared.Path, "*.part"));
     }
 
     // The next attempt looks for the last checkpoint, so from the moment that one is there the best one must be there too.

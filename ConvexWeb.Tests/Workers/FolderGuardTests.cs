@@ -21,6 +21,28 @@ public sealed class FolderGuardTests
     }
 
     [Fact]
+    public async Task What_comes_when_nobody_waits_any_more_is_taken_care_of()
+    {
+        using var go = new ManualResetEventSlim();
+        var taken = new TaskCompletionSource<string>();
+
+        await Assert.ThrowsAsync<FolderSilentException>(() => guard.CallLongAsync(
+            _ =>
+            {
+                go.Wait();
+                return "late";
+            },
+            late: answer =>
+            {
+                taken.SetResult(answer);
+                return ValueTask.CompletedTask;
+            }));
+        go.Set();
+
+        Assert.Equal("late", await taken.Task.WaitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
     public async Task One_that_stands_still_is_left_behind()
     {
         using var never = new ManualResetEventSlim();

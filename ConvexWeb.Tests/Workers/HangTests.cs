@@ -124,7 +124,7 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
     [Fact]
     public async Task A_folder_that_does_not_answer_ends_the_attempt_and_a_cancel_at_once()
     {
-        await using var node = await StartNodeAsync(("Convex:Worker:HangLimit", "00:00:05"), ("Convex:Worker:RetryDelay", "00:00:00.05"));
+        await using var node = await StartNodeAsync(("Convex:Worker:HangLimit", "00:00:12"), ("Convex:Worker:RetryDelay", "00:00:00.05"));
         var run = await node.SubmitAsync("""{"steps":40,"every":5,"hang_at":12,"times":1}""");
         await Database.UntilAsync("select step >= 10 from runs");
         var journal = RunFiles.JournalOf(Folder, run);
@@ -133,8 +133,11 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
 
         // Whoever reads on in it waits for a writer, as for a drive that is gone.
         await Database.UntilAsync("select exists (select from attempts where outcome = 'unreachable')");
+        await Database.UntilAsync("select state = 'Running' and attempt = 2 from work_items");
+        var asked = TimeProvider.System.GetTimestamp();
         await node.CancelAsync(run);
         await Database.UntilAsync(run, RunState.Cancelled);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(asked).TotalSeconds, 0, 6); // the limit of the folder is another
     }
 
     [Fact]

@@ -49,9 +49,8 @@ internal static class PredictCommand
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var (spec, network) = Checkpoint.Open(checkpoint);
-        var (tensors, _) = SafeTensors.Load(input);
-        if (!tensors.TryGetValue("x", out var x))
-            throw new BadInputException($"{input} has no tensor x; it has {string.Join(", ", tensors.Keys)}.");
+        var (tensors, _) = SafeTensors.Load(input, new Dictionary<string, long[]?> { ["x"] = null });
+        if (!tensors.TryGetValue("x", out var x)) throw new BadInputException($"{input} has no tensor x.");
         if (x.dtype != ScalarType.Float32 || x.ndim < 2)
             throw new BadInputException($"x must be float32 of at least 2 dimensions; it is {x}.");
         var info = DatasetInfo.Of(spec.Data);

@@ -7,6 +7,7 @@ internal sealed class StopRequest : IDisposable
 {
     private readonly CancellationTokenSource source = new();
     private readonly List<PosixSignalRegistration> signals = [];
+    private int signalled;
 
     public StopRequest(bool onEndOfInput)
     {
@@ -14,8 +15,8 @@ internal sealed class StopRequest : IDisposable
         {
             signals.Add(PosixSignalRegistration.Create(signal, context =>
             {
-                // The second one is meant as it is: what does not listen, such as the reading of a large file, ends at once.
-                if (source.IsCancellationRequested) return;
+                // The second signal is meant as it is: what does not listen, such as the reading of a large file, ends at once.
+                if (Interlocked.Exchange(ref signalled, 1) == 1) return;
                 context.Cancel = true;
                 source.Cancel();
             }));

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Training.Data;
 
@@ -32,13 +33,13 @@ internal static class CifairReader
             ImageSplit Unpacked(string name)
             {
                 var path = Path.Combine(place, name);
-                return Damage.Named(path, () => Batch(name, File.ReadAllBytes(path), labels, info.Classes));
+                return Damage.Named(path, () => Batch(name, RegularFile.Bytes(path), labels, info.Classes));
             }
             return new(info, Joined([.. train.Select(Unpacked)]), Unpacked(test));
         }
         return Damage.Named(Path.Combine(folder, inner + ".zip"), () =>
         {
-            using var zip = ZipFile.OpenRead(Path.Combine(folder, inner + ".zip"));
+            using var zip = new ZipArchive(RegularFile.Open(Path.Combine(folder, inner + ".zip")));
             ImageSplit Packed(string name) => Batch(name, Unpack(zip, inner, name), labels, info.Classes);
             return new ImageSet(info, Joined([.. train.Select(Packed)]), Packed(test));
         });

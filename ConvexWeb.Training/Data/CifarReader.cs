@@ -33,18 +33,12 @@ internal static class CifarReader
     private static List<(string Name, byte[] Data)> Open(string folder, string inner, string archive, string[] names)
     {
         if (UnpackedFiles.FolderOf(folder, inner, names) is { } place)
-            return [.. names.Select(n => (n, Bytes(Path.Combine(place, n))))];
+            return [.. names.Select(n => (n, RegularFile.Bytes(Path.Combine(place, n))))];
 
         var found = Damage.Named(Path.Combine(folder, archive), () => Unpack(Path.Combine(folder, archive), names));
         var missing = names.FirstOrDefault(n => !found.ContainsKey(n));
         if (missing is not null) throw new DatasetException($"{archive} in {folder} lacks {missing}; delete it and fetch it again.");
         return [.. names.Select(n => (n, found[n]))];
-    }
-
-    private static byte[] Bytes(string path)
-    {
-        RegularFile.Check(path);
-        return File.ReadAllBytes(path);
     }
 
     private static Dictionary<string, byte[]> Unpack(string archive, string[] names)

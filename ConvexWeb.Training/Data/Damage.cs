@@ -1,3 +1,5 @@
+using ConvexWeb.Training.Files;
+
 namespace ConvexWeb.Training.Data;
 
 /// <summary>Turns what the framework says of a broken archive into one sentence that names the file.</summary>
@@ -9,7 +11,7 @@ internal static class Damage
         {
             return read();
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException)
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or NotRegularException)
         {
             throw new DatasetException(
                 $"{Path.GetFileName(path)} in {Path.GetDirectoryName(path)} is damaged ({e.Message.TrimEnd('.')}); "

@@ -58,6 +58,7 @@ public sealed class Fetcher(HttpClient http, string? mirror = null)
     /// <summary>Whether a file is the published one: by its own checksum, or by its content's where that is known.</summary>
     public static async Task<bool> IsGenuineAsync(string path, RemoteFile file, CancellationToken cancel)
     {
+        if (!RegularFile.Is(path)) return false;
         await using (var stream = RegularFile.Open(path))
             if (Convert.ToHexStringLower(await MD5.HashDataAsync(stream, cancel)) == file.Md5) return true;
         if (file.ContentMd5 is null) return false;

@@ -26,12 +26,9 @@ internal static class IdxReader
     private static (byte[] Data, int[] Sizes) File3(string folder, string name, int dimensions)
     {
         var path = Path.Combine(folder, name);
-        byte[] all;
-        if (File.Exists(path)) all = File.ReadAllBytes(path);
-        else
-        {
-            all = Damage.Named(path + ".gz", () => Unpack(path + ".gz"));
-        }
+        var all = File.Exists(path)
+            ? Damage.Named(path, () => RegularFile.Bytes(path))
+            : Damage.Named(path + ".gz", () => Unpack(path + ".gz"));
         var header = 4 + 4 * dimensions;
         // Magic: two zero bytes, 8 for unsigned bytes, the number of dimensions.
         if (all.Length < header || BinaryPrimitives.ReadInt32BigEndian(all) != (8 << 8 | dimensions))

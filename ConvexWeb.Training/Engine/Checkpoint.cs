@@ -48,10 +48,13 @@ public static class Checkpoint
         string path, Spec spec, ulong seed, nn.Module network, Optimizer optimizer, IEnumerable<(string, Tensor)>? more = null)
     {
         using var scope = NewDisposeScope();
-        var (tensors, metadata) = SafeTensors.Load(path);
+        var metadata = SafeTensors.LoadMetadata(path).Metadata;
         if (Refusal(path, metadata, spec, seed) is { } refusal) throw new SafeTensorsException(refusal);
-        Copy(tensors, network.state_dict().Select(t => (t.Key, t.Value)), path);
-        Copy(tensors, optimizer.State().Concat(more ?? []), path);
+        var state = network.state_dict().Select(t => (t.Key, t.Value)).Concat(optimizer.State()).Concat(more ?? []).ToList();
+        var wanted = state.ToDictionary(t => t.Item1, t => (long[]?)t.Item2.shape);
+        wanted[GeneratorName] = null;
+        var (tensors, _) = SafeTensors.Load(path, wanted);
+        Copy(tensors, state, path);
         if (!tensors.TryGetValue(GeneratorName, out var generator))
             throw new SafeTensorsException($"{Path.GetFileName(path)} lacks the tensor {GeneratorName}.");
         GeneratorState.Restore(generator, Path.GetFileName(path));
@@ -85,7 +88,7 @@ public static class Checkpoint
             throw new SafeTensorsException($"{Path.GetFileName(path)} has {bytes / 4:N0} numbers, and its model has {wanted:N0} weights.");
         var network = ModelFactory.Build(spec);
         var state = network.state_dict();
-        var (tensors, _) = SafeTensors.Load(path, state.ToDictionary(t => t.Key, t => t.Value.shape));
+        var (tensors, _) = SafeTensors.Load(path, state.ToDictionary(t => t.Key, t => (long[]?)t.Value.shape));
         Copy(tensors, state.Select(t => (t.Key, t.Value)), path);
         network.eval();
         return (spec, ulong.TryParse(metadata.GetValueOrDefault("seed"), out var seed) ? seed : 0, network);

@@ -77,10 +77,10 @@ public static class SafeTensors
     }
 
     /// <summary>Tensors of a file, on the CPU; the caller owns them.</summary>
-    /// <param name="wanted">Their shapes by their names: others are not read. Null: all of the file.</param>
+    /// <param name="wanted">Their shapes by their names, null for any: others are not read. Null: all of the file.</param>
     /// <exception cref="SafeTensorsException">The header, an offset or the shape of a wanted tensor is not valid.</exception>
     public static (Dictionary<string, Tensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Load(
-        string path, IReadOnlyDictionary<string, long[]>? wanted = null)
+        string path, IReadOnlyDictionary<string, long[]?>? wanted = null)
     {
         using var file = Open(path);
         using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
@@ -112,10 +112,10 @@ public static class SafeTensors
         if (wanted is not null) entries.RemoveAll(entry => !wanted.ContainsKey(entry.Name));
         foreach (var entry in entries)
         {
-            if (wanted is not null && !entry.Shape.SequenceEqual(wanted[entry.Name]))
+            if (wanted?[entry.Name] is { } shape && !entry.Shape.SequenceEqual(shape))
                 throw new SafeTensorsException(
                     $"{Path.GetFileName(path)}: {entry.Name} is [{string.Join(", ", entry.Shape)}], "
-                    + $"the network's is [{string.Join(", ", wanted[entry.Name])}].");
+                    + $"the network's is [{string.Join(", ", shape)}].");
         }
 
         var tensors = new Dictionary<string, Tensor>();

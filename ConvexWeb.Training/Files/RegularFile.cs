@@ -6,17 +6,28 @@ namespace ConvexWeb.Training.Files;
 public static class RegularFile
 {
     /// <summary>Opens a file to read, which another one may replace meanwhile.</summary>
-    /// <exception cref="IOException">It is not there, or is empty, a pipe, a socket or a device.</exception>
+    /// <exception cref="FileNotFoundException">It is not there.</exception>
+    /// <exception cref="NotRegularException">It is empty, a pipe, a socket or a device.</exception>
     public static FileStream Open(string path)
     {
         Check(path);
         return new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
     }
 
-    /// <exception cref="IOException">It is not there, or is empty, a pipe, a socket or a device.</exception>
+    /// <summary>All that is in a file.</summary>
+    /// <exception cref="FileNotFoundException">It is not there.</exception>
+    /// <exception cref="NotRegularException">It is empty, a pipe, a socket or a device.</exception>
+    public static byte[] Bytes(string path)
+    {
+        Check(path);
+        return File.ReadAllBytes(path);
+    }
+
+    /// <exception cref="FileNotFoundException">It is not there.</exception>
+    /// <exception cref="NotRegularException">It is empty, a pipe, a socket or a device.</exception>
     public static void Check(string path)
     {
-        if (!Is(path)) throw new IOException($"{path} is empty or not a regular file.");
+        if (!Is(path)) throw new NotRegularException($"{path} is empty or not a regular file.");
     }
 
     /// <summary>Whether a file has bytes. Pipes, sockets and devices have none, and are not told from an empty file.</summary>
@@ -28,3 +39,6 @@ public static class RegularFile
         return info.Length > 0;
     }
 }
+
+/// <summary>A file without bytes, or none that ends.</summary>
+public sealed class NotRegularException(string message) : IOException(message);
