@@ -113,7 +113,8 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
 
         // A public address on this machine says nothing of who else reaches the one that is listened on, but in a container: there that is
         // an address of the container's own network, and only its host knows which ports lead to it.
-        var inContainer = settings.PublicUrl is not null && configuration.GetValue("DOTNET_RUNNING_IN_CONTAINER", false);
+        var inContainer = settings.PublicUrl is not null && OnlyLoopbackHosts()
+            && configuration.GetValue("DOTNET_RUNNING_IN_CONTAINER", false);
         var peoples = urls.Where(_ => !inContainer).Select(url => url.Address)
             .Append(settings.PublicUrl is { } people ? Address(people) : null);
         if (settings is { ServesWeb: true, AllowPlainHttp: false, HasPublicTls: false }

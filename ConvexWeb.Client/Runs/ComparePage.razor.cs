@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
 using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
 
@@ -26,7 +27,9 @@ public sealed partial class ComparePage(IRuns runs, IRunFeed feed, TimeProvider 
     private IDisposable? watch;
 
     [SupplyParameterFromQuery(Name = "runs")] public string? Asked { get; set; }
-    [SupplyParameterFromQuery(Name = "study")] public long? Study { get; set; }
+    [SupplyParameterFromQuery(Name = "study")] public string? AskedStudy { get; set; }
+
+    private long? Study => QueryValue.Number(AskedStudy);
 
     private List<long> Ids =>
     [

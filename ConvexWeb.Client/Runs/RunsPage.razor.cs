@@ -1,4 +1,5 @@
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
 using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
 using MudBlazor;
@@ -46,7 +47,9 @@ public sealed partial class RunsPage(IRuns runs, IRunFeed feed, IDialogService d
 
     [SupplyParameterFromQuery(Name = "q")] public string? Search { get; set; }
     [SupplyParameterFromQuery(Name = "state")] public string? State { get; set; }
-    [SupplyParameterFromQuery(Name = "study")] public long? Study { get; set; }
+    [SupplyParameterFromQuery(Name = "study")] public string? AskedStudy { get; set; }
+
+    private long? Study => QueryValue.Number(AskedStudy);
 
     private RunState? Filter => Enum.TryParse<RunState>(State, ignoreCase: true, out var state) && Enum.IsDefined(state) ? state : null;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ConvexWeb.Client.Catalog;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Client.Shared;
 using ConvexWeb.Client.Shared.Feedback;
 using Microsoft.AspNetCore.Components;
 using MudBlazor;
@@ -51,9 +52,13 @@ public sealed partial class NewExperiment(
     }
 
     [SupplyParameterFromQuery(Name = "preset")] public string? AskedPreset { get; set; }
-    [SupplyParameterFromQuery(Name = "from")] public long? From { get; set; }
-    [SupplyParameterFromQuery(Name = "demo")] public bool? Demo { get; set; }
+    [SupplyParameterFromQuery(Name = "from")] public string? AskedSource { get; set; }
+    [SupplyParameterFromQuery(Name = "demo")] public string? AskedDemo { get; set; }
     [SupplyParameterFromQuery(Name = "view")] public string? View { get; set; }
+
+    private long? From => QueryValue.Number(AskedSource);
+
+    private bool Demo => QueryValue.Flag(AskedDemo);
 
     private bool AsksForJson => View == "json";
 
@@ -121,7 +126,7 @@ public sealed partial class NewExperiment(
         return StartAsync();
     }
 
-    private static string Start(string? preset, long? from, bool? demo) => $"{preset}|{from}|{demo}";
+    private static string Start(string? preset, long? from, bool demo) => $"{preset}|{from}|{demo}";
 
     private Task StartAsync()
     {
@@ -131,7 +136,7 @@ public sealed partial class NewExperiment(
         (seedText, seeds, seedProblem, priority, unread) = ("0", [0], null, Priority.Normal, []);
         source.Forget();
         if (AskedPreset is not null && view.Presets.Any(p => p.Name == AskedPreset)) UsePreset(AskedPreset);
-        else if (Demo == true) UseDemo();
+        else if (Demo) UseDemo();
         if (AsksForJson) json = Written();
         if (kept is not null && kept.Start == started)
         {
@@ -178,7 +183,7 @@ public sealed partial class NewExperiment(
     {
         UsePreset(chosen);
         var asked = preset.Length > 0 ? preset : null;
-        (started, reading) = (Start(asked, null, null), false);
+        (started, reading) = (Start(asked, null, demo: false), false);
         source.Forget();
         navigation.NavigateTo(
             navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["preset"] = asked, ["from"] = null, ["demo"] = null }),

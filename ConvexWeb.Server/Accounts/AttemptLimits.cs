@@ -60,15 +60,17 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
     private async Task<(string Key, Limit Limit)[]> CountsAsync(
         NpgsqlConnection connection, string name, TryOrigin from, CancellationToken cancel)
     {
-        if (from.Session is { } session) return [($"session {session}", OneBrowser), Work($"session {session}")];
         var who = Secret.Hash(name); // names are not to be read here: a password may have been typed into their field
+        // Whatever its browsers and sessions, an account has so much work for this server and no more. Only its owner fills that.
+        var owners = Work($"owner {who}");
+        if (from.Session is { } session) return [($"session {session}", OneBrowser), owners];
         var known = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             """
             select exists (select from known_browsers b join users u on u.id = b.user_id
                 where b.secret_hash = @Browser and u.normalized_user_name = @name)
             """, new { from.Browser, name }, cancellationToken: cancel));
         return known
-            ? [($"browser {from.Browser} {who}", OneBrowser), Work($"browser {from.Browser}")]
+            ? [($"browser {from.Browser} {who}", OneBrowser), owners]
             : [($"name {who} {from.Network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(from.Network)];
     }
 

@@ -15,23 +15,24 @@ public sealed record LinkUse(User? User, string? Problem, bool IsReset);
 
 /// <summary>What a one-time link opens: an account, or a new password for one. All of it is one transaction.</summary>
 public sealed class LinkUses(
-    ConvexDb database, UserManager<User> users, NewPasswords passwords, Names names, AttemptLimits limits, AuditTrail trail,
-    TimeProvider time)
+    NpgsqlDataSource source, ConvexDb database, UserManager<User> users, NewPasswords passwords, Names names, AttemptLimits limits,
+    AuditTrail trail, TimeProvider time)
 {
     private const long Lock = 0x4C696E6B73; // "Links"
 
     private sealed record Open(Guid Id, bool IsAdmin, Guid? CreatedBy, Guid? ForUser, string? Maker);
 
-    // Of this node at once: others wait without a connection in their hands.
+    // Of this node at once, and only with links that there are: others wait without a connection in their hands.
     private static readonly SemaphoreSlim Entrants = new(4);
 
     public async Task<LinkUse> UseAsync(HttpContext context, string? token, string? name, string? password)
     {
-        await Entrants.WaitAsync(context.RequestAborted);
+        var (cancel, hash) = (context.RequestAborted, Secret.Hash(token ?? ""));
+        if (!await ExistsAsync(hash, cancel)) return await RefusedAsync(context, cancel);
+        await Entrants.WaitAsync(cancel);
         try
         {
-            return await UseAsync(
-                context, token, await names.NormalizeAsync(name, context.RequestAborted), password, context.RequestAborted);
+            return await UseAsync(context, hash, await names.NormalizeAsync(name, cancel), password, cancel);
         }
         finally
         {
@@ -40,12 +41,11 @@ public sealed class LinkUses(
     }
 
     /// <param name="name">In the one form; null when it is none.</param>
-    private async Task<LinkUse> UseAsync(HttpContext context, string? token, string? name, string? password, CancellationToken cancel)
+    private async Task<LinkUse> UseAsync(HttpContext context, string hash, string? name, string? password, CancellationToken cancel)
     {
         var stranger = AuditActor.Stranger(Network.Address(context));
         await using var transaction = await database.Database.BeginTransactionAsync(cancel);
         var connection = (NpgsqlConnection)database.Database.GetDbConnection();
-        var hash = Secret.Hash(token ?? "");
         var use = new LinkUse(null, "link", IsReset: false);
         if (await FindAsync(connection, hash, cancel) is not null)
         {
@@ -60,16 +60,25 @@ public sealed class LinkUses(
         }
         if (use.User is null) await transaction.RollbackAsync(cancel);
         else await transaction.CommitAsync(cancel);
-        if (use.Problem == "link")
-        {
-            // Only these count: nobody keeps the owner of a link from using it.
-            var tries = await limits.TakeLinkAsync(Network.Of(context), cancel);
-            if (tries.IsAllowed) await trail.WriteAsync(stranger, new(AuditAction.LinkRefused), cancel);
-            else if (tries.IsNews) await trail.WriteAsync(stranger, new(AuditAction.TooManyTries, Detail: "links"), cancel);
-            if (!tries.IsAllowed) return use with { Problem = "busy" };
-        }
+        if (use.Problem == "link") return await RefusedAsync(context, cancel);
         if (use is { IsReset: true, User: { } user }) await limits.ForgetAsync(user.NormalizedUserName!, CancellationToken.None);
         return use;
+    }
+
+    // Only these count: nobody keeps the owner of a link from using it.
+    private async Task<LinkUse> RefusedAsync(HttpContext context, CancellationToken cancel)
+    {
+        var stranger = AuditActor.Stranger(Network.Address(context));
+        var tries = await limits.TakeLinkAsync(Network.Of(context), cancel);
+        if (tries.IsAllowed) await trail.WriteAsync(stranger, new(AuditAction.LinkRefused), cancel);
+        else if (tries.IsNews) await trail.WriteAsync(stranger, new(AuditAction.TooManyTries, Detail: "links"), cancel);
+        return new(null, tries.IsAllowed ? "link" : "busy", IsReset: false);
+    }
+
+    private async Task<bool> ExistsAsync(string hash, CancellationToken cancel)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        return await FindAsync(connection, hash, cancel) is not null;
     }
 
     private async Task<LinkUse> MakeAccountAsync(
@@ -118,10 +127,10 @@ public sealed class LinkUses(
             """, new { hash, now = time.GetUtcNow() }, cancellationToken: cancel));
 
     // Accounts of earlier versions may have a name in another form.
-    private static Task<bool> IsTakenAsync(NpgsqlConnection connection, string name, CancellationToken cancel)
+    private Task<bool> IsTakenAsync(NpgsqlConnection connection, string name, CancellationToken cancel)
         => connection.ExecuteScalarAsync<bool>(new CommandDefinition(
-            "select exists (select from users where upper(normalize(user_name, NFKC)) = upper(@name))", new { name },
-            cancellationToken: cancel));
+            "select exists (select from users where normalize(normalized_user_name, NFKC) = @name)",
+            new { name = users.NormalizeName(name) }, cancellationToken: cancel));
 
     // It may have been withdrawn since it was found.
     private async Task<bool> TakeAsync(NpgsqlConnection connection, Open link, Guid user, CancellationToken cancel)

@@ -70,8 +70,9 @@ public sealed class SecondFactors(
             """,
             new { act.User, secret = protector.Protect(Convert.ToBase64String(secret)), now = time.GetUtcNow() },
             cancellationToken: cancel));
+        if (stored != 1) return null;
         await transaction.CommitAsync(cancel);
-        return stored == 1 ? secret : null;
+        return secret;
     }
 
     /// <summary>Turns on what was begun. Every session of the user but one ends.</summary>
@@ -102,7 +103,7 @@ public sealed class SecondFactors(
         var codes = await RenewCodesAsync(connection, user, cancel);
         await trail.WriteAsync(connection, by, [new(AuditAction.SecondFactorMade, by.Name, "other sessions ended")], cancel);
         await transaction.CommitAsync(cancel);
-        await limits.ForgetCodesAsync(user, browser: null, cancel);
+        await limits.ForgetCodesAsync(user, browser: null, CancellationToken.None);
         return (CodeAnswer.Right, codes);
     }
 

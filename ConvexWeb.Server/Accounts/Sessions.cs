@@ -42,13 +42,13 @@ public sealed class Sessions(
         var (secret, now) = (Secret.New(), time.GetUtcNow());
         var browser = context.Request.Cookies[cookies.Browser] is { Length: > 0 and <= 200 } known ? known : Secret.New();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        await using var transaction = await connection.BeginTransactionAsync(cancel);
-        // Before the account is locked: an act in the old session holds that one and may want this account.
+        // By itself, before the account is locked: others lock an account first and its sessions then.
         await connection.ExecuteAsync(new CommandDefinition(
             $"""
             with ended as (delete from sessions where secret_hash = @old returning id)
             select pg_notify('{EndedChannel}', '') from ended
             """, new { old = Secret.Hash(SecretOf(context.Request) ?? "") }, cancellationToken: cancel));
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
         // The row is locked in a statement of its own: the next one sees what its last holder has committed.
         await connection.ExecuteAsync(new CommandDefinition(
             "select from users where id = @Id for share", new { user.Id }, cancellationToken: cancel));

@@ -24,9 +24,23 @@ public sealed class TokenHandler(
         var secret = header["Bearer ".Length..].Trim();
         if (!secret.StartsWith(ApiToken.Prefix, StringComparison.Ordinal)) return AuthenticateResult.Fail("Not a token of this server.");
 
-        // The time of use is written at most once a minute: a client that polls must not turn every read into a write.
+        var found = await FindAsync(secret);
+        if (found is null)
+        {
+            await refusals.NoteTokenAsync(Context);
+            return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
+        }
+
+        var user = Identities.OfToken(
+            found.Id, found.Name, found.Scope, Network.Address(Context), found.UserId, found.UserName, found.IsAdmin);
+        return AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name));
+    }
+
+    // The time of use is written at most once a minute: a client that polls must not turn every read into a write.
+    private async Task<Found?> FindAsync(string secret)
+    {
         await using var connection = await database.OpenConnectionAsync(Context.RequestAborted);
-        var found = await connection.QuerySingleOrDefaultAsync<Found>(new CommandDefinition(
+        return await connection.QuerySingleOrDefaultAsync<Found>(new CommandDefinition(
             $"""
             with found as (
                 select t.id, t.name, t.scope, t.last_used_at, u.id as user_id, u.user_name, {SecondFactors.IsAdminNow}
@@ -39,15 +53,6 @@ public sealed class TokenHandler(
             """,
             new { hash = Secret.Hash(secret), now = TimeProvider.GetUtcNow(), settings.Value.AdminsNeedSecondFactor },
             cancellationToken: Context.RequestAborted));
-        if (found is null)
-        {
-            await refusals.NoteTokenAsync(Context);
-            return AuthenticateResult.Fail("The token is unknown, revoked or expired, or its owner's account is disabled.");
-        }
-
-        var user = Identities.OfToken(
-            found.Id, found.Name, found.Scope, Network.Address(Context), found.UserId, found.UserName, found.IsAdmin);
-        return AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name));
     }
 
     private sealed record Found(Guid Id, string Name, TokenScope Scope, Guid UserId, string UserName, bool IsAdmin);

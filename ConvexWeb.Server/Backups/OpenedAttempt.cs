@@ -65,7 +65,7 @@ internal sealed class OpenedAttempt : IDisposable
             // A journal may have no line yet, and a crash or a full disk leaves empty files: they are as if they were not there.
             return RegularFile.Is(path) ? RegularFile.Open(path) : null;
         }
-        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException or NotRegularException)
         {
             return null;
         }

@@ -56,9 +56,9 @@ internal sealed class CertificateFolder
         try
         {
             var path = folders.Checkpoint(database, checkpoint.RunId, checkpoint.Attempt, checkpoint.Kind);
-            return CheckpointFiles.Copy(path, to, goesOn);
+            return CheckpointFiles.Copy(path, to, durable: false, goesOn);
         }
-        catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException or NotRegularException)
         {
             throw new FileNotFoundException(missing, problem);
         }

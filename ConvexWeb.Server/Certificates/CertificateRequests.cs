@@ -63,11 +63,17 @@ internal static class CertificateRequests
             """, new { runId, most }, cancellationToken: cancel)),
     ];
 
+    /// <param name="IsAskers">It is new, or has become the asker's: so it counts among what the asker has waiting.</param>
+    /// <param name="TakenFrom">Whose it was of its own accord until now; null where nothing changed hands.</param>
+    public sealed record Stored(Guid Id, bool IsNew, bool IsAskers, string? TakenFrom);
+
+    private sealed record Known(Guid Id, long ItemId, bool Automatic, string CreatedBy);
+
     /// <summary>
-    /// Stores the request as a work item; or finds the same, which waits, is being made or is done. In the caller's transaction.
+    /// Stores the request as a work item; or finds the same, which waits, is being made or is done. In the caller's transaction. One that
+    /// nobody has asked for and that waits is the asker's from now on, with the asker's priority and share.
     /// </summary>
-    /// <returns>Its id, and whether it is new. One of the asker's that waits with a lower priority has this one from now on.</returns>
-    public static async Task<(Guid Id, bool New)> StoreAsync(
+    public static async Task<Stored> StoreAsync(
         NpgsqlConnection connection, Requested requested, string by, Priority priority, CancellationToken cancel)
     {
         await LockAsync(connection, [requested.RunId], cancel);
@@ -80,26 +86,25 @@ internal static class CertificateRequests
             requested.Sha256,
             requested.Pairs,
             requested.Twin,
-            by,
-            priority = (int)priority,
         };
-        if (await connection.ExecuteScalarAsync<Guid?>(new(
+        if (await connection.QuerySingleOrDefaultAsync<Known>(new(
                 $"""
-                with known as (
-                    update certificates c set asked_at = now() from work_items i
-                    where i.id = c.item_id and c.run_id = @RunId and c.attempt = @Attempt and c.kind = @Kind and c.sha256 = @Sha256
-                      and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
-                    returning c.id, c.item_id),
-                hurried as (
-                    -- Only its owner's: another priority of the work of somebody else is for administrators.
-                    update work_items i set priority = @priority, automatic = false from known
-                    where i.id = known.item_id and i.state = 'Queued' and i.priority < @priority and i.created_by = @by)
-                select id from known
+                update certificates c set asked_at = now() from work_items i
+                where i.id = c.item_id and c.run_id = @RunId and c.attempt = @Attempt and c.kind = @Kind and c.sha256 = @Sha256
+                  and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
+                returning c.id, c.item_id, i.automatic, i.created_by
                 """, values, cancellationToken: cancel)) is { } known)
         {
-            return (known, false);
+            var hurried = await connection.ExecuteAsync(new(
+                """
+                update work_items set priority = @priority, created_by = @by, automatic = false
+                where id = @ItemId and state = 'Queued' and priority < @priority and (automatic or created_by = @by)
+                """, new { known.ItemId, by, priority = (int)priority }, cancellationToken: cancel)) == 1;
+            var isAskers = hurried && known.Automatic;
+            return new(known.Id, IsNew: false, isAskers, isAskers && known.CreatedBy != by ? known.CreatedBy : null);
         }
-        return ((await InsertAsync(connection, [requested], by, priority, cancel)).Single(), true);
+        var id = (await InsertAsync(connection, [requested], by, priority, cancel)).Single();
+        return new(id, IsNew: true, IsAskers: true, TakenFrom: null);
     }
 
     /// <summary>Adds items with their certificates, of a run each: one statement for any number.</summary>

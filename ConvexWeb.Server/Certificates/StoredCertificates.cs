@@ -1,5 +1,6 @@
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
+using ConvexWeb.Server.Audit;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using Dapper;
@@ -10,7 +11,7 @@ namespace ConvexWeb.Server.Certificates;
 /// <summary>What pages and API do with certificates.</summary>
 internal sealed class StoredCertificates(
     NpgsqlDataSource database, IWorkQueue queue, WaitingItems waiting, ItemRequests items, Caller caller, Once once,
-    TimeProvider time) : ICertificates
+    AuditTrail trail, TimeProvider time) : ICertificates
 {
     private const int MostTwins = 50;
 
@@ -23,14 +24,19 @@ internal sealed class StoredCertificates(
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         if (await once.FindAsync<Made>(connection, cancel) is { } before)
             return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), before.Id, cancel);
-        var (id, isNew) = await CertificateRequests.StoreAsync(connection, requested, caller.Name, Priority.Normal, cancel);
-        if (isNew && await WaitingLimit.ProblemAsync(connection, caller.Name, added: 1, cancel) is { } problem)
+        var stored = await CertificateRequests.StoreAsync(connection, requested, caller.Name, Priority.Normal, cancel);
+        if (stored.IsAskers && await WaitingLimit.ProblemAsync(connection, caller.Name, added: 1, cancel) is { } problem)
             throw new InvalidInputException("", problem);
-        await once.RememberAsync(connection, new Made(id), cancel);
+        await once.RememberAsync(connection, new Made(stored.Id), cancel);
         await RunChanges.NotifyAsync(connection, [runId], cancel);
+        if (stored.TakenFrom is { } owner)
+        {
+            var note = new AuditNote(AuditAction.RunOfAnother, $"certificate {runId} of {owner}", "asked for");
+            await trail.WriteAsync(connection, caller.Actor, [note], cancel);
+        }
         await transaction.CommitAsync(cancel);
-        if (isNew) await queue.AnnounceAsync(cancel);
-        return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), id, cancel);
+        if (stored.IsNew) await queue.AnnounceAsync(cancel);
+        return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), stored.Id, cancel);
     }
 
     private sealed record Made(Guid Id);

@@ -79,7 +79,8 @@ public static class HttpSetup
     internal static Task OnlyPostNegotiates(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        if (HttpMethods.IsPost(request.Method) || request.Path.Value is not ("/hubs/live/negotiate" or "/_blazor/negotiate"))
+        if (HttpMethods.IsPost(request.Method)
+            || !request.Path.StartsWithSegments("/hubs/live/negotiate") && !request.Path.StartsWithSegments("/_blazor/negotiate"))
             return next(context);
         context.Response.Headers.Allow = HttpMethods.Post;
         return AnswerAsync(context, StatusCodes.Status405MethodNotAllowed);

@@ -13,8 +13,10 @@ public sealed record ErrorLine(long Number, DateTimeOffset At, string Text);
 /// <summary>An attempt that has ended.</summary>
 /// <param name="Line">Of its journal, up to which everything is stored.</param>
 /// <param name="Lost">Its worker was not heard of any more: how it ended stands only in the journal, if anywhere.</param>
-/// <param name="HasLines">Whether any line of its journal is stored: if not, and all is, there was no trainer.</param>
-public sealed record StoredAttempt(int Number, long Line, bool Lost, bool IsWhole, bool HasLines);
+/// <param name="Settles">
+/// An end that an attempt before it came to counts no more: it had a trainer, or has told that end, after which it is another's turn.
+/// </param>
+public sealed record StoredAttempt(int Number, long Line, bool Lost, bool IsWhole, bool Settles);
 
 /// <summary>
 /// Stores a batch of a journal in one transaction that begins with a lock on the run's row. The lock is the fence (only the attempt that
@@ -110,7 +112,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
         return (await connection.QueryAsync<StoredAttempt>(new CommandDefinition(
             """
             select a.number, coalesce(j.stored_line, 0) as line, coalesce(a.outcome = 'lost', false) as lost,
-                a.journal_stored as is_whole, j.attempt is not null as has_lines
+                a.journal_stored as is_whole,
+                j.attempt is not null or coalesce(a.outcome in ('succeeded', 'failed', 'out_of_memory'), false) as settles
             from attempts a left join journals j on j.run_id = @RunId and j.attempt = a.number
             where a.item_id = @ItemId and a.number < @Attempt order by a.number
             """, new { owner.ItemId, owner.RunId, owner.Attempt }, cancellationToken: cancel))).AsList();

@@ -1,6 +1,4 @@
-using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
-using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Files;
 
 namespace ConvexWeb.Server.Trainers;
@@ -38,12 +36,9 @@ public sealed class AttemptFolder
         for (var earlier = assignment.Attempt - 1; earlier > 0; earlier--)
         {
             var last = new FileInfo(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, "last"));
-            if (!last.Exists && HasBegun(JournalOf(folders, assignment, earlier)))
-            {
-                // At step 0, which voids what the attempts before it reported: had one of them, whose worker was lost, written a checkpoint
-                // since, nobody would see the way to it.
-                break;
-            }
+            // A trainer that has begun here began at step 0, or will in a moment, which voids what the attempts before it reported: had one
+            // of them, whose worker was lost, written a checkpoint since, nobody would see the way to it.
+            if (!last.Exists && File.Exists(JournalOf(folders, assignment, earlier))) break;
             if (!last.Exists || last.Length == 0) continue;
             foreach (var kind in Kinds)
             {
@@ -55,8 +50,17 @@ public sealed class AttemptFolder
         return new(path, resumes: false);
     }
 
-    // Its first lines come before the trainer has read its data.
-    private static bool HasBegun(string journal) => new Journal(journal).Read().Events.Any(told => told is StartedEvent);
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // What is wrong is told already.
+        }
+    }
 
     // No number is given twice, and this one was given to us: what is there already was made before the database was put back to a backup.
     // It is kept, but none of it may be taken for ours.
@@ -75,11 +79,11 @@ public sealed class AttemptFolder
         var half = to + ".part";
         try
         {
-            CheckpointFiles.Copy(from, half, goesOn);
+            CheckpointFiles.Copy(from, half, durable: true, goesOn);
         }
         catch
         {
-            File.Delete(half); // on a full disk it would keep the room that was missing
+            TryDelete(half); // on a full disk it would keep the room that was missing
             throw;
         }
         File.Move(half, to, overwrite: true); // whole or not there, also if we die here

@@ -51,14 +51,17 @@ public sealed class RunTraining(
     {
         if (assignment.Attempt == 1) return null;
         TrainingEvent? end = null;
-        foreach (var earlier in await retry.RunAsync(assignment.Name, token => writer.StoredAsync(assignment, token), signals.Fence))
+        var attempts = await retry.RunAsync(assignment.Name, token => writer.StoredAsync(assignment, token), signals.Fence);
+        var settled = attempts.LastOrDefault(earlier => earlier.Settles)?.Number ?? 0;
+        foreach (var earlier in attempts)
         {
-            if (earlier is { IsWhole: true, Lost: false })
+            // Of a lost one that is stored whole only the end is looked for: whoever stored it may have died before it was the item's.
+            // Where a later one has settled it, there is nothing to look for.
+            if (earlier.IsWhole && (!earlier.Lost || earlier.Number < settled))
             {
-                if (earlier.HasLines) end = null; // its trainer went on from before the end that another one came to
+                if (earlier.Settles) end = null;
                 continue;
             }
-            // Of one that is stored whole only the end is looked for: whoever stored it may have died before it was the item's.
             var journal = new Journal(AttemptFolder.JournalOf(folders, assignment, earlier.Number));
             // One that is to stop does not wait for it: the next owner begins with it, and of a cancelled run LostJournals reads it.
             var (owned, last) = await JournalRest.StoreAsync(
@@ -67,7 +70,7 @@ public sealed class RunTraining(
                     ? throw new OperationCanceledException(signals.Stop) : guard.CallAsync(journal.Read, untilStop: true),
                 rest => WriteAsync(assignment, earlier.Number, rest, [], announce: false, signals.Fence));
             if (!owned) return AttemptEnd.Lost;
-            if (journal.IsFound) end = earlier.Lost ? last : null;
+            if (journal.IsFound || earlier.Settles) end = earlier.Lost ? last : null;
             if (earlier.IsWhole) continue;
             // A trainer that lives on without its worker may write more, and a checkpoint that a later attempt goes on from.
             if (last is null) continue;

@@ -8,7 +8,8 @@ public static class HostileRequests
 {
     private static readonly string[] Paths =
     [
-        "/", "/signin", "/welcome?token=x", "/runs/1", "/runs/%00", "/signin?returnUrl=/r%C3%BCn", "/signin?returnUrl=/rün",
+        "/", "/signin", "/welcome?token=x", "/welcome?reset=x", "/account?days=x&may=99", "/?study=x", "/compare?study=-x",
+        "/new?from=x&demo=x", "/runs/1", "/runs/%00", "/signin?returnUrl=/r%C3%BCn", "/signin?returnUrl=/rün",
         "/signin?returnUrl=//evil.example", "/signin?returnUrl=/\\evil.example", "/signin?returnUrl=" + "%2F%0d%0aSet-Cookie:x=1",
         "/api/v1/runs", "/api/v1/runs?state=99", "/api/v1/runs?limit=-1", "/api/v1/runs?limit=99999999999999999999",
         "/api/v1/runs?after=%00",

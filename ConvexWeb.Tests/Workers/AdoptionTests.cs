@@ -1,3 +1,4 @@
+using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
@@ -44,6 +45,32 @@ public sealed class AdoptionTests(PostgresCluster cluster) : DatabaseTest(cluste
 
         Assert.Equal((Outcome.Failed, "The loss is NaN at step 2."), (end.Outcome, end.Reason));
         Assert.Equal(2, await Database.ScalarAsync<long>("select last_seq from runs"));
+    }
+
+    // What was told once is over: who queues the run again, or gives it more memory, means another try.
+    [Theory]
+    [InlineData(FailureCause.DiskFull)]
+    [InlineData(FailureCause.OutOfMemory)]
+    public async Task An_end_that_was_told_is_not_told_again(FailureCause cause)
+    {
+        await using var node = TrainingNode.Build(Database.ConnectionString, Folder);
+        var leases = node.Services.GetRequiredService<Leases>();
+        var run = await Database.AddRunAsync();
+        var first = await Database.ClaimAsync(run);
+        await JournalAsync(
+            node, first, TrainingDatabase.StartedAt(0), TrainingDatabase.PointsAt(2, 1, 0.5),
+            new FailedEvent(1, "It could not go on.", cause) { N = 3, At = DateTimeOffset.UnixEpoch });
+        await Database.LoseAsync(run);
+        var second = await Database.ClaimAsync(run);
+        var told = await ExecuteAsync(node, second, default);
+        Assert.Equal("It could not go on.", told.Reason);
+        await leases.EndAsync(second, told, default);
+        if (cause == FailureCause.DiskFull)
+            Assert.True((await node.Actions.ActAsync(ItemAction.Requeue, run, TrainingNode.Owner, default)).Done);
+        await Database.ExecuteAsync("update work_items set not_before = null");
+        var third = await Database.ClaimAsync(run);
+
+        Assert.Equal(Outcome.Succeeded, (await ExecuteAsync(node, third, default)).Outcome);
     }
 
     private static Task<AttemptEnd> ExecuteAsync(TrainingNode node, Assignment assignment, CancellationToken stop)

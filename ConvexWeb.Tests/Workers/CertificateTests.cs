@@ -91,6 +91,29 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
                 """));
     }
 
+    // Whoever asks is served with his own share, and the owner of the run can read whose it is now.
+    [Fact]
+    public async Task An_automatic_one_that_somebody_else_asks_for_is_that_persons_and_this_is_noted()
+    {
+        await using var web = await StartNodeAsync(("Convex:Role", "web"));
+        var run = await StoreAsync("fine");
+        await Database.ExecuteAsync(
+            "update runs set convexity = 'exp_eps'; update work_items set finished_at = now(), created_by = 'eve'");
+        await Sweep(web).PassAsync(default);
+        await Database.ExecuteAsync("update certificates set pairs = 50"); // the number that is asked for below
+
+        await web.RequestAsync(run);
+
+        Assert.Equal(
+            [("tester", false, (int)Priority.Normal)],
+            await Database.RowsAsync<(string, bool, int)>(
+                "select created_by, automatic, priority::int from work_items where kind = 'certificate'"));
+        Assert.Equal(
+            [($"certificate {run} of eve", "asked for")],
+            await Database.RowsAsync<(string, string)>(
+                "select subject, detail from audit_entries where action = 'RunOfAnother' and actor = 'tester'"));
+    }
+
     [Fact]
     public async Task An_automatic_one_is_its_runs_creators_and_not_among_those_that_the_creator_has_waiting()
     {

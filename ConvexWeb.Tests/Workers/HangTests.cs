@@ -166,7 +166,7 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
         await Database.UntilAsync("select state = 'Failed' from work_items where kind = 'certificate'");
 
         Assert.Contains(
-            "is empty or not a regular file",
+            "its file is not in the data folder",
             await Database.ScalarAsync<string>("select reason from work_items where kind = 'certificate'"), StringComparison.Ordinal);
     }
 

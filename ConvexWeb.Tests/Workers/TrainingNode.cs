@@ -103,7 +103,8 @@ public sealed class TrainingNode : IAsyncDisposable
             var caller = new Caller();
             caller.Use(new ClaimsPrincipal(new ClaimsIdentity([new System.Security.Claims.Claim(ClaimTypes.Name, "tester")], "test")));
             return new StoredCertificates(
-                Database, Queue, new WaitingItems(Database), Requests, caller, new(), TimeProvider.System);
+                Database, Queue, new WaitingItems(Database), Requests, caller, new(), new(Database, TimeProvider.System),
+                TimeProvider.System);
         }
     }
 

@@ -70,9 +70,23 @@ public sealed class EventWriter : IDisposable
             while (queue.Reader.TryRead(out var item))
             {
                 if (item is TrainingEvent happened) Write(happened);
-                else ((ManualResetEventSlim)item).Set();
+                else Reach((ManualResetEventSlim)item);
             }
         }
+    }
+
+    // Also after a power cut: the checkpoint that waits for this is on the disk in a moment.
+    private void Reach(ManualResetEventSlim mark)
+    {
+        try
+        {
+            journal?.Flush(flushToDisk: true);
+        }
+        catch (IOException e)
+        {
+            broken ??= e;
+        }
+        mark.Set();
     }
 
     private void Write(TrainingEvent happened)
