@@ -157,9 +157,10 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
         return Uri.TryCreate(open, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" ? address : null;
     }
 
+    // No names at all allow every host, as * does.
     private bool OnlyLoopbackHosts() => (configuration["AllowedHosts"] ?? "*")
-        .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-        .All(host => host is "localhost" or "127.0.0.1" or "[::1]");
+        .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } hosts
+        && hosts.All(host => host is "localhost" or "127.0.0.1" or "[::1]");
 }
 
 public static class SettingsSetup

@@ -42,12 +42,6 @@ public sealed class Sessions(
         var (secret, now) = (Secret.New(), time.GetUtcNow());
         var browser = context.Request.Cookies[cookies.Browser] is { Length: > 0 and <= 200 } known ? known : Secret.New();
         await using var connection = await database.OpenConnectionAsync(cancel);
-        // By itself, before the account is locked: others lock an account first and its sessions then.
-        await connection.ExecuteAsync(new CommandDefinition(
-            $"""
-            with ended as (delete from sessions where secret_hash = @old returning id)
-            select pg_notify('{EndedChannel}', '') from ended
-            """, new { old = Secret.Hash(SecretOf(context.Request) ?? "") }, cancellationToken: cancel));
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         // The row is locked in a statement of its own: the next one sees what its last holder has committed.
         await connection.ExecuteAsync(new CommandDefinition(
@@ -81,6 +75,12 @@ public sealed class Sessions(
         if (!begun) return false;
         await trail.WriteAsync(connection, new(user.UserName!, device, network), [new(AuditAction.SignedIn)], cancel);
         await transaction.CommitAsync(cancel);
+        // By itself, with no account locked: others lock an account first and its sessions then.
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"""
+            with ended as (delete from sessions where secret_hash = @old returning id)
+            select pg_notify('{EndedChannel}', '') from ended
+            """, new { old = Secret.Hash(SecretOf(context.Request) ?? "") }, cancellationToken: CancellationToken.None));
         context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
         context.Response.Cookies.Append(cookies.Browser, browser, cookies.Options(context, BrowserKnown));
         return true;

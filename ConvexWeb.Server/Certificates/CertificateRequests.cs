@@ -95,12 +95,15 @@ internal static class CertificateRequests
                 returning c.id, c.item_id, i.automatic, i.created_by
                 """, values, cancellationToken: cancel)) is { } known)
         {
+            // The run's creator also takes one from who has asked for it and may be at his limit of running items.
             var hurried = await connection.ExecuteAsync(new(
                 """
-                update work_items set priority = @priority, created_by = @by, automatic = false
-                where id = @ItemId and state = 'Queued' and priority < @priority and (automatic or created_by = @by)
+                update work_items i set priority = greatest(i.priority, @priority), created_by = @by, automatic = false
+                where i.id = @ItemId and i.state = 'Queued' and (i.priority < @priority or i.created_by <> @by)
+                  and (i.automatic or i.created_by = @by or exists (
+                      select from work_items r where r.kind = 'run' and r.run_id = i.run_id and r.created_by = @by))
                 """, new { known.ItemId, by, priority = (int)priority }, cancellationToken: cancel)) == 1;
-            var isAskers = hurried && known.Automatic;
+            var isAskers = hurried && (known.Automatic || known.CreatedBy != by);
             return new(known.Id, IsNew: false, isAskers, isAskers && known.CreatedBy != by ? known.CreatedBy : null);
         }
         var id = (await InsertAsync(connection, [requested], by, priority, cancel)).Single();

@@ -35,7 +35,7 @@ internal sealed class StoredCertificates(
             await trail.WriteAsync(connection, caller.Actor, [note], cancel);
         }
         await transaction.CommitAsync(cancel);
-        if (stored.IsNew) await queue.AnnounceAsync(cancel);
+        if (stored.IsAskers) await queue.AnnounceAsync(cancel);
         return await CertificateRows.FindAsync(connection, waiting, time.GetUtcNow(), stored.Id, cancel);
     }
 

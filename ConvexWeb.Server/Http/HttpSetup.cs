@@ -80,7 +80,7 @@ public static class HttpSetup
     {
         var request = context.Request;
         if (HttpMethods.IsPost(request.Method)
-            || !request.Path.StartsWithSegments("/hubs/live/negotiate") && !request.Path.StartsWithSegments("/_blazor/negotiate"))
+            || request.Path.Value?.TrimEnd('/').ToLowerInvariant() is not ("/hubs/live/negotiate" or "/_blazor/negotiate"))
             return next(context);
         context.Response.Headers.Allow = HttpMethods.Post;
         return AnswerAsync(context, StatusCodes.Status405MethodNotAllowed);

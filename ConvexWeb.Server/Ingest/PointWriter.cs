@@ -113,7 +113,8 @@ public sealed class PointWriter(NpgsqlDataSource database, MetricIds metrics, Wo
             """
             select a.number, coalesce(j.stored_line, 0) as line, coalesce(a.outcome = 'lost', false) as lost,
                 a.journal_stored as is_whole,
-                j.attempt is not null or coalesce(a.outcome in ('succeeded', 'failed', 'out_of_memory'), false) as settles
+                j.attempt is not null
+                    or a.journal_stored and coalesce(a.outcome in ('succeeded', 'failed', 'out_of_memory'), false) as settles
             from attempts a left join journals j on j.run_id = @RunId and j.attempt = a.number
             where a.item_id = @ItemId and a.number < @Attempt order by a.number
             """, new { owner.ItemId, owner.RunId, owner.Attempt }, cancellationToken: cancel))).AsList();

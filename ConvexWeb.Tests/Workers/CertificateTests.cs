@@ -112,6 +112,15 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
             [($"certificate {run} of eve", "asked for")],
             await Database.RowsAsync<(string, string)>(
                 "select subject, detail from audit_entries where action = 'RunOfAnother' and actor = 'tester'"));
+
+        // Who takes it does not take it away: when it is cancelled, the run's creator has one again.
+        Assert.True((await web.Certificates.CancelAsync(run)).Done);
+        await Sweep(web).PassAsync(default);
+        await Sweep(web).PassAsync(default);
+        Assert.Equal(
+            [("tester", false, "Cancelled"), ("eve", true, "Queued")],
+            await Database.RowsAsync<(string, bool, string)>(
+                "select created_by, automatic, state from work_items where kind = 'certificate' order by id"));
     }
 
     [Fact]
