@@ -69,6 +69,8 @@ public sealed class AccessibilityTests(Product product, Browser browser)
         var revoke = page.GetByRole(AriaRole.Button, new() { Name = "Revoke to be revoked" });
         await revoke.FocusAsync();
         await page.Keyboard.PressAsync("Enter");
+        // The dialog takes the focus when it is there: a person comes after that.
+        await Assertions.Expect(page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Keep it" })).ToBeFocusedAsync();
         var confirm = page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Revoke" });
         await confirm.FocusAsync();
         await page.Keyboard.PressAsync("Enter");
