@@ -200,6 +200,9 @@ public sealed class KeyboardTests(Product product)
     private static async Task PressAsync(ILocator button)
     {
         await Assertions.Expect(button).ToBeEnabledAsync(new() { Timeout = 20_000 });
+        // A dialog takes the focus when it is there: a person comes after that.
+        await button.Page.WaitForFunctionAsync(
+            "() => !document.querySelector('[role=dialog]') || document.activeElement.closest('[role=dialog]')");
         await button.FocusAsync();
         await button.Page.Keyboard.PressAsync("Enter");
     }
