@@ -65,7 +65,6 @@ public interface IAccounts
     /// <summary>Signs the caller out everywhere else.</summary>
     Task EndOtherSessionsAsync(CancellationToken cancel = default);
 
-
     /// <summary>Administrators only: a one-time link, valid for a day, with which a colleague makes an account.</summary>
     /// <param name="asAdmin">Whether the colleague becomes an administrator too.</param>
     Task<string> InviteAsync(bool asAdmin = false, CancellationToken cancel = default);

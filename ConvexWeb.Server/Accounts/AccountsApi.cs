@@ -86,7 +86,7 @@ public static class AccountsApi
         return TypedResults.NoContent();
     }
 
-    // It sets the session's cookie anew.
+    // It gives the session a new cookie.
     private static async Task<Results<NoContent, ValidationProblem>> Prove(
         PasswordProof proof, HttpContext context, Caller caller, PersonProof person, Sessions sessions)
     {

@@ -19,8 +19,8 @@ public readonly record struct Try(bool IsAllowed, bool IsNews);
 /// How often a password may be tried. Each try is counted before its password is looked at, in one statement, so that no number of
 /// connections or nodes makes more tries than this allows. Nothing here knows whether a name exists.
 /// <list type="bullet">
-/// <item>A browser in which the account has been signed in before, and a session that is asked again, have a count of their own and no
-/// other: strangers cannot slow them down, not even from the same network.</item>
+/// <item>A browser in which the account has been signed in before, and a session that is asked again, have a count of their own, and one
+/// of the account's work: strangers fill neither, not even from the same network.</item>
 /// <item>All others count by name and network, by name alone with more room, against many networks at once, and by network, whatever the
 /// names. An owner with a browser that is new may have to wait while strangers guess.</item>
 /// </list>

@@ -46,18 +46,14 @@ public sealed class LinkUses(
         var stranger = AuditActor.Stranger(Network.Address(context));
         await using var transaction = await database.Database.BeginTransactionAsync(cancel);
         var connection = (NpgsqlConnection)database.Database.GetDbConnection();
-        var use = new LinkUse(null, "link", IsReset: false);
-        if (await FindAsync(connection, hash, cancel) is not null)
+        // One at a time: a link works once, and of two set-up links only the first makes an administrator.
+        await connection.ExecuteAsync(new CommandDefinition($"select pg_advisory_xact_lock({Lock})", cancellationToken: cancel));
+        var use = await FindAsync(connection, hash, cancel) switch
         {
-            // One at a time: a link works once, and of two set-up links only the first makes an administrator.
-            await connection.ExecuteAsync(new CommandDefinition($"select pg_advisory_xact_lock({Lock})", cancellationToken: cancel));
-            if (await FindAsync(connection, hash, cancel) is { } link)
-            {
-                use = link.ForUser is { } owner
-                    ? await SetPasswordAsync(connection, link, owner, password ?? "", stranger, cancel)
-                    : await MakeAccountAsync(connection, link, name, password ?? "", stranger, cancel);
-            }
-        }
+            null => new(null, "link", IsReset: false),
+            { ForUser: { } owner } link => await SetPasswordAsync(connection, link, owner, password ?? "", stranger, cancel),
+            var link => await MakeAccountAsync(connection, link, name, password ?? "", stranger, cancel),
+        };
         if (use.User is null) await transaction.RollbackAsync(cancel);
         else await transaction.CommitAsync(cancel);
         if (use.Problem == "link") return await RefusedAsync(context, cancel);
@@ -65,7 +61,7 @@ public sealed class LinkUses(
         return use;
     }
 
-    // Only these count: nobody keeps the owner of a link from using it.
+    // Only these count: strangers cannot keep the owner of a link from using it.
     private async Task<LinkUse> RefusedAsync(HttpContext context, CancellationToken cancel)
     {
         var stranger = AuditActor.Stranger(Network.Address(context));
@@ -104,8 +100,7 @@ public sealed class LinkUses(
     private async Task<LinkUse> SetPasswordAsync(
         NpgsqlConnection connection, Open link, Guid owner, string password, AuditActor by, CancellationToken cancel)
     {
-        // Accounts are locked before their links, as where an administrator changes them.
-        await NewPasswords.LockAsync(connection, owner, cancel);
+        await AccountLocks.OneAsync(connection, owner, cancel);
         var user = await users.Users.AsNoTracking().SingleOrDefaultAsync(one => one.Id == owner && one.DisabledAt == null, cancel);
         if (user is null) return Refused("link");
         if (PasswordRules.Problem(user.UserName!, password) is { } problem) return Refused(problem);

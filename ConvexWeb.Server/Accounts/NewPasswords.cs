@@ -20,7 +20,7 @@ public sealed class NewPasswords(NpgsqlDataSource database, IPasswordHasher<User
         var (before, hash) = (user.PasswordHash, hasher.HashPassword(user, password));
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await LockAsync(connection, user.Id, cancel);
+        await AccountLocks.OneAsync(connection, user.Id, cancel);
         var isSame = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
             "select exists (select from users where id = @Id and password_hash = @before and disabled_at is null)",
             new { user.Id, before }, cancellationToken: cancel));
@@ -33,16 +33,9 @@ public sealed class NewPasswords(NpgsqlDataSource database, IPasswordHasher<User
     }
 
     /// <summary>In place of one that was forgotten, or that somebody else has learned: tokens end too.</summary>
-    /// <param name="connection">With the transaction of what allows it, in which <see cref="LockAsync"/> came before.</param>
+    /// <param name="connection">With the transaction of what allows it, in which the account was locked before.</param>
     public Task ResetAsync(NpgsqlConnection connection, User user, string password, CancellationToken cancel)
         => SetAsync(connection, user, hasher.HashPassword(user, password), tokens: true, cancel);
-
-    /// <summary>
-    /// In a statement of its own: the next one sees what the last holder of the row has committed, such as a sign-in's session.
-    /// </summary>
-    public static Task LockAsync(NpgsqlConnection connection, Guid user, CancellationToken cancel)
-        => connection.ExecuteAsync(new CommandDefinition(
-            "select from users where id = @user for no key update", new { user }, cancellationToken: cancel));
 
     private async Task SetAsync(NpgsqlConnection connection, User user, string hash, bool tokens, CancellationToken cancel)
     {

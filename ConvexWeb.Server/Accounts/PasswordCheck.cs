@@ -16,13 +16,13 @@ public enum PasswordAnswer
 }
 
 /// <summary>
-/// Whether a password is somebody's. The try is counted first; then a name that nobody has takes the same work, and gets the same answer,
-/// as a password that is wrong.
+/// Whether a password is an account's. The try is counted first; then a name that no account has takes the same work, and
+/// gets the same answer, as a password that is wrong.
 /// </summary>
 public sealed class PasswordCheck(
     AttemptLimits limits, Names names, UserManager<User> users, IPasswordHasher<User> hasher, AuditTrail trail)
 {
-    // For names that nobody has. Made before the first of all passwords is looked at, whose name this is not to tell of.
+    // For unknown names. Made with the first sign-in of all, known or not: else the first unknown name would take longer.
     private static readonly string Nobodys;
 
     static PasswordCheck() => Nobodys = PasswordWork.HashOfNobody();
@@ -42,8 +42,8 @@ public sealed class PasswordCheck(
 
         var user = await users.Users.AsNoTracking().Where(one => one.NormalizedUserName == typed || one.NormalizedUserName == asTyped)
             .OrderByDescending(one => one.NormalizedUserName == typed).FirstOrDefaultAsync(cancel);
-        // A name that nobody has is not noted: somebody may have typed a password there.
-        var subject = user?.UserName ?? "a name that nobody has";
+        // A name that no account has is not noted: a user may have typed a password there.
+        var subject = user?.UserName ?? "a name that no account has";
         if (!tries.IsAllowed)
         {
             await trail.WriteAsync(by, new(AuditAction.TooManyTries, subject, "passwords"), cancel);

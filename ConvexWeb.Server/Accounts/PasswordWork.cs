@@ -7,7 +7,7 @@ namespace ConvexWeb.Server.Accounts;
 
 /// <summary>
 /// The work of comparing a password, which is to be the same for every name: else the time of an answer would tell an account with a hash
-/// of an earlier version, which took less, from a name that nobody has.
+/// of an earlier version, which took less, from an unknown name.
 /// </summary>
 internal static class PasswordWork
 {
@@ -18,7 +18,7 @@ internal static class PasswordWork
 
     private static readonly byte[] Salt = new byte[16];
 
-    /// <summary>The hash of a password that nobody knows.</summary>
+    /// <summary>The hash of a random password.</summary>
     public static string HashOfNobody() => new PasswordHasher<User>(Options.Create(
         new PasswordHasherOptions { IterationCount = PasswordRules.HashIterations })).HashPassword(new User(), Secret.New());
 

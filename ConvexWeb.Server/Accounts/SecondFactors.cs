@@ -85,7 +85,7 @@ public sealed class SecondFactors(
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         // A sign-in that is under way comes before this, and ends with the others, or sees that a code is asked for.
-        await NewPasswords.LockAsync(connection, user, cancel);
+        await AccountLocks.OneAsync(connection, user, cancel);
         await sessions.RequireAsync(connection, act, cancel);
         await once.FindAsync<string>(connection, cancel);
         if (!await TakeAsync(connection, user, code, ofConfirmed: false, cancel))
@@ -133,9 +133,9 @@ public sealed class SecondFactors(
         var keep = act?.User == user ? act.Session : (Guid?)null;
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        if (act is { AsAdmin: true }) await UserChanges.LockAdminsAsync(connection, cancel);
+        if (act is { AsAdmin: true }) await AccountLocks.AdminsAsync(connection, cancel);
         // A sign-in that has just shown its code comes before this, and ends with the others.
-        await NewPasswords.LockAsync(connection, user, cancel);
+        await AccountLocks.OneAsync(connection, user, cancel);
         if (act is not null) await sessions.RequireAsync(connection, act, cancel);
         var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             $"""

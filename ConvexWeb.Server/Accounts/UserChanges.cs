@@ -72,9 +72,9 @@ public sealed class UserChanges(NpgsqlDataSource database, Sessions sessions, Au
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
-        await LockAdminsAsync(connection, cancel);
+        await AccountLocks.AdminsAsync(connection, cancel);
         await sessions.RequireAsync(connection, act, cancel);
-        await NewPasswords.LockAsync(connection, id, cancel);
+        await AccountLocks.OneAsync(connection, id, cancel);
         var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             "select user_name from users where id = @id and deleted_at is null", new { id }, cancellationToken: cancel));
         if (name is null) return null;
@@ -105,7 +105,7 @@ public sealed class UserChanges(NpgsqlDataSource database, Sessions sessions, Au
         await using var connection = await database.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
 
-        await LockAdminsAsync(connection, cancel);
+        await AccountLocks.AdminsAsync(connection, cancel);
         await sessions.RequireAsync(connection, act, cancel);
         var parameters = new { id, change.IsAdmin, change.IsDisabled, now = time.GetUtcNow() };
         if (await connection.ExecuteAsync(new CommandDefinition(statement, parameters, transaction, cancellationToken: cancel)) == 0)
@@ -132,12 +132,4 @@ public sealed class UserChanges(NpgsqlDataSource database, Sessions sessions, Au
         await transaction.CommitAsync(cancel);
         return user;
     }
-
-    /// <summary>
-    /// Before any other account, by whatever one administrator does to another: two who demote each other wait for one another here, and
-    /// the second finds himself none.
-    /// </summary>
-    internal static Task<int> LockAdminsAsync(NpgsqlConnection connection, CancellationToken cancel)
-        => connection.ExecuteAsync(new CommandDefinition(
-            "select id from users where is_admin order by id for no key update", cancellationToken: cancel));
 }

@@ -65,11 +65,7 @@ public sealed class AuditReader(NpgsqlDataSource database)
         await foreach (var row in connection.QueryUnbufferedAsync<Row>($"select {Columns} from audit_entries order by seq")
             .WithCancellation(cancel))
         {
-            if (row.Seq != last + 1) return Broken($"After entry {last} comes {row.Seq}: what was between is missing.");
-            if (!AuditChain.Hash(hash, row.Entry).AsSpan().SequenceEqual(row.Hash))
-            {
-                return Broken($"Entry {row.Seq} does not fit its hash and the one before it: one of the two was changed.");
-            }
+            if (Misfit(row, last, hash) is { } problem) return Broken(problem);
             (first, last, hash) = (first == 0 ? row.Seq : first, row.Seq, row.Hash);
             if (row.Action == nameof(AuditAction.TrailCut)) cut = $"{row.Subject}|{row.Detail}";
             if (known?.Seq == row.Seq)
@@ -109,12 +105,18 @@ public sealed class AuditReader(NpgsqlDataSource database)
             .QueryUnbufferedAsync<Row>($"select {Columns} from audit_entries where seq <= @seq order by seq", new { seq })
             .WithCancellation(cancel))
         {
-            if (row.Seq != last + 1) return $"after entry {last} comes {row.Seq}.";
-            if (!AuditChain.Hash(hash, row.Entry).AsSpan().SequenceEqual(row.Hash)) return $"entry {row.Seq} does not fit its hash.";
+            if (Misfit(row, last, hash) is { } problem) return problem;
             (last, hash) = (row.Seq, row.Hash);
         }
         return null;
     }
+
+    /// <param name="last">The entry before it, and its hash.</param>
+    private static string? Misfit(Row row, long last, byte[] hash)
+        => row.Seq != last + 1 ? $"After entry {last} comes {row.Seq}: what was between is missing."
+            : !AuditChain.Hash(hash, row.Entry).AsSpan().SequenceEqual(row.Hash)
+                ? $"Entry {row.Seq} does not fit its hash and the one before it: one of the two was changed."
+            : null;
 
     private static AuditEntryView View(Row row) => new(
         row.Seq, row.At, row.Actor, row.Door, row.Network, Enum.Parse<AuditAction>(row.Action), row.Subject, row.Detail,

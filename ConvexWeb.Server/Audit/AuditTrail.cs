@@ -96,7 +96,7 @@ public sealed class AuditTrail(NpgsqlDataSource database, TimeProvider time)
             """, new { before }, cancellationToken: cancel));
         if (start is null) return 0;
         if (await AuditReader.ProblemUpToAsync(connection, start.Seq, cancel) is { } problem)
-            throw new InvalidDataException($"The audit trail is not cut, because it was changed: {problem}");
+            throw new InvalidDataException($"The audit trail is not cut, because it was changed. {problem}");
         await connection.ExecuteAsync("set local convex.audit_retention = 'on'");
         var count = await connection.ExecuteAsync(new CommandDefinition(
             "update audit_start set seq = @Seq, hash = @Hash; delete from audit_entries where seq <= @Seq", start,

@@ -21,22 +21,16 @@ internal sealed class CertificateMaking(
     {
         var (_, stop, fence) = signals;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop, fence);
-        var overToken = over.Token;
-        var task = await retry.RunAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), overToken);
+        var task = await retry.RunAsync(assignment.Name, cancel => tasks.ReadAsync(assignment, cancel), over.Token);
         var guard = new FolderGuard(settings, time, signals);
         try
         {
             var folder = await guard.CallLongAsync(
-                goesOn => CertificateFolder.Make(folders, assignment, task, () =>
-                {
-                    overToken.ThrowIfCancellationRequested();
-                    goesOn();
-                }),
-                untilStop: true, late: Removed);
+                goesOn => CertificateFolder.Make(folders, assignment, task, goesOn), untilStop: true, late: Removed);
             try
             {
                 if (folder.Sha256 != task.Sha256 && !await retry.RunAsync(
-                        assignment.Name, cancel => tasks.MadeOfAsync(assignment, folder.Step, folder.Sha256, cancel), overToken))
+                        assignment.Name, cancel => tasks.MadeOfAsync(assignment, folder.Step, folder.Sha256, cancel), over.Token))
                 {
                     return AttemptEnd.Failed(
                         "The checkpoint was replaced by a newer one, of which there is a certificate already.", "replaced");

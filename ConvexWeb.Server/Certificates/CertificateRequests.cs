@@ -71,7 +71,7 @@ internal static class CertificateRequests
 
     /// <summary>
     /// Stores the request as a work item; or finds the same, which waits, is being made or is done. In the caller's transaction. One that
-    /// nobody has asked for and that waits is the asker's from now on, with the asker's priority and share.
+    /// waits and was not asked for by a person is the asker's from now on, with the asker's priority and share.
     /// </summary>
     public static async Task<Stored> StoreAsync(
         NpgsqlConnection connection, Requested requested, string by, Priority priority, CancellationToken cancel)

@@ -14,16 +14,16 @@ namespace ConvexWeb.Server.Certificates;
 internal sealed class CertificateSweep(
     NpgsqlDataSource database, IWorkQueue queue, IOptions<Settings> settings, ServiceLoop loop, TimeProvider time) : BackgroundService
 {
+    private const long Lock = 0x43657274; // "Cert"
+    private const int MostAtOnce = 20;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
+
     // Of the run of item i. One that somebody else has asked for and cancelled says nothing of what its creator wants.
-    private const string Certificates =
+    private const string CertificatesThatCount =
         """
         select from certificates c join work_items o on o.id = c.item_id
         where c.run_id = i.run_id and (o.state <> 'Cancelled' or o.created_by = i.created_by)
         """;
-
-    private const long Lock = 0x43657274; // "Cert"
-    private const int MostAtOnce = 20;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
         => loop.RunAsync("Looking after certificates", LookAfterAsync, stoppingToken);
@@ -53,7 +53,7 @@ internal sealed class CertificateSweep(
                 from work_items i join runs r on r.id = i.run_id
                 cross join lateral (select * from checkpoints where run_id = r.id and kind = 'last' order by attempt desc limit 1) k
                 where i.kind = 'run' and i.state = 'Succeeded' and i.finished_at > now() - interval '1 day' and r.convexity <> 'none'
-                  and not exists ({Certificates})
+                  and not exists ({CertificatesThatCount})
                 order by i.finished_at limit {MostAtOnce}
                 """, cancellationToken: cancel))).AsList();
             if (runs.Count == 0) return;
@@ -62,8 +62,8 @@ internal sealed class CertificateSweep(
             var ids = runs.Select(run => run.Id).ToArray();
             await CertificateRequests.LockAsync(connection, ids, cancel);
             var asked = (await connection.QueryAsync<long>(new(
-                $"select i.run_id from work_items i where i.kind = 'run' and i.run_id = any(@ids) and exists ({Certificates})", new { ids },
-                cancellationToken: cancel))).ToHashSet();
+                $"select i.run_id from work_items i where i.kind = 'run' and i.run_id = any(@ids) and exists ({CertificatesThatCount})",
+                new { ids }, cancellationToken: cancel))).ToHashSet();
             List<Requested> wanted =
             [
                 .. runs.Where(run => !asked.Contains(run.Id)).Select(run => new Requested(

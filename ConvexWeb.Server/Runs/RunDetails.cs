@@ -2,6 +2,7 @@ using System.Text.Json;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Http;
+using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
 using Dapper;
 using Npgsql;
@@ -13,11 +14,11 @@ internal static class RunDetails
 {
     public const int MostRuns = 100;
 
-    private const string Details =
-        """
+    private static readonly string Details =
+        $"""
         select id, spec::text as spec, parameters, steps_per_epoch, rerun_of, latest::text as latest from runs where id = any(@ids);
         select i.run_id, a.number, a.worker, a.started_at, a.ended_at,
-            coalesce(nullif(j.resumed_step, 9223372036854775807), 0) as resumed_step, a.outcome
+            coalesce(nullif(j.resumed_step, {StoredJournal.NotResumedYet}), 0) as resumed_step, a.outcome
         from work_items i join attempts a on a.item_id = i.id left join journals j on j.run_id = i.run_id and j.attempt = a.number
         where i.run_id = any(@ids) and i.kind = 'run' order by i.run_id, a.number;
         select run_id, id, kind, step, bytes, sha256, created_at from checkpoints

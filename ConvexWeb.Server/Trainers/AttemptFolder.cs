@@ -37,7 +37,7 @@ public sealed class AttemptFolder
         {
             var last = new FileInfo(folders.Checkpoint(assignment.Database, assignment.RunId, earlier, "last"));
             // A trainer that has begun here began at step 0, or will in a moment, which voids what the attempts before it reported: had one
-            // of them, whose worker was lost, written a checkpoint since, nobody would see the way to it.
+            // of them, whose worker was lost, written a checkpoint since, the points before it would not be shown.
             if (!last.Exists && File.Exists(JournalOf(folders, assignment, earlier))) break;
             if (!last.Exists || last.Length == 0) continue;
             foreach (var kind in Kinds)
@@ -48,18 +48,6 @@ public sealed class AttemptFolder
             return new(path, resumes: true);
         }
         return new(path, resumes: false);
-    }
-
-    private static void TryDelete(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            // What is wrong is told already.
-        }
     }
 
     // No number is given twice, and this one was given to us: what is there already was made before the database was put back to a backup.
@@ -87,5 +75,17 @@ public sealed class AttemptFolder
             throw;
         }
         File.Move(half, to, overwrite: true); // whole or not there, also if we die here
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // What is wrong is told already.
+        }
     }
 }

@@ -13,12 +13,21 @@ internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, At
     public Task<T> CallAsync<T>(Func<T> call, bool untilStop = false)
         => WaitAsync(Task.Run(call, CancellationToken.None), untilStop, settings.HangLimit);
 
-    /// <summary>As <see cref="CallAsync"/>, for what takes long and tells now and then that it goes on.</summary>
-    /// <param name="late">Gets an answer that comes when nobody waits for it any more.</param>
+    /// <summary>
+    /// As <see cref="CallAsync"/>, for what takes long and tells now and then that it goes on; there it ends too when the attempt does.
+    /// </summary>
+    /// <param name="late">Gets an answer that comes after this was given up.</param>
     public async Task<T> CallLongAsync<T>(Func<Action, T> call, bool untilStop = false, Func<T, ValueTask>? late = null)
     {
         var told = time.GetTimestamp();
-        var begun = Task.Run(() => call(() => Volatile.Write(ref told, time.GetTimestamp())), CancellationToken.None);
+        var begun = Task.Run(
+            () => call(() =>
+            {
+                signals.Fence.ThrowIfCancellationRequested();
+                if (untilStop) signals.Stop.ThrowIfCancellationRequested();
+                Volatile.Write(ref told, time.GetTimestamp());
+            }),
+            CancellationToken.None);
         try
         {
             while (true)
@@ -63,7 +72,7 @@ internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, At
         }
         catch (Exception)
         {
-            // Nobody is there to be told.
+            // It was given up.
         }
     }
 }

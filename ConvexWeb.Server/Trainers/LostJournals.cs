@@ -16,9 +16,6 @@ public sealed class LostJournals(
     ILogger<LostJournals> log)
     : BackgroundService
 {
-    // A call to a drive that does not answer; while there is one, no other is made.
-    private Task open = Task.CompletedTask;
-
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
     /// <summary>After which a journal without an end gets none any more.</summary>
@@ -29,6 +26,9 @@ public sealed class LostJournals(
 
     /// <summary>A folder that is not seen until then belongs to another place.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+
+    // A call to a drive that does not answer; while there is one, no other is made.
+    private Task open = Task.CompletedTask;
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
         => loop.RunAsync("Reading what lost workers left of runs that have ended", RepeatAsync, stoppingToken);

@@ -27,14 +27,7 @@ public sealed class RunTraining(
         try
         {
             var guard = new FolderGuard(settings, time, signals);
-            var folder = await guard.CallLongAsync(
-                goesOn => AttemptFolder.Prepare(folders, assignment, () =>
-                {
-                    signals.Stop.ThrowIfCancellationRequested();
-                    signals.Fence.ThrowIfCancellationRequested();
-                    goesOn();
-                }),
-                untilStop: true);
+            var folder = await guard.CallLongAsync(goesOn => AttemptFolder.Prepare(folders, assignment, goesOn), untilStop: true);
             return await AdoptAsync(assignment, guard, signals)
                 ?? await TrainAsync(assignment, folder, device, guard, signals);
         }
@@ -55,8 +48,8 @@ public sealed class RunTraining(
         var settled = attempts.LastOrDefault(earlier => earlier.Settles)?.Number ?? 0;
         foreach (var earlier in attempts)
         {
-            // Of a lost one that is stored whole only the end is looked for: whoever stored it may have died before it was the item's.
-            // Where a later one has settled it, there is nothing to look for.
+            // Of a lost one that is stored whole only the end is looked for: the worker that stored it may have died before
+            // it was the item's. Where a later one has settled it, there is nothing to look for.
             if (earlier.IsWhole && (!earlier.Lost || earlier.Number < settled))
             {
                 if (earlier.Settles) end = null;

@@ -96,7 +96,7 @@ public sealed class AuditChainTests(PostgresCluster cluster) : DatabaseTest(clus
 
         var kept = await Assert.ThrowsAsync<InvalidDataException>(() => Trail.CutAsync(DateTimeOffset.UtcNow.AddYears(-1), default));
 
-        Assert.Contains("entry 1 does not fit its hash", kept.Message, StringComparison.Ordinal);
+        Assert.Contains("Entry 1 does not fit its hash", kept.Message, StringComparison.Ordinal);
         Assert.Equal(5, await Database.ScalarAsync<long>("select count(*) from audit_entries"));
         Assert.NotNull(await ProblemAsync());
     }

@@ -9,7 +9,7 @@ namespace ConvexWeb.Tests.Accounts;
 
 /// <summary>
 /// <c>./convexweb bench guesses</c>: two web nodes as processes. Bursts of guesses from many connections are looked at no more often than
-/// the rule allows, and the time of an answer does not tell a name that somebody has from one that nobody has.
+/// the rule allows, and the time of an answer does not tell a name that an account has from one that none has.
 /// </summary>
 public sealed partial class GuessBench
 {
@@ -64,8 +64,8 @@ public sealed partial class GuessBench
                 Assert.Contains("error=wrong", answer, StringComparison.Ordinal);
             }
         }
-        ProcessLab.Report("a wrong password of a name that somebody has", known);
-        ProcessLab.Report("of one that nobody has", unknown);
+        ProcessLab.Report("a wrong password of a name that an account has", known);
+        ProcessLab.Report("of one that none has", unknown);
         var distinct = MannWhitney(known, unknown);
         ProcessLab.Say($"Mann-Whitney, {known.Count} each: z = {distinct:0.00}");
         Assert.True(Math.Abs(distinct) < MostDistinct, $"z = {distinct:0.00}");

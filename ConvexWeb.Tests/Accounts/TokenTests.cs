@@ -73,7 +73,7 @@ public sealed class TokenTests(ServerHost host) : IClassFixture<ServerHost>
         Assert.Contains("sign in with the password", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
-    // What a script may is what its scope says, whoever its owner is.
+    // What a script may is what its scope says, whatever its owner may.
     [Theory]
     [InlineData(TokenScope.Submit, false)]
     [InlineData(TokenScope.Manage, true)]

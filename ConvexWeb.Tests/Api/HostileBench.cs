@@ -65,7 +65,7 @@ public sealed class HostileBench
     // Native memory counts too: libjpeg's, Skia's, torch's.
     [Fact(Explicit = true)]
     [Trait("bench", "hostile")]
-    public async Task Sixty_files_take_little_memory_of_whoever_reads_them()
+    public async Task Sixty_files_take_little_memory_to_be_refused()
     {
         using var folder = new TestFolder();
         Assert.True(Peak.TryForget(), "This system does not tell how much memory a process has had.");

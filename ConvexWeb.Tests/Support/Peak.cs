@@ -5,7 +5,7 @@ namespace ConvexWeb.Tests.Support;
 /// <summary>The most memory that this process has had at once, by proc(5): that of native code is in it.</summary>
 internal static class Peak
 {
-    /// <summary>Counts anew from what it has now; false where the system does not.</summary>
+    /// <summary>Counts from what it has now; false where the system does not.</summary>
     public static bool TryForget()
     {
         try

@@ -405,16 +405,9 @@ public sealed class TrainerTests : IDisposable
         // must not grow with the steps.
         long Kept(int epochs)
         {
-            var before = Alive();
+            var before = LiveTensors.Count();
             Train(Small with { Training = Small.Training with { Epochs = epochs } }, $"{epochs} epochs");
-            return Alive() - before;
-        }
-
-        static long Alive()
-        {
-            GC.Collect();
-            GC.WaitForPendingFinalizers();
-            return Tensor.TotalCount;
+            return LiveTensors.Count() - before;
         }
 
         Train(Small, "warm");

@@ -91,7 +91,7 @@ public sealed class CertificateTests(PostgresCluster cluster) : DatabaseTest(clu
                 """));
     }
 
-    // Whoever asks is served with his own share, and the owner of the run can read whose it is now.
+    // Who asks is served with his own share, and the owner of the run can read whose it is now.
     [Fact]
     public async Task An_automatic_one_that_somebody_else_asks_for_is_that_persons_and_this_is_noted()
     {

@@ -13,7 +13,7 @@ public sealed class FolderGuardTests
     {
         var parts = await guard.CallLongAsync(goesOn =>
         {
-            for (var part = 0; part < 6; part++, goesOn()) Thread.Sleep(400);
+            for (var part = 0; part < 6; part++, goesOn()) Thread.Sleep(400); // a part of a slow copy
             return 6;
         });
 

@@ -131,7 +131,7 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
         using (var make = Process.Start("mkfifo", journal + ".pipe")) await make.WaitForExitAsync();
         File.Move(journal + ".pipe", journal, overwrite: true);
 
-        // Whoever reads on in it waits for a writer, as for a drive that is gone.
+        // The next reader waits for a writer, as for a drive that is gone.
         await Database.UntilAsync("select exists (select from attempts where outcome = 'unreachable')");
         await Database.UntilAsync("select state = 'Running' and attempt = 2 from work_items");
         var asked = TimeProvider.System.GetTimestamp();

@@ -68,7 +68,7 @@ public sealed class LostJournalsTests(PostgresCluster cluster) : DatabaseTest(cl
         var run = await Database.AddRunAsync();
         await StoreAsync(from: 0, 1, 2, 3, 4); // attempt 1 came to a checkpoint at 4
         await Database.LoseAsync(run);
-        await Database.ClaimAsync(run); // attempt 2 began at 0, and nobody has read that
+        await Database.ClaimAsync(run); // attempt 2 began at 0, and that was not read
         await Database.LoseAsync(run);
         await StoreAsync(from: 4, 5, 6); // attempt 3 went on from 4
         await Database.ExecuteAsync(
