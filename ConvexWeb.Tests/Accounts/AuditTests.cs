@@ -53,14 +53,14 @@ public sealed class AuditTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
-    public async Task A_name_that_nobody_has_is_not_noted_since_it_may_be_a_password()
+    public async Task A_name_that_no_account_has_is_not_noted_since_it_may_be_a_password()
     {
         await using var admin = await Person.SignInAsync(host, isAdmin: true);
         using var browser = new Forms(host);
         (await browser.SignInAsync("my-secret-phrase")).Dispose();
 
         Assert.Empty(await EntriesAsync(admin, "about=my-secret-phrase"));
-        Assert.NotEmpty(await EntriesAsync(admin, "about=a+name+that+nobody+has"));
+        Assert.NotEmpty(await EntriesAsync(admin, "about=a+name+that+no+account+has"));
     }
 
     [Fact]

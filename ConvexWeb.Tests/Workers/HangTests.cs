@@ -126,7 +126,8 @@ public sealed class HangingRunTests(PostgresCluster cluster) : DatabaseTest(clus
     {
         await using var node = await StartNodeAsync(("Convex:Worker:HangLimit", "00:00:12"), ("Convex:Worker:RetryDelay", "00:00:00.05"));
         var run = await node.SubmitAsync("""{"steps":40,"every":5,"hang_at":12,"times":1}""");
-        await Database.UntilAsync("select step >= 10 from runs");
+        // Its last line: a later one would wake the reader of the pipe.
+        await Database.UntilAsync("select exists (select from log_lines where text = 'hangs')");
         var journal = RunFiles.JournalOf(Folder, run);
         using (var make = Process.Start("mkfifo", journal + ".pipe")) await make.WaitForExitAsync();
         File.Move(journal + ".pipe", journal, overwrite: true);
