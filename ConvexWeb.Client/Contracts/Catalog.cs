@@ -20,7 +20,11 @@ public sealed record CatalogParameter(
     string Name, string Title, string Type, double? Min, double? Max, JsonElement? Default,
     IReadOnlyList<string>? Allowed, string Help, bool Optional);
 
-public sealed record PresetView(string Name, string Title, string Group, string Source, string Summary, JsonElement Spec, bool NeedsGpu);
+/// <param name="Resolved">What the source leaves open, and what is done here.</param>
+/// <param name="Differs">Where the preset is knowingly not what the source did.</param>
+public sealed record PresetView(
+    string Name, string Title, string Group, string Source, string Summary, string Resolved, string Differs, JsonElement Spec,
+    bool NeedsGpu);
 
 /// <summary>What a spec costs, computed without training.</summary>
 public sealed record SpecEstimate(

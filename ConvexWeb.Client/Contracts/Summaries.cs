@@ -61,7 +61,7 @@ public sealed record ClusterImage(double Share, string Bmp);
 /// <summary>The last evaluation of a split. Macro figures are means over classes.</summary>
 /// <param name="Confusion">[K][K]: row true class (for training, the class that was trained), column predicted class.</param>
 /// <param name="CalibrationError">ECE: mean distance of confidence and accuracy, weighted by the bins' images.</param>
-/// <param name="CalibrationPlainSum">The same distances summed over the bins that have images.</param>
+/// <param name="CalibrationPlainSum">Such distances in ten bins of width 0.1, summed over those with images (IOC paper, figure 6).</param>
 /// <param name="MacroRecall">Also the balanced accuracy, as a share.</param>
 /// <param name="Matthews">Matthews' correlation for several classes, −1 to 1.</param>
 /// <param name="Youden">Mean over classes of recall + specificity − 1.</param>
@@ -70,7 +70,11 @@ public sealed record ClusterImage(double Share, string Bmp);
 public sealed record SplitSummary(
     IReadOnlyList<IReadOnlyList<long>> Confusion, IReadOnlyList<ReliabilityBin> Reliability,
     double CalibrationError, double CalibrationPlainSum, double MacroPrecision, double MacroRecall, double MacroF1, double WeightedF1,
-    double Matthews, double Youden, IReadOnlyList<int> UndefinedClasses);
+    double Matthews, double Youden, IReadOnlyList<int> UndefinedClasses)
+{
+    /// <summary>The same sum with bins without images counted at their middle; null from a version whose sum was over 15 bins.</summary>
+    public double? CalibrationPlainSumOfAll { get; init; }
+}
 
 /// <summary>
 /// Images whose confidence, the largest softmax value, lies in (Low, High]: how many, their mean
@@ -85,6 +89,9 @@ public sealed record LayerSummary(
 {
     /// <summary>Largest singular value of the layer as a linear map; null for what is none.</summary>
     public double? Spectral { get; init; }
+
+    /// <summary>Whether the iteration stopped before it had found <see cref="Spectral"/> to a ten-thousandth.</summary>
+    public bool IsSpectralApproximate { get; init; }
 
     /// <summary>Share of weights in (0.98·e^−eps, e^−eps]; null without exp_eps.</summary>
     public double? SpikeShare { get; init; }

@@ -37,7 +37,8 @@ public sealed class SpecCatalog : ICatalog
                 entry.Name, entry.Title, entry.Source, entry.Summary, [.. entry.Parameters.Select(ToView)]))],
             [.. section.Parameters.Select(ToView)]))],
         [.. Presets.All.Select(preset => new PresetView(
-            preset.Name, preset.Title, preset.Group, preset.Source, preset.Summary, ToElement(preset.Spec), preset.NeedsGpu))],
+            preset.Name, preset.Title, preset.Group, preset.Source, preset.Summary, preset.Notes.Resolved, preset.Notes.Differs,
+            ToElement(preset.Spec), preset.NeedsGpu))],
         ToElement(new Spec()));
 
     private static CatalogParameter ToView(Parameter parameter) => new(

@@ -26,5 +26,5 @@ internal static class CertificateCost
 
     /// <param name="spec">As it is stored; one that an older program wrote, and that cannot be read any
     /// more, is not this class's problem.</param>
-    public static int Pairs(string spec) => SpecReader.Read(spec).Spec is { } read ? Pairs(read) : Usual;
+    public static int Pairs(string spec) => SpecReader.ReadStored(spec).Spec is { } read ? Pairs(read) : Usual;
 }

@@ -4,6 +4,7 @@ using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Ingest;
 using ConvexWeb.Server.Leasing;
+using ConvexWeb.Training.Specs;
 using Dapper;
 using Npgsql;
 
@@ -74,14 +75,21 @@ internal static class RunDetails
         return snapshot.Items.ToDictionary(item => item.RunId, item => snapshot.Why(item, now));
     }
 
+    // One of an earlier version in the words of this one, so that who starts another run from it gets the same.
+    private static JsonElement SpecOf(string stored)
+    {
+        if (SpecReader.ReadStored(stored).Spec is { } spec) return JsonSerializer.SerializeToElement(SpecWriter.ToJson(spec));
+        using var verbatim = JsonDocument.Parse(stored);
+        return verbatim.RootElement.Clone();
+    }
+
     private static RunDetail Detail(
         RunRow row, OwnRow own, IReadOnlyList<AttemptView> attempts, IReadOnlyList<CheckpointView> checkpoints, CertificateMark? mark)
     {
-        using var spec = JsonDocument.Parse(own.Spec);
         return new()
         {
             Row = row,
-            Spec = spec.RootElement.Clone(),
+            Spec = SpecOf(own.Spec),
             Parameters = own.Parameters,
             StepsPerEpoch = own.StepsPerEpoch,
             RerunOf = own.RerunOf,

@@ -47,7 +47,10 @@ internal static class RunSummaries
 
     private static SplitSummary View(Reported.SplitSummary split) => new(
         split.Confusion, [.. split.Reliability.Select(View)], split.CalibrationError, split.CalibrationPlainSum, split.MacroPrecision,
-        split.MacroRecall, split.MacroF1, split.WeightedF1, split.Matthews, split.Youden, split.UndefinedClasses);
+        split.MacroRecall, split.MacroF1, split.WeightedF1, split.Matthews, split.Youden, split.UndefinedClasses)
+    {
+        CalibrationPlainSumOfAll = split.CalibrationPlainSumOfAll,
+    };
 
     private static ReliabilityBin View(Reported.ReliabilityBin bin) =>
         new(bin.Low, bin.High, bin.Count, bin.Confidence, bin.Accuracy);
@@ -56,6 +59,7 @@ internal static class RunSummaries
         new(layer.Name, layer.Count, layer.NonZeros, layer.L1, layer.Frobenius, layer.Min, layer.Max, layer.FromInit)
         {
             Spectral = layer.Spectral,
+            IsSpectralApproximate = layer.IsSpectralApproximate,
             SpikeShare = layer.SpikeShare,
         };
 }

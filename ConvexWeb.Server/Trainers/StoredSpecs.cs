@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Specs;
 using Dapper;
 using Npgsql;
 
@@ -13,6 +14,6 @@ public sealed class StoredSpecs(NpgsqlDataSource database)
         await using var connection = await database.OpenConnectionAsync(cancel);
         var row = await connection.QuerySingleAsync<Row>(new(
             "select spec::text as spec, seed from runs where id = @runId", new { runId }, cancellationToken: cancel));
-        return (row.Spec, row.Seed);
+        return (SpecVersions.Stamped(row.Spec), row.Seed);
     }
 }

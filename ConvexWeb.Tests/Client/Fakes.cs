@@ -247,7 +247,7 @@ public sealed class FakeCatalog : ICatalog
             [Parameter("epochs", "int", "20", min: 1, max: 10_000, help: "Passes over the data.")]),
     ],
     [
-        new("demo-glyphs", "MLP on glyphs", "Demo", "ours", "A small net that learns in a minute.",
+        new("demo-glyphs", "MLP on glyphs", "Demo", "ours", "A small net that learns in a minute.", "All of it.", "There is no source.",
             JsonDocument.Parse(Default).RootElement, NeedsGpu: false),
     ],
     JsonDocument.Parse(Default).RootElement);

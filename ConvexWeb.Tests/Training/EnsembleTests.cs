@@ -119,27 +119,43 @@ public sealed class EnsembleTests : IDisposable
     }
 
     [Fact]
+    public void Friedmans_rule_is_SAMME_without_the_logarithm_of_the_classes()
+    {
+        // One of four is wrong: alpha = ln 3, and the wrong one weighs 3 of 6; whatever the number of classes.
+        var (_, alpha, weights) = Boosting.After([1, 1, 1, 1], [false, true, false, false], 10, BoostingRule.Friedman);
+        Assert.Equal(Math.Log(3), alpha, 1e-12);
+        Assert.All(weights!.Zip([4.0 / 6, 2, 4.0 / 6, 4.0 / 6]), w => Assert.Equal(w.Second, w.First, 1e-12));
+        // Half is wrong: with ten classes far better than chance, and yet no weight.
+        Assert.Null(Boosting.After([1, 1], [true, false], 10, BoostingRule.Friedman).Weights);
+        Assert.NotNull(Boosting.After([1, 1], [true, false], 10, BoostingRule.Samme).Weights);
+    }
+
+    [Theory]
+    [InlineData(BoostingRule.Samme)]
+    [InlineData(BoostingRule.Friedman)]
+    public void An_expert_without_an_error_ends_the_boosting(BoostingRule rule)
+        => Assert.Equal((0, double.PositiveInfinity, null), Boosting.After([1, 2, 1], [false, false, false], 3, rule));
+
+    [Fact]
     public void SAMME_equals_an_example_by_hand()
     {
         // One of four is wrong, ten classes: err = 1/4, alpha = ln 3 + ln 9 = ln 27; 27 of 30 falls on the wrong one.
-        var (error, alpha, weights) = Samme.After([1, 1, 1, 1], [false, true, false, false], 10);
+        var (error, alpha, weights) = Boosting.After([1, 1, 1, 1], [false, true, false, false], 10, BoostingRule.Samme);
         Assert.Equal(0.25, error);
         Assert.Equal(Math.Log(27), alpha, 1e-12);
         Assert.All(weights!.Zip([4.0 / 30, 3.6, 4.0 / 30, 4.0 / 30]), w => Assert.Equal(w.Second, w.First, 1e-12));
 
         // The next expert is right there and wrong on two others: err = 2/30, alpha = ln 14 + ln 9.
-        (error, alpha, weights) = Samme.After(weights!, [true, false, true, false], 10);
+        (error, alpha, weights) = Boosting.After(weights!, [true, false, true, false], 10, BoostingRule.Samme);
         Assert.Equal(2.0 / 30, error, 1e-12);
         Assert.Equal(Math.Log(126), alpha, 1e-12);
         Assert.All(
             weights!.Zip([4 * 126.0 / 280, 4 * 27.0 / 280, 4 * 126.0 / 280, 4 / 280.0]),
             w => Assert.Equal(w.Second, w.First, 1e-12));
 
-        Assert.Null(Samme.After([1, 1], [true, false], 2).Weights);
-        Assert.Null(Samme.After([1, 1, 1], [true, true, false], 3).Weights);
-        Assert.NotNull(Samme.After([1, 1, 1], [true, true, false], 4).Weights);
-        // Nothing wrong: nothing to weigh up, and no infinity.
-        Assert.Equal([1, 1], Samme.After([1, 1], [false, false], 2).Weights!);
+        Assert.Null(Boosting.After([1, 1], [true, false], 2, BoostingRule.Samme).Weights);
+        Assert.Null(Boosting.After([1, 1, 1], [true, true, false], 3, BoostingRule.Samme).Weights);
+        Assert.NotNull(Boosting.After([1, 1, 1], [true, true, false], 4, BoostingRule.Samme).Weights);
     }
 
     [Fact]
@@ -303,7 +319,7 @@ public sealed class EnsembleTests : IDisposable
         // S2 with one output instead of ten: 9·801 fewer.
         const long Expert = 3_752_810 - 9 * 801;
         Assert.Equal(Expert, Count(new EnsembleEmOptions { Experts = 1 }, data));
-        Assert.Equal(5 * Expert + 3073 * 100 + 101 * 5, Count(new EnsembleEmOptions { Experts = 5 }, data));
+        Assert.Equal(5 * Expert + 3073 * 800 + 801 * 5, Count(new EnsembleEmOptions { Experts = 5 }, data));
         var classes = DatasetInfo.Of(new Cifar10Options()).Input;
         Assert.Equal(3 * 3_752_810 + 3073 * 100 + 101 * 3, Count(new EnsembleBoostOptions(), classes));
         var allConvGate = (27 * 32 + 32) + (9 * 32 * 64 + 64) + (9 * 64 * 64 + 64) + 65 * 3;

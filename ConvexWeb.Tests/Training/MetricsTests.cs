@@ -4,6 +4,7 @@ using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
 using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Schedules;
 using ConvexWeb.Training.Specs;
 using static TorchSharp.torch;
@@ -42,9 +43,14 @@ public sealed class MetricsTests
         var correct = new double[15];
         (counts[14], confidences[14], correct[14]) = (3, 2.94, 3);
         (counts[7], confidences[7], correct[7]) = (1, 0.5, 0);
-        var calibration = Calibration.Of(counts, confidences, correct);
+        // Of ten bins, the same images are in the last one and in (0.4, 0.5].
+        var ten = Calibration.BinsOf(
+            [0, 0, 0, 0, 1, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0.5, 0, 0, 0, 0, 2.94], [0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+        var calibration = new Calibration(Calibration.BinsOf(counts, confidences, correct), ten);
         Assert.Equal((3 * 0.02 + 0.5) / 4, calibration.Error, 12);
         Assert.Equal(0.52, calibration.PlainSum, 12);
+        // The middles of the eight without images: 0.05, 0.15, 0.25, 0.35, 0.55, 0.65, 0.75 and 0.85.
+        Assert.Equal(0.52 + 3.6, calibration.PlainSumOfAll, 12);
         Assert.Equal(7 / 15.0, calibration.Bins[7].Low, 12);
     }
 
@@ -187,6 +193,26 @@ public sealed class MetricsTests
         Assert.Equal(3, last.Spectral!.Value, 3);
         Assert.Equal(0, layers[0].FromInit);
         Assert.True(last.FromInit > 3);
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(1, 8)]
+    public void N7_a_convolutions_largest_singular_value_is_that_of_its_whole_matrix(int stride, int groups)
+    {
+        using var scope = NewDisposeScope();
+        var plan = new Plan([8, 9, 9], new NoConvexityOptions());
+        plan.Conv2d("conv", plan.Input, 8, 3, stride, 1, groups);
+        manual_seed(5);
+        using var network = new PlanNetwork(plan);
+        var found = SpectralNorm.Of(network, 0);
+        using var quiet = no_grad();
+        // The map's columns: what it makes of each unit vector.
+        var matrix = network.LinearPart(0, eye(8 * 81).view(-1, 8, 9, 9)).flatten(1).to(ScalarType.Float64);
+        var exact = linalg.svdvals(matrix)[0].item<double>();
+        Assert.True(found.IsConverged);
+        Assert.Equal(exact, found.Value, 2e-4 * exact);
     }
 
     [Trait("kind", "slow")]

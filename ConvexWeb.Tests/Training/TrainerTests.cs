@@ -35,11 +35,11 @@ public sealed class TrainerTests : IDisposable
 
     private Outcome Train(
         Spec spec, string name, ulong seed = 1, bool resume = false, Func<TrainingEvent, bool>? stopAfter = null,
-        Action<nn.Module, Constraint>? inspect = null)
+        Action<nn.Module, Constraint>? inspect = null, List<TrainingEvent>? told = null)
     {
         var folder = Directory.CreateDirectory(Path.Combine(root, name)).FullName;
         var set = new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default).Result;
-        var events = new List<TrainingEvent>();
+        var events = told ?? [];
         using var stop = new CancellationTokenSource();
         using var data = TrainingData.Prepare(spec, set, seed, CPU, root, folder, _ => { });
         var journal = Path.Combine(folder, "metrics.jsonl");
@@ -161,19 +161,56 @@ public sealed class TrainerTests : IDisposable
         Assert.NotEmpty(SpecReader.Read("""{"data": {"name": "mnist", "preprocessing": "imagenet"}}""").Problems);
     }
 
-    [Fact]
-    public void A_training_that_diverges_comes_to_its_end_and_says_so_once()
+    [Theory]
+    [InlineData(false, "at step ")]
+    [InlineData(true, "on the training images after step ")]
+    public void N6_a_training_that_diverges_fails_at_once_and_names_step_and_layer(bool inEvaluation, string when)
     {
         var spec = Small with
         {
             Optimizer = new SgdOptions { Lr = 1e20 },
             Model = new MlpOptions { Width = 16, Depth = 2, BatchNorm = false },
+            // One step is one epoch, so that the evaluation sees it before another step does.
+            Training = inEvaluation ? Small.Training with { BatchSize = 64 } : Small.Training,
+            Data = inEvaluation ? new GlyphsOptions { TrainSize = 64, TestSize = 20 } : Small.Data,
         };
-        var outcome = Train(spec, "diverged");
-        Assert.True(outcome.Ended);
-        var warning = Assert.Single(outcome.Events.OfType<MessageEvent>(), m => m.Level == MessageLevel.Warning);
-        Assert.Contains("diverged", warning.Text);
-        Assert.True(double.IsNaN(outcome.Events.OfType<EpochEvent>().Last().Values["train/loss"]));
+        var events = new List<TrainingEvent>();
+        var problem = Assert.Throws<DivergedException>(() => Train(spec, $"diverged{inEvaluation}", told: events));
+        Assert.Contains(when, problem.Message, StringComparison.Ordinal);
+        Assert.Matches(@"the first layer with such an output is (fc\d|act\d)", problem.Message);
+        Assert.True(problem.Step > 0);
+        Assert.Equal(FailureCause.NotFinite, Failure.CauseOf(problem));
+        Assert.Empty(events.OfType<FinishedEvent>());
+        var values = events.OfType<EpochEvent>().SelectMany(told => told.Values.Values);
+        Assert.All(values, value => Assert.True(double.IsFinite(value)));
+    }
+
+    [Fact]
+    public void The_means_over_an_epochs_steps_are_those_of_its_points_also_when_resumed()
+    {
+        // 10 steps of 32 images an epoch, and a point every 4: no epoch begins with one.
+        var spec = Small with
+        {
+            Data = new GlyphsOptions { TrainSize = 320, TestSize = 40 },
+            Training = Small.Training with { Epochs = 3, BatchSize = 32, PointsEvery = 1 },
+        };
+        var each = Train(spec, "each").Events;
+        var sparse = spec with { Training = spec.Training with { PointsEvery = 4 } };
+        var whole = Train(sparse, "whole").Events;
+        for (var epoch = 1; epoch <= 3; epoch++)
+        {
+            var steps = each.OfType<PointsEvent>().Where(point => point.Step > 10 * (epoch - 1) && point.Step <= 10 * epoch).ToList();
+            var told = whole.OfType<EpochEvent>().Single(e => e.Epoch == epoch).Values;
+            Assert.Equal(10, steps.Count);
+            Assert.Equal(steps.Average(s => s.Values["train/loss_running"]), told["train/loss_epoch_running"], 6);
+            Assert.Equal(steps.Average(s => s.Values["train/accuracy_running"]), told["train/accuracy_epoch_running"], 6);
+        }
+        Assert.False(Train(sparse, "parts", stopAfter: happened => happened is PointsEvent { Step: 16 }).Ended);
+        var second = Train(sparse, "parts", resume: true).Events.OfType<EpochEvent>().First();
+        Assert.Equal(2, second.Epoch);
+        Assert.Equal(
+            whole.OfType<EpochEvent>().Single(e => e.Epoch == 2).Values["train/loss_epoch_running"],
+            second.Values["train/loss_epoch_running"]);
     }
 
     [Fact]

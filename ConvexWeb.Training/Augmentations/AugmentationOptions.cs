@@ -15,6 +15,11 @@ public sealed record AugmentationOptions
         + "At the stored size; a whitened image is padded with 0.", Min = 0, Max = 32, Title = "Pad and crop")]
     public int PadCrop { get; init; }
 
+    [Parameter("Random resized crop: a box of this share of the image or more, its sides as 3 : 4 to 4 : 3, brought to data.resize "
+        + "with data.interpolation and rounded, as Pillow does (torchvision, timm: 0.08); empty: off.", Min = 0.01, Max = 1,
+        Title = "Resized crop")]
+    public double? ResizedCrop { get; init; }
+
     [Parameter("Magnitude of RandAugment, 2 of 15 operations an image, each with probability 1/2 (timm: rand-m9-mstd0.5-inc1); 0 is off.",
         Min = 0, Max = 10, Title = "RandAugment")]
     public int RandAugment { get; init; }
@@ -44,7 +49,7 @@ public sealed record AugmentationOptions
     public bool AllowWithCorruption { get; init; }
 
     /// <summary>Whether images move or are mirrored: possible with whitened images too.</summary>
-    internal bool Moves => Flip || PadCrop > 0;
+    internal bool Moves => Flip || PadCrop > 0 || ResizedCrop is not null;
 
     /// <summary>Whether pixels change as colours do, which needs images between 0 and 1.</summary>
     internal bool Recolours => RandAugment > 0 || ColourJitter > 0;

@@ -9,7 +9,7 @@ namespace ConvexWeb.Training.Augmentations;
 internal static class Draws
 {
     // Streams below 31 belong to labels, drawn images and the run itself.
-    public const ulong Flip = 31, Crop = 32, RandAugment = 33, ColourJitter = 34, Erasing = 35, Noise = 36, Mixing = 37;
+    public const ulong Flip = 31, Crop = 32, RandAugment = 33, ColourJitter = 34, Erasing = 35, Noise = 36, Mixing = 37, Box = 38;
 
     public static ulong Key(ulong seed, ulong purpose, ulong step, int image) => SplitMix.Mix(seed, purpose, step, (ulong)image);
 

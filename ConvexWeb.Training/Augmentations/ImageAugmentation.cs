@@ -4,12 +4,13 @@ namespace ConvexWeb.Training.Augmentations;
 
 /// <summary>
 /// What a spec asks to be done to the images of a batch, one after the other in timm's order: crop and flip, RandAugment, colour jitter;
-/// and, on the normalised images, erasing. All at the size that images are stored in.
+/// and, on the normalised images, erasing. All at the size that images are stored in, or behind a random resized crop at its size.
 /// The random numbers come from the seed and the step alone.
 /// </summary>
 /// <param name="fill">Per channel, what RandAugment puts where an image was moved away from:
 /// the value in 0..1 that normalisation makes 0.</param>
-internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed, IReadOnlyList<float> fill)
+/// <param name="resized">What a random resized crop brings its boxes to; null without one.</param>
+internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed, IReadOnlyList<float> fill, ResizedCrop? resized = null)
 {
     private readonly float[] fillLevels = [.. fill.Select(value => MathF.Round(Math.Clamp(255 * value, 0, 255)))];
 
@@ -24,7 +25,13 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
         using var quiet = no_grad();
         var count = (int)images.shape[0];
         var result = images;
-        if (options.Moves) result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i)));
+        if (resized is not null)
+        {
+            var (height, width) = ((int)images.shape[2], (int)images.shape[3]);
+            result = resized.Apply(result, Each(count, i => CropBox.Draw(
+                Draws.Stream(seed, Draws.Box, step, i), options.ResizedCrop!.Value, height, width)));
+        }
+        if (options.Flip || options.PadCrop > 0) result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i)));
         if (options.Recolours) result = Recoloured(result, step);
         return result.MoveToOuterDisposeScope();
     }

@@ -16,17 +16,32 @@ internal static class DescribeCommand
         var json = new Option<bool>("--json") { Description = "As JSON" };
         var command = new Command("describe",
             "Shows the layers, shapes and parameter counts of a spec, and which tensors its constraint covers.") { spec, json };
-        command.SetAction(parsed => Run(Description.Of(SpecArgument.Load(parsed.GetValue(spec)!)), parsed.GetValue(json)));
+        command.SetAction(parsed =>
+        {
+            var what = parsed.GetValue(spec)!;
+            return Run(Description.Of(SpecArgument.Load(what)), SpecArgument.PresetOf(what), parsed.GetValue(json));
+        });
         return command;
     }
 
-    private static int Run(Description description, bool json)
+    private static int Run(Description description, Preset? preset, bool json)
     {
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(description, Indented));
+            var node = JsonSerializer.SerializeToNode(description, Indented)!;
+            if (preset is not null)
+            {
+                var about = ListCommand.Detail(preset);
+                (about["name"], about["source"], about["summary"]) = (preset.Name, preset.Source, preset.Summary);
+                node["preset"] = about;
+            }
+            Console.WriteLine(node.ToJsonString(Indented));
             return ExitCodes.Done;
         }
+        if (preset is not null)
+            Console.WriteLine(
+                $"{preset.Title}: {preset.Summary}\nSource:   {preset.Source}\nResolved: {preset.Notes.Resolved}\n"
+                + $"Differs:  {preset.Notes.Differs}\n");
         var (name, kind, output) = (Width(l => l.Name), Width(l => l.Kind), Width(l => l.Output));
         Console.WriteLine(
             $"{"layer".PadRight(name)}{"kind".PadRight(kind)}{"output".PadRight(output)}{"parameters",14}  "

@@ -23,16 +23,21 @@ internal static class ListCommand
         return command;
     }
 
+    /// <summary>What is said of a preset besides its name, source and summary.</summary>
+    internal static JsonObject Detail(Preset preset) => new()
+    {
+        ["group"] = preset.Group,
+        ["resolved"] = preset.Notes.Resolved,
+        ["differs"] = preset.Notes.Differs,
+        ["needs_gpu"] = preset.NeedsGpu,
+        ["spec"] = SpecWriter.ToJson(preset.Spec),
+    };
+
     private static int Run(string what, bool json)
     {
         var items = what == "presets"
             ? Presets.All.Select(p => (p.Name, p.Source, Summary: p.NeedsGpu ? p.Summary + " Meant for a GPU." : p.Summary,
-                Detail: (JsonNode)new JsonObject
-                {
-                    ["group"] = p.Group,
-                    ["needs_gpu"] = p.NeedsGpu,
-                    ["spec"] = SpecWriter.ToJson(p.Spec),
-                })).ToList()
+                Detail: (JsonNode)Detail(p))).ToList()
             : Catalogue.Sections.Single(s => s.Plural == what).Choices.Select(e => (e.Name, e.Source, e.Summary,
                 Detail: (JsonNode)new JsonObject { ["parameters"] = Parameters(e) })).ToList();
         if (json)

@@ -19,12 +19,16 @@ internal static class SpecArgument
         return reading.Spec ?? throw new BadInputException(reading.Problems.Select(p => p.Sentence));
     }
 
+    /// <summary>The preset that the argument names; null where it names none.</summary>
+    public static Preset? PresetOf(string spec)
+        => spec.StartsWith(PresetPrefix, StringComparison.Ordinal) ? Presets.Find(spec[PresetPrefix.Length..]) : null;
+
     public static SpecReading Read(string spec)
     {
         if (spec.StartsWith(PresetPrefix, StringComparison.Ordinal))
         {
-            var name = spec[PresetPrefix.Length..];
-            var preset = Presets.Find(name) ?? throw new BadInputException($"There is no preset {name}; 'list presets' shows them.");
+            var preset = PresetOf(spec)
+                ?? throw new BadInputException($"There is no preset {spec[PresetPrefix.Length..]}; 'list presets' shows them.");
             return new(preset.Spec, []);
         }
         if (spec == "-") return SpecReader.Read(StandardInput());

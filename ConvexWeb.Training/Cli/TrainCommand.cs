@@ -75,7 +75,7 @@ internal static class TrainCommand
         catch (Exception e) when (e is not BadInputException)
         {
             // The edge of the run: whatever went wrong is its reason, in the journal as on the error stream.
-            events.Report(new FailedEvent(0, Failure.Sentence(e), Failure.CauseOf(e)));
+            events.Report(new FailedEvent((e as DivergedException)?.Step ?? 0, Failure.Sentence(e), Failure.CauseOf(e)));
             Console.Error.WriteLine(e);
             return ExitCodes.Failed;
         }

@@ -7,5 +7,7 @@ public static class Batching
     /// The last batch is short; a last batch of a single image is left out,
     /// since batch normalisation has no variance of one.
     /// </summary>
-    public static long StepsPerEpoch(long images, int batch) => images / batch + (images % batch > 1 ? 1 : 0);
+    /// <param name="dropLast">Leaves any short last batch out.</param>
+    public static long StepsPerEpoch(long images, int batch, bool dropLast = false)
+        => images / batch + (images % batch > 1 && !dropLast ? 1 : 0);
 }

@@ -32,6 +32,10 @@ public abstract record DataOptions : ChoiceOptions, IDataset
         + "imagenet: standardisation by ImageNet's mean and deviation.")]
     public PreprocessingKind Preprocessing { get; init; } = PreprocessingKind.Auto;
 
+    [Parameter("Whiten the training images once, before they are augmented, as the first version did; "
+        + "else they are augmented first, and what comes in at the edges is black.", Title = "ZCA before augmentation")]
+    public bool ZcaFirst { get; init; }
+
     [Parameter("Added to the eigenvalues in ZCA whitening, on pixels in [0, 1].", Min = 1e-6, Max = 10, Title = "ZCA eps")]
     public double ZcaEps { get; init; } = 0.1;
 
@@ -43,6 +47,10 @@ public abstract record DataOptions : ChoiceOptions, IDataset
 
     [Parameter("How Resize interpolates, with a filter as wide as the reduction in both cases.")]
     public Interpolation Interpolation { get; init; } = Interpolation.Bilinear;
+
+    [Parameter("Where images are evaluated, bring them to this side and cut the middle of Resize out of it, rounded as Pillow does "
+        + "(CycleMLP: 256 for 224); empty: Resize alone.", Min = 8, Max = 1024)]
+    public int? EvaluationResize { get; init; }
 
     DatasetInfo IDataset.Info => Info;
 
@@ -56,6 +64,9 @@ public abstract record DataOptions : ChoiceOptions, IDataset
 
     // The members of IDataset are no public members of the record: what is public there is said in a spec.
     internal abstract DatasetInfo Info { get; }
+
+    /// <summary>Whether images are read from disk batch by batch, and never all held in memory.</summary>
+    internal virtual bool IsStreamed => false;
 
     internal virtual IReadOnlyList<RemoteFile> Files => [];
 

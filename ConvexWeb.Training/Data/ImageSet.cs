@@ -21,6 +21,9 @@ public sealed record ImageSplit
 
     public int[] Labels { get; init; }
 
+    /// <summary>Where the images lie on disk; null where they are in memory.</summary>
+    public PixelFile? File => file;
+
     public int Count => Labels.Length;
 
     /// <summary>All pixels in one array, which holds 2 GiB at most; <see cref="Blocks"/> has no such limit.</summary>

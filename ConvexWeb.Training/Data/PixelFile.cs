@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace ConvexWeb.Training.Data;
 
 /// <summary>Images of one size that lie one after the other in a file.</summary>
@@ -12,14 +14,27 @@ public sealed record PixelFile(string Path, long Offset, int ImageBytes)
     {
         using var handle = File.OpenHandle(Path);
         var pixels = new byte[checked(count * ImageBytes)];
-        var at = Offset + start * ImageBytes;
+        Read(handle, pixels, Offset + start * ImageBytes);
+        return pixels;
+    }
+
+    /// <summary>Images at any places, one after the other in one array; several are read at a time.</summary>
+    public byte[] Read(IReadOnlyList<long> places)
+    {
+        using var handle = File.OpenHandle(Path);
+        var pixels = new byte[checked(places.Count * ImageBytes)];
+        Parallel.For(0, places.Count, i => Read(handle, pixels.AsSpan(i * ImageBytes, ImageBytes), Offset + places[i] * ImageBytes));
+        return pixels;
+    }
+
+    private void Read(SafeFileHandle handle, Span<byte> pixels, long at)
+    {
         for (var done = 0; done < pixels.Length;)
         {
-            var read = RandomAccess.Read(handle, pixels.AsSpan(done), at + done);
+            var read = RandomAccess.Read(handle, pixels[done..], at + done);
             if (read == 0) throw new DatasetException($"{Path} is shorter than it was; delete it, and it is made anew.");
             done += read;
         }
-        return pixels;
     }
 
     /// <summary>The first <paramref name="count"/> images, in blocks of some 64 MB.</summary>

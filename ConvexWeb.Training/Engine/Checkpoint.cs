@@ -65,7 +65,7 @@ public static class Checkpoint
 
     // Read and written again: a file of an older version lacks fields that have come since, which then have their defaults.
     private static bool IsOf(IReadOnlyDictionary<string, string> metadata, Spec spec)
-        => SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "").Spec is { } stored
+        => SpecReader.ReadStored(metadata.GetValueOrDefault("spec") ?? "").Spec is { } stored
             && SpecWriter.ToJson(stored).ToJsonString() == SpecWriter.ToJson(spec).ToJsonString();
 
     /// <summary>The spec of a checkpoint and a network with its weights, in eval mode.</summary>
@@ -80,7 +80,7 @@ public static class Checkpoint
     {
         using var scope = NewDisposeScope();
         var (metadata, bytes) = SafeTensors.LoadMetadata(path);
-        var reading = SpecReader.Read(metadata.GetValueOrDefault("spec") ?? "");
+        var reading = SpecReader.ReadStored(metadata.GetValueOrDefault("spec") ?? "");
         if (reading.Spec is not { } spec)
             throw new SafeTensorsException($"{Path.GetFileName(path)} is no checkpoint of ours: {reading.Problems[0].Message}");
         // Before it is built: a small file may name a large model, whose weights are not in it.

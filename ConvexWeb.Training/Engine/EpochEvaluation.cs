@@ -22,9 +22,14 @@ internal sealed record EpochEvaluation(
 internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learner)
 {
     /// <summary>Null when stopped in between; then nothing has changed.</summary>
-    public EpochEvaluation? Evaluate(int epoch, Progress progress, CancellationToken stop)
+    /// <param name="running">The epoch's steps; null where not all of them are known.</param>
+    /// <exception cref="DivergedException">The logits are no finite numbers.</exception>
+    public EpochEvaluation? Evaluate(
+        int epoch, Progress progress, RunningSums? running, RunningPoints points, CancellationToken stop)
     {
         if (Measure(data.Train, stop) is not { } train || Measure(data.Test, stop) is not { } test) return null;
+        if (!double.IsFinite(train.Loss)) throw Diverged(data.Train, "training", epoch, progress);
+        if (!double.IsFinite(test.Loss)) throw Diverged(data.Test, "test", epoch, progress);
         Evaluation? validation = null;
         if (data.Validation is { } held && (validation = Measure(held, stop)) is null) return null;
         Evaluation? averaged = null;
@@ -34,6 +39,7 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         var smoothed = spec.Training.LabelSmoothing > 0;
         train.Report(values, "train", smoothed);
         test.Report(values, "test", smoothed);
+        if (running is { } steps) points.AddTo(values, steps);
         if (validation is not null)
         {
             values["validation/accuracy"] = validation.Accuracy;
@@ -71,6 +77,22 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         // Weights that the optimizer left below zero, before the constraint acted on them.
         var negatives = progress.Negatives + learner.Optimizer.TakeNegatives();
         values["constraint/negatives_per_step"] = (double)negatives / Math.Max(1, progress.Step - progress.NegativesSince);
+    }
+
+    // Looks for the batch in question once more: an evaluation that goes well keeps none.
+    private DivergedException Diverged(Split split, string name, int epoch, Progress progress)
+    {
+        using var quiet = TorchSharp.torch.no_grad();
+        var when = $"on the {name} images after step {progress.Step:N0} (epoch {epoch})";
+        learner.Network.eval();
+        for (long at = 0, batch = Evaluation.BatchFor(learner.Network); at < split.Count; at += batch)
+        {
+            using var scope = TorchSharp.torch.NewDisposeScope();
+            var images = split.Slice(at, Math.Min(batch, split.Count - at)).Images;
+            if (!learner.Network.forward(images).isfinite().all().item<bool>())
+                return Divergence.At(progress.Step, when, learner.Network, images, training: false);
+        }
+        return Divergence.At(progress.Step, when, learner.Network, split.Slice(0, 1).Images, training: false);
     }
 
     private Evaluation? Measure(Split split, CancellationToken stop) =>

@@ -61,6 +61,7 @@ public sealed record Evaluation(
         if (smoothed) values[split + "/objective"] = Objective;
         if (Top5 is { } top5) values[split + "/top5"] = top5;
         values[split + "/ece"] = Calibration.Error;
+        values[split + "/ece_ten_bin_sum"] = Calibration.PlainSum;
         values[split + "/macro_f1"] = Confusion.MacroF;
         values[split + "/balanced_accuracy"] = 100 * Confusion.MacroRecall;
         Experts?.Report(values, split);
@@ -73,13 +74,17 @@ public sealed record Evaluation(
     /// <summary>What the summary of a run keeps of it.</summary>
     public SplitSummary Summary() => new(
         Confusion.Counts, Calibration.Bins, Calibration.Error, Calibration.PlainSum, Confusion.MacroPrecision, Confusion.MacroRecall,
-        Confusion.MacroF, Confusion.WeightedF, Confusion.Matthews, Confusion.Youden, Confusion.Undefined);
+        Confusion.MacroF, Confusion.WeightedF, Confusion.Matthews, Confusion.Youden, Confusion.Undefined)
+    {
+        CalibrationPlainSumOfAll = Calibration.PlainSumOfAll,
+    };
 
     /// <summary>What is summed on the device from batch to batch.</summary>
     private sealed class Sums
     {
         private readonly long classes;
-        private readonly Tensor loss, objective, top5, confusion, bins, confidences, right, wrongLabels, fitted, recovered, cleanRight;
+        private readonly Tensor loss, objective, top5, confusion, wrongLabels, fitted, recovered, cleanRight;
+        private readonly BinSums fifteen, ten;
         private bool noisy;
 
         public Sums(long classes, Device device)
@@ -89,9 +94,7 @@ public sealed record Evaluation(
             (top5, wrongLabels, fitted) = (Sum(ScalarType.Int64), Sum(ScalarType.Int64), Sum(ScalarType.Int64));
             (recovered, cleanRight) = (Sum(ScalarType.Int64), Sum(ScalarType.Int64));
             confusion = Sum(ScalarType.Int64, classes * classes);
-            bins = Sum(ScalarType.Float64, Calibration.BinCount);
-            confidences = Sum(ScalarType.Float64, Calibration.BinCount);
-            right = Sum(ScalarType.Float64, Calibration.BinCount);
+            (fifteen, ten) = (new(Calibration.BinCount, device), new(Calibration.TenBinCount, device));
 
             Tensor Sum(ScalarType type, params long[] shape) => zeros(shape, type, device).MoveToOuterDisposeScope();
         }
@@ -111,12 +114,8 @@ public sealed record Evaluation(
             var softmax = logits.to(ScalarType.Float64).softmax(1).max(1).values;
             var known = softmax.eq(softmax);
             var confidence = where(known, softmax, zeros_like(softmax));
-            // Bins are open below and closed above; a confidence is at least 1/K, so none falls out below.
-            var bin = (confidence * Calibration.BinCount).neg().floor().neg().sub(1)
-                .clamp(0, Calibration.BinCount - 1).to(ScalarType.Int64);
-            bins.scatter_add_(0, bin, known.to(ScalarType.Float64));
-            confidences.scatter_add_(0, bin, confidence);
-            right.scatter_add_(0, bin, isRight.mul(known).to(ScalarType.Float64));
+            fifteen.Add(confidence, known, isRight);
+            ten.Add(confidence, known, isRight);
 
             if (truth is null) return;
             noisy = true;
@@ -135,7 +134,7 @@ public sealed record Evaluation(
             var smoothed = objective.item<double>() / count;
             return new(plain, 100.0 * matrix.Correct / count, smoothed > 0 ? smoothed : plain,
                 classes >= ClassesForTop5 ? 100.0 * top5.item<long>() / count : null,
-                matrix, Calibration.Of(Read(bins), Read(confidences), Read(right)), Noise(count));
+                matrix, new(fifteen.Take(), ten.Take()), Noise(count));
         }
 
         private Memorisation? Noise(long count)
@@ -144,6 +143,25 @@ public sealed record Evaluation(
             return new(100.0 * fitted.item<long>() / wrong, 100.0 * recovered.item<long>() / wrong,
                 wrong == count ? 0 : 100.0 * cleanRight.item<long>() / (count - wrong));
         }
+    }
+
+    /// <summary>Images, confidences and hits of bins of equal width.</summary>
+    private sealed class BinSums(int count, Device device)
+    {
+        private readonly Tensor images = Zeros(count, device), confidences = Zeros(count, device), right = Zeros(count, device);
+
+        public void Add(Tensor confidence, Tensor known, Tensor isRight)
+        {
+            // Bins are open below and closed above; a confidence is at least 1/K, so none falls out below.
+            var bin = (confidence * count).neg().floor().neg().sub(1).clamp(0, count - 1).to(ScalarType.Int64);
+            images.scatter_add_(0, bin, known.to(ScalarType.Float64));
+            confidences.scatter_add_(0, bin, confidence);
+            right.scatter_add_(0, bin, isRight.mul(known).to(ScalarType.Float64));
+        }
+
+        public IReadOnlyList<ReliabilityBin> Take() => Calibration.BinsOf(Read(images), Read(confidences), Read(right));
+
+        private static Tensor Zeros(int count, Device device) => zeros([count], ScalarType.Float64, device).MoveToOuterDisposeScope();
 
         private static double[] Read(Tensor sums) => sums.cpu().data<double>().ToArray();
     }

@@ -25,6 +25,7 @@ public static class Failure
 
     public static FailureCause? CauseOf(Exception problem) => problem switch
     {
+        DivergedException => FailureCause.NotFinite,
         OutOfMemoryException => FailureCause.OutOfMemory,
         ExternalException native when OfAllocators.Any(text => native.Message.Contains(text, StringComparison.Ordinal)) =>
             FailureCause.OutOfMemory,

@@ -22,6 +22,9 @@ public sealed record Progress
     public long RunningImages { get; init; }
     public double RunningSeconds { get; init; }
 
+    /// <summary>The same sums of the epoch under way up to the last point, less what lay before the epoch.</summary>
+    public RunningSums EpochSums { get; init; }
+
     /// <summary>Score of the best evaluation (higher is better), its epoch and its metrics.</summary>
     public double? BestScore { get; init; }
     public int BestEpoch { get; init; }

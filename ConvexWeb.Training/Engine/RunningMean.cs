@@ -2,6 +2,23 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
 
+/// <summary>Sums over the images of some steps.</summary>
+public readonly record struct RunningSums(double Loss, double Objective, long Correct, long Images)
+{
+    public double MeanLoss => Loss / Images;
+
+    public double MeanObjective => Objective / Images;
+
+    /// <summary>Percent.</summary>
+    public double Accuracy => 100.0 * Correct / Images;
+
+    public RunningSums Plus(RunningSums other)
+        => new(Loss + other.Loss, Objective + other.Objective, Correct + other.Correct, Images + other.Images);
+
+    public RunningSums Minus(RunningSums other)
+        => new(Loss - other.Loss, Objective - other.Objective, Correct - other.Correct, Images - other.Images);
+}
+
 /// <summary>Loss and accuracy over the steps since the last point, summed on the device so that no step waits for it.</summary>
 internal sealed class RunningMean(Device device) : IDisposable
 {
@@ -25,16 +42,19 @@ internal sealed class RunningMean(Device device) : IDisposable
         images += count;
     }
 
-    /// <summary>Mean plain loss and objective, accuracy in percent and images since the last call; starts anew.</summary>
-    public (double Loss, double Objective, double Accuracy, long Images) Take()
+    /// <summary>The sums since the last call; starts anew.</summary>
+    public RunningSums Take()
     {
-        var result = (loss.item<double>() / images, objective.item<double>() / images, 100.0 * correct.item<long>() / images, images);
+        var result = Peek();
         loss.zero_();
         objective.zero_();
         correct.zero_();
         images = 0;
         return result;
     }
+
+    /// <summary>The sums since they were last taken.</summary>
+    public RunningSums Peek() => new(loss.item<double>(), objective.item<double>(), correct.item<long>(), images);
 
     public Progress Store(Progress progress) => progress with
     {

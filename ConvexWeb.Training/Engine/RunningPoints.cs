@@ -5,13 +5,18 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
 
-/// <summary>The points between evaluations: running loss and accuracy, gradient norm, speed; and a warning on divergence.</summary>
+/// <summary>
+/// The points between evaluations: running loss and accuracy, gradient norm, speed; and the same means over each whole epoch, which is what
+/// the logs of most sources call training accuracy: of each batch before its step, in training mode, on augmented images.
+/// </summary>
 internal sealed class RunningPoints(Spec spec, Learner learner, Device device, long stepsPerEpoch, EventWriter events) : IDisposable
 {
     private readonly long every = spec.Training.PointsEvery ?? Math.Max(1, stepsPerEpoch / 20);
     private readonly RunningMean running = new(device);
     private double gradientNorm;
-    private bool hasWarned;
+
+    // The epoch's sums up to the last point, less what lay before the epoch.
+    private RunningSums ofEpoch;
 
     // Label smoothing and mixed images minimise something else than the plain loss.
     private readonly bool isPlain = spec.Training.LabelSmoothing == 0 && !spec.Augmentation.Mixes && learner.Objective is PlainObjective;
@@ -34,34 +39,42 @@ internal sealed class RunningPoints(Spec spec, Learner learner, Device device, l
     /// <summary>Reports what the steps since the last point come to, and starts again.</summary>
     public Progress Report(Progress progress, double learningRate)
     {
-        var (loss, objective, accuracy, images) = running.Take();
-        WarnOnce(loss, progress.Step);
+        var sums = running.Take();
+        ofEpoch = ofEpoch.Plus(sums);
         var values = new Dictionary<string, double>
         {
-            ["train/loss_running"] = loss,
-            ["train/accuracy_running"] = accuracy,
+            ["train/loss_running"] = sums.MeanLoss,
+            ["train/accuracy_running"] = sums.Accuracy,
             ["lr"] = learningRate,
             ["grad_norm"] = gradientNorm,
-            ["samples_per_second"] = images / Math.Max(progress.RunningSeconds, 1e-9),
+            ["samples_per_second"] = sums.Images / Math.Max(progress.RunningSeconds, 1e-9),
         };
-        if (!isPlain) values["train/objective_running"] = objective;
+        if (!isPlain) values["train/objective_running"] = sums.MeanObjective;
         events.Report(new PointsEvent(progress.Step, (double)progress.Step / stepsPerEpoch, values));
         return progress with { RunningSeconds = 0 };
     }
 
     /// <summary>Puts the sums since the last point into the progress that a checkpoint stores.</summary>
-    public Progress Store(Progress progress) => running.Store(progress);
+    public Progress Store(Progress progress) => running.Store(progress) with { EpochSums = ofEpoch };
 
-    public void Restore(Progress progress) => running.Restore(progress);
-
-    private void WarnOnce(double loss, long step)
+    public void Restore(Progress progress)
     {
-        if (hasWarned || double.IsFinite(loss)) return;
-        hasWarned = true;
-        events.Report(new MessageEvent(
-            MessageLevel.Warning,
-            $"The training loss is {loss} near step {step:N0}: this training has diverged and will hardly recover. "
-            + "Try a lower optimizer.lr, or init log_normal under a constraint."));
+        running.Restore(progress);
+        ofEpoch = progress.EpochSums;
+    }
+
+    /// <summary>Before the first step of an epoch.</summary>
+    public void BeginEpoch() => ofEpoch = new RunningSums().Minus(running.Peek());
+
+    /// <summary>What the steps of the epoch come to; of one whose first steps an older version took, null.</summary>
+    public RunningSums? EndEpoch(long images) => ofEpoch.Plus(running.Peek()) is var all && all.Images == images ? all : null;
+
+    /// <summary>Adds an epoch's means to the metrics of its evaluation.</summary>
+    public void AddTo(Dictionary<string, double> values, RunningSums epoch)
+    {
+        values["train/accuracy_epoch_running"] = epoch.Accuracy;
+        values["train/loss_epoch_running"] = epoch.MeanLoss;
+        if (!isPlain) values["train/objective_epoch_running"] = epoch.MeanObjective;
     }
 
     public void Dispose() => running.Dispose();

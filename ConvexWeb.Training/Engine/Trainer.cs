@@ -1,5 +1,4 @@
 using ConvexWeb.Training.Convexity;
-using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine.Metrics;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
@@ -27,7 +26,7 @@ public sealed class Trainer : IDisposable
     public Trainer(Spec spec, TrainerSettings settings, TrainingData data, EventWriter events)
     {
         (this.spec, this.settings, this.data, this.events) = (spec, settings, data, events);
-        stepsPerEpoch = Batching.StepsPerEpoch(data.Train.Count, spec.Training.BatchSize);
+        stepsPerEpoch = spec.Training.StepsPerEpoch(data.Train.Count);
         learner = new Learner(spec, settings, data, events);
         points = new RunningPoints(spec, learner, settings.Device, stepsPerEpoch, events);
         steps = new TrainingSteps(spec, settings, data, learner, points, stepsPerEpoch);
@@ -73,6 +72,7 @@ public sealed class Trainer : IDisposable
     private bool TrainEpoch(CancellationToken stop)
     {
         if (progress.StepInEpoch == 0 && !learner.Objective.Begin(progress.Epoch, stop)) return false;
+        if (progress.StepInEpoch == 0) points.BeginEpoch();
         Network.train();
         using var order = steps.Order(progress.Epoch);
         var timer = new StepTimer(settings.Clock);
@@ -92,7 +92,8 @@ public sealed class Trainer : IDisposable
     /// <summary>Measures whole splits and reports; false when stopped in between, which changes nothing.</summary>
     private bool Evaluate(int epoch, CancellationToken stop)
     {
-        if (evaluator.Evaluate(epoch, progress, stop) is not { } evaluation) return false;
+        var running = points.EndEpoch(steps.ImagesPerEpoch);
+        if (evaluator.Evaluate(epoch, progress, running, points, stop) is not { } evaluation) return false;
         latest = evaluation;
         while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent(MessageLevel.Info, found));
         events.Report(new EpochEvent(epoch, progress.Step, evaluation.Values));

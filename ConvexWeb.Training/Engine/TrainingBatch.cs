@@ -18,8 +18,12 @@ internal sealed class TrainingBatches(Spec spec, Split split, ulong seed)
 {
     private readonly AugmentationOptions options = spec.Augmentation;
     private readonly ImageAugmentation augmentation
-        = new(spec.Augmentation, seed, spec.Augmentation.RandAugment > 0 ? split.Neutral() : []);
+        = new(spec.Augmentation, seed, spec.Augmentation.RandAugment > 0 ? split.Neutral() : [], CropOf(spec));
     private readonly BatchMixing mixing = new(spec.Augmentation, seed, DatasetInfo.Of(spec.Data).Classes);
+
+    private static ResizedCrop? CropOf(Spec spec) => spec.Augmentation.ResizedCrop is null || spec.Data.Resize is not { } side
+        ? null
+        : new ResizedCrop(side, spec.Data.Interpolation == Interpolation.Bicubic);
 
     /// <param name="step">Steps done before this one since the start of the run: with the seed, the key of all random numbers.</param>
     public TrainingBatch At(Tensor index, long step)

@@ -89,6 +89,10 @@ public sealed record EmpiricalTest(IReadOnlyList<PairTest> Midpoint, PairTest Je
     public long Violations => Midpoint.Sum(m => m.Violations) + Jensen.Violations + Lines.Violations;
     public long Checks => Midpoint.Sum(m => m.Checks) + Jensen.Checks + Lines.Checks;
 
+    /// <summary>The largest excess of any inequality over what convexity allows.</summary>
+    [JsonIgnore]
+    public double LargestExcess => Midpoint.Append(Jensen).Append(Lines).Max(test => test.Worst);
+
     /// <summary>Checks whose logits were no finite numbers; they count as neither kept nor violated.</summary>
     public long NotFinite => Midpoint.Sum(m => m.NotFinite) + Jensen.NotFinite + Lines.NotFinite;
 }

@@ -53,7 +53,7 @@ public sealed record RunSummary(
 /// <summary>What is kept of a split's last evaluation besides its metrics. Macro figures are means over classes.</summary>
 /// <param name="Confusion">[K][K]: row true (or trained) class, column predicted class.</param>
 /// <param name="CalibrationError">ECE: mean distance of confidence and accuracy, weighted by the bins' images.</param>
-/// <param name="CalibrationPlainSum">The same distances summed over the bins that have images.</param>
+/// <param name="CalibrationPlainSum">Such distances in ten bins of width 0.1, summed over those with images (IOC paper, figure 6).</param>
 /// <param name="MacroRecall">Also the balanced accuracy, as a share.</param>
 /// <param name="Matthews">Matthews' correlation for several classes, −1 to 1.</param>
 /// <param name="Youden">Mean over classes of recall + specificity − 1.</param>
@@ -61,7 +61,11 @@ public sealed record RunSummary(
 public sealed record SplitSummary(
     IReadOnlyList<IReadOnlyList<long>> Confusion, IReadOnlyList<ReliabilityBin> Reliability, double CalibrationError,
     double CalibrationPlainSum, double MacroPrecision, double MacroRecall, double MacroF1, double WeightedF1, double Matthews,
-    double Youden, IReadOnlyList<int> UndefinedClasses);
+    double Youden, IReadOnlyList<int> UndefinedClasses)
+{
+    /// <summary>The same sum with bins without images counted at their middle; null from a version whose sum was over 15 bins.</summary>
+    public double? CalibrationPlainSumOfAll { get; init; }
+}
 
 /// <summary>One bar of a reliability diagram: images whose confidence, the largest softmax value, lies in (Low, High].</summary>
 /// <param name="Confidence">Mean confidence of its images; 0 without any.</param>
@@ -83,6 +87,9 @@ public sealed record LayerSummary
     /// Largest singular value of the layer as a map on its own inputs, zero padding included; null for what is no linear map.
     /// </summary>
     public double? Spectral { get; init; }
+
+    /// <summary>Whether the iteration stopped before it had found <see cref="Spectral"/> to a ten-thousandth.</summary>
+    public bool IsSpectralApproximate { get; init; }
     public required double Min { get; init; }
     public required double Max { get; init; }
 

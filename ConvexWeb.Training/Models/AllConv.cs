@@ -23,6 +23,10 @@ public sealed record AllConvOptions : ModelOptions
     [Parameter("Activation on the class layer too, before the mean over places, as in the public code.")]
     public bool ActOnLogits { get; init; } = true;
 
+    [Parameter("Pad the seventh convolution, so that 8 × 8 places are averaged, as both public codes do; "
+        + "without, 6 × 6 as in the paper. The parameter count is the same.", Title = "Pad conv7")]
+    public bool C7Padding { get; init; } = true;
+
     [Parameter("Share of the input dropped while training.", Min = 0, Max = 0.95)]
     public double InputDropout { get; init; } = 0.2;
 
@@ -57,7 +61,7 @@ public sealed record AllConvOptions : ModelOptions
         for (var i = 1; i <= layers.Length; i++)
         {
             var (channels, kernel, stride) = layers[i - 1];
-            x = plan.Conv2d($"{prefix}conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, kernel / 2);
+            x = plan.Conv2d($"{prefix}conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, i == 7 && !C7Padding ? 0 : kernel / 2);
             if (BatchNorm) x = plan.BatchNorm($"{prefix}bn{i}", x);
             x = plan.Activation($"{prefix}act{i}", x, activation);
             if (stride == 2) x = plan.Dropout($"{prefix}drop{i}", x, Dropout);

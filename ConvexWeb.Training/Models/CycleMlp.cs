@@ -15,7 +15,7 @@ namespace ConvexWeb.Training.Models;
 /// Cycle FC's offsets are whole numbers, so it is a shift of each channel and a 1 × 1 product; no deformable convolution.
 /// Exact counts with the softmax gate: K = 10 14,647,530; K = 100 14,693,700; K = 1000 15,155,400.
 /// Mode <c>seed</c> keeps LayerNorm and the gate, so a constrained network is not convex;
-/// <c>strict</c> has BatchNorm and learned coefficients instead.
+/// <c>strict</c> has BatchNorm and learned coefficients instead: K = 10 13,672,010.
 /// </summary>
 [Choice("cycle_mlp")]
 public sealed record CycleMlpOptions : ModelOptions
@@ -26,8 +26,18 @@ public sealed record CycleMlpOptions : ModelOptions
     public CycleMlpSize Size { get; init; } = CycleMlpSize.B1;
 
     [Parameter("seed: LayerNorm and the softmax gate, as in the source's code, and its list of unconstrained tensors: not convex. "
-        + "strict: BatchNorm and learned coefficients: convex under a constraint.")]
-    public Fidelity Mode { get; init; } = Fidelity.Strict;
+        + "strict: BatchNorm and learned coefficients: convex under a constraint. "
+        + "auto: seed without a constraint, which is the paper's network, and strict with one.")]
+    public Fidelity Mode { get; init; } = Fidelity.Auto;
+
+    [Parameter("Mode seed under a constraint: whether its list of unconstrained tensors has an effect. plain: on one process it has; "
+        + "ddp: started for several, PyTorch puts module. before every name, the list matches nothing and all weights are constrained.",
+        Title = "Unconstrained tensors")]
+    public SourceLaunch ExemptList { get; init; } = SourceLaunch.Plain;
+
+    [Parameter("Mode seed under a constraint: constrain the 20 biases of the gate's layers too. The source's code does, "
+        + "since it looks for weight in a name and these are called reweight.", Title = "Constrain the gate's biases")]
+    public bool ConstrainGateBiases { get; init; } = true;
 
     [Parameter("auto: GELU without a constraint, ELU with one.",
         Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
@@ -42,11 +52,13 @@ public sealed record CycleMlpOptions : ModelOptions
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         long[] widths = Size == CycleMlpSize.Tiny ? [16, 32, 80, 128] : [64, 128, 320, 512];
+        var isSeed = ModelMode.IsSeed(Mode, convexity);
         var plan = new Plan(images.Shape, convexity)
         {
             Initialisation = Initialisation.TruncatedNormal,
             FreeAffineNorms = true,
-            Exempt = Mode == Fidelity.Seed ? SourceExempts() : null,
+            Exempt = !isSeed ? null : ExemptList == SourceLaunch.Ddp ? new HashSet<string>() : SourceExempts(),
+            CoversBias = isSeed && ConstrainGateBiases ? name => name.Contains(".reweight.", StringComparison.Ordinal) : null,
         };
         var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
         var x = plan.ChannelsLast("patch_embed.layout", plan.Conv2d("patch_embed.proj", plan.Input, widths[0], 7, 4, 2));
@@ -85,7 +97,7 @@ public sealed record CycleMlpOptions : ModelOptions
 
     private Value Mixed(Plan plan, string attn, Value[] branches, ActivationFunction activation)
     {
-        if (Mode == Fidelity.Strict) return plan.Mix(attn + ".coefficients", branches);
+        if (!ModelMode.IsSeed(Mode, plan.Convexity)) return plan.Mix(attn + ".coefficients", branches);
         var channels = branches[0].Channels;
         var sum = plan.Add(attn + ".sum2", plan.Add(attn + ".sum1", branches[0], branches[1]), branches[2]);
         var mean = plan.GlobalMean(attn + ".mean", sum);
@@ -93,12 +105,20 @@ public sealed record CycleMlpOptions : ModelOptions
         return plan.SoftmaxMix(attn + ".gate", plan.Linear(attn + ".reweight.fc2", hidden, 3 * channels), branches);
     }
 
-    private Value Norm(Plan plan, string name, Value x) => Mode == Fidelity.Seed ? plan.LayerNorm(name, x) : plan.BatchNorm(name, x);
+    private Value Norm(Plan plan, string name, Value x)
+        => ModelMode.IsSeed(Mode, plan.Convexity) ? plan.LayerNorm(name, x) : plan.BatchNorm(name, x);
 
     // What the source's code leaves free. Its fourth name, network.1.0.attn.mlp_c, is a slip:
     // network.1 is a convolution, so it frees nothing.
     private static HashSet<string> SourceExempts()
         => ["patch_embed.proj", "network.0.0.norm1", "network.0.0.attn.sfc_h", "network.0.0.attn.sfc_w", "network.0.0.attn.reweight.fc1"];
+}
+
+/// <summary>How the source's training was started.</summary>
+public enum SourceLaunch
+{
+    Plain,
+    Ddp,
 }
 
 /// <summary>Widths of a CycleMLP.</summary>

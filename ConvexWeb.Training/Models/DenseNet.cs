@@ -24,8 +24,12 @@ public sealed record DenseNetOptions : ModelOptions
         Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus])]
     public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("Share dropped behind each 3 × 3 convolution; the paper uses 0.2 without augmentation.", Min = 0, Max = 0.95)]
+    [Parameter("Share dropped behind convolutions; the paper uses 0.2 without augmentation.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; }
+
+    [Parameter("Which convolutions. each: every one but the first, as in the paper (98 of BC-100-12); "
+        + "layer_end: the 3 × 3 convolution that ends a layer (48), as in the public code that the seed used.", Title = "Dropout after")]
+    public DropoutPlace DropoutAfter { get; init; } = DropoutPlace.Each;
 
     internal override string SizeParameter => "variant";
 
@@ -84,18 +88,24 @@ public sealed record DenseNetOptions : ModelOptions
         if (shape.Bottleneck)
         {
             x = plan.Conv2d(name + ".conv1", x, 4 * shape.Growth, 1, bias: false);
+            x = DropBetween(plan, name + ".drop1", x);
             x = plan.Activation(name + ".relu2", plan.BatchNorm(name + ".norm2", x), activation);
         }
         x = plan.Conv2d(name + (shape.Bottleneck ? ".conv2" : ".conv1"), x, shape.Growth, 3, padding: 1, bias: false);
         return plan.Dropout(name + ".drop", x, Dropout);
     }
 
+    // Behind a convolution that does not end a layer.
+    private Value DropBetween(Plan plan, string name, Value x)
+        => DropoutAfter == DropoutPlace.Each ? plan.Dropout(name, x, Dropout) : x;
+
     // With bottlenecks the paper also halves the channels between blocks (θ = 0.5).
-    private static Value Transition(Plan plan, string name, Value x, bool compress, ActivationFunction activation)
+    private Value Transition(Plan plan, string name, Value x, bool compress, ActivationFunction activation)
     {
         var channels = compress ? x.Channels / 2 : x.Channels;
         x = plan.Activation(name + ".relu", plan.BatchNorm(name + ".norm", x), activation);
-        return plan.AvgPool(name + ".pool", plan.Conv2d(name + ".conv", x, channels, 1, bias: false), 2);
+        x = DropBetween(plan, name + ".drop", plan.Conv2d(name + ".conv", x, channels, 1, bias: false));
+        return plan.AvgPool(name + ".pool", x, 2);
     }
 }
 
@@ -107,4 +117,11 @@ public enum DenseNetVariant
     [JsonStringEnumMemberName("100_12")] D100_12,
     [JsonStringEnumMemberName("121")] D121,
     [JsonStringEnumMemberName("bc_40_12")] Bc40_12,
+}
+
+/// <summary>The convolutions of a DenseNet that dropout stands behind.</summary>
+public enum DropoutPlace
+{
+    Each,
+    LayerEnd,
 }

@@ -33,6 +33,10 @@ public sealed record EfficientNetOptions : ModelOptions
     [Parameter("Share dropped before the last layer.", Min = 0, Max = 0.95)]
     public double Dropout { get; init; } = 0.2;
 
+    [Parameter("Stochastic depth: share of samples for which the last block's branch would be dropped while training; "
+        + "block i of 16, counted from 0, drops i/16 of it, where it has a shortcut (nine blocks).", Min = 0, Max = 0.9)]
+    public double DropPath { get; init; } = 0.2;
+
     [Parameter("Stride of the stem; empty: 2 as in the source, and 1 for images of 32 pixels and less.", Min = 1, Max = 2)]
     public int? StemStride { get; init; }
 
@@ -42,11 +46,15 @@ public sealed record EfficientNetOptions : ModelOptions
         var activation = Resolve(Activation, convexity, ActivationFunction.Silu);
         var stem = StemStride ?? (Math.Max(images.Height, images.Width) <= SmallSide ? 1 : 2);
         var x = ConvNorm(plan, "features.0", plan.Input, 32, 3, stem, 1, activation);
+        var (done, all) = (0, Stages.Sum(stage => stage.Repeat));
         for (var s = 0; s < Stages.Length; s++)
         {
             var (expand, kernel, stride, channels, repeat) = Stages[s];
-            for (var r = 0; r < repeat; r++)
-                x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, activation);
+            for (var r = 0; r < repeat; r++, done++)
+            {
+                var drop = DropPath * done / all;
+                x = Block(plan, $"features.{s + 1}.{r}", x, expand, kernel, r == 0 ? stride : 1, channels, drop, activation);
+            }
         }
         x = plan.GlobalMean("mean", ConvNorm(plan, "features.8", x, 1280, 1, 1, 1, activation));
         plan.Linear("classifier.1", plan.Dropout("classifier.0", x, Dropout), images.Classes);
@@ -55,7 +63,8 @@ public sealed record EfficientNetOptions : ModelOptions
 
     // Names as torchvision's: the parts of a block are numbered as they come, and the expansion is missing where it would be 1.
     private Value Block(
-        Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, ActivationFunction activation)
+        Plan plan, string name, Value input, int expand, long kernel, long stride, long channels, double drop,
+        ActivationFunction activation)
     {
         var part = 0;
         var x = input;
@@ -64,7 +73,9 @@ public sealed record EfficientNetOptions : ModelOptions
         x = ConvNorm(plan, $"{name}.block.{part++}", x, width, kernel, stride, width, activation);
         x = Squeezed(plan, $"{name}.block.{part++}", x, input.Channels / 4, activation);
         x = plan.BatchNorm($"{name}.block.{part}.1", plan.Conv2d($"{name}.block.{part}.0", x, channels, 1, bias: false), Eps);
-        return stride == 1 && input.Channels == channels ? plan.Add(name + ".add", input, x) : x;
+        return stride == 1 && input.Channels == channels
+            ? plan.Add(name + ".add", input, plan.DropPath(name + ".stochastic_depth", x, drop))
+            : x;
     }
 
     private Value Squeezed(Plan plan, string name, Value x, long squeezed, ActivationFunction activation)

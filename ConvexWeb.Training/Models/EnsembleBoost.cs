@@ -8,7 +8,7 @@ namespace ConvexWeb.Training.Models;
 /// <summary>
 /// Boosted convex experts with a gate. Source: IOC paper s3.3, s4 and T6 (science.md S7d): three experts, each trained on images weighted
 /// by the errors of the one before, then frozen, then a gate that learns which of them to trust.
-/// The weights follow SAMME (multi-class AdaBoost; the paper only cites Friedman et al. 2000).
+/// The paper says "as in" Friedman et al. 2000, whose discrete AdaBoost is for two classes; SAMME is the same for more.
 /// [B, C, H, W] → experts E × [B, K], gate [B, E] → the logits of the expert with the largest share: [B, K].
 /// The epochs of the run are shared out evenly: one stage for each expert, one for the gate.
 /// </summary>
@@ -17,6 +17,10 @@ public sealed record EnsembleBoostOptions : ModelOptions
 {
     [Parameter("What each expert is: the MLP, AllConv or DenseNet of its own entry.")]
     public PartKind Expert { get; init; } = PartKind.Mlp;
+
+    [Parameter("How images are weighed behind an expert. samme: alpha = ln((1 − err)/err) + ln(K − 1); "
+        + "friedman: discrete AdaBoost, without ln(K − 1), so an expert must be right on half of the weights.")]
+    public BoostingRule Rule { get; init; } = BoostingRule.Samme;
 
     [Parameter("Experts; the paper has 3. training.epochs must be a multiple of one more: each expert and the gate get an equal share.",
         Min = 2, Max = 10)]
@@ -81,4 +85,11 @@ public sealed record EnsembleBoostOptions : ModelOptions
                 .Behind(plan, plan.Flatten(prefix + "flatten", plan.Input), prefix, classes).Output,
         };
     }
+}
+
+/// <summary>How boosting weighs images.</summary>
+public enum BoostingRule
+{
+    Samme,
+    Friedman,
 }

@@ -28,8 +28,8 @@ public sealed record EnsembleEmOptions : ModelOptions
         Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus, Identity])]
     public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
 
-    [Parameter("Hidden units of the gate; the paper gives no number.", Min = 1, Max = 8192)]
-    public int GateWidth { get; init; } = 100;
+    [Parameter("Hidden units of the gate, one layer; the paper gives no number, so as many as an expert's layer.", Min = 1, Max = 8192)]
+    public int GateWidth { get; init; } = 800;
 
     internal override bool ShowsImages => true;
 

@@ -21,8 +21,13 @@ public sealed record MixerOptions : ModelOptions
     public MixerSize Size { get; init; } = MixerSize.Seed;
 
     [Parameter("seed: LayerNorm, as in the source's code, and its list of unconstrained tensors: not convex. "
-        + "strict: BatchNorm over the channels and only affine layers free: convex under a constraint.")]
-    public Fidelity Mode { get; init; } = Fidelity.Strict;
+        + "strict: BatchNorm over the channels and only affine layers free: convex under a constraint. "
+        + "auto: seed without a constraint, which is the paper's network, and strict with one.")]
+    public Fidelity Mode { get; init; } = Fidelity.Auto;
+
+    [Parameter("Mode seed: added to LayerNorm's variance; empty: 1e-5 for the seed's size, as its code has it, "
+        + "and 1e-6 for s16 and b16, as Google's.", Min = 1e-12, Max = 0.1, Title = "LayerNorm eps")]
+    public double? NormEps { get; init; }
 
     [Parameter("auto: GELU without a constraint, ELU with one.",
         Allowed = [Auto, Gelu, Relu, Elu, LeakyRelu, Softplus])]
@@ -42,7 +47,8 @@ public sealed record MixerOptions : ModelOptions
 
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var seedMode = Mode == Fidelity.Seed;
+        var seedMode = ModelMode.IsSeed(Mode, convexity);
+        var normEps = NormEps ?? (Size == MixerSize.Seed ? 1e-5 : 1e-6);
         var (patch, channels, tokenWidth, channelWidth, blocks) = Size switch
         {
             MixerSize.S16 => (16, 512, 256, 2048, 8),
@@ -62,7 +68,7 @@ public sealed record MixerOptions : ModelOptions
             Exempt = seedMode ? new HashSet<string> { "stem.proj", "blocks.0.norm1" } : null,
         };
         var activation = Resolve(Activation, convexity, ActivationFunction.Gelu);
-        Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, 1e-6) : plan.BatchNorm(name, x);
+        Value Norm(string name, Value x) => seedMode ? plan.LayerNorm(name, x, normEps) : plan.BatchNorm(name, x);
         Value MixTokens(string name, Value x, long width)
         {
             var hidden = plan.Activation(name + ".act", plan.TokenLinear(name + ".fc1", x, width), activation);

@@ -22,6 +22,12 @@ public abstract record AdamFamilyOptions : OptimizerOptions
     [Parameter("Added to the denominator.", Min = 1e-16, Max = 1)]
     public double Eps { get; init; } = 1e-8;
 
+    [Parameter("What decays. all: every tensor, as PyTorch's optimizers; matrices: neither biases nor norm scales nor any tensor "
+        + "of one dimension, as timm, which CycleMLP's recipe uses.", Title = "Weight decay on")]
+    public DecayedTensors WeightDecayOn { get; init; } = DecayedTensors.All;
+
+    internal override DecayedTensors Decayed => WeightDecayOn;
+
     public override double BaseLr => Lr;
 }
 
@@ -48,6 +54,8 @@ public sealed record AdamWOptions : AdamFamilyOptions
 internal sealed record AdamRule(double Beta1, double Beta2, double Eps, double WeightDecay, bool Decoupled) : UpdateRule
 {
     public override IReadOnlyList<string> State => ["exp_avg", "exp_avg_sq"];
+
+    public override UpdateRule WithoutDecay => this with { WeightDecay = 0 };
 
     public override void StepPlain(Slot slot, long step, double lr)
     {

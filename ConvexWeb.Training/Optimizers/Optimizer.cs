@@ -11,12 +11,14 @@ namespace ConvexWeb.Training.Optimizers;
 public sealed class Optimizer(nn.Module network, OptimizerOptions options, Constraint constraint, bool fused = true) : IDisposable
 {
     private readonly UpdateRule rule = options.CreateRule();
+    private readonly UpdateRule ruleWithoutDecay = options.CreateRule().WithoutDecay;
 
     private readonly Slot[] slots = [.. network.named_parameters().Select(p => new Slot(
         p.name,
         p.parameter,
         [.. options.CreateRule().State.Select(_ => zeros_like(p.parameter).DetachFromDisposeScope())],
-        constraint.OperatorOf(p.name)))];
+        constraint.OperatorOf(p.name),
+        Decays(options, p.name, p.parameter)))];
 
     // Steps count on the device or here, as the path that runs has it.
     private readonly Tensor negativesOnDevice = zeros([], ScalarType.Int64, network.parameters().First().device).DetachFromDisposeScope();
@@ -53,26 +55,32 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
             foreach (var slot in slots.Where(s => s.Parameter.grad is null))
                 Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
         // One group, but for parts that began later: Adam corrects its moments by the steps that a parameter itself has taken.
-        foreach (var group in slots.Where(s => s.Parameter.grad is not null).GroupBy(s => s.Steps + 1).ToList())
+        foreach (var group in slots.Where(s => s.Parameter.grad is not null).GroupBy(s => (Step: s.Steps + 1, s.Decays)).ToList())
         {
             var live = group.ToList();
-            if (fused && FusedStep.TryApply(rule, live, group.Key, lr, constraint, out var found)) negatives += found;
-            else StepPlain(live, group.Key, lr);
+            var step = group.Key.Step;
+            var its = group.Key.Decays ? rule : ruleWithoutDecay;
+            if (fused && FusedStep.TryApply(its, live, step, lr, constraint, out var found)) negatives += found;
+            else StepPlain(its, live, step, lr);
             foreach (var slot in live)
             {
-                slot.Steps = group.Key;
+                slot.Steps = step;
                 slot.Parameter.grad = null;
             }
         }
     }
 
+    // timm's two groups: biases and whatever has one dimension do not decay.
+    private static bool Decays(OptimizerOptions options, string name, Tensor parameter)
+        => options.Decayed == DecayedTensors.All || parameter.dim() > 1 && !name.EndsWith(".bias", StringComparison.Ordinal);
+
     // The reference of the kernel, and the way on other devices: nothing here waits for the device.
-    private void StepPlain(IReadOnlyList<Slot> live, long step, double lr)
+    private void StepPlain(UpdateRule its, IReadOnlyList<Slot> live, long step, double lr)
     {
         foreach (var slot in live)
         {
             using var scope = NewDisposeScope();
-            rule.StepPlain(slot, step, lr);
+            its.StepPlain(slot, step, lr);
             if (slot.IsCovered) negativesOnDevice.add_(slot.Parameter.lt(0).sum());
             // After the last thing that changes the weight.
             Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);

@@ -8,6 +8,16 @@ public abstract record OptimizerOptions : ChoiceOptions
     /// <summary>Learning rate before the schedule's factor.</summary>
     public abstract double BaseLr { get; }
 
+    /// <summary>Which tensors the weight decay is for.</summary>
+    internal abstract DecayedTensors Decayed { get; }
+
     /// <summary>The rule that these parameters describe.</summary>
     internal abstract UpdateRule CreateRule();
+}
+
+/// <summary>The tensors that weight decay is for.</summary>
+public enum DecayedTensors
+{
+    All,
+    Matrices,
 }

@@ -20,6 +20,12 @@ public sealed record SgdOptions : OptimizerOptions
     [Parameter("L2 coefficient added to the gradient (half of it is the λ of λ‖w‖²).", Min = 0, Max = 10)]
     public double WeightDecay { get; init; }
 
+    [Parameter("What decays. all: every tensor, as PyTorch's optimizers; matrices: neither biases nor norm scales nor any tensor "
+        + "of one dimension, as timm, which CycleMLP's recipe uses.", Title = "Weight decay on")]
+    public DecayedTensors WeightDecayOn { get; init; } = DecayedTensors.All;
+
+    internal override DecayedTensors Decayed => WeightDecayOn;
+
     [Parameter("Nesterov's variant; needs momentum.")]
     public bool Nesterov { get; init; }
 
@@ -31,6 +37,8 @@ public sealed record SgdOptions : OptimizerOptions
 internal sealed record SgdRule(double Momentum, double WeightDecay, bool Nesterov) : UpdateRule
 {
     public override IReadOnlyList<string> State => Momentum == 0 ? [] : ["momentum_buffer"];
+
+    public override UpdateRule WithoutDecay => this with { WeightDecay = 0 };
 
     public override void StepPlain(Slot slot, long step, double lr)
     {

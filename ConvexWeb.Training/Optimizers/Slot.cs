@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace ConvexWeb.Training.Optimizers;
 
 /// <summary>A trained parameter with its optimizer state and its constraint.</summary>
-internal sealed record Slot(string Name, Parameter Parameter, Tensor[] State, ConstraintKind Constraint)
+internal sealed record Slot(string Name, Parameter Parameter, Tensor[] State, ConstraintKind Constraint, bool Decays)
 {
     /// <summary>Whether the constraint changes this parameter after a step.</summary>
     public bool IsCovered => Constraint != ConstraintKind.Free;

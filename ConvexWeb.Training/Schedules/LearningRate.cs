@@ -11,10 +11,21 @@ public static class LearningRate
             PlateauScheduleOptions => plateau?.Factor ?? 1,
             ConstantScheduleOptions => 1,
             CosineScheduleOptions cosine => Cosine(cosine, step, stepsPerEpoch, epochs),
+            TimmCosineScheduleOptions timm => TimmCosine(timm, step / stepsPerEpoch, epochs),
             MultiStepScheduleOptions steps => Math.Pow(steps.Gamma, steps.Milestones.Count(m => step / stepsPerEpoch >= m)),
             ExponentialScheduleOptions exponential => Math.Pow(exponential.Gamma, step / stepsPerEpoch),
             _ => throw new NotSupportedException(schedule.GetType().Name),
         };
+
+    // timm sets the rate after an epoch, with that epoch's number: the first two run at the start of the warm-up, the last falls short of
+    // the end. The cosine counts the epochs of the warm-up in.
+    private static double TimmCosine(TimmCosineScheduleOptions options, long epoch, int epochs)
+    {
+        var t = Math.Max(0, epoch - 1);
+        return t < options.WarmupEpochs
+            ? options.WarmupFactor + (1 - options.WarmupFactor) * t / options.WarmupEpochs
+            : options.FinalFactor + (1 - options.FinalFactor) * 0.5 * (1 + Math.Cos(Math.PI * t / epochs));
+    }
 
     private static double Cosine(CosineScheduleOptions options, long step, long stepsPerEpoch, int epochs)
     {

@@ -21,6 +21,19 @@ public sealed record CosineScheduleOptions : ScheduleOptions
     public double FinalFactor { get; init; }
 }
 
+[Choice("timm_cosine")]
+public sealed record TimmCosineScheduleOptions : ScheduleOptions
+{
+    [Parameter("Epochs of linear warm-up; the half cosine runs over all epochs and is joined after these.", Min = 0, Max = 10_000)]
+    public int WarmupEpochs { get; init; } = 5;
+
+    [Parameter("Factor at the start of the warm-up.", Min = 0, Max = 1)]
+    public double WarmupFactor { get; init; } = 0.016;
+
+    [Parameter("Factor at the end of the half cosine.", Min = 0, Max = 1)]
+    public double FinalFactor { get; init; } = 0.16;
+}
+
 [Choice("multi_step")]
 public sealed record MultiStepScheduleOptions : ScheduleOptions
 {

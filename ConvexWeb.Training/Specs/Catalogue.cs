@@ -130,6 +130,8 @@ public static class Catalogue
     [
         Entry.Of<ConstantScheduleOptions>("Constant", "", "The learning rate stays."),
         Entry.Of<CosineScheduleOptions>("Cosine", "Loshchilov and Hutter 2017", "Falls along half a cosine, after an optional warm-up."),
+        Entry.Of<TimmCosineScheduleOptions>("Cosine, as timm steps it", "timm's CosineLRScheduler; CycleMLP's recipe (S6)",
+            "One rate an epoch, set by the epoch before: warm-up, then half a cosine that counts the warm-up in."),
         Entry.Of<MultiStepScheduleOptions>("Steps", "", "Falls by a factor at given epochs."),
         Entry.Of<PlateauScheduleOptions>("Plateau", "seed 000's IOC-DenseNet on ImageNet (S4)",
             "Falls by a factor when the training loss has stopped falling."),

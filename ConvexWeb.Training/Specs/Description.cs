@@ -36,11 +36,11 @@ public sealed record Description(
         var plan = ModelFactory.PlanOf(spec);
         var layers = Describe(plan);
         var size = SplitSize.Of(spec.Data);
-        var steps = Batching.StepsPerEpoch(size.Train, spec.Training.BatchSize);
+        var steps = spec.Training.StepsPerEpoch(size.Train);
         // Forward, and twice as much for the gradients of inputs and weights; two operations for a multiply-add.
         var flop = 6.0 * spec.Training.BatchSize * layers.Sum(l => l.MultiplyAdds);
         var parameters = layers.Sum(l => l.Parameters);
-        var images = (size.Train + size.Validation + size.Test) * (double)DatasetInfo.Of(spec.Data).Dimensions;
+        var images = spec.Data.IsStreamed ? 0 : (size.Train + size.Validation + size.Test) * (double)DatasetInfo.Of(spec.Data).Dimensions;
         var activations = spec.Training.BatchSize * (double)plan.Steps.Sum(step => step.Output.Size);
         var bytes = BytesPerParameter * parameters + BytesPerPixel * images + BytesPerActivation * activations;
         return new(

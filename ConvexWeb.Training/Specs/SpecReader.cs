@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using ConvexWeb.Training.Options;
 
 namespace ConvexWeb.Training.Specs;
@@ -23,12 +24,20 @@ public static class SpecReader
     private const int MaxDepth = 16;
 
     /// <summary>Reads JSON text; text that is not JSON is one problem with an empty path.</summary>
-    public static SpecReading Read(string json)
+    public static SpecReading Read(string json) => Read(json, Read);
+
+    /// <summary>Reads a spec that a run or a checkpoint was stored with: one that names no version is of the first.</summary>
+    public static SpecReading ReadStored(string json) => Read(json, ReadStored);
+
+    public static SpecReading ReadStored(JsonElement json)
+        => json.ValueKind == JsonValueKind.Object && !json.TryGetProperty(SpecVersions.Field, out _) ? ReadFirst(json) : Read(json);
+
+    private static SpecReading Read(string json, Func<JsonElement, SpecReading> read)
     {
         try
         {
             using var document = JsonDocument.Parse(JsonText.QuoteNonFinite(json), new JsonDocumentOptions { MaxDepth = 4 * MaxDepth });
-            return Read(document.RootElement);
+            return read(document.RootElement);
         }
         catch (JsonException e)
         {
@@ -50,10 +59,49 @@ public static class SpecReader
                 [new(broken, $"{(broken.Length == 0 ? "A name in the spec" : broken)} holds half of a surrogate pair, which is no text.")]);
         if (IsDeeper(json, MaxDepth)) return new(null, [new("", $"The spec is nested too deeply; at most {MaxDepth} levels are allowed.")]);
 
+        if (!json.TryGetProperty(SpecVersions.Field, out var version)) return ReadUnversioned(json);
+        return version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number)
+            || number is not (SpecVersions.First or SpecVersions.Current)
+            ? new(null, [new(SpecVersions.Field,
+                $"{SpecVersions.Field} must be {SpecVersions.Current}, or {SpecVersions.First} for a spec of the first version; "
+                + $"got {Show(version)}.")])
+            : number == SpecVersions.First ? ReadFirst(json)
+            : ReadCurrent(json);
+    }
+
+    // Whoever writes a short spec means the current version, and whoever kept a file of the first means that: where both mean the same,
+    // nothing needs to be said, and where not, it is never silently another run.
+    private static SpecReading ReadUnversioned(JsonElement json)
+    {
+        var current = ReadCurrent(json);
+        if (current.Spec is null) return current;
+        var first = ReadFirst(json);
+        var (now, then) = (SpecWriter.ToJson(current.Spec), first.Spec is null ? null : SpecWriter.ToJson(first.Spec));
+        if (JsonNode.DeepEquals(now, then)) return current;
+        var changed = then is null
+            ? [first.Problems[0].Path]
+            : Catalogue.Sections.SelectMany(section => now[section.Key]!.AsObject()
+                .Where(field => !JsonNode.DeepEquals(field.Value, then[section.Key]![field.Key]))
+                .Select(field => $"{section.Key}.{field.Key} ({Shown(then[section.Key]![field.Key])} then, {Shown(field.Value)} now)"));
+        return new(null, [new(SpecVersions.Field,
+            $"{SpecVersions.Field} is missing, and this spec meant something else in the first version: {Words(changed)}. "
+            + $"Write \"{SpecVersions.Field}\": {SpecVersions.Current}, or {SpecVersions.First} for the run of the first version.")]);
+    }
+
+    private static string Shown(JsonNode? value) => value?.ToJsonString() ?? "empty";
+
+    private static SpecReading ReadFirst(JsonElement json)
+        => SpecVersions.Lost(json) is { } lost
+            ? new(null, [lost])
+            : ReadCurrent(JsonSerializer.SerializeToElement(SpecVersions.Upgraded(json)));
+
+    private static SpecReading ReadCurrent(JsonElement json)
+    {
         var problems = new List<SpecProblem>();
         var spec = new Spec();
         foreach (var field in Fields(json, "", problems))
         {
+            if (field.Name == SpecVersions.Field) continue;
             if (Catalogue.Sections.FirstOrDefault(s => s.Key == field.Name) is not { } section)
                 problems.Add(new(field.Name,
                     $"{field.Name} is not a section of a spec; the sections are {Words(Catalogue.Sections.Select(s => s.Key))}."));

@@ -2,6 +2,7 @@ using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Optimizers;
+using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Schedules;
 
 namespace ConvexWeb.Training.Specs;
@@ -36,6 +37,12 @@ internal static class SpecRules
             yield return new("training.batch_size",
                 $"training.batch_size must be at most the {size.Train} images that are trained on; got {spec.Training.BatchSize}.");
 
+        else if (spec.Training.Sampler != SamplerKind.Full
+            && Sampling.ImagesPerEpoch(spec.Training.Sampler, size.Train) < spec.Training.BatchSize)
+            yield return new("training.sampler",
+                $"training.sampler {ChoiceWord.Of(spec.Training.Sampler)} cuts an epoch at a multiple of {Sampling.Block} images, and the "
+                + $"{size.Train} that are trained on leave less than a batch: set it to full.");
+
         if (spec.Training.Patience is not null && size.Validation == 0)
             yield return new("training.patience",
                 "training.patience needs validation images: set data.validation above 0, or patience to null.");
@@ -55,12 +62,16 @@ internal static class SpecRules
                 yield return new("schedule.milestones",
                     $"schedule.milestones must all come before {last}, {epochs}; got {steps.Milestones[^1]}.");
                 break;
-            case CosineScheduleOptions cosine when cosine.WarmupEpochs >= epochs:
-                yield return new("schedule.warmup_epochs",
-                    $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; "
-                    + $"got {cosine.WarmupEpochs}.");
+            case CosineScheduleOptions { WarmupEpochs: var warmup } when warmup >= epochs:
+                yield return WarmUp(warmup);
+                break;
+            case TimmCosineScheduleOptions { WarmupEpochs: var warmup } when warmup >= epochs:
+                yield return WarmUp(warmup);
                 break;
         }
+
+        SpecProblem WarmUp(int warmup) => new("schedule.warmup_epochs",
+            $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {warmup}.");
 
         foreach (var problem in Whitened(spec, size)) yield return problem;
         foreach (var problem in Augmentation(spec)) yield return problem;
@@ -76,7 +87,11 @@ internal static class SpecRules
                 "data.preprocessing imagenet is for images of three colours, "
                 + $"which those of {spec.Data.Name} are not: set it to standardize.");
         if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
-        if (!Whitening.IsPossible(size.Train, values))
+        if (spec.Data.IsStreamed)
+            yield return new("data.preprocessing",
+                "data.preprocessing zca (auto means it with a convexity constraint) needs all images in memory, and these are read from disk "
+                + "batch by batch: set it to standardize.");
+        else if (!Whitening.IsPossible(size.Train, values))
             yield return new(
                 "data.preprocessing",
                 $"data.preprocessing zca (auto means it with a convexity constraint) is too much for {size.Train} images "
@@ -92,6 +107,21 @@ internal static class SpecRules
             yield return new("augmentation.pad_crop",
                 $"augmentation.pad_crop must be less than the images' side, {side}, or a cut could be all padding; "
                 + $"got {augmentation.PadCrop}.");
+        if (augmentation is { RandAugment: > 0, ColourJitter: > 0 })
+            yield return new("augmentation.colour_jitter",
+                "augmentation.colour_jitter must be 0 where augmentation.rand_augment is on: timm takes one or the other.");
+        if (augmentation.ResizedCrop is not null)
+        {
+            if (spec.Data.Resize is null)
+                yield return new("augmentation.resized_crop",
+                    "augmentation.resized_crop needs data.resize, the side that its boxes are brought to.");
+            if (augmentation.PadCrop > 0)
+                yield return new("augmentation.pad_crop",
+                    "augmentation.pad_crop must be 0 with augmentation.resized_crop: one crop is enough.");
+        }
+        if (spec.Data.EvaluationResize is { } whole && (spec.Data.Resize is not { } cut || whole < cut))
+            yield return new("data.evaluation_resize",
+                $"data.evaluation_resize must be at least data.resize, which is cut out of its middle; got {whole}.");
         if (augmentation.IsOn && !augmentation.AllowWithCorruption && spec.Labels is not TrueLabelOptions)
             yield return new("augmentation.allow_with_corruption",
                 "Augmentation is off where labels are corrupted: "
@@ -102,13 +132,18 @@ internal static class SpecRules
             ("rand_augment", augmentation.RandAugment > 0),
             ("colour_jitter", augmentation.ColourJitter > 0),
             ("random_erasing", augmentation.RandomErasing > 0),
+            ("resized_crop", augmentation.ResizedCrop is not null),
         ];
+        if (spec.Data.EvaluationResize is not null)
+            yield return new("data.evaluation_resize",
+                "data.evaluation_resize needs images that are not whitened: set it to null, or data.preprocessing to standardize.");
         foreach (var (name, on) in recolouring)
         {
             if (on)
                 yield return new($"augmentation.{name}",
                     $"augmentation.{name} needs images that are not whitened: "
-                    + "set it to 0, or data.preprocessing to standardize (auto means zca with a convexity constraint).");
+                    + $"set it to {(name == "resized_crop" ? "null" : "0")}, or data.preprocessing to standardize "
+                    + "(auto means zca with a convexity constraint).");
         }
     }
 

@@ -10,7 +10,7 @@ public static class SpecWriter
 {
     public static JsonObject ToJson(Spec spec)
     {
-        var json = new JsonObject();
+        var json = new JsonObject { [SpecVersions.Field] = SpecVersions.Current };
         foreach (var section in Catalogue.Sections)
         {
             var options = SpecReader.PropertyOf(section).GetValue(spec)!;
@@ -44,6 +44,7 @@ public static class SpecWriter
     public static string GroupKey(Spec spec)
     {
         var json = ToJson(spec);
+        json.Remove(SpecVersions.Field);
         foreach (var section in Catalogue.Sections)
         {
             var options = SpecReader.PropertyOf(section).GetValue(spec)!;

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Options;
 
@@ -11,6 +12,13 @@ public sealed record TrainingOptions
 
     [Parameter("Images per step.", Min = 2, Max = 65_536)]
     public int BatchSize { get; init; } = 64;
+
+    [Parameter("Leave a short last batch of an epoch out, as many recipes do.")]
+    public bool DropLast { get; init; }
+
+    [Parameter("full: every training image once an epoch. ra_single_process: repeated augmentation as one process of CycleMLP's code "
+        + "runs it, the same third of the images three times each in every epoch; ra_reshuffled: another third in every epoch.")]
+    public SamplerKind Sampler { get; init; } = SamplerKind.Full;
 
     [Parameter(
         "Share of the target spread evenly over all classes in the training objective; the reported losses stay plain cross-entropy.",
@@ -45,4 +53,7 @@ public sealed record TrainingOptions
     [Parameter(
         "Stop when the validation accuracy has not improved for this many evaluations; needs a validation share.", Min = 1, Max = 10_000)]
     public int? Patience { get; init; }
+
+    /// <summary>Steps of an epoch over so many training images.</summary>
+    internal long StepsPerEpoch(long images) => Batching.StepsPerEpoch(Sampling.ImagesPerEpoch(Sampler, images), BatchSize, DropLast);
 }

@@ -10,16 +10,19 @@ internal static class Filling
 
     // Numbers in [−1, 1) from a tensor's name, in row-major order, put through a rule in float64.
     private static float[] Uniform(string name, long count, Func<double, double> rule)
+        => [.. Uniform(name, count).Select(x => (float)rule(x))];
+
+    private static double[] Uniform(string name, long count)
     {
         var seed = Crc32(Encoding.UTF8.GetBytes(name));
-        var values = new float[count];
+        var values = new double[count];
         for (long i = 0; i < count; i++)
         {
             var h = seed + (uint)(i + 1) * 2654435761u;
             h ^= h >> 16;
             h *= 2246822519u;
             h ^= h >> 13;
-            values[i] = (float)rule(h / 4294967296.0 * 2 - 1);
+            values[i] = h / 4294967296.0 * 2 - 1;
         }
         return values;
     }
@@ -39,6 +42,9 @@ internal static class Filling
         };
         return from_array(Uniform(name, Count(shape), rule)).view(shape);
     }
+
+    /// <summary>The rule's numbers in [−1, 1) as they are, float64.</summary>
+    public static Tensor Numbers(string name, long[] shape) => from_array(Uniform(name, Count(shape))).view(shape);
 
     public static Tensor Images(long[] shape)
         => from_array(Uniform("input", Count(shape), x => (x + 1) / 2)).view(shape);

@@ -152,6 +152,7 @@ public sealed class ModelGoldenTests
                 SqueezeExcitation = Choice<SqueezeChoice>("squeeze", "gate"),
                 StemStride = Number("stem_stride") ?? 2,
                 Dropout = drop ?? 0.2,
+                DropPath = drop ?? 0.2,
             },
             "ficnn" => new FicnnOptions(),
             "convex_head" => new ConvexHeadOptions(),

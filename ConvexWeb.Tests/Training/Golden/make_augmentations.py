@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 import torch
 import torchvision.transforms.functional as F
-from make_golden import NAMES, save
+from make_optimizer_golden import NAMES, save
 from PIL import Image, ImageEnhance, ImageOps
 
 FILL = (124, 117, 104)

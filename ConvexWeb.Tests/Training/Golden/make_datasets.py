@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 import torch
-from make_golden import NAMES, save
+from make_optimizer_golden import NAMES, save
 from PIL import Image
 from torchvision import transforms
 

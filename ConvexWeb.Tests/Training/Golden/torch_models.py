@@ -113,7 +113,8 @@ def densenet(size, classes, ioc):
     if size == "121":
         model = kind(32, (6, 12, 24, 16), 64, num_classes=classes)
     else:
-        model = kind(12, (16, 16, 16), 24, num_classes=classes)
+        blocks = (6, 6, 6) if size == "bc_40_12" else (16, 16, 16)
+        model = kind(12, blocks, 24, num_classes=classes)
         model.features.conv0 = nn.Conv2d(3, 24, 3, padding=1, bias=False)
         del model.features.norm0, model.features.relu0, model.features.pool0
     if ioc:
@@ -334,7 +335,8 @@ def build(model, ioc, classes, size=None, mode="seed", inputs=3072, **more):
     if model == "densenet":
         return densenet(size or "bc_100_12", classes, ioc)
     if model == "mixer":
-        norm = ChannelNorm if strict else lambda channels: nn.LayerNorm(channels, eps=1e-6)
+        # 1e-5 in the seed's code, 1e-6 in Google's.
+        norm = ChannelNorm if strict else lambda channels: nn.LayerNorm(channels, eps=1e-5 if (size or "seed") == "seed" else 1e-6)
         return Mixer(*MIXERS[size or "seed"], classes, gelu, norm, **{"first_token_mult": 2 if ioc and not strict else 1, **more})
     if model == "cycle_mlp":
         return CycleMlp(CYCLES[size or "b1"], classes, gelu, ChannelNorm if strict else nn.LayerNorm, not strict)

@@ -16,6 +16,10 @@ public static class Certifier
     private const int SettlingPasses = 25;
     private const int SettlingBatch = 16;
 
+    // For the estimate of rounding: how many inputs it looks at, and how much more it allows, since it looks at few.
+    private const long CoarsePoints = 200;
+    private const double SafetyFactor = 16;
+
     // Share of their size by which logits must vary for the inequalities, whose tolerance is 1e-9 of it, to show something.
     private const double Flat = 1e-6;
 
@@ -41,7 +45,8 @@ public static class Certifier
         var (control, controlIs) = spec.Convexity is NoConvexityOptions
             ? (null, null)
             : Control(spec, points, seed, pairs, twin, features, stop);
-        var (verdict, sentence) = Judge(structure, empirical, control, features, pairs);
+        var rounding = empirical.Violations > 0 && structure.Proved ? RoundingOf(exact, logits, inputs, features) : 0;
+        var (verdict, sentence) = Judge(structure, empirical, control, features, pairs, rounding);
         if (verdict == Verdict.Convex && IsAllButConstant(InBatches(logits, inputs, exact.Plan)))
             sentence += " On the test images the logits hardly vary, so the inequalities say little; the proof by structure counts.";
         var space = features ? CertificateSpace.Features : CertificateSpace.Pixels;
@@ -70,9 +75,14 @@ public static class Certifier
     }
 
     private static (Verdict, string) Judge(
-        StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features, int pairs)
+        StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features, int pairs, double rounding)
     {
         var where = features ? "features (not of the pixels)" : "input";
+        if (empirical.Violations > 0 && empirical.LargestExcess <= rounding)
+            return (Verdict.Inconclusive,
+                $"Inconclusive: the structure shows convexity, and {empirical.Violations:N0} of {empirical.Checks:N0} inequalities fail by no "
+                + $"more than {empirical.LargestExcess:G2}, where float64 itself may be wrong by {rounding:G2}: numbers inside the network are so "
+                + "much larger than the logits' differences that these cancel.");
         if (empirical.Violations > 0)
             return (Verdict.NotConvex, $"Not convex: {empirical.Violations:N0} of {empirical.Checks:N0} inequalities are violated.");
         if (empirical.NotFinite > 0)
@@ -128,12 +138,26 @@ public static class Certifier
         network.eval();
     }
 
-    private static PlanNetwork Exact(PlanNetwork network)
+    // How far float64 may put the logits off: the same network in float32 rounds at the same places, 2^29 times as coarsely. Where the
+    // numbers inside are so large that the logits' differences cancel, this is far above the tolerance of the inequalities.
+    private static double RoundingOf(PlanNetwork exact, Func<Tensor, Tensor> logits, Tensor inputs, bool features)
+    {
+        using var coarse = Copy(exact, ScalarType.Float32);
+        Func<Tensor, Tensor> rough = features ? coarse.ForwardFeatures : coarse.forward;
+        var some = inputs.narrow(0, 0, Math.Min(inputs.shape[0], CoarsePoints));
+        var apart = InBatches(logits, some, exact.Plan)
+            - InBatches(x => rough(x.to(ScalarType.Float32)).to(ScalarType.Float64), some, exact.Plan);
+        return SafetyFactor * apart.abs().max().item<double>() / (1L << 29);
+    }
+
+    private static PlanNetwork Exact(PlanNetwork network) => Copy(network, ScalarType.Float64);
+
+    private static PlanNetwork Copy(PlanNetwork network, ScalarType type)
     {
         var copy = new PlanNetwork(network.Plan);
         var to = copy.state_dict();
         foreach (var (name, value) in network.state_dict()) to[name].copy_(value);
-        TorchSharp.ModuleExtensionMethods.to(copy, ScalarType.Float64);
+        TorchSharp.ModuleExtensionMethods.to(copy, type);
         copy.eval();
         return copy;
     }

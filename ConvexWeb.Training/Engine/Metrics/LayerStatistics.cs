@@ -1,7 +1,6 @@
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
-using ConvexWeb.Training.Models.Graph.Fused;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine.Metrics;
@@ -9,8 +8,6 @@ namespace ConvexWeb.Training.Engine.Metrics;
 /// <summary>The numbers of a network's weight tensors as they act (science.md M).</summary>
 public static class LayerStatistics
 {
-    private const int PowerIterations = 30;
-
     /// <param name="initial">The weights that the network started from, by name, as stored.</param>
     public static IReadOnlyList<LayerSummary> Of(PlanNetwork network, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial)
     {
@@ -22,7 +19,7 @@ public static class LayerStatistics
             {
                 if (tensors[t].Role is not (TensorRole.Weight or TensorRole.Coefficient)) continue;
                 using var scope = NewDisposeScope();
-                var spectral = tensors[t].Role == TensorRole.Weight ? LargestSingularValue(network, i) : (double?)null;
+                var spectral = tensors[t].Role == TensorRole.Weight ? SpectralNorm.Of(network, i) : null;
                 using var quiet = no_grad();
                 all.Add(Of(tensors[t], network.TensorsOf(i)[t].to(ScalarType.Float64), constraint, initial, spectral));
             }
@@ -31,7 +28,7 @@ public static class LayerStatistics
     }
 
     private static LayerSummary Of(
-        PlannedTensor planned, Tensor weight, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial, double? spectral)
+        PlannedTensor planned, Tensor weight, Constraint constraint, IReadOnlyDictionary<string, Tensor> initial, SpectralNorm? spectral)
     {
         var start = initial[planned.Name].to(weight.device);
         if (planned.Covered) start = constraint.Effective(start);
@@ -42,7 +39,8 @@ public static class LayerStatistics
             NonZeros = weight.ne(0).sum().item<long>(),
             L1 = weight.abs().sum().item<double>(),
             Frobenius = Math.Sqrt(weight.square().sum().item<double>()),
-            Spectral = spectral,
+            Spectral = spectral?.Value,
+            IsSpectralApproximate = spectral is { IsConverged: false },
             Min = weight.min().item<double>(),
             Max = weight.max().item<double>(),
             SpikeShare = planned.Covered ? ShareInSpike(weight, constraint) : null,
@@ -55,24 +53,5 @@ public static class LayerStatistics
         if (constraint.Kind != ConstraintKind.ExpEps) return null;
         var top = Math.Exp(-constraint.Eps);
         return (double)(weight.gt(0.98 * top).sum().item<long>() - weight.gt((float)top).sum().item<long>()) / weight.numel();
-    }
-
-    // Power iteration on AᵀA, which is the gradient of |Ax|²/2.
-    private static double LargestSingularValue(PlanNetwork network, int step)
-    {
-        var input = network.Plan.ValueAt(network.Plan.Steps[step].Operation.Inputs[0]);
-        var x = randn([1, .. input.Shape]).to(network.TensorsOf(step)[0].device);
-        var norm = 0.0;
-        for (var i = 0; i < PowerIterations; i++)
-        {
-            using var scope = NewDisposeScope();
-            var unit = (x / Math.Max(norm == 0 ? x.norm().item<float>() : norm, 1e-30)).detach().requires_grad_(true);
-            FusedFunctions.Backward(network.LinearPart(step, unit).square().sum().mul(0.5));
-            x = unit.grad!.detach().MoveToOuterDisposeScope();
-            norm = x.norm().item<float>();
-        }
-        network.zero_grad();
-        // |AᵀA·v| is the square of the singular value at the fixed point.
-        return Math.Sqrt(norm);
     }
 }

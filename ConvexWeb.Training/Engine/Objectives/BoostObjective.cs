@@ -1,15 +1,17 @@
 using ConvexWeb.Training.Events;
+using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine.Objectives;
 
 /// <summary>
-/// Boosting, then a gate (science.md S7d). In its stage an expert minimises the cross-entropy weighted image by image; after it, SAMME
-/// re-weights the training images for the next. Experts that do not train are in eval mode: neither weights nor running statistics move. In
+/// Boosting, then a gate (science.md S7d). In its stage an expert minimises the cross-entropy weighted image by image; after it,
+/// <see cref="Boosting"/> weighs the training images anew for the next. Experts that do not train are in eval mode: neither weights nor running statistics move. In
 /// the last stage the gate minimises −log Σ_e g_e(x)·p_e(y | x).
 /// </summary>
-internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int stageEpochs, Action<MessageLevel, string> say) : Objective
+internal sealed class BoostObjective(
+    PlanNetwork network, TrainingData data, BoostingRule rule, int stageEpochs, Action<MessageLevel, string> say) : Objective
 {
     private readonly EnsembleOperation parts = network.Plan.Ensemble!;
 
@@ -24,18 +26,25 @@ internal sealed class BoostObjective(PlanNetwork network, TrainingData data, int
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var stage = epoch / stageEpochs;
-        if (stage == weighedFor.item<long>()) return true;
+        // Past the stages once boosting has ended: the weights stay equal then.
+        if (stage <= weighedFor.item<long>()) return true;
         if (Wrong(stage - 1, stop) is not { } wrong) return false;
-        var (error, alpha, next) = Samme.After(weights.cpu().data<double>().ToArray(), wrong, (int)network.Plan.Output.Channels);
+        var before = weights.cpu().data<double>().ToArray();
+        var (error, alpha, next) = Boosting.After(before, wrong, (int)network.Plan.Output.Channels, rule);
         if (next is null)
+        {
+            var why = error == 0
+                ? "makes no error on the training images, so that there is nothing to weigh"
+                : $"is wrong on {100 * error:0.0} % of the weighted training images, too many for a positive weight";
             say(MessageLevel.Warning,
-                $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images, no better than chance: "
-                + "the images' weights start anew.");
-        else
-            say(MessageLevel.Info,
-                $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images; its weight in boosting is {alpha:0.00}.");
-        if (next is null) weights.fill_(1);
-        else weights.copy_(from_array(next));
+                $"Boosting ends here: expert {stage} {why}. What experts follow train on all images alike.");
+            weights.fill_(1);
+            weighedFor.fill_(parts.Experts.Count);
+            return true;
+        }
+        say(MessageLevel.Info,
+            $"Expert {stage} is wrong on {100 * error:0.0} % of the weighted training images; its weight in boosting is {alpha:0.00}.");
+        weights.copy_(from_array(next));
         weighedFor.fill_(stage);
         return true;
     }

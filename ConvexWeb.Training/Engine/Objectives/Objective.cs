@@ -13,7 +13,7 @@ internal abstract class Objective : IDisposable
     public static Objective Of(Spec spec, PlanNetwork network, TrainingData data, Action<MessageLevel, string> say) => spec.Model switch
     {
         EnsembleEmOptions => new EmObjective(network, data),
-        EnsembleBoostOptions boost => new BoostObjective(network, data, boost.StageEpochs(spec.Training.Epochs), say),
+        EnsembleBoostOptions boost => new BoostObjective(network, data, boost.Rule, boost.StageEpochs(spec.Training.Epochs), say),
         _ => new PlainObjective(network, spec.Training.LabelSmoothing),
     };
 

@@ -49,6 +49,9 @@ public sealed class Plan
     /// </summary>
     public IReadOnlySet<string>? Exempt { get; init; }
 
+    /// <summary>Operations whose biases a source's own code constrains as well, by name; null: none.</summary>
+    public Func<string, bool>? CoversBias { get; init; }
+
     /// <summary>
     /// BatchNorm scales of affine values stay free as weights do;
     /// otherwise they are covered too, as in the source's code.
@@ -202,7 +205,7 @@ public sealed class Plan
         var covered = Covers(operation.Name, x.Standing != Standing.Affine);
         var planned = Tensor(operation.Name + ".weight", TensorRole.Weight, weight, covered);
         IReadOnlyList<PlannedTensor> tensors = bias
-            ? [planned, new(operation.Name + ".bias", TensorRole.Bias, [weight[0]], false)]
+            ? [planned, Tensor(operation.Name + ".bias", TensorRole.Bias, [weight[0]], IsBiasCovered(operation.Name))]
             : [planned];
         return Add(operation, shape, tensors, multiplyAdds);
     }
@@ -229,6 +232,8 @@ public sealed class Plan
     // Before features begin a free network stands, whatever the constraint.
     private bool Covers(string name, bool byGraph)
         => constraint is not null && !IsFree && (Exempt is null ? byGraph : !Exempt.Contains(name));
+
+    private bool IsBiasCovered(string name) => constraint is not null && !IsFree && CoversBias?.Invoke(name) == true;
 
     private Value Keep(Operation operation, Value x, IReadOnlyList<long> shape) => Add(operation, shape, [], 0);
 

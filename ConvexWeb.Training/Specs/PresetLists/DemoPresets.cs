@@ -7,10 +7,10 @@ namespace ConvexWeb.Training.Specs.PresetLists;
 /// <summary>What the first start queues, and the comparison of the README.</summary>
 internal static class DemoPresets
 {
-    public static IEnumerable<Preset> All { get; } =
+    public static IEnumerable<Preset> All =>
     [
         new("demo-glyphs", "Demo on glyphs", "Demo", "ours",
-            "The MLP of S2 on 5,000 drawn digits, often enough to memorise them; some 15 seconds a run on one core.",
+            "The MLP of S2 on 5,000 drawn digits, often enough to memorise them; some 15 seconds a run on one core.", PresetNotes.Ours,
             new Spec
             {
                 Data = new GlyphsOptions
@@ -29,7 +29,7 @@ internal static class DemoPresets
     ];
 
     private static Preset Labels(string name, string title, ConvexityOptions convexity, LabelOptions labels)
-        => new(name, title, "True and random labels", "not the source's setting", "10,000 images for 30 epochs: minutes on two cores.",
+        => new(name, title, "True and random labels", "not the source's setting", "10,000 images for 30 epochs: minutes on two cores.", PresetNotes.Ours,
             new Spec
             {
                 Convexity = convexity,

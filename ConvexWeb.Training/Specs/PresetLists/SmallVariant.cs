@@ -15,7 +15,13 @@ internal static class SmallVariant
 
     public static Preset Of(Preset preset) => new(
         preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
-        $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", Shrink(preset.Spec));
+        $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", Notes(preset.Notes),
+        Shrink(preset.Spec));
+
+    internal static PresetNotes Notes(PresetNotes whole) => whole with
+    {
+        Differs = "Fewer images and epochs, and where a step would take too long a smaller network: not the source's setting. " + whole.Differs,
+    };
 
     private static Spec Shrink(Spec spec)
     {
@@ -26,6 +32,9 @@ internal static class SmallVariant
         {
             Model = model,
             Data = data,
+            Augmentation = data.Resize is null && spec.Augmentation.ResizedCrop is not null
+                ? spec.Augmentation with { ResizedCrop = null, PadCrop = 4 }
+                : spec.Augmentation,
             Schedule = Schedule(spec.Schedule, spec.Training.Epochs, epochs),
             Training = spec.Training with
             {
@@ -51,11 +60,18 @@ internal static class SmallVariant
     {
         var small = data with { TrainLimit = Images, TestLimit = TestImages };
         // ImageNet is a folder of one's own; CIFAR-10 stands in for it.
-        if (small is ImageNetOptions) small = new Cifar10Options { TrainLimit = Images, TestLimit = TestImages };
+        if (small is ImageNetOptions)
+            small = new Cifar10Options
+            {
+                TrainLimit = Images,
+                TestLimit = TestImages,
+                Preprocessing = small.Preprocessing,
+                Interpolation = small.Interpolation,
+            };
         return model switch
         {
-            CycleMlpOptions => small with { Resize = 64 },
-            EfficientNetOptions or DenseNetOptions => small with { Resize = null },
+            CycleMlpOptions => small with { Resize = 64, EvaluationResize = 73 },
+            EfficientNetOptions or DenseNetOptions => small with { Resize = null, EvaluationResize = null },
             _ => small,
         };
     }
@@ -65,6 +81,7 @@ internal static class SmallVariant
     {
         MultiStepScheduleOptions steps when Milestones(steps, before, after) is { Count: > 0 } kept => steps with { Milestones = kept },
         MultiStepScheduleOptions => new ConstantScheduleOptions(),
+        TimmCosineScheduleOptions timm => timm with { WarmupEpochs = Math.Min(timm.WarmupEpochs, 1) },
         CosineScheduleOptions cosine => cosine with { WarmupEpochs = Math.Min(cosine.WarmupEpochs, 1) },
         PlateauScheduleOptions plateau => plateau with { Patience = 2 },
         _ => schedule,

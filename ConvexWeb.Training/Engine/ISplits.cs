@@ -1,0 +1,20 @@
+using ConvexWeb.Training.Data;
+using static TorchSharp.torch;
+
+namespace ConvexWeb.Training.Engine;
+
+/// <summary>
+/// The splits of a run, made of what the data set holds: preprocessing is fitted to the training part and done to all. Labels are int64 on
+/// the device and become the split's own.
+/// </summary>
+internal interface ISplits
+{
+    Split Train(Tensor labels);
+
+    Split Validation(Tensor labels);
+
+    Split Test(Tensor labels);
+
+    /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU, as the caller's own.</summary>
+    Tensor TakePixels();
+}
