@@ -24,7 +24,14 @@ public sealed record CatalogParameter(
 /// <param name="Differs">Where the preset is knowingly not what the source did.</param>
 public sealed record PresetView(
     string Name, string Title, string Group, string Source, string Summary, string Resolved, string Differs, JsonElement Spec,
-    bool NeedsGpu);
+    bool NeedsGpu)
+{
+    /// <summary>Of a figure: what it varies, field path → values separated by commas; null for a single run.</summary>
+    public IReadOnlyDictionary<string, string>? Varied { get; init; }
+
+    /// <summary>Of a figure: its seeds, such as 0-2.</summary>
+    public string? Seeds { get; init; }
+}
 
 /// <summary>What a spec costs, computed without training.</summary>
 public sealed record SpecEstimate(

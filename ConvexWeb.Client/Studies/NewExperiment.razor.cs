@@ -194,7 +194,10 @@ public sealed partial class NewExperiment(
     {
         preset = chosen ?? "";
         (unread, leaving) = ([], false);
-        draft.Load(view.Presets.FirstOrDefault(p => p.Name == preset)?.Spec ?? view.DefaultSpec);
+        var known = view.Presets.FirstOrDefault(p => p.Name == preset);
+        draft.Load(known?.Spec ?? view.DefaultSpec);
+        foreach (var (path, values) in known?.Varied ?? new Dictionary<string, string>()) draft.Vary(path, values);
+        if (known?.Seeds is { } wanted) (name, seedText, seeds) = (known.Title, wanted, SeedList.Parse(wanted, out seedProblem));
         json = json is null ? null : Written();
         Check();
     }

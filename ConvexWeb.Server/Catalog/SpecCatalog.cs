@@ -38,7 +38,11 @@ public sealed class SpecCatalog : ICatalog
             [.. section.Parameters.Select(ToView)]))],
         [.. Presets.All.Select(preset => new PresetView(
             preset.Name, preset.Title, preset.Group, preset.Source, preset.Summary, preset.Notes.Resolved, preset.Notes.Differs,
-            ToElement(preset.Spec), preset.NeedsGpu))],
+            ToElement(preset.Spec), preset.NeedsGpu)
+        {
+            Varied = preset.Study?.Varied,
+            Seeds = preset.Study?.Seeds,
+        })],
         ToElement(new Spec()));
 
     private static CatalogParameter ToView(Parameter parameter) => new(

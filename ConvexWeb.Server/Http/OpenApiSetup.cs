@@ -76,20 +76,31 @@ public static class OpenApiSetup
         return Task.CompletedTask;
     }
 
-    private static OpenApiSchema Spec() => new()
+    private static OpenApiSchema Spec()
     {
-        Type = JsonSchemaType.Object,
-        Description = "The complete description of one training, without a seed. "
-            + "Sections and fields that are left out take their defaults.",
-        AdditionalPropertiesAllowed = false,
-        Properties = Catalogue.Sections.ToDictionary(section => section.Key, IOpenApiSchema (section) => section.Choices.Count == 0
+        var properties = Catalogue.Sections.ToDictionary(section => section.Key, IOpenApiSchema (section) => section.Choices.Count == 0
             ? Fields(null, section.Summary, section.Parameters)
             : new OpenApiSchema
             {
                 Description = section.Summary,
                 OneOf = [.. section.Choices.Select(entry => Fields(entry.Name, $"{entry.Title}. {entry.Summary}", entry.Parameters))],
-            }),
-    };
+            });
+        properties[SpecVersions.Field] = new OpenApiSchema
+        {
+            Type = JsonSchemaType.Integer,
+            Enum = [JsonValue.Create(SpecVersions.First), JsonValue.Create(SpecVersions.Current)],
+            Description = $"Which meaning the fields have: {SpecVersions.Current} is today's, {SpecVersions.First} that of the first version. "
+                + "Needed only where the two differ for this spec; the refusal says so.",
+        };
+        return new()
+        {
+            Type = JsonSchemaType.Object,
+            Description = "The complete description of one training, without a seed. "
+                + "Sections and fields that are left out take their defaults.",
+            AdditionalPropertiesAllowed = false,
+            Properties = properties,
+        };
+    }
 
     private static OpenApiSchema Fields(string? name, string description, IReadOnlyList<Parameter> parameters)
     {

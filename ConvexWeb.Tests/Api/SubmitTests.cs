@@ -3,8 +3,11 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Client.Contracts;
+using ConvexWeb.Server.Trainers;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Tests.Workers;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Specs;
 using Dapper;
 
 namespace ConvexWeb.Tests.Api;
@@ -48,10 +51,30 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{await client.SubmitAsync()}");
 
         Assert.Equal(
-            ["model", "convexity", "data", "labels", "augmentation", "optimizer", "schedule", "training"],
+            ["spec_version", "model", "convexity", "data", "labels", "augmentation", "optimizer", "schedule", "training"],
             run.Spec.EnumerateObject().Select(field => field.Name));
         Assert.Equal(32, run.Spec.GetProperty("model").GetProperty("width").GetInt32());
         Assert.True(run.Parameters > 0 && run.Row.TotalSteps == 2 * run.StepsPerEpoch);
+    }
+
+    [Fact]
+    public async Task A_run_of_the_first_version_is_shown_in_todays_words_and_trained_in_its_own()
+    {
+        using var client = await host.UserAsync();
+        var id = await client.SubmitAsync();
+        await using (var connection = await host.Database.OpenConnectionAsync())
+            await connection.ExecuteAsync(
+                "update runs set spec = @spec::json where id = @id",
+                new { id, spec = """{"model":{"name":"cycle_mlp","size":"tiny"},"data":{"name":"glyphs","resize":64}}""" });
+
+        var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{id}");
+        var (sent, _) = await new StoredSpecs(host.Database).ReadAsync(id, CancellationToken.None);
+
+        Assert.Equal("strict", run.Spec.GetProperty("model").GetProperty("mode").GetString());
+        Assert.Equal(2, run.Spec.GetProperty("spec_version").GetInt32());
+        Assert.StartsWith("""{"spec_version":1,""", sent, StringComparison.Ordinal);
+        var trained = SpecReader.Read(sent).Spec!;
+        Assert.Equal(Fidelity.Strict, ((CycleMlpOptions)trained.Model).Mode);
     }
 
     [Fact]

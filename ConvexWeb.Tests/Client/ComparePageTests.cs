@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ConvexWeb.Client.Charts;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Client.Metrics;
@@ -32,8 +33,22 @@ public sealed class ComparePageTests : PageContext
         var means = Open<ComparePage>("compare?runs=1,2,3").Find("[data-testid=means]").TextContent;
 
         Assert.Contains("2 seeds", means);
-        // 12.7062 · 2.83 / √2
-        Assert.Contains("42.00 ± 2.83 [16.59, 67.41]", means);
+        Assert.Contains("42.00 ± 2.83", means);
+        // Of two values Student's interval is six deviations wide to each side, and says nothing.
+        Assert.DoesNotContain("[", means, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void From_three_seeds_on_there_is_an_interval()
+    {
+        foreach (var (id, gap) in new[] { (1, 40), (2, 44), (3, 42) })
+            Runs.Add(id, r => r with { State = RunState.Succeeded, Gap = gap, TrainAccuracy = 90, TestAccuracy = 50, Seed = id });
+
+        var means = Open<ComparePage>("compare?runs=1,2,3").Find("[data-testid=means]").TextContent;
+
+        Assert.Contains("[95 % interval] of 3 seeds", Regex.Replace(means, @"\s+", " "), StringComparison.Ordinal);
+        // 4.3027 · 2 / √3
+        Assert.Contains("42.00 ± 2.00 [37.03, 46.97]", means);
     }
 
     [Theory]

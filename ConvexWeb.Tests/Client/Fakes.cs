@@ -249,6 +249,12 @@ public sealed class FakeCatalog : ICatalog
     [
         new("demo-glyphs", "MLP on glyphs", "Demo", "ours", "A small net that learns in a minute.", "All of it.", "There is no source.",
             JsonDocument.Parse(Default).RootElement, NeedsGpu: false),
+        new("figure", "Figure 1: two widths", "Figures", "a paper, figure 1", "A study.", "Its recipe.", "Nothing known.",
+            JsonDocument.Parse(Default).RootElement, NeedsGpu: false)
+        {
+            Varied = new Dictionary<string, string> { ["model.width"] = "8, 16" },
+            Seeds = "0-2",
+        },
     ],
     JsonDocument.Parse(Default).RootElement);
 

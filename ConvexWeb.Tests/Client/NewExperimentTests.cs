@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using AngleSharp.Dom;
 using ConvexWeb.Client.Studies;
 
@@ -185,6 +186,19 @@ public sealed class NewExperimentTests : PageContext
         Assert.Equal("64", Field(page, "model.width").GetAttribute("value"));
         Assert.False(page.Find("[data-testid=composer]").HasAttribute("inert"));
         Assert.Empty(page.FindAll("[role=alert]"));
+    }
+
+    [Fact]
+    public void A_preset_says_what_is_its_sources_and_a_figure_brings_its_runs()
+    {
+        var page = Open<NewExperiment>("new?preset=figure");
+
+        var text = page.Find("[data-testid=preset]").TextContent;
+        Assert.Contains("Its recipe.", text, StringComparison.Ordinal);
+        Assert.Contains("Nothing known.", text, StringComparison.Ordinal);
+        Assert.Contains("6 runs", Regex.Replace(page.Find("[data-testid=run-count]").TextContent, @"\s+", " "), StringComparison.Ordinal);
+        Assert.Equal("Figure 1: two widths", page.Find("#study-name").GetAttribute("value"));
+        Assert.Equal("0-2", page.Find("#seeds").GetAttribute("value"));
     }
 
     [Fact]

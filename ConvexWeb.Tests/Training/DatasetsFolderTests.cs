@@ -48,6 +48,36 @@ public sealed class DatasetsFolderTests : IDisposable
         return message;
     }
 
+    [Theory]
+    [InlineData(PreprocessingKind.Standardize, null)]
+    [InlineData(PreprocessingKind.Imagenet, 24)]
+    public async Task Images_that_stay_on_disk_are_the_same_as_in_memory(PreprocessingKind preprocessing, int? resize)
+    {
+        var loaded = Options with { Preprocessing = preprocessing, Validation = 0.34, Resize = resize, EvaluationResize = resize + 4 };
+        var streamed = loaded with { Stream = true };
+        Assert.False(loaded.IsStreamed);
+        Assert.True(streamed.IsStreamed);
+        using var scope = NewDisposeScope();
+        var set = await Load(loaded);
+        using var one = TrainingData.Prepare(new Spec { Data = loaded }, set, 1, CPU, root, null, said.Add);
+        using var other = TrainingData.Prepare(new Spec { Data = streamed }, await Load(streamed), 1, CPU, root, null, said.Add);
+        foreach (var (a, b) in new[] { (one.Train, other.Train), (one.Validation!, other.Validation!), (one.Test, other.Test) })
+        {
+            Assert.Equal(a.Count, b.Count);
+            var places = arange(a.Count, ScalarType.Int64).flip(0);
+            var pairs = new[]
+            {
+                (a.Batch(places), b.Batch(places)), (a.Slice(0, a.Count), b.Slice(0, b.Count)), (a.Raw(places), b.Raw(places)),
+            };
+            foreach (var (x, y) in pairs)
+            {
+                Assert.Equal(x.Images.shape, y.Images.shape);
+                Assert.Equal(0, x.Images.sub(y.Images).abs().max().item<float>(), 1e-6);
+                Assert.True(x.Labels.eq(y.Labels).all().item<bool>());
+            }
+        }
+    }
+
     private string[] Cached => [.. Directory.GetFiles(Path.Combine(root, "cache"), "*.bin")];
 
     /// <summary>Mean and largest difference, in grey levels.</summary>

@@ -22,10 +22,7 @@ public sealed class SpecVersionTests
             """{"model":{"name":"ensemble_em"},"data":{"name":"glyphs","task":"five_and_up"}}""", "model.gate_width", "100", "800"
         },
         { """{"data":{"name":"glyphs","preprocessing":"zca"},"augmentation":{"flip":true}}""", "data.zca_first", "true", "false" },
-        { """{"convexity":{"name":"exp_eps"}}""", "data.zca_eps", "0.1", TheDefaultEps },
     };
-
-    private const string TheDefaultEps = "0.001";
 
     [Theory]
     [MemberData(nameof(Changed))]

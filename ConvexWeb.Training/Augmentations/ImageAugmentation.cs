@@ -31,7 +31,8 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
             result = resized.Apply(result, Each(count, i => CropBox.Draw(
                 Draws.Stream(seed, Draws.Box, step, i), options.ResizedCrop!.Value, height, width)));
         }
-        if (options.Flip || options.PadCrop > 0) result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i)));
+        if (options.Flip || options.PadCrop > 0)
+            result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i)));
         if (options.Recolours) result = Recoloured(result, step);
         return result.MoveToOuterDisposeScope();
     }

@@ -14,8 +14,8 @@ internal sealed class ResizedCrop(int side, bool bicubic)
     {
         using var scope = NewDisposeScope();
         var (count, height, width) = (boxes.Count, (int)images.shape[2], (int)images.shape[3]);
-        var across = new float[count * side * width];
-        var down = new float[count * side * height];
+        var across = new double[count * side * width];
+        var down = new double[count * side * height];
         Parallel.For(0, count, i =>
         {
             var box = boxes[i];
@@ -25,10 +25,12 @@ internal sealed class ResizedCrop(int side, bool bicubic)
         var columns = from_array(across).view(count, side, width).to(images.device);
         var rows = from_array(down).view(count, side, height).to(images.device);
         var channels = images.shape[1];
-        var lines = images.mul(255).view(count, channels * height, width);
+        // Levels are whole numbers, and with float64 the sums are exact, as Pillow's are.
+        var lines = images.mul(255).round_().to(ScalarType.Float64).view(count, channels * height, width);
         var wide = Levels(lines.bmm(columns.transpose(1, 2))).view(count, channels, height, side);
         var high = Levels(rows.bmm(wide.transpose(1, 2).reshape(count, height, channels * side))); // [B, side, C·side]
-        return high.view(count, side, channels, side).transpose(1, 2).contiguous().div_(255).MoveToOuterDisposeScope();
+        return high.view(count, side, channels, side).transpose(1, 2).to(ScalarType.Float32).contiguous().div_(255)
+            .MoveToOuterDisposeScope();
     }
 
     // Half a level goes up, as in Pillow.

@@ -30,6 +30,9 @@ internal static class ListCommand
         ["resolved"] = preset.Notes.Resolved,
         ["differs"] = preset.Notes.Differs,
         ["needs_gpu"] = preset.NeedsGpu,
+        ["varied"] = preset.Study is null ? null
+            : new JsonObject(preset.Study.Varied.Select(field => KeyValuePair.Create(field.Key, (JsonNode?)JsonValue.Create(field.Value)))),
+        ["seeds"] = preset.Study?.Seeds,
         ["spec"] = SpecWriter.ToJson(preset.Spec),
     };
 

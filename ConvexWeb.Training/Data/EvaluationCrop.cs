@@ -16,10 +16,11 @@ internal sealed class EvaluationCrop(int resized, int side, bool bicubic) : IDis
         using var scope = NewDisposeScope();
         across ??= Weights((int)images.shape[3]).to(images.device).DetachFromDisposeScope();
         down ??= Weights((int)images.shape[2]).to(images.device).DetachFromDisposeScope();
-        var wide = nn.functional.linear(images.mul(255), across).add_(0.5).floor_().clamp_(0, 255); // [B, C, H, side]
+        var levels = images.mul(255).round_().to(ScalarType.Float64);
+        var wide = nn.functional.linear(levels, across).add_(0.5).floor_().clamp_(0, 255); // [B, C, H, side]
         // Columns first: [B, C, side, side]. Half a level goes up, as in Pillow.
         var high = nn.functional.linear(wide.transpose(2, 3), down).add_(0.5).floor_().clamp_(0, 255);
-        return high.transpose(2, 3).contiguous().div_(255).MoveToOuterDisposeScope();
+        return high.transpose(2, 3).to(ScalarType.Float32).contiguous().div_(255).MoveToOuterDisposeScope();
     }
 
     public void Dispose()
@@ -30,7 +31,7 @@ internal sealed class EvaluationCrop(int resized, int side, bool bicubic) : IDis
 
     private Tensor Weights(int inputs)
     {
-        var all = new float[resized * inputs];
+        var all = new double[resized * inputs];
         ResizeWeights.Write(all, inputs, resized, 0, inputs, bicubic);
         // torchvision rounds half to even here, as Python's round does.
         var first = (int)Math.Round((resized - side) / 2.0);

@@ -8,12 +8,12 @@ internal static class ResizeWeights
 {
     private const double A = -0.5;
 
-    // Pillow's weights are whole numbers of this part of 1, which decides where sums fall between two levels.
+    // Pillow's weights are whole numbers of this part of 1, and its sums exact: so are these with float64.
     private const double Unit = 1 << 22;
 
     /// <param name="weights">Gets [outputs, inputs]; zeros before.</param>
     /// <param name="start">The first of the <paramref name="length"/> inputs that are resized; all others have no weight.</param>
-    public static void Write(Span<float> weights, int inputs, int outputs, int start, int length, bool bicubic)
+    public static void Write(Span<double> weights, int inputs, int outputs, int start, int length, bool bicubic)
     {
         var step = (double)length / outputs;
         var wide = Math.Max(1, step);
@@ -27,7 +27,7 @@ internal static class ResizeWeights
             var sum = 0.0;
             for (var k = from; k < until; k++) sum += Filter((k - centre + 0.5) / wide, bicubic);
             for (var k = from; k < until; k++)
-                line[k] = (float)(Math.Round(Filter((k - centre + 0.5) / wide, bicubic) / sum * Unit, MidpointRounding.AwayFromZero) / Unit);
+                line[k] = Math.Round(Filter((k - centre + 0.5) / wide, bicubic) / sum * Unit, MidpointRounding.AwayFromZero) / Unit;
         }
     }
 

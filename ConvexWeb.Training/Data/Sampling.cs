@@ -6,7 +6,7 @@ public enum SamplerKind
     /// <summary>Each once, in a new order.</summary>
     Full,
 
-    /// <summary>Repeated augmentation as one process of the source's code runs it: the same third of the images, in the same order.</summary>
+    /// <summary>Repeated augmentation as one process of the source's code runs it: always the same third of the images.</summary>
     RaSingleProcess,
 
     /// <summary>Repeated augmentation with a new order, and so another third, in every epoch.</summary>

@@ -27,7 +27,8 @@ internal static class Divergence
         var first = Array.FindIndex(values, value => !IsFinite(value));
         if (first < 0) return new(step, $"The loss is no finite number {when}, though every layer's output is. {Advice}");
         var weights = network.TensorsOf(first);
-        var broken = steps[first].Tensors.Zip(weights).Where(pair => !IsFinite(pair.Second)).Select(pair => pair.First.Name).FirstOrDefault();
+        var broken = steps[first].Tensors.Zip(weights).Where(pair => !IsFinite(pair.Second))
+            .Select(pair => pair.First.Name).FirstOrDefault();
         var why = broken is null ? "" : $", whose {broken} is not finite itself";
         var layer = steps[first].Operation.Name;
         return new(step, $"The logits are no finite numbers {when}: the first layer with such an output is {layer}{why}. {Advice}");

@@ -56,7 +56,8 @@ internal sealed class LoadedSplits : ISplits
         return new(images.to(device).DetachFromDisposeScope(), scale, shift, labels);
     }
 
-    private static Tensor At(Tensor images, int[] places) => images.index_select(0, from_array(places.Select(place => (long)place).ToArray()));
+    private static Tensor At(Tensor images, int[] places)
+        => images.index_select(0, from_array(places.Select(place => (long)place).ToArray()));
 
     // Block by block: a large split never lies in memory twice.
     private Tensor Load(ImageSplit split)

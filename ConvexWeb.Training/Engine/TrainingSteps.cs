@@ -27,7 +27,7 @@ internal sealed class TrainingSteps(
     }
 
     /// <summary>The step after those that are done.</summary>
-    /// <exception cref="DivergedException">The loss is no finite number; seen at once on the host, and elsewhere where a point is due.</exception>
+    /// <exception cref="DivergedException">The loss is no finite number: seen at once on the host, else when a point is due.</exception>
     /// <exception cref="InvalidOperationException">A constrained weight is negative; checked only where the settings say so.</exception>
     public void Take(Tensor order, Progress done)
     {

@@ -89,6 +89,7 @@ public sealed record LayerSummary
     public double? Spectral { get; init; }
 
     /// <summary>Whether the iteration stopped before it had found <see cref="Spectral"/> to a ten-thousandth.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsSpectralApproximate { get; init; }
     public required double Min { get; init; }
     public required double Max { get; init; }

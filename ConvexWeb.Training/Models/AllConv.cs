@@ -61,7 +61,8 @@ public sealed record AllConvOptions : ModelOptions
         for (var i = 1; i <= layers.Length; i++)
         {
             var (channels, kernel, stride) = layers[i - 1];
-            x = plan.Conv2d($"{prefix}conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, i == 7 && !C7Padding ? 0 : kernel / 2);
+            var padding = i == 7 && !C7Padding ? 0 : kernel / 2;
+            x = plan.Conv2d($"{prefix}conv{i}", x, Math.Max(1, channels * WidthPercent / 100), kernel, stride, padding);
             if (BatchNorm) x = plan.BatchNorm($"{prefix}bn{i}", x);
             x = plan.Activation($"{prefix}act{i}", x, activation);
             if (stride == 2) x = plan.Dropout($"{prefix}drop{i}", x, Dropout);

@@ -49,6 +49,8 @@ public sealed record CycleMlpOptions : ModelOptions
 
     internal override string SizeParameter => "size";
 
+    internal override ModelOptions Pinned(ConvexityOptions convexity) => this with { Mode = ModelMode.Of(Mode, convexity) };
+
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         long[] widths = Size == CycleMlpSize.Tiny ? [16, 32, 80, 128] : [64, 128, 320, 512];

@@ -18,6 +18,8 @@ public enum Fidelity
 /// <summary>Resolves <see cref="Fidelity.Auto"/>.</summary>
 internal static class ModelMode
 {
-    public static bool IsSeed(Fidelity mode, ConvexityOptions convexity)
-        => mode == Fidelity.Seed || mode == Fidelity.Auto && convexity is NoConvexityOptions;
+    public static Fidelity Of(Fidelity mode, ConvexityOptions convexity)
+        => mode != Fidelity.Auto ? mode : convexity is NoConvexityOptions ? Fidelity.Seed : Fidelity.Strict;
+
+    public static bool IsSeed(Fidelity mode, ConvexityOptions convexity) => Of(mode, convexity) == Fidelity.Seed;
 }

@@ -45,6 +45,8 @@ public sealed record MixerOptions : ModelOptions
 
     internal override string SizeParameter => "size";
 
+    internal override ModelOptions Pinned(ConvexityOptions convexity) => this with { Mode = ModelMode.Of(Mode, convexity) };
+
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
         var seedMode = ModelMode.IsSeed(Mode, convexity);

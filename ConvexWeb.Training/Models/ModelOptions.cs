@@ -11,6 +11,9 @@ public abstract record ModelOptions : ChoiceOptions
     /// <exception cref="ImpossiblePlanException">The images do not fit the model.</exception>
     public abstract Plan Plan(ConvexityOptions convexity, ImageInput images);
 
+    /// <summary>The same network whatever the constraint: what auto comes to under this one, written out.</summary>
+    internal virtual ModelOptions Pinned(ConvexityOptions convexity) => this;
+
     /// <summary>The parameter that is easiest to lower where a network is too large.</summary>
     internal virtual string SizeParameter => "name";
 

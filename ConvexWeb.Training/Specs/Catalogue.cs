@@ -86,6 +86,8 @@ public static class Catalogue
     [
         Entry.Of<GlyphsOptions>("Glyphs", "made on the spot",
             "28 × 28 digits drawn from strokes with seeded distortions; needs no network."),
+        Entry.Of<ToyShapesOptions>("Toy shapes", "IOC paper, figures 2 and 3 (S2); read from the figure",
+            "Points of the unit square, inside or outside of four shapes; needs no network."),
         Entry.Of<Cifar10Options>("CIFAR-10", "Krizhevsky 2009", "32 × 32 colour photographs of 10 classes; 50,000 / 10,000."),
         Entry.Of<Cifar100Options>("CIFAR-100", "Krizhevsky 2009", "32 × 32 colour photographs of 100 classes; 50,000 / 10,000."),
         Entry.Of<Cifair10Options>("ciFAIR-10", "Barz and Denzler 2020, arXiv 1902.00423",

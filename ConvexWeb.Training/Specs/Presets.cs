@@ -7,7 +7,16 @@ namespace ConvexWeb.Training.Specs;
 /// <param name="Notes">What of it is the source's, and what is not.</param>
 /// <param name="NeedsGpu">Hours to days on two cores: meant for a GPU.</param>
 public sealed record Preset(
-    string Name, string Title, string Group, string Source, string Summary, PresetNotes Notes, Spec Spec, bool NeedsGpu = false);
+    string Name, string Title, string Group, string Source, string Summary, PresetNotes Notes, Spec Spec, bool NeedsGpu = false)
+{
+    /// <summary>What a figure varies, which makes the preset a study; null for a single cell.</summary>
+    public PresetStudy? Study { get; init; }
+}
+
+/// <summary>The runs of a figure: every combination of the varied fields' values, for each seed.</summary>
+/// <param name="Varied">Field path → its values, as they are typed.</param>
+/// <param name="Seeds">As they are typed: 0-2.</param>
+public sealed record PresetStudy(IReadOnlyDictionary<string, string> Varied, string Seeds);
 
 /// <summary>How far a preset is the recipe of its source (science.md S1 to S7, A).</summary>
 /// <param name="Resolved">What the source leaves open or contradicts itself in, and what is done here.</param>
@@ -27,6 +36,7 @@ public static class Presets
         [
             .. MlpPresets.All, .. AllConvPresets.All, .. DenseNetPresets.All,
             .. MixerPresets.All, .. CycleMlpPresets.All, .. FurtherPresets.All,
+            .. FigurePresets.All,
         ];
         return [.. DemoPresets.All, .. published, .. published.Select(SmallVariant.Of), .. EnsemblePresets.All];
     });

@@ -89,8 +89,8 @@ internal static class SpecRules
         if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
         if (spec.Data.IsStreamed)
             yield return new("data.preprocessing",
-                "data.preprocessing zca (auto means it with a convexity constraint) needs all images in memory, and these are read from disk "
-                + "batch by batch: set it to standardize.");
+                "data.preprocessing zca (auto means it with a convexity constraint) needs all images in memory, and these are read from "
+                + "disk batch by batch: set it to standardize.");
         else if (!Whitening.IsPossible(size.Train, values))
             yield return new(
                 "data.preprocessing",

@@ -22,7 +22,7 @@ public static class SpecVersions
         return spec.ToJsonString();
     }
 
-    /// <summary>A spec of the first version in the words of the current one: what had another default or place then is written out.</summary>
+    /// <summary>A spec of the first version in the words of the current one: what had another default then is written out.</summary>
     internal static JsonObject Upgraded(JsonElement first)
     {
         var spec = JsonObject.Create(first)!.DeepClone().AsObject();

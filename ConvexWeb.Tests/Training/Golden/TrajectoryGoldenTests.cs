@@ -104,7 +104,8 @@ public sealed class TrajectoryGoldenTests
             var way = parameters[name].detach().to(ScalarType.Float64).sub(start[name]).flatten();
             var direction = Filling.Numbers("probe/" + name, [way.numel()]);
             var tolerance = 1e-6 * length + 1e-12;
-            Assert.True(Math.Abs(way.norm().item<double>() - length) <= tolerance, $"{name} went {way.norm().item<double>()}, not {length}");
+            var went = way.norm().item<double>();
+            Assert.True(Math.Abs(went - length) <= tolerance, $"{name} went {went}, not {length}");
             var apart = Math.Abs(way.dot(direction).item<double>() - probe);
             Assert.True(apart <= tolerance * Math.Sqrt(way.numel()), $"{name} went another way, by {apart} of {length}");
         }
@@ -119,5 +120,6 @@ public sealed class TrajectoryGoldenTests
                 tensor.copy_(Filling.Value(name, tensor.shape, ioc, free, 1));
     }
 
-    private static double[] Numbers(JsonElement stored, string name) => [.. stored.GetProperty(name).EnumerateArray().Select(n => n.GetDouble())];
+    private static double[] Numbers(JsonElement stored, string name)
+        => [.. stored.GetProperty(name).EnumerateArray().Select(n => n.GetDouble())];
 }

@@ -77,7 +77,7 @@ public sealed class CertificateTests
     public void Squeeze_and_excitation_left_in_breaks_a_constrained_EfficientNet()
     {
         // After three steps the gates hardly react, so they are made to; their weights stay non-negative.
-        var gated = SpecOf(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, new ExpEpsOptions());
+        var gated = SpecOf(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate, DropPath = 0 }, new ExpEpsOptions());
         var certificate = Certify(gated, network =>
         {
             foreach (var (name, weight) in network.named_parameters())
@@ -135,6 +135,23 @@ public sealed class CertificateTests
         Assert.Equal(CertificateSpace.Features, certificate.Space);
         Assert.Equal(Verdict.Convex, certificate.Verdict);
         Assert.True(certificate.InPixels!.Violations > 0);
+    }
+
+    [Fact]
+    public void N8_where_float64_cancels_a_proof_by_structure_is_not_called_false()
+    {
+        // Biases of 1e13 that cancel behind the last layer: no weight is negative, and rounding is far above the inequalities' tolerance.
+        var spec = SpecOf(new MlpOptions { Width = 32, BatchNorm = false }, new ExpEpsOptions());
+        var certificate = Certify(spec, network =>
+        {
+            var parameters = network.named_parameters().ToDictionary(p => p.name, p => p.parameter);
+            parameters["fc3.bias"].fill_(1e13);
+            parameters["fc4.bias"].copy_(parameters["fc4.weight"].to(ScalarType.Float64).sum(1).mul(-1e13));
+        });
+        Assert.True(certificate.Structure.Proved);
+        Assert.True(certificate.Empirical.Violations > 0);
+        Assert.Equal(Verdict.Inconclusive, certificate.Verdict);
+        Assert.Contains("cancel", certificate.Sentence, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -60,7 +60,11 @@ public static class Certifier
         {
             // The generator goes on with the control's own draws afterwards.
             Generator.Default.manual_seed(RandomStreams.Init(seed));
-            using var fresh = ModelFactory.Build(spec with { Convexity = new NoConvexityOptions() });
+            using var fresh = ModelFactory.Build(spec with
+            {
+                Model = spec.Model.Pinned(spec.Convexity),
+                Convexity = new NoConvexityOptions(),
+            });
             using var exact = Exact(fresh);
             Settle(exact, points);
             return (On(exact), "the unconstrained twin with its initial weights");
@@ -80,9 +84,9 @@ public static class Certifier
         var where = features ? "features (not of the pixels)" : "input";
         if (empirical.Violations > 0 && empirical.LargestExcess <= rounding)
             return (Verdict.Inconclusive,
-                $"Inconclusive: the structure shows convexity, and {empirical.Violations:N0} of {empirical.Checks:N0} inequalities fail by no "
-                + $"more than {empirical.LargestExcess:G2}, where float64 itself may be wrong by {rounding:G2}: numbers inside the network are so "
-                + "much larger than the logits' differences that these cancel.");
+                $"Inconclusive: the structure shows convexity, and {empirical.Violations:N0} of {empirical.Checks:N0} inequalities fail "
+                + $"by no more than {empirical.LargestExcess:G2}, where float64 itself may be wrong by {rounding:G2}: numbers inside the "
+                + "network are so much larger than the logits' differences that these cancel.");
         if (empirical.Violations > 0)
             return (Verdict.NotConvex, $"Not convex: {empirical.Violations:N0} of {empirical.Checks:N0} inequalities are violated.");
         if (empirical.NotFinite > 0)

@@ -20,7 +20,9 @@ public sealed record Calibration(IReadOnlyList<ReliabilityBin> Bins, IReadOnlyLi
     /// <summary>The plain sum of distances over the ten bins that have images.</summary>
     public double PlainSum => TenBins.Where(b => b.Count > 0).Sum(b => Math.Abs(b.Accuracy - b.Confidence));
 
-    /// <summary>The same with a bin without images counted as an accuracy of 0 at its middle: the other reading of the paper's ten bars.</summary>
+    /// <summary>
+    /// The same with a bin without images counted as an accuracy of 0 at its middle: the other reading of the paper's ten bars.
+    /// </summary>
     public double PlainSumOfAll => PlainSum + TenBins.Where(b => b.Count == 0).Sum(b => (b.Low + b.High) / 2);
 
     /// <param name="counts">Images of each bin.</param>

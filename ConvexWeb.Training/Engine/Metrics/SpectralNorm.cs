@@ -9,7 +9,7 @@ namespace ConvexWeb.Training.Engine.Metrics;
 /// stride, where formulas by Fourier transform are exact for circular padding and stride 1 only.
 /// Lanczos' method on AᵀA with full reorthogonalisation: Golub and Van Loan, Matrix Computations, 10.1.
 /// </summary>
-/// <param name="IsConverged">The method's own bound on the error is below a ten-thousandth of the value; else the value is too small.</param>
+/// <param name="IsConverged">The method's own bound on the error is below a ten-thousandth of the value; else it is too small.</param>
 internal sealed record SpectralNorm(double Value, bool IsConverged)
 {
     private const int MostSteps = 120;

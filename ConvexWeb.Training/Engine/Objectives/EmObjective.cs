@@ -36,6 +36,7 @@ internal sealed class EmObjective(PlanNetwork network, TrainingData data) : Obje
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var pixels = data.Pixels!;
+        if (pixels.shape[1] is not (1 or 3)) return []; // points of a plane are no pictures
         var sums = zeros([parts.Experts.Count, pixels.numel() / pixels.shape[0]], ScalarType.Float64);
         var weights = zeros([parts.Experts.Count], ScalarType.Float64);
         for (long at = 0, step = Evaluation.BatchFor(network); at < data.Train.Count; at += step)

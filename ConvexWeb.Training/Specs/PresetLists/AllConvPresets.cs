@@ -20,7 +20,8 @@ internal static class AllConvPresets
         "The IOC paper says \"fully convolutional\" only: All-CNN-C by its 92.8 % with augmentation. Rate 0.05 and batch 128 by public "
         + "reproductions. The seventh convolution is padded, as in both public codes; the paper's has no padding (model.c7_padding).";
 
-    private static readonly PresetNotes Base = new(Resolved, "Standardised in place of contrast normalisation and whitening; shifts of 4 pixels for 5.");
+    private static readonly PresetNotes Base = new(
+        Resolved, "Standardised in place of contrast normalisation and whitening; shifts of 4 pixels for 5.");
 
     private static readonly PresetNotes Convex = new(Resolved,
         "Rate 0.01 and no weight decay where the paper says \"same training strategy\": the base's rate diverges, and decay under the "
@@ -73,9 +74,9 @@ internal static class AllConvPresets
     }
 
     private static readonly PresetNotes OfNoise = new(
-        "Labels are redrawn uniformly over all ten classes, an exact share of them: the paper's peak training accuracies fit that. Constant "
-        + "rate; the paper names no schedule. Its \"same augmentation\" is a preset of its own (-augmented): a label that is wrong for good "
-        + "belongs to an image that is the same for good.",
+        "Labels are redrawn uniformly over all ten classes, an exact share of them: the paper's peak training accuracies fit that. "
+        + "Constant rate; the paper names no schedule. Its \"same augmentation\" is a preset of its own (-augmented): a label that is "
+        + "wrong for good belongs to an image that is the same for good.",
         "Table 3 cannot have met its loss below 0.001: 97.80 % right is a loss of at least 0.0152; and figure 1d has 0.73 at epoch 1,200 "
         + "where the table prints 98.");
 

@@ -93,7 +93,8 @@ internal static class CycleMlpPresets
         var usual = Recipe(data);
         yield return new($"ioc-cycle-mlp-{key}-seed-ddp", $"IOC-CycleMLP as the seed's code on several processes, {title}", Tables,
             $"seed 000 {table}, IOC-CycleMLP",
-            "The list of unconstrained tensors matches nothing there: the patch embedding is constrained too. Sampler ra_reshuffled.", OfSeed,
+            "The list of unconstrained tensors matches nothing there: the patch embedding is constrained too. Sampler ra_reshuffled.",
+            OfSeed,
             Recipe(data, SamplerKind.RaReshuffled) with
             {
                 Model = seed with { ExemptList = SourceLaunch.Ddp },

@@ -29,7 +29,8 @@ internal static class DemoPresets
     ];
 
     private static Preset Labels(string name, string title, ConvexityOptions convexity, LabelOptions labels)
-        => new(name, title, "True and random labels", "not the source's setting", "10,000 images for 30 epochs: minutes on two cores.", PresetNotes.Ours,
+        => new(name, title, "True and random labels", "not the source's setting", "10,000 images for 30 epochs: minutes on two cores.",
+            PresetNotes.Ours,
             new Spec
             {
                 Convexity = convexity,

@@ -94,8 +94,8 @@ internal static class DenseNetPresets
             Recipe(svhn, variant, augmented: false, epochs: 40), NeedsGpu: true);
     }
 
-    // Random resized crops of 224 and the middle 224 of 256, which is what images are stored at. Batch 64 and no Nesterov in the seed's code,
-    // 256 and Nesterov in the paper.
+    // Random resized crops of 224 and the middle 224 of 256, which is what images are stored at. Batch 64 and no Nesterov in the seed's
+    // code, 256 and Nesterov in the paper.
     private static IEnumerable<Preset> ImageNet()
     {
         var data = new ImageNetOptions

@@ -31,13 +31,13 @@ internal static class EnsemblePresets
 
     private static readonly PresetNotes OfMixtures = new(
         "Expectation-maximisation is not written out in the paper: responsibilities by gate and expert, experts by their weighted "
-        + "cross-entropy, gate by cross-entropy to the responsibilities, one epoch each in turn, 30 rounds. Experts of 3 × 800 units with one "
-        + "sigmoid output and starts of their own, a gate of 1 × 800, probabilities averaged with its weights. A tenth validates.",
+        + "cross-entropy, gate by cross-entropy to the responsibilities, one epoch each in turn, 30 rounds. Experts of 3 × 800 units with "
+        + "one sigmoid output and starts of their own, a gate of 1 × 800, probabilities averaged with its weights. A tenth validates.",
         "Nothing known. The mixture is not convex: each expert is.");
 
     private static readonly PresetNotes OfBoosting = new(
-        "The paper re-weights \"as in\" Friedman et al. 2000, which is for two classes: SAMME here, their own rule by model.rule. It gives no "
-        + "recipe and no sizes for its gates: an expert's recipe is that of its network, the gates are small.",
+        "The paper re-weights \"as in\" Friedman et al. 2000, which is for two classes: SAMME here, their own rule by model.rule. It gives "
+        + "no recipe and no sizes for its gates: an expert's recipe is that of its network, the gates are small.",
         "Nothing known.");
 
     private static IEnumerable<Preset> Reference()

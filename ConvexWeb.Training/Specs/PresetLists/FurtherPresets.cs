@@ -16,8 +16,8 @@ internal static class FurtherPresets
     public static IEnumerable<Preset> All => [.. EfficientNets(), .. Heads()];
 
     private static readonly PresetNotes OfEfficientNet = new(
-        "The seed only names the network. Network, stochastic depth, squeeze sizes and initialisation are torchvision's; the recipe is ours; "
-        + "stem stride 1 for images of 32 pixels.",
+        "The seed only names the network. Network, stochastic depth, squeeze sizes and initialisation are torchvision's; the recipe is "
+        + "ours; stem stride 1 for images of 32 pixels.",
         "SGD with a cosine where the paper has RMSProp (0.9, 0.9), weight decay 1e-5 and a rate that falls by 3 % every 2.4 epochs.");
 
     private static readonly PresetNotes OfHeads = new("All of it: the seed only names the idea.", "There is no recipe to differ from.");

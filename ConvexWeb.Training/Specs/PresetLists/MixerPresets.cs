@@ -37,7 +37,11 @@ internal static class MixerPresets
             Recipe with { Model = new MixerOptions { Mode = Fidelity.Seed } }, NeedsGpu: true),
         new("mixer-cifar10-early", "MLP-Mixer, CIFAR-10, stopped early", Tables, "seed 000 T1, MLP-Mixer",
             "Stops after 8 epochs without a better validation accuracy, as the source's base does.", OfSeed,
-            Recipe with { Model = new MixerOptions { Mode = Fidelity.Seed }, Training = Recipe.Training with { Patience = 8 } }, NeedsGpu: true),
+            Recipe with
+            {
+                Model = new MixerOptions { Mode = Fidelity.Seed },
+                Training = Recipe.Training with { Patience = 8 },
+            }, NeedsGpu: true),
         new("ioc-mixer-cifar10-seed", "IOC-MLPMixer as the seed's code, CIFAR-10", Tables, "seed 000 T1, IOC-MLPMixer",
             "LayerNorm is kept, so it is not convex; the first token layer is doubled.", OfSeed,
             Recipe with { Model = new MixerOptions { Mode = Fidelity.Seed }, Convexity = new ExpEpsOptions() }, NeedsGpu: true),

@@ -87,7 +87,8 @@ internal static class MlpPresets
     }
 
     private static Preset One(string name, string title, string source, string summary, Spec spec)
-        => new(name, title, Tables, source, summary, Notes, spec with { Data = new Cifar10Options { Validation = 0.1 }, Training = Recipe });
+        => new(name, title, Tables, source, summary, Notes,
+            spec with { Data = new Cifar10Options { Validation = 0.1 }, Training = Recipe });
 
     // Singh's own code (legacy/train.py): ToTensor only, a fifth held out, ten epochs.
     private static IEnumerable<Preset> SinghTwins()

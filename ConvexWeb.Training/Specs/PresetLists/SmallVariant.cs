@@ -16,11 +16,15 @@ internal static class SmallVariant
     public static Preset Of(Preset preset) => new(
         preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
         $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", Notes(preset.Notes),
-        Shrink(preset.Spec));
+        Shrink(preset.Spec))
+    {
+        Study = preset.Study,
+    };
 
     internal static PresetNotes Notes(PresetNotes whole) => whole with
     {
-        Differs = "Fewer images and epochs, and where a step would take too long a smaller network: not the source's setting. " + whole.Differs,
+        Differs = "Fewer images and epochs, and where a step would take too long a smaller network: not the source's setting. "
+            + whole.Differs,
     };
 
     private static Spec Shrink(Spec spec)
@@ -58,7 +62,12 @@ internal static class SmallVariant
 
     private static DataOptions Data(DataOptions data, ModelOptions model)
     {
-        var small = data with { TrainLimit = Images, TestLimit = TestImages };
+        var all = DatasetInfo.Of(data);
+        var small = data with
+        {
+            TrainLimit = all.TrainImages > Images ? Images : null,
+            TestLimit = all.TestImages > TestImages ? TestImages : null,
+        };
         // ImageNet is a folder of one's own; CIFAR-10 stands in for it.
         if (small is ImageNetOptions)
             small = new Cifar10Options
