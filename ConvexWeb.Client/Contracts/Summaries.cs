@@ -61,7 +61,10 @@ public sealed record ClusterImage(double Share, string Bmp);
 /// <summary>The last evaluation of a split. Macro figures are means over classes.</summary>
 /// <param name="Confusion">[K][K]: row true class (for training, the class that was trained), column predicted class.</param>
 /// <param name="CalibrationError">ECE: mean distance of confidence and accuracy, weighted by the bins' images.</param>
-/// <param name="CalibrationPlainSum">Such distances in ten bins of width 0.1, summed over those with images (IOC paper, figure 6).</param>
+/// <param name="CalibrationPlainSum">
+/// Such distances in ten bins of width 0.1, summed over those with images (IOC paper, figure 6); in the 15 bins where
+/// <see cref="CalibrationPlainSumOfAll"/> is null.
+/// </param>
 /// <param name="MacroRecall">Also the balanced accuracy, as a share.</param>
 /// <param name="Matthews">Matthews' correlation for several classes, −1 to 1.</param>
 /// <param name="Youden">Mean over classes of recall + specificity − 1.</param>

@@ -9,7 +9,10 @@ public static class SpecTable
     public static IReadOnlyList<(string Path, string Value)> Flatten(JsonElement spec)
     {
         var rows = new List<(string, string)>();
-        Walk(spec, "", rows);
+        // What stands beside the sections, the version, is no field that anybody chose.
+        if (spec.ValueKind == JsonValueKind.Object)
+            foreach (var section in spec.EnumerateObject().Where(section => section.Value.ValueKind == JsonValueKind.Object))
+                Walk(section.Value, section.Name, rows);
         return rows;
     }
 

@@ -16,6 +16,7 @@ public sealed partial class NewExperiment(
     ICatalog catalog, IRuns runs, NavigationManager navigation, ISnackbar notes, TimeProvider time, Backend backend)
     : ComponentBase, IDisposable
 {
+    private const string FirstSeeds = "0";
     private static readonly TimeSpan TypingPause = TimeSpan.FromMilliseconds(200);
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -82,10 +83,13 @@ public sealed partial class NewExperiment(
         {
             "name" => "study-name",
             "seeds" or "priority" => field,
+            "spec_version" => "spec-json",
             _ when json is not null => "spec-json",
             _ => "f-" + field.Replace('.', '-'),
         };
-        return $"{navigation.ToBaseRelativePath(navigation.Uri).Split('#')[0]}#{id}";
+        // The version of a spec is in its text only.
+        var uri = field == "spec_version" ? navigation.GetUriWithQueryParameter("view", "json") : navigation.Uri;
+        return $"{navigation.ToBaseRelativePath(uri).Split('#')[0]}#{id}";
     }
 
     private static bool NamesItsField(FieldProblem problem)
@@ -192,12 +196,16 @@ public sealed partial class NewExperiment(
 
     private void UsePreset(string? chosen)
     {
+        var before = view.Presets.FirstOrDefault(p => p.Name == preset);
         preset = chosen ?? "";
         (unread, leaving) = ([], false);
         var known = view.Presets.FirstOrDefault(p => p.Name == preset);
         draft.Load(known?.Spec ?? view.DefaultSpec);
         foreach (var (path, values) in known?.Varied ?? new Dictionary<string, string>()) draft.Vary(path, values);
-        if (known?.Seeds is { } wanted) (name, seedText, seeds) = (known.Title, wanted, SeedList.Parse(wanted, out seedProblem));
+        // A figure brings a name and seeds, and takes them with it; what was typed stays.
+        if (name is null || name == before?.Title) name = known?.Seeds is null ? null : known.Title;
+        if (seedText == (before?.Seeds ?? FirstSeeds)) seedText = known?.Seeds ?? FirstSeeds;
+        seeds = SeedList.Parse(seedText, out seedProblem);
         json = json is null ? null : Written();
         Check();
     }

@@ -89,7 +89,7 @@ public static class OpenApiSetup
         {
             Type = JsonSchemaType.Integer,
             Enum = [JsonValue.Create(SpecVersions.First), JsonValue.Create(SpecVersions.Current)],
-            Description = $"Which meaning the fields have: {SpecVersions.Current} is today's, {SpecVersions.First} that of the first version. "
+            Description = $"Which meaning the fields have: {SpecVersions.Current} is today's, {SpecVersions.First} the first version's. "
                 + "Needed only where the two differ for this spec; the refusal says so.",
         };
         return new()

@@ -78,8 +78,9 @@ internal static class RunDetails
     // One of an earlier version in the words of this one, so that who starts another run from it gets the same.
     private static JsonElement SpecOf(string stored)
     {
-        if (SpecReader.ReadStored(stored).Spec is { } spec) return JsonSerializer.SerializeToElement(SpecWriter.ToJson(spec));
-        using var verbatim = JsonDocument.Parse(stored);
+        var stamped = SpecVersions.Stamped(stored);
+        if (SpecReader.Read(stamped).Spec is { } spec) return JsonSerializer.SerializeToElement(SpecWriter.ToJson(spec));
+        using var verbatim = JsonDocument.Parse(stamped);
         return verbatim.RootElement.Clone();
     }
 

@@ -362,7 +362,8 @@ public sealed class AugmentationTests : IDisposable
         Training = new TrainingOptions { Epochs = 3, BatchSize = 32, PointsEvery = 2, LabelSmoothing = 0.1 },
     };
 
-    private static readonly Spec Augmented = Small with { Augmentation = Everything };
+    // A spec takes RandAugment or jitter.
+    private static readonly Spec Augmented = Small with { Augmentation = Everything with { ColourJitter = 0 } };
 
     private ImageSet Glyphs(Spec spec)
         => new DatasetStore(root, new Fetcher(new HttpClient())).LoadAsync(spec.Data, null, _ => { }, default).Result;
@@ -473,7 +474,7 @@ public sealed class AugmentationTests : IDisposable
     {
         var spec = Small with
         {
-            Data = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = PreprocessingKind.Zca },
+            Data = new GlyphsOptions { TrainSize = 210, TestSize = 60, Preprocessing = PreprocessingKind.Zca, ZcaFirst = true },
             Augmentation = new AugmentationOptions { Flip = true, PadCrop = 2, Mixup = 0.4 },
         };
         Assert.Empty(SpecReader.Read(SpecWriter.ToJson(spec).ToJsonString()).Problems);
@@ -517,6 +518,12 @@ public sealed class AugmentationTests : IDisposable
         "augmentation.rand_augment")]
     [InlineData("""{"augmentation": {"random_erasing": 0.25}, "data": {"name": "cifar10", "preprocessing": "zca"}}""",
         "augmentation.random_erasing")]
+    [InlineData("""{"augmentation": {"rand_augment": 9, "colour_jitter": 0.4}}""", "augmentation.colour_jitter")]
+    [InlineData("""{"augmentation": {"resized_crop": 0.08}}""", "augmentation.resized_crop")]
+    [InlineData("""{"augmentation": {"resized_crop": 0.08, "pad_crop": 2}, "data": {"name": "cifar10", "resize": 24}}""",
+        "augmentation.pad_crop")]
+    [InlineData("""{"data": {"name": "cifar10", "evaluation_resize": 40}}""", "data.evaluation_resize")]
+    [InlineData("""{"data": {"name": "cifar10", "resize": 32, "evaluation_resize": 24}}""", "data.evaluation_resize")]
     [InlineData("""{"augmentation": {"flip": true}, "labels": {"name": "random"}}""", "augmentation.allow_with_corruption")]
     [InlineData("""{"augmentation": {"mixup": 0.2}, "labels": {"name": "partial", "p": 0.1}}""", "augmentation.allow_with_corruption")]
     public void What_does_not_go_together_is_refused_in_one_sentence(string json, string path)
@@ -528,9 +535,11 @@ public sealed class AugmentationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"augmentation": {"flip": true, "pad_crop": 4, "mixup": 0.8}, "convexity": {"name": "exp_eps"}}""")]
-    [InlineData("""{"augmentation": {"rand_augment": 9, "colour_jitter": 0.4}, "convexity": {"name": "exp_eps"}, "data": """
+    [InlineData("""{"spec_version": 2, "augmentation": {"flip": true, "pad_crop": 4, "mixup": 0.8}, "convexity": {"name": "exp_eps"}}""")]
+    [InlineData("""{"augmentation": {"rand_augment": 9}, "convexity": {"name": "exp_eps"}, "data": """
         + """{"name": "cifar10", "preprocessing": "standardize"}}""")]
+    [InlineData("""{"augmentation": {"colour_jitter": 0.4}, "data": {"name": "cifar10"}}""")]
+    [InlineData("""{"augmentation": {"resized_crop": 0.08}, "data": {"name": "cifar10", "resize": 24, "evaluation_resize": 28}}""")]
     [InlineData("""{"augmentation": {"flip": true, "allow_with_corruption": true}, "labels": {"name": "random"}}""")]
     [InlineData("""{"augmentation": {"mixup": 0.8, "mix_probability": 0}, "labels": {"name": "random"}}""")]
     public void What_goes_together_is_taken(string json) => Assert.Empty(SpecReader.Read(json).Problems);

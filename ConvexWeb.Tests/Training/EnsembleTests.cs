@@ -137,6 +137,28 @@ public sealed class EnsembleTests : IDisposable
         => Assert.Equal((0, double.PositiveInfinity, null), Boosting.After([1, 2, 1], [false, false, false], 3, rule));
 
     [Fact]
+    public void The_first_versions_SAMME_goes_on_where_the_other_ends()
+    {
+        Assert.Equal([1, 2, 1], Boosting.After([1, 2, 1], [false, false, false], 3, BoostingRule.SammeRestart).Weights!);
+        Assert.Equal([1, 1, 1], Boosting.After([1, 2, 3], [true, true, true], 3, BoostingRule.SammeRestart).Weights!);
+    }
+
+    [Fact]
+    public void An_expert_that_is_always_right_ends_the_boosting_once_and_the_run_goes_on()
+    {
+        var spec = Boost with
+        {
+            Data = new GlyphsOptions { TrainSize = 20, TestSize = 20, Distortion = 0 },
+            Optimizer = new AdamOptions { Lr = 1e-2 },
+            Training = Boost.Training with { Epochs = 4 * 30, BatchSize = 10, EvaluateEvery = 30 },
+        };
+        var outcome = Train(spec, "ends");
+        Assert.True(outcome.Ended);
+        var said = outcome.Events.OfType<MessageEvent>().Where(m => m.Text.Contains("oosting", StringComparison.Ordinal)).ToList();
+        Assert.StartsWith("Boosting ends here: expert 1 makes no error", Assert.Single(said).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void SAMME_equals_an_example_by_hand()
     {
         // One of four is wrong, ten classes: err = 1/4, alpha = ln 3 + ln 9 = ln 27; 27 of 30 falls on the wrong one.

@@ -49,12 +49,12 @@ public sealed record AugmentationOptions
     public bool AllowWithCorruption { get; init; }
 
     /// <summary>Whether images move or are mirrored: possible with whitened images too.</summary>
-    internal bool Moves => Flip || PadCrop > 0 || ResizedCrop is not null;
+    internal bool Moves => Flip || PadCrop > 0;
 
     /// <summary>Whether pixels change as colours do, which needs images between 0 and 1.</summary>
     internal bool Recolours => RandAugment > 0 || ColourJitter > 0;
 
     internal bool Mixes => (Mixup > 0 || Cutmix > 0) && MixProbability > 0;
 
-    internal bool IsOn => Moves || Recolours || RandomErasing > 0 || Mixes;
+    internal bool IsOn => Moves || ResizedCrop is not null || Recolours || RandomErasing > 0 || Mixes;
 }

@@ -20,7 +20,7 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
     /// </summary>
     public Tensor Apply(Tensor images, ulong step)
     {
-        if (!options.Moves && !options.Recolours) return images;
+        if (!options.Moves && resized is null && !options.Recolours) return images;
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var count = (int)images.shape[0];
@@ -31,7 +31,7 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
             result = resized.Apply(result, Each(count, i => CropBox.Draw(
                 Draws.Stream(seed, Draws.Box, step, i), options.ResizedCrop!.Value, height, width)));
         }
-        if (options.Flip || options.PadCrop > 0)
+        if (options.Moves)
             result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i)));
         if (options.Recolours) result = Recoloured(result, step);
         return result.MoveToOuterDisposeScope();

@@ -9,8 +9,19 @@ namespace ConvexWeb.Training.Augmentations;
 /// </summary>
 internal sealed class ResizedCrop(int side, bool bicubic)
 {
+    // The weights of so many images at once: at 224 pixels some 50 MB.
+    private const int Most = 64;
+
     /// <summary>float32 [B, C, H, W] of levels / 255, one box an image → [B, C, side, side].</summary>
     public Tensor Apply(Tensor images, IReadOnlyList<CropBox> boxes)
+    {
+        if (boxes.Count <= Most) return Some(images, boxes);
+        using var scope = NewDisposeScope();
+        var parts = boxes.Chunk(Most).Select((part, i) => Some(images.narrow(0, (long)i * Most, part.Length), part));
+        return cat([.. parts]).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Some(Tensor images, IReadOnlyList<CropBox> boxes)
     {
         using var scope = NewDisposeScope();
         var (count, height, width) = (boxes.Count, (int)images.shape[2], (int)images.shape[3]);

@@ -76,7 +76,8 @@ internal static class TrainCommand
         {
             // The edge of the run: whatever went wrong is its reason, in the journal as on the error stream.
             events.Report(new FailedEvent((e as DivergedException)?.Step ?? 0, Failure.Sentence(e), Failure.CauseOf(e)));
-            Console.Error.WriteLine(e);
+            // A training that diverges is an outcome, and its sentence is all there is to say.
+            Console.Error.WriteLine(e is DivergedException ? e.Message : e.ToString());
             return ExitCodes.Failed;
         }
     }

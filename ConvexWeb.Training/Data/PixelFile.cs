@@ -32,7 +32,7 @@ public sealed record PixelFile(string Path, long Offset, int ImageBytes)
         for (var done = 0; done < pixels.Length;)
         {
             var read = RandomAccess.Read(handle, pixels[done..], at + done);
-            if (read == 0) throw new DatasetException($"{Path} is shorter than it was; delete it, and it is made anew.");
+            if (read == 0) throw new DatasetException($"{Path} is shorter than it was; delete it, and it is created again.");
             done += read;
         }
     }

@@ -57,7 +57,7 @@ public static class Whitening
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var blocks = new List<Tensor>();
-        foreach (var block in Blocks(images)) blocks.Add(block.sub_(mean).mm(matrix));
+        foreach (var block in Blocks(images)) blocks.Add(Of(block, mean, matrix));
         return cat([.. blocks]).MoveToOuterDisposeScope();
     }
 
@@ -97,12 +97,18 @@ public static class Whitening
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var blocks = new List<Tensor>();
-        foreach (var block in Blocks(images))
-        {
-            var x = block.sub_(mean);
-            blocks.Add(x.mul(1 / Math.Sqrt(eps)).sub_(x.mm(basis.t()).mm(basis)));
-        }
+        foreach (var block in Blocks(images)) blocks.Add(OfFew(block, mean, basis, eps));
         return cat([.. blocks]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A batch float32 [B, d] in 0..1, whitened by <see cref="Fit"/>.</summary>
+    public static Tensor Of(Tensor batch, Tensor mean, Tensor matrix) => batch.sub(mean).mm(matrix);
+
+    /// <summary>A batch float32 [B, d] in 0..1, whitened by <see cref="FitFew"/>.</summary>
+    public static Tensor OfFew(Tensor batch, Tensor mean, Tensor basis, double eps)
+    {
+        var x = batch.sub(mean);
+        return x.mul(1 / Math.Sqrt(eps)).sub_(x.mm(basis.t()).mm(basis));
     }
 
     private static IEnumerable<Tensor> Blocks(Tensor images)

@@ -3,6 +3,7 @@ using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Schedules;
 using ConvexWeb.Training.Specs;
+using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
 
@@ -28,10 +29,11 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         int epoch, Progress progress, RunningSums? running, RunningPoints points, CancellationToken stop)
     {
         if (Measure(data.Train, stop) is not { } train || Measure(data.Test, stop) is not { } test) return null;
-        if (!double.IsFinite(train.Loss)) throw Diverged(data.Train, "training", epoch, progress);
-        if (!double.IsFinite(test.Loss)) throw Diverged(data.Test, "test", epoch, progress);
         Evaluation? validation = null;
         if (data.Validation is { } held && (validation = Measure(held, stop)) is null) return null;
+        foreach (var (name, split, measured) in new[]
+            { ("training", data.Train, train), ("test", data.Test, test), ("validation", data.Validation, validation) })
+            if (measured is not null && !double.IsFinite(measured.Loss)) throw Diverged(split!, name, epoch, progress);
         Evaluation? averaged = null;
         if (learner.Average is { } average && (averaged = average.With(() => Measure(data.Test, stop))) is null) return null;
 
@@ -82,12 +84,13 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
     // Looks for the batch in question once more: an evaluation that goes well keeps none.
     private DivergedException Diverged(Split split, string name, int epoch, Progress progress)
     {
-        using var quiet = TorchSharp.torch.no_grad();
+        using var outer = NewDisposeScope();
+        using var quiet = no_grad();
         var when = $"on the {name} images after step {progress.Step:N0} (epoch {epoch})";
         learner.Network.eval();
         for (long at = 0, batch = Evaluation.BatchFor(learner.Network); at < split.Count; at += batch)
         {
-            using var scope = TorchSharp.torch.NewDisposeScope();
+            using var scope = NewDisposeScope();
             var images = split.Slice(at, Math.Min(batch, split.Count - at)).Images;
             if (!learner.Network.forward(images).isfinite().all().item<bool>())
                 return Divergence.At(progress.Step, when, learner.Network, images, training: false);

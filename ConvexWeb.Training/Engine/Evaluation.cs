@@ -62,6 +62,7 @@ public sealed record Evaluation(
         if (Top5 is { } top5) values[split + "/top5"] = top5;
         values[split + "/ece"] = Calibration.Error;
         values[split + "/ece_ten_bin_sum"] = Calibration.PlainSum;
+        values[split + "/ece_ten_bin_sum_of_all"] = Calibration.PlainSumOfAll;
         values[split + "/macro_f1"] = Confusion.MacroF;
         values[split + "/balanced_accuracy"] = 100 * Confusion.MacroRecall;
         Experts?.Report(values, split);

@@ -14,7 +14,4 @@ internal interface ISplits
     Split Validation(Tensor labels);
 
     Split Test(Tensor labels);
-
-    /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU, as the caller's own.</summary>
-    Tensor TakePixels();
 }

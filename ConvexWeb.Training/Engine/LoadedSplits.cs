@@ -39,6 +39,7 @@ internal sealed class LoadedSplits : ISplits
 
     public Split Test(Tensor labels) => Made(Load(test), labels, isAugmented: false);
 
+    /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU, as the caller's own.</summary>
     public Tensor TakePixels() => trainImages.DetachFromDisposeScope();
 
     // Whitened once where nothing comes before it, and batch by batch behind augmentation.

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
@@ -5,11 +6,14 @@ namespace ConvexWeb.Training.Engine;
 /// <summary>Sums over the images of some steps.</summary>
 public readonly record struct RunningSums(double Loss, double Objective, long Correct, long Images)
 {
+    [JsonIgnore]
     public double MeanLoss => Loss / Images;
 
+    [JsonIgnore]
     public double MeanObjective => Objective / Images;
 
     /// <summary>Percent.</summary>
+    [JsonIgnore]
     public double Accuracy => 100.0 * Correct / Images;
 
     public RunningSums Plus(RunningSums other)

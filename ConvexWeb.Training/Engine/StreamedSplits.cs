@@ -32,13 +32,14 @@ internal sealed class StreamedSplits : ISplits
 
     public Split Test(Tensor labels) => Made(test, labels);
 
-    public Tensor TakePixels() => train.Narrow(0, train.Count).cpu().DetachFromDisposeScope();
-
     private Split Made(StreamedImages images, Tensor labels)
     {
         var (scale, shift) = normalization.On(device);
         return new Split(images, scale, shift, labels).ResizedTo(spec.Data.Resize, spec.Data.Interpolation, spec.Data.EvaluationResize);
     }
 
-    private StreamedImages At(ImageSplit split, int[] places) => new(split.File!, [.. places.Select(place => (long)place)], shape, device);
+    private StreamedImages At(ImageSplit split, int[] places) => new(
+        split.File ?? throw new DatasetException($"{spec.Data.Name} has no file of images to read batch by batch: set data.stream to "
+            + $"false."),
+        [.. places.Select(place => (long)place)], shape, device);
 }

@@ -49,7 +49,7 @@ public sealed class TrainingData : IDisposable
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var (trainPlaces, validationPlaces) = (order[..size.Train], size.Validation > 0 ? order[size.Train..] : null);
-        ISplits splits = spec.Data.IsStreamed && train.File is not null && test.File is not null
+        ISplits splits = spec.Data.IsStreamed
             ? new StreamedSplits(spec, set.Info, train, test, trainPlaces, validationPlaces, device)
             : new LoadedSplits(spec, set.Info, train, test, trainPlaces, validationPlaces, device, new(cache, keep, say, cancel));
         Tensor At(int[] labels, int[] places) => from_array(places.Select(place => (long)labels[place]).ToArray()).to(device, copy: true);
@@ -63,7 +63,7 @@ public sealed class TrainingData : IDisposable
             corrupted)
         {
             ClassNames = set.ClassNames,
-            Pixels = spec.Model.ShowsImages ? splits.TakePixels() : null,
+            Pixels = spec.Model.ShowsImages ? (splits as LoadedSplits)?.TakePixels() : null,
         };
     }
 

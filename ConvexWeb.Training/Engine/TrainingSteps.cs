@@ -40,7 +40,7 @@ internal sealed class TrainingSteps(
         // Reading a number waits for a device, but not on the host.
         if ((isOnHost || isDue) && !double.IsFinite(loss.item<float>()))
             throw Divergence.At(
-                done.Step + 1, $"at step {done.Step + 1:N0} (epoch {done.Epoch + 1})", learner.Network, batch.Images, training: true);
+                done.Step, $"at step {done.Step + 1:N0} (epoch {done.Epoch + 1})", learner.Network, batch.Images, training: true);
         FusedFunctions.Backward(loss);
         if (isDue) points.MeasureGradient();
         learner.Optimizer.Step(LearningRate(done, done.Step));

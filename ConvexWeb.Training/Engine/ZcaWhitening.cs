@@ -29,8 +29,8 @@ internal sealed record ZcaWhitening(Tensor Mean, Tensor Matrix, bool IsFew, doub
         {
             using var scope = NewDisposeScope();
             using var quiet = no_grad();
-            var x = batch.flatten(1).sub(mean);
-            var white = IsFew ? x.mul(1 / Math.Sqrt(Eps)).sub_(x.mm(matrix.t()).mm(matrix)) : x.mm(matrix);
+            var x = batch.flatten(1);
+            var white = IsFew ? Whitening.OfFew(x, mean, matrix, Eps) : Whitening.Of(x, mean, matrix);
             return white.view(batch.shape).MoveToOuterDisposeScope();
         }
     }

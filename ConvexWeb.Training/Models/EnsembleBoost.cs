@@ -19,7 +19,9 @@ public sealed record EnsembleBoostOptions : ModelOptions
     public PartKind Expert { get; init; } = PartKind.Mlp;
 
     [Parameter("How images are weighed behind an expert. samme: alpha = ln((1 − err)/err) + ln(K − 1); "
-        + "friedman: discrete AdaBoost, without ln(K − 1), so an expert must be right on half of the weights.")]
+        + "friedman: discrete AdaBoost, without ln(K − 1), so an expert must be right on half of the weights; "
+        + "samme_restart: samme as the first version had it, where an expert no better than chance sets all weights back and boosting "
+        + "goes on.")]
     public BoostingRule Rule { get; init; } = BoostingRule.Samme;
 
     [Parameter("Experts; the paper has 3. training.epochs must be a multiple of one more: each expert and the gate get an equal share.",
@@ -92,4 +94,5 @@ public enum BoostingRule
 {
     Samme,
     Friedman,
+    SammeRestart,
 }

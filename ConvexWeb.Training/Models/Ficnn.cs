@@ -9,7 +9,7 @@ namespace ConvexWeb.Training.Models;
 /// z1 = g(x1·x); z(i+1) = g(z(i+1)·zi + x(i+1)·x), the weights z non-negative,
 /// the weights x of any sign; [B, d] → 3 × [B, 800] → [B, K].
 /// Exact count without BatchNorm: CIFAR-10 8,693,930.
-/// The source clips at 0 (constraint <c>clip</c>) and starts from absolute weights (init <c>absolute</c>).
+/// The source clips at 0 (constraint <c>clip</c>) and starts from a tenth of the absolute weights (init <c>absolute_tenth</c>).
 /// </summary>
 [Choice("ficnn")]
 public sealed record FicnnOptions : ModelOptions

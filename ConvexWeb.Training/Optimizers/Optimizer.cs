@@ -59,9 +59,9 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
         {
             var live = group.ToList();
             var step = group.Key.Step;
-            var its = group.Key.Decays ? rule : ruleWithoutDecay;
-            if (fused && FusedStep.TryApply(its, live, step, lr, constraint, out var found)) negatives += found;
-            else StepPlain(its, live, step, lr);
+            var groupRule = group.Key.Decays ? rule : ruleWithoutDecay;
+            if (fused && FusedStep.TryApply(groupRule, live, step, lr, constraint, out var found)) negatives += found;
+            else StepPlain(groupRule, live, step, lr);
             foreach (var slot in live)
             {
                 slot.Steps = step;
@@ -75,12 +75,12 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
         => options.Decayed == DecayedTensors.All || parameter.dim() > 1 && !name.EndsWith(".bias", StringComparison.Ordinal);
 
     // The reference of the kernel, and the way on other devices: nothing here waits for the device.
-    private void StepPlain(UpdateRule its, IReadOnlyList<Slot> live, long step, double lr)
+    private void StepPlain(UpdateRule groupRule, IReadOnlyList<Slot> live, long step, double lr)
     {
         foreach (var slot in live)
         {
             using var scope = NewDisposeScope();
-            its.StepPlain(slot, step, lr);
+            groupRule.StepPlain(slot, step, lr);
             if (slot.IsCovered) negativesOnDevice.add_(slot.Parameter.lt(0).sum());
             // After the last thing that changes the weight.
             Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);

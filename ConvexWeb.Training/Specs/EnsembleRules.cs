@@ -17,6 +17,9 @@ internal static class EnsembleRules
             yield return new("augmentation.mixup",
                 $"augmentation.mixup and augmentation.cutmix must be 0 for {spec.Model.Name}, "
                 + "whose objective needs one label for each image.");
+        if (spec.Model is EnsembleEmOptions && spec.Data.IsStreamed)
+            yield return new("data.stream",
+                "data.stream must be false for ensemble_em, whose summary shows the mean image of each expert.");
         foreach (var problem in spec.Model is EnsembleBoostOptions boost ? Boost(spec, boost) : Em(spec, (EnsembleEmOptions)spec.Model))
             yield return problem;
     }

@@ -26,11 +26,18 @@ public static class SpecReader
     /// <summary>Reads JSON text; text that is not JSON is one problem with an empty path.</summary>
     public static SpecReading Read(string json) => Read(json, Read);
 
-    /// <summary>Reads a spec that a run or a checkpoint was stored with: one that names no version is of the first.</summary>
-    public static SpecReading ReadStored(string json) => Read(json, ReadStored);
+    /// <summary>
+    /// Reads the spec of a checkpoint, to say what its weights are: one that names no version is of the first, and rules about how to train
+    /// do not count. To train it is another matter: <see cref="SpecVersions.Stamped"/> and <see cref="Read(string)"/>.
+    /// </summary>
+    public static SpecReading ReadStored(string json) => Read(json, element =>
+        Broken(element) is { } broken ? new(null, broken)
+            : !element.TryGetProperty(SpecVersions.Field, out var version) || IsNumber(version, SpecVersions.First)
+                ? ReadCurrent(JsonSerializer.SerializeToElement(SpecVersions.Upgraded(element)), isStored: true)
+                : ReadCurrent(element, isStored: true));
 
-    public static SpecReading ReadStored(JsonElement json)
-        => json.ValueKind == JsonValueKind.Object && !json.TryGetProperty(SpecVersions.Field, out _) ? ReadFirst(json) : Read(json);
+    private static bool IsNumber(JsonElement value, int number)
+        => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var given) && given == number;
 
     private static SpecReading Read(string json, Func<JsonElement, SpecReading> read)
     {
@@ -48,26 +55,39 @@ public static class SpecReader
 
     public static SpecReading Read(JsonElement json)
     {
+        if (Broken(json) is { } broken) return new(null, broken);
+        if (!json.TryGetProperty(SpecVersions.Field, out var version)) return ReadUnversioned(json);
+        return IsNumber(version, SpecVersions.Current) ? ReadCurrent(json)
+            : IsNumber(version, SpecVersions.First) ? ReadFirst(json)
+            : new(null, [new(SpecVersions.Field,
+                $"{SpecVersions.Field} must be {SpecVersions.Current}, or {SpecVersions.First} for a spec of the first version; "
+                + $"got {Show(version)}.")]);
+    }
+
+    /// <summary>What keeps JSON from being looked at as a spec at all; null where nothing does.</summary>
+    private static List<SpecProblem>? Broken(JsonElement json)
+    {
         if (json.ValueKind != JsonValueKind.Object)
         {
             var sections = Words(Catalogue.Sections.Select(s => s.Key));
-            return new(null, [new("", $"The spec must be a JSON object with the sections {sections}; got {Show(json)}.")]);
+            return [new("", $"The spec must be a JSON object with the sections {sections}; got {Show(json)}.")];
         }
-
         if (JsonText.BrokenText(json) is { } broken)
-            return new(null,
-                [new(broken, $"{(broken.Length == 0 ? "A name in the spec" : broken)} holds half of a surrogate pair, which is no text.")]);
-        if (IsDeeper(json, MaxDepth)) return new(null, [new("", $"The spec is nested too deeply; at most {MaxDepth} levels are allowed.")]);
-
-        if (!json.TryGetProperty(SpecVersions.Field, out var version)) return ReadUnversioned(json);
-        return version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number)
-            || number is not (SpecVersions.First or SpecVersions.Current)
-            ? new(null, [new(SpecVersions.Field,
-                $"{SpecVersions.Field} must be {SpecVersions.Current}, or {SpecVersions.First} for a spec of the first version; "
-                + $"got {Show(version)}.")])
-            : number == SpecVersions.First ? ReadFirst(json)
-            : ReadCurrent(json);
+            return
+            [
+                new(broken, $"{(broken.Length == 0 ? "A name in the spec" : broken)} holds half of a surrogate pair, which is no text."),
+            ];
+        if (IsDeeper(json, MaxDepth)) return [new("", $"The spec is nested too deeply; at most {MaxDepth} levels are allowed.")];
+        // JSON allows a name twice and most readers take the last: here it is a problem, since one of the two was not meant.
+        var twice = Twice(json, "").Concat(json.EnumerateObject().SelectMany(field => Twice(field.Value, field.Name)))
+            .Select(path => new SpecProblem(path, $"{path} is given more than once.")).ToList();
+        return twice.Count > 0 ? twice : null;
     }
+
+    private static IEnumerable<string> Twice(JsonElement json, string path)
+        => json.ValueKind != JsonValueKind.Object ? [] : json.EnumerateObject()
+            .GroupBy(field => field.Name, StringComparer.Ordinal).Where(group => group.Skip(1).Any())
+            .Select(group => path.Length == 0 ? group.Key : $"{path}.{group.Key}");
 
     // Whoever writes a short spec means the current version, and whoever kept a file of the first means that: where both mean the same,
     // nothing needs to be said, and where not, it is never silently another run.
@@ -95,11 +115,11 @@ public static class SpecReader
             ? new(null, [lost])
             : ReadCurrent(JsonSerializer.SerializeToElement(SpecVersions.Upgraded(json)));
 
-    private static SpecReading ReadCurrent(JsonElement json)
+    private static SpecReading ReadCurrent(JsonElement json, bool isStored = false)
     {
         var problems = new List<SpecProblem>();
         var spec = new Spec();
-        foreach (var field in Fields(json, "", problems))
+        foreach (var field in json.EnumerateObject())
         {
             if (field.Name == SpecVersions.Field) continue;
             if (Catalogue.Sections.FirstOrDefault(s => s.Key == field.Name) is not { } section)
@@ -108,7 +128,7 @@ public static class SpecReader
             else if (ReadSection(section, field.Value, problems) is { } options)
                 PropertyOf(section).SetValue(spec, options);
         }
-        if (problems.Count == 0) problems.AddRange(SpecRules.Check(spec));
+        if (problems.Count == 0) problems.AddRange(SpecRules.Check(spec, isStored));
         return problems.Count == 0 ? new(spec, []) : new(null, problems);
     }
 
@@ -145,7 +165,7 @@ public static class SpecReader
     {
         var options = Activator.CreateInstance(type)!;
         var before = problems.Count;
-        foreach (var field in Fields(json, path, problems))
+        foreach (var field in json.EnumerateObject())
         {
             if (field.Name == "name" && typeof(ChoiceOptions).IsAssignableFrom(type)) continue;
             var at = $"{path}.{field.Name}";
@@ -157,21 +177,6 @@ public static class SpecReader
                 parameter.Property.SetValue(options, value);
         }
         return problems.Count == before ? options : null;
-    }
-
-    // JSON allows a name twice and most readers take the last: here it is a problem, since one of the two was not meant.
-    private static IEnumerable<JsonProperty> Fields(JsonElement json, string path, List<SpecProblem> problems)
-    {
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var field in json.EnumerateObject())
-        {
-            if (seen.Add(field.Name)) yield return field;
-            else
-            {
-                var at = path.Length == 0 ? field.Name : $"{path}.{field.Name}";
-                problems.Add(new(at, $"{at} is given more than once."));
-            }
-        }
     }
 
     private static bool IsDeeper(JsonElement json, int levels) => json.ValueKind switch

@@ -13,7 +13,8 @@ internal static class SpecRules
     // One float32 tensor of this size still fits into 2 GiB, the most that a checkpoint writes at once.
     private const long MaxParameters = 500_000_000;
 
-    public static IEnumerable<SpecProblem> Check(Spec spec)
+    /// <param name="isStored">Of a checkpoint: what is only wrong to train does not count.</param>
+    public static IEnumerable<SpecProblem> Check(Spec spec, bool isStored = false)
     {
         var info = DatasetInfo.Of(spec.Data);
         if (spec.Data.TrainLimit > info.TrainImages)
@@ -36,7 +37,6 @@ internal static class SpecRules
         else if (spec.Training.BatchSize > size.Train)
             yield return new("training.batch_size",
                 $"training.batch_size must be at most the {size.Train} images that are trained on; got {spec.Training.BatchSize}.");
-
         else if (spec.Training.Sampler != SamplerKind.Full
             && Sampling.ImagesPerEpoch(spec.Training.Sampler, size.Train) < spec.Training.BatchSize)
             yield return new("training.sampler",
@@ -74,6 +74,10 @@ internal static class SpecRules
             $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {warmup}.");
 
         foreach (var problem in Whitened(spec, size)) yield return problem;
+        // The first version allowed both, and the weights that came of it are weights all the same.
+        if (!isStored && spec.Augmentation is { RandAugment: > 0, ColourJitter: > 0 })
+            yield return new("augmentation.colour_jitter",
+                "augmentation.colour_jitter must be 0 where augmentation.rand_augment is on: timm takes one or the other.");
         foreach (var problem in Augmentation(spec)) yield return problem;
         foreach (var problem in EnsembleRules.Check(spec)) yield return problem;
         foreach (var problem in Size(spec)) yield return problem;
@@ -90,7 +94,7 @@ internal static class SpecRules
         if (spec.Data.IsStreamed)
             yield return new("data.preprocessing",
                 "data.preprocessing zca (auto means it with a convexity constraint) needs all images in memory, and these are read from "
-                + "disk batch by batch: set it to standardize.");
+                + "disk batch by batch: set it to standardize, or data.stream to false.");
         else if (!Whitening.IsPossible(size.Train, values))
             yield return new(
                 "data.preprocessing",
@@ -107,9 +111,6 @@ internal static class SpecRules
             yield return new("augmentation.pad_crop",
                 $"augmentation.pad_crop must be less than the images' side, {side}, or a cut could be all padding; "
                 + $"got {augmentation.PadCrop}.");
-        if (augmentation is { RandAugment: > 0, ColourJitter: > 0 })
-            yield return new("augmentation.colour_jitter",
-                "augmentation.colour_jitter must be 0 where augmentation.rand_augment is on: timm takes one or the other.");
         if (augmentation.ResizedCrop is not null)
         {
             if (spec.Data.Resize is null)

@@ -48,14 +48,18 @@ public static class SpecVersions
             case "ensemble_em":
                 Default(model!, "gate_width", 100);
                 break;
+            case "ensemble_boost":
+                Default(model!, "rule", "samme_restart");
+                break;
         }
-        var data = Part(spec, "data");
-        var preprocessing = Word(data, "preprocessing") ?? "auto";
-        if (preprocessing == "zca" || preprocessing == "auto" && isConstrained)
+        var preprocessing = Word(Part(spec, "data"), "preprocessing") ?? "auto";
+        var isWhitened = preprocessing == "zca" || preprocessing == "auto" && isConstrained;
+        var augmentation = Part(spec, "augmentation");
+        var isMoved = augmentation?["flip"] is JsonValue flip && flip.TryGetValue(out bool on) && on || IsOn(augmentation, "pad_crop");
+        if (isWhitened && isMoved)
         {
-            if (data is null) spec["data"] = data = new JsonObject { ["name"] = "glyphs" };
-            Default(data, "zca_eps", 0.1);
-            if (Part(spec, "augmentation") is { Count: > 0 }) Default(data, "zca_first", true);
+            if (!spec.ContainsKey("data")) spec["data"] = new JsonObject { ["name"] = "glyphs" };
+            if (Part(spec, "data") is { } data) Default(data, "zca_first", true);
         }
         return spec;
     }
@@ -69,6 +73,39 @@ public static class SpecVersions
                 "model.dropout of DenseNet experts stood behind the 3 × 3 convolutions only in version 1, and now stands behind each: "
                 + $"write {Field} {Current}, or 0.")
             : null;
+    }
+
+    // Fields that the first version did not have and that it is written out with; and what was the default of others then.
+    private static readonly string[] Added =
+        ["dropout_after", "constrain_gate_biases", "norm_eps", "zca_first", "rule"];
+
+    /// <summary>
+    /// The value of a field that is left out of a seed group's key, since a spec of the first version has it without saying so: groups of
+    /// earlier runs stay as they are, and a corrected recipe never joins one.
+    /// </summary>
+    /// <param name="whole">The spec's own JSON, every field filled in.</param>
+    /// <returns>By section and field; what is not in it is left out at today's default.</returns>
+    internal static IReadOnlyDictionary<(string Section, string Field), JsonNode?> Unsaid(JsonObject whole)
+    {
+        var first = whole.DeepClone().AsObject();
+        var isEfficientNet = Word(Part(first, "model"), "name") == "efficientnet_b0";
+        foreach (var (_, part) in first)
+            if (part is JsonObject fields)
+                foreach (var name in Added) fields.Remove(name);
+        if (isEfficientNet) Part(first, "model")!.Remove("drop_path");
+        first.Remove(Field);
+        var then = Upgraded(JsonSerializer.SerializeToElement(first));
+        var unsaid = new Dictionary<(string, string), JsonNode?>();
+        foreach (var (section, part) in then)
+            if (part is JsonObject fields)
+                foreach (var (name, value) in fields)
+                    if (Part(first, section)?.ContainsKey(name) != true) unsaid[(section, name)] = value;
+        switch (Word(Part(first, "model"), "name"))
+        {
+            case "cycle_mlp" or "mixer": unsaid[("model", "mode")] = JsonValue.Create("strict"); break;
+            case "ensemble_em": unsaid[("model", "gate_width")] = JsonValue.Create(100); break;
+        }
+        return unsaid;
     }
 
     private static JsonObject? Part(JsonObject spec, string name) => spec[name] as JsonObject;

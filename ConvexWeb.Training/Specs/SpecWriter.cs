@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ConvexWeb.Training.Options;
 
@@ -45,13 +47,25 @@ public static class SpecWriter
     {
         var json = ToJson(spec);
         json.Remove(SpecVersions.Field);
+        var unsaid = SpecVersions.Unsaid(json);
         foreach (var section in Catalogue.Sections)
         {
             var options = SpecReader.PropertyOf(section).GetValue(spec)!;
             foreach (var parameter in Schema.Of(options.GetType()))
-                if (JsonNode.DeepEquals(json[section.Key]![parameter.Name], ValueToJson(parameter.Default)))
-                    json[section.Key]!.AsObject().Remove(parameter.Name);
+            {
+                var usual = unsaid.TryGetValue((section.Key, parameter.Name), out var then) ? then : ValueToJson(parameter.Default);
+                if (Same(json[section.Key]![parameter.Name], usual)) json[section.Key]!.AsObject().Remove(parameter.Name);
+            }
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(json.ToJsonString())))[..16];
     }
+
+    // 0 and 0.0 are one value.
+    private static bool Same(JsonNode? one, JsonNode? other)
+        => JsonNode.DeepEquals(one, other) || Number(one) is { } a && Number(other) is { } b && a.Equals(b);
+
+    private static double? Number(JsonNode? node)
+        => node is JsonValue value && value.GetValueKind() == JsonValueKind.Number
+            ? double.Parse(value.ToJsonString(), CultureInfo.InvariantCulture)
+            : null;
 }

@@ -155,6 +155,21 @@ public sealed class CertificateTests
     }
 
     [Fact]
+    public void N8_one_unit_whose_signal_is_lost_in_its_bias_is_inconclusive_too()
+    {
+        var spec = SpecOf(new MlpOptions { Width = 1, Depth = 1, BatchNorm = false }, new ExpEpsOptions());
+        var certificate = Certify(spec, network =>
+        {
+            var parameters = network.named_parameters().ToDictionary(p => p.name, p => p.parameter);
+            parameters["fc1.bias"].fill_(1e13);
+            parameters["fc2.weight"].fill_(1);
+            parameters["fc2.bias"].fill_(-1e13);
+        });
+        Assert.True(certificate.Empirical.Violations > 0);
+        Assert.Equal(Verdict.Inconclusive, certificate.Verdict);
+    }
+
+    [Fact]
     public void One_negative_weight_is_found_by_the_structure()
     {
         var spec = SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions());

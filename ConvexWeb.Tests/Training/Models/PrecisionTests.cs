@@ -24,7 +24,7 @@ public sealed class PrecisionTests
         var model = name switch
         {
             "allconv" => new AllConvOptions { WidthPercent = 20, InputDropout = 0, Dropout = 0 },
-            "efficientnet_b0" => new EfficientNetOptions { Dropout = 0 },
+            "efficientnet_b0" => new EfficientNetOptions { Dropout = 0, DropPath = 0 },
             _ => PlanTests.Model(name),
         };
         using var network = new PlanNetwork(model.Plan(new ExpEpsOptions(), Cifar));

@@ -16,9 +16,11 @@ public static class Certifier
     private const int SettlingPasses = 25;
     private const int SettlingBatch = 16;
 
-    // For the estimate of rounding: how many inputs it looks at, and how much more it allows, since it looks at few.
-    private const long CoarsePoints = 200;
+    // For the estimate of rounding: how many inputs of each kind it looks at and how often, and how much more it allows for the rest.
+    private const long RoundingPoints = 100;
+    private const int RoundingDraws = 3;
     private const double SafetyFactor = 16;
+    private const double LastBit = 1.0 / (1L << 52);
 
     // Share of their size by which logits must vary for the inequalities, whose tolerance is 1e-9 of it, to show something.
     private const double Flat = 1e-6;
@@ -142,26 +144,33 @@ public static class Certifier
         network.eval();
     }
 
-    // How far float64 may put the logits off: the same network in float32 rounds at the same places, 2^29 times as coarsely. Where the
-    // numbers inside are so large that the logits' differences cancel, this is far above the tolerance of the inequalities.
+    // How far float64 may put the logits off: what comes of moving every stored number by its last bit. Where numbers inside are so large
+    // that the logits' differences cancel, this is far above the tolerance of the inequalities.
     private static double RoundingOf(PlanNetwork exact, Func<Tensor, Tensor> logits, Tensor inputs, bool features)
     {
-        using var coarse = Copy(exact, ScalarType.Float32);
-        Func<Tensor, Tensor> rough = features ? coarse.ForwardFeatures : coarse.forward;
-        var some = inputs.narrow(0, 0, Math.Min(inputs.shape[0], CoarsePoints));
-        var apart = InBatches(logits, some, exact.Plan)
-            - InBatches(x => rough(x.to(ScalarType.Float32)).to(ScalarType.Float64), some, exact.Plan);
-        return SafetyFactor * apart.abs().max().item<double>() / (1L << 29);
+        var real = inputs.narrow(0, 0, Math.Min(inputs.shape[0], RoundingPoints));
+        var some = cat([real, randn_like(real) * inputs.std()]);
+        var plain = InBatches(logits, some, exact.Plan);
+        var most = 0.0;
+        for (var draw = 0; draw < RoundingDraws; draw++)
+        {
+            using var scope = NewDisposeScope();
+            using var moved = Exact(exact);
+            foreach (var (_, value) in moved.state_dict())
+                if (value.is_floating_point()) value.mul_(randn_like(value).sign().mul_(LastBit).add_(1));
+            Func<Tensor, Tensor> of = features ? moved.ForwardFeatures : moved.forward;
+            var apart = (InBatches(of, some, exact.Plan) - plain).abs().max().item<double>();
+            most = Math.Max(most, double.IsFinite(apart) ? apart : double.PositiveInfinity);
+        }
+        return SafetyFactor * most;
     }
 
-    private static PlanNetwork Exact(PlanNetwork network) => Copy(network, ScalarType.Float64);
-
-    private static PlanNetwork Copy(PlanNetwork network, ScalarType type)
+    private static PlanNetwork Exact(PlanNetwork network)
     {
         var copy = new PlanNetwork(network.Plan);
         var to = copy.state_dict();
         foreach (var (name, value) in network.state_dict()) to[name].copy_(value);
-        TorchSharp.ModuleExtensionMethods.to(copy, type);
+        TorchSharp.ModuleExtensionMethods.to(copy, ScalarType.Float64);
         copy.eval();
         return copy;
     }

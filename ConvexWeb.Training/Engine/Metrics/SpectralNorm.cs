@@ -25,21 +25,26 @@ internal sealed record SpectralNorm(double Value, bool IsConverged)
         var size = shape.Aggregate(1L, (a, b) => a * b);
         var most = (int)Math.Min(Math.Min(MostSteps, size), Math.Max(2, MostNumbers / size));
         using var scope = NewDisposeScope();
-        var basis = new List<Tensor> { Unit(randn([size], ScalarType.Float64).to(device)) };
+        // One row a step; in one matrix, so that a step orthogonalises by two products.
+        var basis = empty([most, size], ScalarType.Float64).to(device);
+        using (var start = new Generator(1))
+        using (NewDisposeScope()) basis.select(0, 0).copy_(Unit(randn([size], ScalarType.Float64, generator: start)));
         var (diagonal, beside) = (new List<double>(), new List<double>());
         var (value, bound) = (0.0, double.PositiveInfinity);
         while (diagonal.Count < most)
         {
-            var next = Squared(network, step, basis[^1], shape);
-            diagonal.Add(next.dot(basis[^1]).item<double>());
+            using var inner = NewDisposeScope();
+            var (steps, last) = (diagonal.Count + 1, basis.select(0, diagonal.Count));
+            var next = Squared(network, step, last, shape);
+            diagonal.Add(next.dot(last).item<double>());
             // Twice: once leaves rounding of the size of the value.
-            for (var round = 0; round < 2; round++)
-                foreach (var old in basis) next.sub_(old.mul(old.dot(next)));
+            var known = basis.narrow(0, 0, steps);
+            for (var round = 0; round < 2; round++) next.sub_(known.t().mm(known.mm(next.unsqueeze(1))).squeeze(1));
             var rest = next.norm().item<double>();
             (value, bound) = Largest(diagonal, beside, rest);
             if (bound <= Accuracy * value || value == 0) break;
             beside.Add(rest);
-            basis.Add(next.div(rest));
+            if (steps < most) basis.select(0, steps).copy_(next.div_(rest));
         }
         network.zero_grad();
         // The bound is on the square: half of it, relatively, on the value.

@@ -8,8 +8,7 @@ namespace ConvexWeb.Training.Engine.Objectives;
 /// <summary>
 /// Boosting, then a gate (science.md S7d). In its stage an expert minimises the cross-entropy weighted image by image; after it,
 /// <see cref="Boosting"/> weighs the training images anew for the next. Experts that do not train are in eval mode: neither weights nor
-/// running statistics move. In
-/// the last stage the gate minimises −log Σ_e g_e(x)·p_e(y | x).
+/// running statistics move. In the last stage the gate minimises −log Σ_e g_e(x)·p_e(y | x).
 /// </summary>
 internal sealed class BoostObjective(
     PlanNetwork network, TrainingData data, BoostingRule rule, int stageEpochs, Action<MessageLevel, string> say) : Objective
@@ -38,7 +37,7 @@ internal sealed class BoostObjective(
                 ? "makes no error on the training images, so that there is nothing to weigh"
                 : $"is wrong on {100 * error:0.0} % of the weighted training images, too many for a positive weight";
             say(MessageLevel.Warning,
-                $"Boosting ends here: expert {stage} {why}. What experts follow train on all images alike.");
+                $"Boosting ends here: expert {stage} {why}. Later experts train on all images with equal weights.");
             weights.fill_(1);
             weighedFor.fill_(parts.Experts.Count);
             return true;

@@ -18,9 +18,10 @@ internal static class Boosting
         IReadOnlyList<double> weights, IReadOnlyList<bool> wrong, int classes, BoostingRule rule)
     {
         var error = weights.Where((_, i) => wrong[i]).Sum() / weights.Sum();
-        if (error <= 0) return (0, double.PositiveInfinity, null);
-        var alpha = Math.Log((1 - error) / error) + (rule == BoostingRule.Samme ? Math.Log(classes - 1) : 0);
-        if (!(alpha > Smallest)) return (error, alpha, null);
+        var restarts = rule == BoostingRule.SammeRestart;
+        if (error <= 0) return (0, double.PositiveInfinity, restarts ? [.. weights] : null);
+        var alpha = Math.Log((1 - error) / error) + (rule == BoostingRule.Friedman ? 0 : Math.Log(classes - 1));
+        if (!(alpha > Smallest)) return (error, alpha, restarts ? [.. weights.Select(_ => 1.0)] : null);
         var factor = Math.Exp(alpha);
         var grown = weights.Select((w, i) => wrong[i] ? w * factor : w).ToArray();
         var mean = grown.Sum() / grown.Length;

@@ -102,7 +102,8 @@ internal static class Execution
         var shape = new long[x.ndim];
         Array.Fill(shape, 1);
         shape[0] = x.shape[0];
-        var kept = empty(shape, x.dtype, x.device).bernoulli_(1 - p);
+        // In float32 whatever x is: another type would draw other numbers.
+        var kept = empty(shape, ScalarType.Float32, x.device).bernoulli_(1 - p).to(x.dtype);
         return x * kept / (1 - p);
     }
 

@@ -104,7 +104,7 @@ internal static class EnsemblePresets
         yield return One("densenet", "IOC-DenseNet", "91.12, 93.25, 97.19", new Spec
         {
             Model = model with { Expert = PartKind.Densenet, Gate = PartKind.Densenet, Dropout = 0.2 },
-            Data = new Cifar10Options { Preprocessing = PreprocessingKind.Standardize },
+            Data = new Cifar10Options(),
             Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 },
             Schedule = new MultiStepScheduleOptions { Milestones = [150, 225] },
             Training = new TrainingOptions { Epochs = Stages * 300, BatchSize = 64, EvaluateEvery = 5 },
@@ -141,7 +141,12 @@ internal static class EnsemblePresets
                 Schedule = new ConstantScheduleOptions(),
                 Training = spec.Training with
                 {
-                    Epochs = epochs * (spec.Model is EnsembleBoostOptions ? Stages : 2),
+                    Epochs = epochs * spec.Model switch
+                    {
+                        EnsembleBoostOptions => Stages,
+                        EnsembleEmOptions { Experts: 1 } => 1, // it has no gate to share them with
+                        _ => 2,
+                    },
                     BatchSize = 64,
                     EvaluateEvery = 1,
                     Patience = null,
