@@ -91,6 +91,8 @@ public sealed class SecondFactors(
         if (!await TakeAsync(connection, user, code, ofConfirmed: false, cancel))
         {
             await transaction.RollbackAsync(cancel);
+            // Back to the pool: who waits for the trail must not hold one connection and want another.
+            await connection.CloseAsync();
             await trail.WriteAsync(by, new(AuditAction.PasswordRefused, by.Name, "the first code of a second factor"), cancel);
             return (CodeAnswer.Wrong, []);
         }
@@ -155,8 +157,11 @@ public sealed class SecondFactors(
     public async Task<CodeAnswer> AskAsync(AuditActor by, User user, string? code, string? browser, CancellationToken cancel)
     {
         if (!await TakeTryAsync(by, user.Id, user.UserName!, browser, cancel)) return CodeAnswer.TooMany;
-        await using var connection = await database.OpenConnectionAsync(cancel);
-        if (await TakeAsync(connection, user.Id, code ?? "", ofConfirmed: true, cancel))
+        bool isRight;
+        // A block of its own: who waits for the trail must not hold one connection and want another.
+        await using (var connection = await database.OpenConnectionAsync(cancel))
+            isRight = await TakeAsync(connection, user.Id, code ?? "", ofConfirmed: true, cancel);
+        if (isRight)
         {
             await limits.ForgetCodesAsync(user.Id, browser, cancel);
             return CodeAnswer.Right;

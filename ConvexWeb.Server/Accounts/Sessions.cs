@@ -13,8 +13,12 @@ namespace ConvexWeb.Server.Accounts;
 /// somebody has copied, or put there, never becomes another person's.
 /// </summary>
 public sealed class Sessions(
-    NpgsqlDataSource database, CookieNames cookies, AuditTrail trail, IOptions<Settings> settings, TimeProvider time)
+    NpgsqlDataSource database, CookieNames cookies, AuditTrail trail, IOptions<Settings> settings, TimeProvider time,
+    ILogger<Sessions> log)
 {
+    // Seconds that a sign-in waits for the end of the session that the browser had before.
+    private const int OldSessionTimeout = 5;
+
     /// <summary>What PostgreSQL notifies when sessions or tokens end; every node looks at once at what is open there.</summary>
     public const string EndedChannel = "convex_sessions_ended";
 
@@ -75,15 +79,28 @@ public sealed class Sessions(
         if (!begun) return false;
         await trail.WriteAsync(connection, new(user.UserName!, device, network), [new(AuditAction.SignedIn)], cancel);
         await transaction.CommitAsync(cancel);
-        // By itself, with no account locked: others lock an account first and its sessions then.
-        await connection.ExecuteAsync(new CommandDefinition(
-            $"""
-            with ended as (delete from sessions where secret_hash = @old returning id)
-            select pg_notify('{EndedChannel}', '') from ended
-            """, new { old = Secret.Hash(SecretOf(context.Request) ?? "") }, cancellationToken: CancellationToken.None));
         context.Response.Cookies.Append(cookies.Session, secret, cookies.Options(context, Absolute));
         context.Response.Cookies.Append(cookies.Browser, browser, cookies.Options(context, BrowserKnown));
+        await EndOldAsync(connection, Secret.Hash(SecretOf(context.Request) ?? ""), user);
         return true;
+    }
+
+    // By itself, with no account locked: others lock an account first and its sessions then. The new session is there and its cookie on
+    // the way, so a database that fails now leaves the old one to its own end.
+    private async Task EndOldAsync(NpgsqlConnection connection, string secretHash, User user)
+    {
+        try
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                $"""
+                with ended as (delete from sessions where secret_hash = @secretHash returning id)
+                select pg_notify('{EndedChannel}', '') from ended
+                """, new { secretHash }, commandTimeout: OldSessionTimeout, cancellationToken: CancellationToken.None));
+        }
+        catch (NpgsqlException problem)
+        {
+            log.LogWarning("The session that {User} had before could not be ended: {Problem}", user.UserName, problem.Message);
+        }
     }
 
     /// <summary>Signs out.</summary>

@@ -89,9 +89,14 @@ internal static class CertificateRequests
         };
         if (await connection.QuerySingleOrDefaultAsync<Known>(new(
                 $"""
-                update certificates c set asked_at = now() from work_items i
-                where i.id = c.item_id and c.run_id = @RunId and c.attempt = @Attempt and c.kind = @Kind and c.sha256 = @Sha256
-                  and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
+                with one as (
+                    -- Two may count: one that was to be cancelled and was done before its worker heard of it, and its successor.
+                    select c.id from certificates c join work_items i on i.id = c.item_id
+                    where c.run_id = @RunId and c.attempt = @Attempt and c.kind = @Kind and c.sha256 = @Sha256
+                      and c.pairs = @Pairs and c.twin_run is not distinct from @Twin::bigint and {Counts}
+                    order by i.state = 'Succeeded' desc, c.asked_at desc, c.id limit 1)
+                update certificates c set asked_at = now() from work_items i, one
+                where c.id = one.id and i.id = c.item_id
                 returning c.id, c.item_id, i.automatic, i.created_by
                 """, values, cancellationToken: cancel)) is { } known)
         {

@@ -20,9 +20,12 @@ internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, At
     public async Task<T> CallLongAsync<T>(Func<Action, T> call, bool untilStop = false, Func<T, ValueTask>? late = null)
     {
         var told = time.GetTimestamp();
+        var isGivenUp = false;
         var begun = Task.Run(
             () => call(() =>
             {
+                // When a drive comes back, long after.
+                if (Volatile.Read(ref isGivenUp)) throw new OperationCanceledException();
                 signals.Fence.ThrowIfCancellationRequested();
                 if (untilStop) signals.Stop.ThrowIfCancellationRequested();
                 Volatile.Write(ref told, time.GetTimestamp());
@@ -44,6 +47,7 @@ internal sealed class FolderGuard(WorkerSettings settings, TimeProvider time, At
         }
         catch (Exception problem) when (problem is FolderSilentException or OperationCanceledException)
         {
+            Volatile.Write(ref isGivenUp, true);
             _ = TakeLateAsync(begun, late);
             throw;
         }

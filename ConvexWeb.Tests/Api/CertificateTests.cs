@@ -50,6 +50,22 @@ public sealed class CertificateTests(ServerHost host) : IClassFixture<ServerHost
     }
 
     [Fact]
+    public async Task One_that_was_done_before_its_cancel_was_heard_and_its_successor_are_one_answer()
+    {
+        using var client = await host.UserAsync();
+        var run = await RunAsync(client, "last");
+        var first = await RequestAsync(client, run, "{}");
+        await host.Database.ExecuteAsync(
+            "update work_items set wish = 'cancel' where id = (select item_id from certificates where id = @Id)", first);
+        var second = await RequestAsync(client, run, "{}");
+        Assert.NotEqual(first.Id, second.Id);
+        await host.Database.ExecuteAsync("update work_items set wish = null where kind = 'certificate' and run_id = @run", new { run });
+
+        Assert.Equal(second.Id, (await RequestAsync(client, run, "{}")).Id);
+        Assert.Equal(second.Id, (await RequestAsync(client, run, "{}")).Id);
+    }
+
+    [Fact]
     public async Task What_is_asked_for_can_be_cancelled_once()
     {
         using var client = await host.UserAsync();
