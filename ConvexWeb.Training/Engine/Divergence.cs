@@ -19,7 +19,7 @@ internal static class Divergence
     /// <param name="images">What the network was given, as it takes them.</param>
     /// <param name="when">In words: "at step 12 (epoch 1)".</param>
     /// <param name="training">
-    /// The mode in which it was seen. Running statistics move once more then, which nobody reads: the run is at its end. The parts of an
+    /// The mode in which it was seen. Running statistics move once more then, which does no harm: the run is at its end. The parts of an
     /// ensemble have modes of their own, and are looked at in eval mode.
     /// </param>
     public static DivergedException At(long step, string when, PlanNetwork network, Tensor images, bool training)

@@ -46,7 +46,7 @@ internal sealed class RunningMean(Device device) : IDisposable
         images += count;
     }
 
-    /// <summary>The sums since the last call; starts anew.</summary>
+    /// <summary>The sums since the last call, which are set to 0.</summary>
     public RunningSums Take()
     {
         var result = Peek();

@@ -39,7 +39,7 @@ internal sealed class StreamedSplits : ISplits
     }
 
     private StreamedImages At(ImageSplit split, int[] places) => new(
-        split.File ?? throw new DatasetException($"{spec.Data.Name} has no file of images to read batch by batch: set data.stream to "
-            + $"false."),
+        split.File ?? throw new DatasetException(
+            $"{spec.Data.Name} has no file of images to read batch by batch: set data.stream to false."),
         [.. places.Select(place => (long)place)], shape, device);
 }

@@ -89,7 +89,7 @@ public static class SpecReader
             .GroupBy(field => field.Name, StringComparer.Ordinal).Where(group => group.Skip(1).Any())
             .Select(group => path.Length == 0 ? group.Key : $"{path}.{group.Key}");
 
-    // Whoever writes a short spec means the current version, and whoever kept a file of the first means that: where both mean the same,
+    // A short spec means the current version, and a file that was kept from the first means that one: where both mean the same,
     // nothing needs to be said, and where not, it is never silently another run.
     private static SpecReading ReadUnversioned(JsonElement json)
     {

@@ -74,7 +74,7 @@ internal static class SpecRules
             $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {warmup}.");
 
         foreach (var problem in Whitened(spec, size)) yield return problem;
-        // The first version allowed both, and the weights that came of it are weights all the same.
+        // The first version allowed both, and its checkpoints can be evaluated.
         if (!isStored && spec.Augmentation is { RandAugment: > 0, ColourJitter: > 0 })
             yield return new("augmentation.colour_jitter",
                 "augmentation.colour_jitter must be 0 where augmentation.rand_augment is on: timm takes one or the other.");

@@ -7,7 +7,7 @@ namespace ConvexWeb.Training.Engine.Objectives;
 
 /// <summary>
 /// Boosting, then a gate (science.md S7d). In its stage an expert minimises the cross-entropy weighted image by image; after it,
-/// <see cref="Boosting"/> weighs the training images anew for the next. Experts that do not train are in eval mode: neither weights nor
+/// <see cref="Boosting"/> weighs the training images again for the next. Experts that do not train are in eval mode: neither weights nor
 /// running statistics move. In the last stage the gate minimises −log Σ_e g_e(x)·p_e(y | x).
 /// </summary>
 internal sealed class BoostObjective(

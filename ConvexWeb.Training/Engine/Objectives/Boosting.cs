@@ -3,7 +3,7 @@ using ConvexWeb.Training.Models;
 namespace ConvexWeb.Training.Engine.Objectives;
 
 /// <summary>
-/// How boosting weighs the training images anew behind an expert. SAMME: Zhu, Zou, Rosset and Hastie, Multi-class AdaBoost, Statistics and
+/// How boosting weighs the training images again after an expert. SAMME: Zhu, Zou, Rosset and Hastie, Multi-class AdaBoost, Statistics and
 /// Its Interface 2, 2009, algorithm 2; Friedman, Hastie and Tibshirani 2000: discrete AdaBoost (science.md S7d).
 /// err = Σ w·[wrong] / Σ w; alpha = ln((1 − err)/err), with SAMME + ln(K − 1); w ← w·exp(alpha·[wrong]), renormalised to mean 1.
 /// </summary>

@@ -24,8 +24,8 @@ internal static class AllConvPresets
         Resolved, "Standardised in place of contrast normalisation and whitening; shifts of 4 pixels for 5.");
 
     private static readonly PresetNotes Convex = new(Resolved,
-        "Rate 0.01 and no weight decay where the paper says \"same training strategy\": the base's rate diverges, and decay under the "
-        + "operator keeps weights at its floor. Shifts of 4 pixels for 5. Augmented first, then whitened.");
+        "Rate 0.01 and no weight decay are ours, where the paper says \"same training strategy\". "
+        + "Shifts of 4 pixels for 5. Augmented first, then whitened.");
 
     public static IEnumerable<Preset> All =>
     [

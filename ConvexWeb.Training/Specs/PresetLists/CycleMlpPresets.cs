@@ -26,8 +26,8 @@ internal static class CycleMlpPresets
         "The network is not the source's, whose LayerNorm and gate break convexity: there is no published number for this one.");
 
     private static readonly PresetNotes Authors = new(
-        "Nothing: the official defaults.", "Float32 in place of fp16; RandAugment moves images bilinearly where timm draws bilinear or "
-        + "bicubic. No number is published on this data set.");
+        "Nothing: the official defaults.", "Float32 in place of fp16; RandAugment moves images bilinearly, timm's by the recipe's "
+        + "bicubic filter. No number is published on this data set.");
 
     public static IEnumerable<Preset> All =>
     [

@@ -55,7 +55,7 @@ internal static class DenseNetPresets
         Squares + " The source resumed its base from a checkpoint at 0.63, which is not public; its test images are ILSVRC's validation.");
 
     // S4.5: Nesterov 0.9, decay 1e-4, batch 64, a tenth of the rate at half and three quarters; dropout 0.2 where nothing is augmented.
-    private static Spec Recipe(DataOptions data, DenseNetVariant variant, bool augmented, int epochs = 300) => new()
+    internal static Spec Recipe(DataOptions data, DenseNetVariant variant, bool augmented, int epochs = 300) => new()
     {
         Model = new DenseNetOptions { Variant = variant, Dropout = augmented ? 0 : 0.2 },
         Data = data,
@@ -92,7 +92,7 @@ internal static class DenseNetPresets
             "Ten epochs are the code's default; whether its results had more is not found. Its dropout is 0 by default and stands behind "
             + "the "
             + "3 × 3 convolutions.", "His test accuracy is that of his 20 % for validation; here the test images are measured too. He "
-            + "normalises by fixed statistics of CIFAR-10, which these of the training part equal to three digits.");
+            + "normalises by fixed statistics of CIFAR-10, here by those of the training part.");
         foreach (var convex in new[] { false, true })
             yield return new($"singh-{(convex ? "ioc-" : "")}densenet-cifar10",
                 $"{(convex ? "IOC-" : "")}DenseNet by Singh's protocol, CIFAR-10", IocTables,

@@ -51,20 +51,13 @@ internal static class FigurePresets
             new Spec
             {
                 Data = new Cifar10Options { Validation = 0.1 },
-                Training = new TrainingOptions { Epochs = 200, BatchSize = 64, Patience = 20 },
+                Training = MlpPresets.Recipe,
             }, Varied(("convexity.name", Twins))),
         Figure("figure-6-allconv-ioc", "Figure 6: calibration of AllConv and IOC-AllConv", Calibration("AllConv", "1.74", "0.93"), Sums,
             ConvTwins(350) with { Schedule = new MultiStepScheduleOptions { Milestones = [200, 250, 300] } },
             Varied(("convexity.name", Twins))),
         Figure("figure-6-densenet-ioc", "Figure 6: calibration of DenseNet and IOC-DenseNet", Calibration("DenseNet", "1.61", "1.37"), Sums,
-            new Spec
-            {
-                Model = new DenseNetOptions { Dropout = 0.2 },
-                Data = new Cifar10Options(),
-                Optimizer = new SgdOptions { Lr = 0.1, Nesterov = true, WeightDecay = 1e-4 },
-                Schedule = new MultiStepScheduleOptions { Milestones = [150, 225] },
-                Training = new TrainingOptions { Epochs = 300, BatchSize = 64 },
-            }, Varied(("convexity.name", Twins))),
+            DenseNetPresets.Recipe(new Cifar10Options(), DenseNetVariant.Bc100_12, augmented: false), Varied(("convexity.name", Twins))),
         Figure("figure-3-toy-ioc", "Figures 2 and 3: shapes in the plane, MLP and IOC-MLP with two outputs",
             "IOC paper, figures 2 and 3, no number: two convex outputs can draw any region, since their difference need not be convex",
             "Points inside or outside of four shapes.", Toy(new MlpOptions { Width = 100 }), Varied(("convexity.name", Twins)),
@@ -80,7 +73,7 @@ internal static class FigurePresets
     private static string Calibration(string name, string plain, string convex)
         => $"IOC paper, figure 6, read from the plot, plain sum over ten bars: {name} {plain}, IOC-{name} {convex}";
 
-    // A pair with one recipe, so that the constraint is all that differs: the rate that both stand.
+    // A pair with one recipe, so that the constraint is all that differs: that of the convex network.
     private static Spec ConvTwins(int epochs) => new()
     {
         Model = new AllConvOptions(),
@@ -106,12 +99,11 @@ internal static class FigurePresets
         bool needsGpu = true)
         => new(name, title, Group, source, summary,
             new("The paper gives no recipe for its figures: each has that of its network's table, one for both twins, so that the "
-                + "constraint is "
-                + "all that differs. Three seeds; the plots show one curve.",
+                + "constraint is all that differs. Three seeds; the plots show one curve.",
                 "Values are read from plots, to about a percent."
                 + (spec.Model is AllConvOptions
-                    ? " AllConv has rate 0.01 and no weight decay for both twins, since the base's 0.05 and 1e-3 are too much for the "
-                        + "convex one."
+                    ? " AllConv has rate 0.01 and no weight decay for both twins, which is ours for the convex one; the base's are 0.05 "
+                        + "and 1e-3."
                     : "")), spec, needsGpu)
         {
             Study = new(varied, "0-2"),

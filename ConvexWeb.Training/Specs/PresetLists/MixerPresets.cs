@@ -27,7 +27,7 @@ internal static class MixerPresets
         "The source's test accuracy is that of its 20 % for validation, by an unseeded permutation and flipped like the training images; "
         + "here validation and test images are measured unflipped, and both twins hold out the same ones. Images are resized in float32 "
         + "behind the normalisation, without Pillow's rounding, and normalised by the statistics of the training part, where the source "
-        + "has fixed ones of CIFAR-10 that agree to three digits.");
+        + "has fixed ones of CIFAR-10.");
 
     private static readonly PresetNotes Strict = new(
         "BatchNorm over the channels in place of LayerNorm; signed weights only where the path from the pixels is affine.",

@@ -11,7 +11,7 @@ internal static class MlpPresets
     private const string Tables = "MLP (IOC paper)";
 
     // S2.5: Adam 1e-4, batch 64, validation on the last tenth of a seeded permutation, at most 200 epochs.
-    private static readonly TrainingOptions Recipe = new() { Epochs = 200, BatchSize = 64, Patience = 20 };
+    internal static readonly TrainingOptions Recipe = new() { Epochs = 200, BatchSize = 64, Patience = 20 };
 
     private const string Differs = "Nothing known.";
 
