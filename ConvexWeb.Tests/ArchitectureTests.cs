@@ -53,8 +53,8 @@ public sealed class ArchitectureTests
     // docs/architecture.md: each folder of Training names only folders before it.
     private static readonly string[] TrainingFloors =
     [
-        "Files", "Options", "Kernels", "Convexity", "Models", "Data", "Labels", "Augmentations", "Schedules", "Optimizers", "Specs",
-        "Events", "Engine", "Cli",
+        "Files", "Options", "Kernels", "Convexity", "Models", "Data", "Labels", "Pixels", "Augmentations", "Regularization",
+        "Schedules", "Annealing", "Optimizers", "Theory", "Specs", "Events", "Engine", "Cli",
     ];
 
     [Fact]

@@ -27,6 +27,19 @@ public sealed record RunSummary
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
+    /// <summary>The same for 99 %: with labels that say nothing, some networks end between the two.</summary>
+    public int? NearlyFittedEpoch { get; init; }
+    public long? NearlyFittedStep { get; init; }
+
+    /// <summary>The epoch whose weights the run ended with, where they are not the last ones; the final figures are of them.</summary>
+    public int? RestoredEpoch { get; init; }
+
+    /// <summary>Of each metric over the evaluations: a plot of two such numbers of each run is a Youden plot.</summary>
+    public IReadOnlyDictionary<string, MetricSeries> Series { get; init; } = new Dictionary<string, MetricSeries>();
+
+    /// <summary>Generalization measures at the end, by name; those that the network or its margin does not allow are left out.</summary>
+    public IReadOnlyDictionary<string, double> Measures { get; init; } = new Dictionary<string, double>();
+
     /// <summary>
     /// Metric → value at the evaluation with the highest test accuracy. It is chosen by the test split, so it is no
     /// estimate: published tables have such peaks.
@@ -77,6 +90,12 @@ public sealed record SplitSummary(
 {
     /// <summary>The same sum with bins without images counted at their middle; null from a version whose sum was over 15 bins.</summary>
     public double? CalibrationPlainSumOfAll { get; init; }
+
+    /// <summary>
+    /// The logit of the label less the best other one: the smallest, the 10th to 90th percentile and the largest; empty of an older
+    /// version.
+    /// </summary>
+    public IReadOnlyList<double> MarginDeciles { get; init; } = [];
 }
 
 /// <summary>
@@ -99,3 +118,6 @@ public sealed record LayerSummary(
     /// <summary>Share of weights in (0.98·e^−eps, e^−eps]; null without exp_eps.</summary>
     public double? SpikeShare { get; init; }
 }
+
+/// <summary>A metric over the evaluations of a run.</summary>
+public sealed record MetricSeries(double Final, double Min, double Max, double Mean, int Count);

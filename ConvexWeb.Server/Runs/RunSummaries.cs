@@ -23,6 +23,21 @@ internal static class RunSummaries
         return stored is not null && Reported.RunSummaryJson.Read(stored) is { } reported ? View(reported) : null;
     }
 
+    /// <returns>Filters of the first layer by epoch, empty where none was kept; null where <see cref="ReadAsync"/> has none.</returns>
+    public static async Task<IReadOnlyList<Reported.FilterSnapshot>?> FiltersAsync(
+        NpgsqlDataSource database, long runId, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var stored = await connection.QueryFirstOrDefaultAsync<string>(new CommandDefinition(
+            """
+            select coalesce(summary -> 'filters', '[]')::text from run_summaries s
+            where run_id = @runId and not exists (
+              select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)
+            order by attempt desc limit 1
+            """, new { runId }, cancellationToken: cancel));
+        return stored is null ? null : Reported.RunSummaryJson.ReadFilters(stored);
+    }
+
     private static RunSummary View(Reported.RunSummary reported) => new()
     {
         Epochs = reported.Epochs,
@@ -35,6 +50,13 @@ internal static class RunSummaries
         WeightsSha256 = reported.WeightsSha256,
         FittedEpoch = reported.FittedEpoch,
         FittedStep = reported.FittedStep,
+        NearlyFittedEpoch = reported.NearlyFittedEpoch,
+        NearlyFittedStep = reported.NearlyFittedStep,
+        RestoredEpoch = reported.RestoredEpoch,
+        Series = reported.Series.ToDictionary(
+            pair => pair.Key,
+            pair => new MetricSeries(pair.Value.Final, pair.Value.Min, pair.Value.Max, pair.Value.Mean, pair.Value.Count)),
+        Measures = reported.Measures,
         Peak = reported.Peak,
         PeakEpoch = reported.PeakEpoch,
         LabelsSha256 = reported.LabelsSha256,
@@ -50,6 +72,7 @@ internal static class RunSummaries
         split.MacroRecall, split.MacroF1, split.WeightedF1, split.Matthews, split.Youden, split.UndefinedClasses)
     {
         CalibrationPlainSumOfAll = split.CalibrationPlainSumOfAll,
+        MarginDeciles = split.MarginDeciles,
     };
 
     private static ReliabilityBin View(Reported.ReliabilityBin bin) =>

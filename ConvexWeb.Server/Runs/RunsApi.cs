@@ -3,7 +3,9 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
+using FilterSnapshot = ConvexWeb.Training.Events.FilterSnapshot;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
 
 namespace ConvexWeb.Server.Runs;
 
@@ -40,6 +42,9 @@ public static class RunsApi
         runs.MapGet("/{id:long}/log", Log).Allow(Access.Read).WithSummary("Log lines; pass the last line's id as `after`");
         runs.MapGet("/{id:long}/summary", Summary).Allow(Access.Read)
             .WithSummary("What a run that ended well says of its last evaluation: confusion, calibration, layers, best and last figures");
+        runs.MapGet("/{id:long}/filters", Filters).Allow(Access.Read)
+            .WithSummary("Filters of the first layer, of the epochs that the spec names in training.filter_epochs; "
+                + "once the run has ended well");
         runs.MapPost("/{id:long}/cancel", (long id, IRuns all, CancellationToken cancel) => Act(ItemAction.Cancel, id, all, cancel))
             .Allow(Access.Submit)
             .WithSummary("Cancels a run that waits, or asks a running one to stop; its creator and administrators may");
@@ -119,6 +124,10 @@ public static class RunsApi
 
     private static async Task<Results<Ok<RunSummary>, NotFound>> Summary(long id, IRuns runs, CancellationToken cancel) =>
         await runs.SummaryAsync(id, cancel) is { } summary ? TypedResults.Ok(summary) : TypedResults.NotFound();
+
+    private static async Task<Results<Ok<IReadOnlyList<FilterSnapshot>>, NotFound>> Filters(
+        long id, NpgsqlDataSource database, CancellationToken cancel) =>
+        await RunSummaries.FiltersAsync(database, id, cancel) is { } filters ? TypedResults.Ok(filters) : TypedResults.NotFound();
 
     private static async Task<Results<Ok<ActionResult>, NotFound, ProblemHttpResult>> Act(
         ItemAction action, long id, IRuns runs, CancellationToken cancel) =>

@@ -78,6 +78,31 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task Filters_come_by_themselves_and_series_margins_and_measures_with_the_rest()
+    {
+        using var client = await host.UserAsync();
+        var run = await FinishedAsync(client, Whole.Replace("\"splits\"", """
+            "filters":[{"epoch":3,"layer":"fc1.weight","channels":1,"height":1,"width":2,"units":5,"non_zeros":9,"count":10,"locality":0.5,
+              "filters":[{"unit":4,"largest":0.25,"non_zeros":2,"values":"f4E="}]}],
+            "series":{"test/loss":{"final":1,"min":0.5,"max":2,"mean":1.25,"count":4}},"measures":{"log_path_norm":3.5},
+            "nearly_fitted_epoch":1,"restored_epoch":1,"splits"
+            """));
+
+        var summary = await client.GetAsync<JsonObject>($"/api/v1/runs/{run}/summary");
+        var filters = await client.GetAsync<JsonArray>($"/api/v1/runs/{run}/filters");
+
+        Assert.False(summary.ContainsKey("filters"));
+        Assert.Equal(
+            (1.25, 3.5, 1, 1),
+            ((double)summary["series"]!["test/loss"]!["mean"]!, (double)summary["measures"]!["log_path_norm"]!,
+                (int)summary["nearlyFittedEpoch"]!, (int)summary["restoredEpoch"]!));
+        var one = Assert.Single(filters)!;
+        Assert.Equal((3, 9L, "f4E="), ((int)one["epoch"]!, (long)one["nonZeros"]!, (string)one["filters"]![0]!["values"]!));
+        Assert.Empty(await client.GetAsync<JsonArray>($"/api/v1/runs/{await FinishedAsync(client)}/filters"));
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/v1/runs/999999/filters")).StatusCode);
+    }
+
+    [Fact]
     public async Task It_stands_in_the_description_of_the_API()
     {
         using var client = await host.UserAsync();

@@ -29,6 +29,8 @@ public sealed class FusedStepTests
         ["sgd nesterov"] = new SgdOptions { Momentum = 0.9, WeightDecay = 1e-4, Nesterov = true },
         ["adam"] = new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 },
         ["adam decay"] = new AdamOptions { Beta1 = 0.8, Beta2 = 0.99, Eps = 1e-6, WeightDecay = 0.01 },
+        ["beta_lasso"] = new BetaLassoOptions { Beta = 50, LambdaFirst = 1e-4, LambdaRest = 2e-5 },
+        ["beta_lasso post"] = new BetaLassoOptions { Beta = 50, LambdaFirst = 2e-5, LambdaRest = 1e-4, SignAt = SignPlace.Post },
         ["adamw"] = new AdamWOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0.05 },
     };
 

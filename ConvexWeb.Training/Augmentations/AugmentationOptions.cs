@@ -15,6 +15,9 @@ public sealed record AugmentationOptions
         + "At the stored size; a whitened image is padded with 0.", Min = 0, Max = 32, Title = "Pad and crop")]
     public int PadCrop { get; init; }
 
+    [Parameter("Cut the square of data.crop at a random place in training steps; evaluation takes the middle.")]
+    public bool RandomCrop { get; init; }
+
     [Parameter("Random resized crop: a box of this share of the image or more, its sides as 3 : 4 to 4 : 3, brought to data.resize "
         + "with data.interpolation and rounded, as Pillow does (torchvision, timm: 0.08); empty: off.", Min = 0.01, Max = 1,
         Title = "Resized crop")]
@@ -45,11 +48,12 @@ public sealed record AugmentationOptions
     [Parameter("Probability with which a batch is mixed at all.", Min = 0, Max = 1)]
     public double MixProbability { get; init; } = 1;
 
-    [Parameter("Augment even where labels are corrupted: an ablation, since a fixed wrong label then no longer belongs to a fixed image.")]
+    [Parameter("Augment even where labels or pixels are corrupted: an ablation, since a fixed wrong label then no longer belongs to a "
+        + "fixed image.")]
     public bool AllowWithCorruption { get; init; }
 
     /// <summary>Whether images move or are mirrored: possible with whitened images too.</summary>
-    internal bool Moves => Flip || PadCrop > 0;
+    internal bool Moves => Flip || PadCrop > 0 || RandomCrop;
 
     /// <summary>Whether pixels change as colours do, which needs images between 0 and 1.</summary>
     internal bool Recolours => RandAugment > 0 || ColourJitter > 0;

@@ -10,13 +10,15 @@ namespace ConvexWeb.Training.Augmentations;
 /// <param name="fill">Per channel, what RandAugment puts where an image was moved away from:
 /// the value in 0..1 that normalisation makes 0.</param>
 /// <param name="resized">What a random resized crop brings its boxes to; null without one.</param>
-internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed, IReadOnlyList<float> fill, ResizedCrop? resized = null)
+/// <param name="side">The side of the square that a random crop keeps; null without one.</param>
+internal sealed class ImageAugmentation(
+    AugmentationOptions options, ulong seed, IReadOnlyList<float> fill, ResizedCrop? resized = null, int? side = null)
 {
     private readonly float[] fillLevels = [.. fill.Select(value => MathF.Round(Math.Clamp(255 * value, 0, 255)))];
 
     /// <summary>
     /// Images float32 [B, C, H, W] in 0..1,
-    /// not normalised (whitened ones only where nothing recolours) → the same shape.
+    /// not normalised (whitened ones only where nothing recolours) → the same shape, or that of the crop.
     /// </summary>
     public Tensor Apply(Tensor images, ulong step)
     {
@@ -32,7 +34,10 @@ internal sealed class ImageAugmentation(AugmentationOptions options, ulong seed,
                 Draws.Stream(seed, Draws.Box, step, i), options.ResizedCrop!.Value, height, width)));
         }
         if (options.Moves)
-            result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i)));
+        {
+            var slack = side is { } kept ? (int)result.shape[2] - kept : 0;
+            result = FlipAndCrop.Apply(result, options.PadCrop, Each(count, i => Cut.Draw(options, seed, step, i, slack)), side);
+        }
         if (options.Recolours) result = Recoloured(result, step);
         return result.MoveToOuterDisposeScope();
     }

@@ -16,7 +16,8 @@ namespace ConvexWeb.Training.Cli;
 /// </summary>
 internal sealed class BenchTraining : IDisposable
 {
-    public static readonly string[] Models = ["mlp", "mixer", "allconv", "densenet", "cycle_mlp"];
+    public static readonly string[] Models =
+        ["mlp", "mixer", "allconv", "densenet", "cycle_mlp", "mlp_1x512", "s_fc", "s_local", "anneal_cnn"];
 
     private readonly Spec spec;
     private readonly PlanNetwork network;
@@ -58,12 +59,24 @@ internal sealed class BenchTraining : IDisposable
         }
         eager.zero_grad();
         nn.functional.cross_entropy(network.forward(images), labels).backward();
-        eager.step();
+        if (spec.Optimizer is BetaLassoOptions lasso) Lasso(lasso);
+        else eager.step();
         foreach (var parameter in covered) Constraint.Apply(parameter, constraint.Kind, constraint.Eps);
+    }
+
+    // As Neyshabur's algorithm is written on top of SGD.
+    private void Lasso(BetaLassoOptions lasso)
+    {
+        using (no_grad())
+            foreach (var parameter in network.parameters()) parameter.grad!.add_(parameter.sign(), lasso.LambdaFirst);
+        eager!.step();
+        using (no_grad())
+            foreach (var parameter in network.parameters()) parameter.mul_(parameter.abs().ge(lasso.Beta * lasso.LambdaFirst));
     }
 
     private static optim.Optimizer TorchSharpsOwn(Optimizers.OptimizerOptions options, IEnumerable<Parameter> parameters) => options switch
     {
+        BetaLassoOptions b => optim.SGD(parameters, b.Lr),
         SgdOptions s => optim.SGD(parameters, s.Lr, s.Momentum, weight_decay: s.WeightDecay, nesterov: s.Nesterov),
         AdamWOptions w => optim.AdamW(parameters, w.Lr, w.Beta1, w.Beta2, w.Eps, w.WeightDecay),
         AdamOptions a => optim.Adam(parameters, a.Lr, a.Beta1, a.Beta2, a.Eps, a.WeightDecay),
@@ -79,6 +92,24 @@ internal sealed class BenchTraining : IDisposable
             {
                 Model = new MixerOptions { Mode = Fidelity.Seed },
                 Data = new Cifar10Options { Resize = 72 },
+                Optimizer = new AdamOptions { Lr = 1e-3 },
+            },
+            "mlp_1x512" => spec with
+            {
+                Model = new MlpOptions { Width = 512, Depth = 1, BatchNorm = false },
+                Data = new Cifar10Options { Crop = 28 },
+                Optimizer = new SgdOptions { Lr = 0.01 },
+            },
+            "s_fc" => spec with { Model = new SdNetOptions(), Optimizer = new BetaLassoOptions() },
+            "s_local" => spec with
+            {
+                Model = new SdNetOptions { Kind = SdNetKind.SLocal },
+                Optimizer = new SgdOptions { Lr = 0.1, Momentum = 0 },
+            },
+            "anneal_cnn" => spec with
+            {
+                Model = new AnnealCnnOptions(),
+                Data = new MnistOptions(),
                 Optimizer = new AdamOptions { Lr = 1e-3 },
             },
             "allconv" => spec with

@@ -17,7 +17,8 @@ internal static class StepBench
         var model = new Option<string>("--model")
         {
             DefaultValueFactory = _ => "mlp",
-            Description = "mlp, mixer (72 pixels), allconv, densenet (BC-100-12) or cycle_mlp (B1, 64 pixels)",
+            Description = "mlp, mixer (72 pixels), allconv, densenet (BC-100-12), cycle_mlp (B1, 64 pixels), mlp_1x512 (28 pixels), "
+                + "s_fc (β-LASSO), s_local or anneal_cnn",
         };
         model.AcceptOnlyFromAmong(BenchTraining.Models);
         var ioc = new Option<bool>("--ioc") { Description = "With the convexity constraint; mixer and cycle_mlp then in mode seed" };

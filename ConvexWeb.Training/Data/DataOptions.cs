@@ -10,6 +10,14 @@ public enum PreprocessingKind
     Standardize,
     Imagenet,
     Zca,
+    PerImage,
+}
+
+/// <summary>Which training images are held out for validation.</summary>
+public enum ValidationPart
+{
+    Random,
+    First,
 }
 
 /// <summary>How images are brought to another size.</summary>
@@ -29,7 +37,8 @@ public abstract record DataOptions : ChoiceOptions, IDataset
     public int? TestLimit { get; init; }
 
     [Parameter("auto: ZCA whitening with a convexity constraint (as in the paper), per-channel standardisation without; "
-        + "imagenet: standardisation by ImageNet's mean and deviation.")]
+        + "imagenet: standardisation by ImageNet's mean and deviation; per_image: each image by its own mean and deviation, "
+        + "over all its pixels and channels, as Zhang et al.")]
     public PreprocessingKind Preprocessing { get; init; } = PreprocessingKind.Auto;
 
     [Parameter("Whiten the training images once, before they are augmented, as the first version did; "
@@ -39,8 +48,16 @@ public abstract record DataOptions : ChoiceOptions, IDataset
     [Parameter("Added to the eigenvalues in ZCA whitening, on pixels in [0, 1].", Min = 1e-6, Max = 10, Title = "ZCA eps")]
     public double ZcaEps { get; init; } = 0.1;
 
-    [Parameter("Share of the training images held out for validation: the last of a seeded permutation.", Min = 0, Max = 0.9)]
+    [Parameter("Share of the training images held out for validation.", Min = 0, Max = 0.9)]
     public double Validation { get; init; }
+
+    [Parameter("Which images are held out: random is the last part of a permutation by the seed; first is the first images of the data "
+        + "set, the same for every seed.", Title = "Validation part")]
+    public ValidationPart ValidationPart { get; init; } = ValidationPart.Random;
+
+    [Parameter("Keep only the middle of each image, a square of this side, as the first thing that is done; empty: all of it. With "
+        + "augmentation.random_crop, training steps cut at a random place instead (Zhang et al.: 28 of 32).", Min = 4, Max = 512)]
+    public int? Crop { get; init; }
 
     [Parameter("Resize images to this side in the batch, after the preprocessing; empty: as they are.", Min = 8, Max = 512)]
     public int? Resize { get; init; }

@@ -11,11 +11,17 @@ public sealed record DatasetInfo(int Channels, int Height, int Width, int Classe
     /// <summary>What a model must know of it.</summary>
     public ImageInput Input => new(Channels, Height, Width, Classes);
 
-    /// <summary>As the network sees it: the images' size after <see cref="DataOptions.Resize"/>.</summary>
+    /// <summary>
+    /// As the network sees it: the images' size after <see cref="DataOptions.Crop"/> and <see cref="DataOptions.Resize"/>.
+    /// </summary>
     public static DatasetInfo Of(DataOptions data)
-        => data.Resize is { } side ? Stored(data) with { Height = side, Width = side } : Stored(data);
+        => data.Resize is { } side ? Stored(data) with { Height = side, Width = side } : Cropped(data);
 
-    /// <summary>As it is read and kept: the images' size in files and memory, which is what readers and whitening work on.</summary>
+    /// <summary>Behind the crop, before they are resized: what corruption and whitening work on.</summary>
+    public static DatasetInfo Cropped(DataOptions data)
+        => data.Crop is { } side ? Stored(data) with { Height = side, Width = side } : Stored(data);
+
+    /// <summary>As it is read and kept: the images' size in files and memory, which is what readers work on.</summary>
     public static DatasetInfo Stored(DataOptions data) => data.Positive is null ? data.Info : data.Info with { Classes = 2 };
 }
 

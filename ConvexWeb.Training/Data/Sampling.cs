@@ -6,6 +6,9 @@ public enum SamplerKind
     /// <summary>Each once, in a new order.</summary>
     Full,
 
+    /// <summary>Each once, in every epoch in the data set's own order.</summary>
+    InOrder,
+
     /// <summary>Repeated augmentation as one process of the source's code runs it: always the same third of the images.</summary>
     RaSingleProcess,
 
@@ -25,11 +28,13 @@ public static class Sampling
     /// <summary>The source cuts an epoch at a multiple of this, so fewer images give none.</summary>
     public const int Block = 256;
 
-    public static long ImagesPerEpoch(SamplerKind sampler, long images) => sampler == SamplerKind.Full ? images : images / Block * Block;
+    public static long ImagesPerEpoch(SamplerKind sampler, long images)
+        => sampler is SamplerKind.Full or SamplerKind.InOrder ? images : images / Block * Block;
 
     /// <param name="permutation">The permutation of all images for an epoch.</param>
     public static long[] Order(SamplerKind sampler, int epoch, int images, Func<int, int[]> permutation)
     {
+        if (sampler == SamplerKind.InOrder) return [.. Enumerable.Range(0, images).Select(place => (long)place)];
         if (sampler == SamplerKind.Full) return [.. permutation(epoch).Select(place => (long)place)];
         var places = permutation(sampler == SamplerKind.RaSingleProcess ? 0 : epoch);
         var order = new long[ImagesPerEpoch(sampler, images)];

@@ -15,6 +15,7 @@ public sealed class Split : IDisposable
     private readonly Func<Tensor, Tensor>? whiten;
     private (long Side, bool Bicubic)? resize;
     private EvaluationCrop? evaluation;
+    private int? middle;
     private readonly Tensor[] held = [];
 
     /// <summary>A split of uint8 images: a batch is images·scale + shift, per channel.</summary>
@@ -60,6 +61,13 @@ public sealed class Split : IDisposable
         var bicubic = interpolation == Interpolation.Bicubic;
         resize = side is { } s ? (s, bicubic) : null;
         this.evaluation = evaluation is { } e && side is { } cut ? new(e, cut, bicubic) : null;
+        return this;
+    }
+
+    /// <summary>For evaluation, takes the middle square of this side; null leaves the images. Returns this split.</summary>
+    public Split CroppedTo(int? side)
+    {
+        middle = side;
         return this;
     }
 
@@ -136,6 +144,14 @@ public sealed class Split : IDisposable
         {
             using var places = arange(length, ScalarType.Int64).add_(start).to(Device);
             return (Normalized(evaluation.Apply(Pixels(places))), Labels.narrow(0, start, length));
+        }
+        if (middle is { } side)
+        {
+            using var places = arange(length, ScalarType.Int64).add_(start).to(Device);
+            var pixels = Pixels(places);
+            var (top, left) = ((pixels.shape[2] - side) / 2, (pixels.shape[3] - side) / 2);
+            var cut = pixels.narrow(2, top, side).narrow(3, left, side).contiguous();
+            return (Resized(Normalized(cut)), Labels.narrow(0, start, length));
         }
         if (scale is null && whiten is null) return (Resized(images!.narrow(0, start, length)), Labels.narrow(0, start, length));
         using var index = arange(length, ScalarType.Int64).add_(start).to(Device);

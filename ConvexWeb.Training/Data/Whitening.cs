@@ -24,7 +24,7 @@ public static class Whitening
             ? images <= LargestMatrix && images * values <= 500_000_000
             : values <= LargestMatrix && images * values <= 4_000_000_000;
 
-    /// <summary>Mean [d] and W [d, d], float32, of images uint8 [N, d].</summary>
+    /// <summary>Mean [d] and W [d, d], float32, of images [N, d]: uint8, or float32 on the scale from 0 to 1.</summary>
     public static (Tensor Mean, Tensor Matrix) Fit(Tensor images, double eps)
     {
         using var scope = NewDisposeScope();
@@ -72,8 +72,9 @@ public static class Whitening
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var count = images.shape[0];
-        var mean = images.sum(0, type: ScalarType.Float64).div(255 * count).to(ScalarType.Float32);
-        var x = images.to(ScalarType.Float32).div_(255).sub_(mean);
+        var levels = images.dtype == ScalarType.Byte ? 255.0 : 1;
+        var mean = images.sum(0, type: ScalarType.Float64).div(levels * count).to(ScalarType.Float32);
+        var x = PerImage.Scaled(images).sub_(mean);
         var gram = zeros([count, count], ScalarType.Float64);
         for (long at = 0; at < x.shape[1]; at += Rows)
         {
@@ -115,6 +116,6 @@ public static class Whitening
     {
         var count = images.shape[0];
         for (long at = 0; at < count; at += Rows)
-            yield return images.narrow(0, at, Math.Min(Rows, count - at)).to(ScalarType.Float32).div_(255);
+            yield return PerImage.Scaled(images.narrow(0, at, Math.Min(Rows, count - at)));
     }
 }

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Annealing;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Events;
@@ -34,6 +35,8 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         foreach (var (name, split, measured) in new[]
             { ("training", data.Train, train), ("test", data.Test, test), ("validation", data.Validation, validation) })
             if (measured is not null && !double.IsFinite(measured.Loss)) throw Diverged(split!, name, epoch, progress);
+        Evaluation? noisy = null;
+        if (data.NoisyTest is { } withNoise && (noisy = Measure(withNoise, stop)) is null) return null;
         Evaluation? averaged = null;
         if (learner.Average is { } average && (averaged = average.With(() => Measure(data.Test, stop))) is null) return null;
 
@@ -47,6 +50,11 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
             values["validation/accuracy"] = validation.Accuracy;
             values["validation/loss"] = validation.Loss;
         }
+        if (noisy is not null)
+        {
+            values["noisy_test/accuracy"] = noisy.Accuracy;
+            values["noisy_test/loss"] = noisy.Loss;
+        }
         if (averaged is not null)
         {
             values["ema/test_accuracy"] = averaged.Accuracy;
@@ -59,9 +67,19 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
     /// <summary>What an evaluation changes in the state of a run, apart from what is best.</summary>
     public Progress After(EpochEvaluation evaluation, Progress progress)
     {
-        progress = progress with { Latest = evaluation.Values, Negatives = 0, NegativesSince = progress.Step };
+        progress = progress with
+        {
+            Latest = evaluation.Values,
+            Series = MetricSeries.After(progress.Series, evaluation.Values),
+            Negatives = 0,
+            NegativesSince = progress.Step,
+        };
         if (evaluation.Train.Accuracy >= 100 && progress.FittedEpoch is null)
             progress = progress with { FittedEpoch = evaluation.Epoch, FittedStep = progress.Step };
+        if (evaluation.Train.Accuracy >= 99 && progress.NearlyFittedEpoch is null)
+            progress = progress with { NearlyFittedEpoch = evaluation.Epoch, NearlyFittedStep = progress.Step };
+        if (spec.Annealing is StagedAnnealingOptions staged && evaluation.Validation is { } held)
+            progress = progress with { Stage = progress.Stage.After(held.Loss, staged) };
         if (spec.Schedule is PlateauScheduleOptions plateau)
             progress = progress with { Plateau = progress.Plateau.After(evaluation.Train.Loss, plateau) };
         return progress;
@@ -75,6 +93,8 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
     {
         ConstraintMetrics.Add(values, learner.Network, learner.Constraint);
         ConstraintMetrics.AddNorms(values, learner.Network, learner.Constraint, learner.Initial);
+        AngleMetrics.Add(values, learner.Network);
+        if (spec.Training.LayerMetrics) LayerMetrics.Add(values, learner.Network, learner.Constraint, learner.Initial);
         if (learner.Constraint.Kind is ConstraintKind.Free or ConstraintKind.SoftplusReparam) return;
         // Weights that the optimizer left below zero, before the constraint acted on them.
         var negatives = progress.Negatives + learner.Optimizer.TakeNegatives();

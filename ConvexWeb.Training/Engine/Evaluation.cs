@@ -19,6 +19,9 @@ public sealed record Evaluation(
     /// <summary>What the experts of an ensemble do by themselves; null for a single network.</summary>
     public ExpertScores? Experts { get; init; }
 
+    /// <summary>The logit of the label less the best other one, over the images.</summary>
+    public required Margins Margins { get; init; }
+
     // Numbers that the largest inner value may hold at once: 64 MB in float32, and a few of them live at a time.
     private const long MostNumbers = 16_000_000;
     private const int ClassesForTop5 = 100;
@@ -65,6 +68,11 @@ public sealed record Evaluation(
         values[split + "/ece_ten_bin_sum_of_all"] = Calibration.PlainSumOfAll;
         values[split + "/macro_f1"] = Confusion.MacroF;
         values[split + "/balanced_accuracy"] = 100 * Confusion.MacroRecall;
+        values[split + "/macro_precision"] = Confusion.MacroPrecision;
+        values[split + "/macro_recall"] = Confusion.MacroRecall;
+        values[split + "/youden"] = Confusion.Youden;
+        values[split + "/margin_mean"] = Margins.Mean;
+        values[split + "/margin_p10"] = Margins.Deciles[1];
         Experts?.Report(values, split);
         if (Noise is null) return;
         values[split + "/fit_rate"] = Noise.FitRate;
@@ -78,6 +86,7 @@ public sealed record Evaluation(
         Confusion.MacroF, Confusion.WeightedF, Confusion.Matthews, Confusion.Youden, Confusion.Undefined)
     {
         CalibrationPlainSumOfAll = Calibration.PlainSumOfAll,
+        MarginDeciles = Margins.Deciles,
     };
 
     /// <summary>What is summed on the device from batch to batch.</summary>
@@ -86,6 +95,7 @@ public sealed record Evaluation(
         private readonly long classes;
         private readonly Tensor loss, objective, top5, confusion, wrongLabels, fitted, recovered, cleanRight;
         private readonly BinSums fifteen, ten;
+        private readonly List<Tensor> margins = [];
         private bool noisy;
 
         public Sums(long classes, Device device)
@@ -106,6 +116,7 @@ public sealed record Evaluation(
             if (smoothing > 0)
                 objective.add_(nn.functional.cross_entropy(logits, labels, reduction: nn.Reduction.Sum, label_smoothing: smoothing)
                     .to(ScalarType.Float64));
+            margins.Add(Margins.Of(logits, labels).MoveToOuterDisposeScope());
             var predicted = logits.argmax(1);
             var isRight = predicted.eq(labels);
             confusion.scatter_add_(0, labels * classes + predicted, zeros_like(labels).add(1));
@@ -135,7 +146,10 @@ public sealed record Evaluation(
             var smoothed = objective.item<double>() / count;
             return new(plain, 100.0 * matrix.Correct / count, smoothed > 0 ? smoothed : plain,
                 classes >= ClassesForTop5 ? 100.0 * top5.item<long>() / count : null,
-                matrix, new(fifteen.Take(), ten.Take()), Noise(count));
+                matrix, new(fifteen.Take(), ten.Take()), Noise(count))
+            {
+                Margins = Margins.Over(cat([.. margins])),
+            };
         }
 
         private Memorisation? Noise(long count)

@@ -14,4 +14,7 @@ internal interface ISplits
     Split Validation(Tensor labels);
 
     Split Test(Tensor labels);
+
+    /// <summary>The test images with noise, where the spec adds some and the test images themselves stay; null else.</summary>
+    Split? NoisyTest(Tensor labels);
 }

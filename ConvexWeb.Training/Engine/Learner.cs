@@ -23,6 +23,8 @@ internal sealed class Learner : IDisposable
         Objective = Objective.Of(spec, Network, data, (level, text) => events.Report(new MessageEvent(level, text)));
         using (NewDisposeScope())
             Initial = Network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone().DetachFromDisposeScope());
+        Penalty = new(spec.Regularization, Network);
+        if (spec.Training.RestoreBest) Best = new(Network);
         if (spec.Training.EmaDecay is { } decay) Average = new AveragedWeights(Network, Constraint, decay);
         Generator.Default.manual_seed(RandomStreams.Dropout(settings.Seed));
     }
@@ -32,16 +34,22 @@ internal sealed class Learner : IDisposable
     public Optimizer Optimizer { get; }
     public Objective Objective { get; }
     public AveragedWeights? Average { get; }
+    public Penalty Penalty { get; }
+
+    /// <summary>The tensors of the best evaluation so far, where the run is to end with them.</summary>
+    public BestWeights? Best { get; }
 
     /// <summary>The weights of the seed, by name. A resumed run measures from the same start.</summary>
     public IReadOnlyDictionary<string, Tensor> Initial { get; }
 
     /// <summary>What the last state holds besides weights and optimizer; the tensors themselves.</summary>
-    public IEnumerable<(string Name, Tensor Value)> FurtherState => [.. Average?.State() ?? [], .. Objective.State()];
+    public IEnumerable<(string Name, Tensor Value)> FurtherState
+        => [.. Average?.State() ?? [], .. Best?.State() ?? [], .. Objective.State()];
 
     public void Dispose()
     {
         Average?.Dispose();
+        Best?.Dispose();
         Objective.Dispose();
         foreach (var tensor in Initial.Values) tensor.Dispose();
         Optimizer.Dispose();

@@ -4,13 +4,15 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Engine;
 
-/// <summary>Splits whose images all lie on the device.</summary>
+/// <summary>Splits whose images all lie on the device: cropped, corrupted where the spec says so, and preprocessed.</summary>
 internal sealed class LoadedSplits : ISplits
 {
     private readonly Spec spec;
     private readonly DatasetInfo info;
     private readonly ImageSplit test;
     private readonly Device device;
+    private readonly PreprocessingKind how;
+    private readonly CorruptedImages corruption;
     private readonly Tensor trainImages;
     private readonly Tensor? validationImages;
     private readonly ZcaWhitening? whitening;
@@ -18,41 +20,61 @@ internal sealed class LoadedSplits : ISplits
 
     /// <param name="trainPlaces">Places of the images that are trained on; <paramref name="validationPlaces"/> likewise.</param>
     public LoadedSplits(
-        Spec spec, DatasetInfo info, ImageSplit train, ImageSplit test, int[] trainPlaces, int[]? validationPlaces, Device device,
-        WhiteningStore store)
+        Spec spec, DatasetInfo info, ulong seed, ImageSplit train, ImageSplit test, int[] trainPlaces, int[]? validationPlaces,
+        Device device, WhiteningStore store)
     {
         (this.spec, this.info, this.test, this.device) = (spec, info, test, device);
-        var images = Load(train);
+        // A random crop needs what lies around the middle as well; nothing is corrupted then.
+        var images = CorruptedImages.Cropped(Load(train), spec.Augmentation.RandomCrop ? null : spec.Data.Crop);
+        corruption = new(spec, seed, images);
+        images = corruption.Of(images, isTest: false);
         trainImages = validationPlaces is null ? images : At(images, trainPlaces);
         validationImages = validationPlaces is null ? null : At(images, validationPlaces);
         if (validationPlaces is not null) images.Dispose();
 
-        var how = TrainingData.Preprocessing(spec);
-        if (how == PreprocessingKind.Zca) whitening = store.Of(trainImages.view(-1, info.Dimensions), spec.Data.ZcaEps);
-        else normalization = ChannelNormalization.Of(
-            how, trainImages.shape[0], trainImages.shape[1..], (start, length) => trainImages.narrow(0, start, length));
+        how = TrainingData.Preprocessing(spec);
+        if (how == PreprocessingKind.Zca) whitening = store.Of(trainImages.flatten(1), spec.Data.ZcaEps);
+        else if (how != PreprocessingKind.PerImage)
+            normalization = ChannelNormalization.Of(
+                how, trainImages.shape[0], trainImages.shape[1..], (start, length) => trainImages.narrow(0, start, length),
+                spec.Pixels.MakesFloats);
     }
 
     public Split Train(Tensor labels) => Made(trainImages, labels, spec.Augmentation.IsOn && !spec.Data.ZcaFirst);
 
     public Split Validation(Tensor labels) => Made(validationImages!, labels, isAugmented: false);
 
-    public Split Test(Tensor labels) => Made(Load(test), labels, isAugmented: false);
+    public Split Test(Tensor labels) => Made(corruption.Of(TestImages(), isTest: true), labels, isAugmented: false);
+
+    public Split? NoisyTest(Tensor labels)
+        => corruption.Noisy(TestImages()) is { } noisy ? Made(noisy, labels, isAugmented: false) : null;
 
     /// <summary>The training images before any preprocessing, uint8 [N, C, H, W] on the CPU, as the caller's own.</summary>
-    public Tensor TakePixels() => trainImages.DetachFromDisposeScope();
+    public Tensor TakePixels() => trainImages.dtype == ScalarType.Byte ? trainImages.DetachFromDisposeScope()
+        : trainImages.mul(255).clamp_(0, 255).to(ScalarType.Byte).DetachFromDisposeScope();
+
+    private Tensor TestImages() => CorruptedImages.Cropped(Load(test), spec.Augmentation.RandomCrop ? null : spec.Data.Crop);
 
     // Whitened once where nothing comes before it, and batch by batch behind augmentation.
     private Split Made(Tensor images, Tensor labels, bool isAugmented)
     {
-        var split = whitening is null ? Normalised(images, labels)
-            : isAugmented ? whitening.Behind(images, labels, device)
-            : whitening.Before(images, labels, device);
-        return split.ResizedTo(spec.Data.Resize, spec.Data.Interpolation, spec.Data.EvaluationResize);
+        var split = whitening is not null
+            ? isAugmented ? whitening.Behind(images, labels, device) : whitening.Before(images, labels, device)
+            : how == PreprocessingKind.PerImage ? ByImage(images, labels, isAugmented)
+            : Normalised(images, labels);
+        return split.ResizedTo(spec.Data.Resize, spec.Data.Interpolation, spec.Data.EvaluationResize)
+            .CroppedTo(spec.Augmentation.RandomCrop ? spec.Data.Crop : null);
     }
+
+    private Split ByImage(Tensor images, Tensor labels, bool isAugmented)
+        => isAugmented || spec.Augmentation.RandomCrop
+            ? new(images.to(device).DetachFromDisposeScope(), PerImage.Of, labels)
+            : new(PerImage.OfAll(images).to(device).DetachFromDisposeScope(), labels);
 
     private Split Normalised(Tensor images, Tensor labels)
     {
+        if (images.dtype != ScalarType.Byte)
+            return new(normalization!.Apply(PerImage.Scaled(images)).to(device).DetachFromDisposeScope(), labels);
         var (scale, shift) = normalization!.On(device);
         return new(images.to(device).DetachFromDisposeScope(), scale, shift, labels);
     }

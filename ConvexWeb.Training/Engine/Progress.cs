@@ -40,8 +40,21 @@ public sealed record Progress
     /// <summary>Metrics of the last evaluation.</summary>
     public IReadOnlyDictionary<string, double> Latest { get; init; } = new Dictionary<string, double>();
 
+    /// <summary>Of each metric of the evaluations so far, what a plot of two such numbers needs.</summary>
+    public IReadOnlyDictionary<string, Events.MetricSeries> Series { get; init; } = new Dictionary<string, Events.MetricSeries>();
+
+    /// <summary>Filters of the first layer, of the epochs that the spec asks for.</summary>
+    public IReadOnlyList<Events.FilterSnapshot> Filters { get; init; } = [];
+
     /// <summary>State of the schedule <c>plateau</c>.</summary>
     public Schedules.Plateau Plateau { get; init; } = new();
+
+    /// <summary>State of the annealing <c>staged</c>.</summary>
+    public Annealing.AnnealingStage Stage { get; init; } = new();
+
+    /// <summary>First evaluated epoch, and its step, with 99 % of the training images classified as labelled.</summary>
+    public int? NearlyFittedEpoch { get; init; }
+    public long? NearlyFittedStep { get; init; }
 
     /// <summary>First evaluated epoch, and its step, with every training image classified as labelled.</summary>
     public int? FittedEpoch { get; init; }

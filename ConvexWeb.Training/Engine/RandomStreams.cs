@@ -8,7 +8,8 @@ namespace ConvexWeb.Training.Engine;
 /// </summary>
 internal static class RandomStreams
 {
-    private const ulong InitStream = 21, ShuffleStream = 22, DropoutStream = 23, ValidationStream = 24, CertificateStream = 25;
+    private const ulong InitStream = 21, ShuffleStream = 22, DropoutStream = 23, ValidationStream = 24, CertificateStream = 25,
+        FilterStream = 26;
 
     public static long Init(ulong seed) => Key(seed, InitStream);
 
@@ -27,6 +28,9 @@ internal static class RandomStreams
 
     /// <summary>The permutation whose last share is held out for validation.</summary>
     public static int[] Validation(ulong seed, int count) => SplitMix.Permutation(count, SplitMix.Mix(seed, ValidationStream));
+
+    /// <summary>The order of a layer's filters, the first of which are shown.</summary>
+    public static int[] Filters(ulong seed, int count) => SplitMix.Permutation(count, SplitMix.Mix(seed, FilterStream));
 
     private static long Key(ulong seed, ulong stream) => (long)(SplitMix.Mix(seed, stream) >> 1);
 }

@@ -18,8 +18,9 @@ internal sealed class RunningPoints(Spec spec, Learner learner, Device device, l
     // The epoch's sums up to the last point, less what lay before the epoch.
     private RunningSums ofEpoch;
 
-    // Label smoothing and mixed images minimise something else than the plain loss.
-    private readonly bool isPlain = spec.Training.LabelSmoothing == 0 && !spec.Augmentation.Mixes && learner.Objective is PlainObjective;
+    // Label smoothing, mixed images and penalties minimise something else than the plain loss.
+    private readonly bool isPlain = spec.Training.LabelSmoothing == 0 && !spec.Augmentation.Mixes && !spec.Regularization.IsOn
+        && learner.Objective is PlainObjective;
 
     /// <param name="step">Steps done.</param>
     public bool IsDue(long step) => step % every == 0;

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Specs;
 
 namespace ConvexWeb.Training.Engine;
@@ -13,7 +14,7 @@ internal static class StoppingRules
         if (options.StopBelowLoss is { } enough && progress.Latest.TryGetValue("train/loss", out var loss) && loss < enough)
             return $"the training loss is below {enough}";
         if (options.Patience is { } patience && progress.SinceBest >= patience)
-            return $"no better validation accuracy for {patience} evaluations";
+            return $"no better {ChoiceWord.Of(options.PatienceOn).Replace('_', ' ')} for {patience} evaluations";
         return null;
     }
 }

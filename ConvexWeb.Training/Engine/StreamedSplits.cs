@@ -32,6 +32,8 @@ internal sealed class StreamedSplits : ISplits
 
     public Split Test(Tensor labels) => Made(test, labels);
 
+    public Split? NoisyTest(Tensor labels) => null;
+
     private Split Made(StreamedImages images, Tensor labels)
     {
         var (scale, shift) = normalization.On(device);

@@ -20,6 +20,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingSteps steps;
     private readonly EpochEvaluator evaluator;
     private readonly RunCheckpoints checkpoints;
+    private readonly FilterSnapshots filters;
     private Progress progress = new();
     private EpochEvaluation? latest;
 
@@ -32,6 +33,7 @@ public sealed class Trainer : IDisposable
         steps = new TrainingSteps(spec, settings, data, learner, points, stepsPerEpoch);
         evaluator = new EpochEvaluator(spec, data, learner);
         checkpoints = new RunCheckpoints(spec, settings, learner, points, events);
+        filters = new FilterSnapshots(spec, settings, learner.Network);
     }
 
     public PlanNetwork Network => learner.Network;
@@ -54,6 +56,7 @@ public sealed class Trainer : IDisposable
             if (IsEvaluated(epoch) && !Evaluate(epoch, stop)) return Stop();
             progress = progress with { Epoch = epoch, StepInEpoch = 0 };
             reason = StoppingRules.ReasonToEnd(spec.Training, progress);
+            if (reason is not null) RestoreBest();
             if (reason is not null || checkpoints.IsDue) progress = checkpoints.SaveLast(progress);
         }
         Finish(reason);
@@ -72,7 +75,12 @@ public sealed class Trainer : IDisposable
     private bool TrainEpoch(CancellationToken stop)
     {
         if (progress.StepInEpoch == 0 && !learner.Objective.Begin(progress.Epoch, stop)) return false;
-        if (progress.StepInEpoch == 0) points.BeginEpoch();
+        if (progress.StepInEpoch == 0)
+        {
+            points.BeginEpoch();
+            Network.SetAngle(spec.Annealing.AngleAt(progress.Epoch, spec.Training.Epochs, progress.Stage));
+            if (progress.Epoch == 0) progress = filters.After(progress, 0);
+        }
         Network.train();
         using var order = steps.Order(progress.Epoch);
         var timer = new StepTimer(settings.Clock);
@@ -97,11 +105,22 @@ public sealed class Trainer : IDisposable
         latest = evaluation;
         while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent(MessageLevel.Info, found));
         events.Report(new EpochEvent(epoch, progress.Step, evaluation.Values));
-        progress = evaluator.After(evaluation, progress);
+        progress = filters.After(evaluator.After(evaluation, progress), epoch);
         if (!BestEvaluation.Counts(spec, epoch)) return true;
-        (progress, var isBest) = BestEvaluation.Compare(evaluation, progress);
-        if (isBest) checkpoints.SaveBest(progress);
+        (progress, var isBest) = BestEvaluation.Compare(spec.Training, evaluation, progress);
+        if (!isBest) return true;
+        learner.Best?.Take();
+        checkpoints.SaveBest(progress);
         return true;
+    }
+
+    // The run ends with the weights of its best evaluation, and what is told of its end is told of them.
+    private void RestoreBest()
+    {
+        if (learner.Best is null || progress.BestEpoch == 0) return;
+        learner.Best.PutBack();
+        progress = progress with { Latest = progress.Best };
+        latest = null;
     }
 
     private bool Stop()
@@ -129,12 +148,18 @@ public sealed class Trainer : IDisposable
         }
         // Resumed at its very end: the last evaluation was only in the memory of the process that died.
         var splits = latest?.Splits() ?? evaluator.Splits();
+        var layers = LayerStatistics.Of(Network, learner.Constraint, learner.Initial);
         var summary = new RunSummary(
             progress.Epoch, progress.Step, reason, progress.Latest, progress.Best, progress.BestEpoch, progress.TrainSeconds,
             Checkpoint.WeightsSha256(Network))
         {
             FittedEpoch = progress.FittedEpoch,
             FittedStep = progress.FittedStep,
+            NearlyFittedEpoch = progress.NearlyFittedEpoch,
+            NearlyFittedStep = progress.NearlyFittedStep,
+            RestoredEpoch = spec.Training.RestoreBest && progress.BestEpoch > 0 ? progress.BestEpoch : null,
+            Series = progress.Series,
+            Filters = progress.Filters,
             Peak = progress.Peak,
             PeakEpoch = progress.PeakEpoch,
             LabelsSha256 = data.Labels.Sha256,
@@ -142,7 +167,8 @@ public sealed class Trainer : IDisposable
             Clusters = learner.Objective.Finish(settings.Folder),
             Classes = data.ClassNames,
             Splits = splits,
-            Layers = LayerStatistics.Of(Network, learner.Constraint, learner.Initial),
+            Layers = layers,
+            Measures = GeneralizationMeasures.Of(Network, learner.Initial, layers, splits["train"].MarginDeciles[1]),
         };
         if (settings.Folder is { } folder) SummaryFile.Write(folder, summary);
         events.Report(new FinishedEvent(progress.Step, summary));

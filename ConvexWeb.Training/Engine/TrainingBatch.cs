@@ -18,7 +18,8 @@ internal sealed class TrainingBatches(Spec spec, Split split, ulong seed)
 {
     private readonly AugmentationOptions options = spec.Augmentation;
     private readonly ImageAugmentation augmentation
-        = new(spec.Augmentation, seed, spec.Augmentation.RandAugment > 0 ? split.Neutral() : [], CropOf(spec));
+        = new(spec.Augmentation, seed, spec.Augmentation.RandAugment > 0 ? split.Neutral() : [], CropOf(spec),
+            spec.Augmentation.RandomCrop ? spec.Data.Crop : null);
     private readonly BatchMixing mixing = new(spec.Augmentation, seed, DatasetInfo.Of(spec.Data).Classes);
 
     private static ResizedCrop? CropOf(Spec spec) => spec.Augmentation.ResizedCrop is null || spec.Data.Resize is not { } side

@@ -9,8 +9,9 @@ namespace ConvexWeb.Training.Engine;
 /// <summary>The splits of a run on its device, and what was done to the training labels.</summary>
 public sealed class TrainingData : IDisposable
 {
-    private TrainingData(Split train, Split? validation, Split test, CorruptedLabels labels)
+    private TrainingData(Split train, Split? validation, Split test, Split? noisyTest, CorruptedLabels labels)
     {
+        NoisyTest = noisyTest;
         Train = train;
         Validation = validation;
         Test = test;
@@ -20,6 +21,9 @@ public sealed class TrainingData : IDisposable
     public Split Train { get; }
     public Split? Validation { get; }
     public Split Test { get; }
+
+    /// <summary>The test images with the noise that the spec adds to the training images; null where it adds none.</summary>
+    public Split? NoisyTest { get; }
     public CorruptedLabels Labels { get; }
 
     /// <summary>What the classes are called; null where their numbers are their names.</summary>
@@ -45,21 +49,28 @@ public sealed class TrainingData : IDisposable
         var size = SplitSize.Of(spec.Data);
         Expect("training", train.Count, size.Train + size.Validation, spec, "train_limit");
         Expect("test", test.Count, size.Test, spec, "test_limit");
-        var order = size.Validation > 0 ? RandomStreams.Validation(seed, train.Count) : [.. Enumerable.Range(0, train.Count)];
+        var order = size.Validation == 0 ? [.. Enumerable.Range(0, train.Count)]
+            : spec.Data.ValidationPart == ValidationPart.First
+                ? [.. Enumerable.Range(size.Validation, size.Train), .. Enumerable.Range(0, size.Validation)]
+                : RandomStreams.Validation(seed, train.Count);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var (trainPlaces, validationPlaces) = (order[..size.Train], size.Validation > 0 ? order[size.Train..] : null);
         ISplits splits = spec.Data.IsStreamed
             ? new StreamedSplits(spec, set.Info, train, test, trainPlaces, validationPlaces, device)
-            : new LoadedSplits(spec, set.Info, train, test, trainPlaces, validationPlaces, device, new(cache, keep, say, cancel));
+            : new LoadedSplits(
+                spec, set.Info, seed, train, test, trainPlaces, validationPlaces, device, new(cache, keep, say, cancel));
         Tensor At(int[] labels, int[] places) => from_array(places.Select(place => (long)labels[place]).ToArray()).to(device, copy: true);
 
         var trained = splits.Train(At(corrupted.Labels, trainPlaces).DetachFromDisposeScope());
         if (corrupted.WrongShare > 0) trained.WithTruth(At(train.Labels, trainPlaces));
+        var held = spec.Labels is CorruptedLabelOptions { ValidationLabels: ValidationLabels.Clean } ? train.Labels : corrupted.Labels;
+        Tensor TestLabels() => At(test.Labels, [.. Enumerable.Range(0, test.Count)]).DetachFromDisposeScope();
         return new(
             trained,
-            validationPlaces is null ? null : splits.Validation(At(corrupted.Labels, validationPlaces).DetachFromDisposeScope()),
-            splits.Test(At(test.Labels, [.. Enumerable.Range(0, test.Count)]).DetachFromDisposeScope()),
+            validationPlaces is null ? null : splits.Validation(At(held, validationPlaces).DetachFromDisposeScope()),
+            splits.Test(TestLabels()),
+            spec.Pixels is Pixels.AddedNoiseOptions ? splits.NoisyTest(TestLabels()) : null,
             corrupted)
         {
             ClassNames = set.ClassNames,
@@ -83,6 +94,7 @@ public sealed class TrainingData : IDisposable
         Train.Dispose();
         Validation?.Dispose();
         Test.Dispose();
+        NoisyTest?.Dispose();
         Pixels?.Dispose();
     }
 }

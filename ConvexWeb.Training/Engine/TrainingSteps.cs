@@ -41,11 +41,12 @@ internal sealed class TrainingSteps(
         if ((isOnHost || isDue) && !double.IsFinite(loss.item<float>()))
             throw Divergence.At(
                 done.Step, $"at step {done.Step + 1:N0} (epoch {done.Epoch + 1})", learner.Network, batch.Images, training: true);
-        FusedFunctions.Backward(loss);
+        var minimised = learner.Penalty.Value() is { } penalty ? loss + penalty : loss;
+        FusedFunctions.Backward(minimised);
         if (isDue) points.MeasureGradient();
         learner.Optimizer.Step(LearningRate(done, done.Step));
         learner.Average?.Step();
-        points.Add(loss, logits, batch.Labels);
+        points.Add(minimised, logits, batch.Labels);
         if (settings.VerifyConstraint) VerifyConstraint(done.Step + 1);
     }
 

@@ -11,7 +11,7 @@ internal sealed class WhiteningStore(string cache, string? keep, Action<string> 
 {
     private const long HashBlock = 64 << 20;
 
-    /// <param name="train">The training images, uint8 [N, d].</param>
+    /// <param name="train">The training images, uint8 or float32 [N, d].</param>
     public ZcaWhitening Of(Tensor train, double eps)
     {
         var (count, dimensions) = (train.shape[0], (int)train.shape[1]);

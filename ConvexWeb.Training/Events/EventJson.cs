@@ -18,6 +18,7 @@ namespace ConvexWeb.Training.Events;
 [JsonSerializable(typeof(TrainingEvent))]
 [JsonSerializable(typeof(RunSummary))]
 [JsonSerializable(typeof(Certificate))]
+[JsonSerializable(typeof(IReadOnlyList<FilterSnapshot>))]
 public sealed partial class EventJson : JsonSerializerContext;
 
 /// <summary>

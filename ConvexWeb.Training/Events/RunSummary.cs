@@ -22,6 +22,20 @@ public sealed record RunSummary(
     public int? FittedEpoch { get; init; }
     public long? FittedStep { get; init; }
 
+    /// <summary>The same for 99 %; with labels that say nothing, some networks end between the two.</summary>
+    public int? NearlyFittedEpoch { get; init; }
+    public long? NearlyFittedStep { get; init; }
+
+    /// <summary>The epoch whose weights the run ended with, where they are not the last ones: <see cref="Final"/> is of them.</summary>
+    public int? RestoredEpoch { get; init; }
+
+    /// <summary>Smallest, largest, mean and last value of each metric over the evaluations.</summary>
+    public IReadOnlyDictionary<string, MetricSeries> Series { get; init => field = value ?? new Dictionary<string, MetricSeries>(); }
+        = new Dictionary<string, MetricSeries>();
+
+    /// <summary>Some filters of the first layer, of the epochs that the spec asks for.</summary>
+    public IReadOnlyList<FilterSnapshot> Filters { get; init => field = value ?? []; } = [];
+
     /// <summary>
     /// Metrics of the evaluation with the highest test accuracy, and its epoch. Chosen by the test split, so no estimate of anything.
     /// </summary>
@@ -46,6 +60,10 @@ public sealed record RunSummary(
     public IReadOnlyDictionary<string, SplitSummary> Splits { get; init => field = value ?? new Dictionary<string, SplitSummary>(); }
         = new Dictionary<string, SplitSummary>();
 
+    /// <summary>Generalization measures at the end, by name; those that the network or its margin does not allow are left out.</summary>
+    public IReadOnlyDictionary<string, double> Measures { get; init => field = value ?? new Dictionary<string, double>(); }
+        = new Dictionary<string, double>();
+
     /// <summary>The weight tensors at the end.</summary>
     public IReadOnlyList<LayerSummary> Layers { get; init => field = value ?? []; } = [];
 }
@@ -68,6 +86,11 @@ public sealed record SplitSummary(
 {
     /// <summary>The same sum with bins without images counted at their middle; null from a version whose sum was over 15 bins.</summary>
     public double? CalibrationPlainSumOfAll { get; init; }
+
+    /// <summary>
+    /// Deciles of the logit of the label less the best other one, the smallest and the largest first and last; empty of an older version.
+    /// </summary>
+    public IReadOnlyList<double> MarginDeciles { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>One bar of a reliability diagram: images whose confidence, the largest softmax value, lies in (Low, High].</summary>
@@ -107,3 +130,16 @@ public sealed record LayerSummary
 /// <summary>The mean training image of an expert's responsibilities, and the share of all images that it is responsible for.</summary>
 /// <param name="Bmp">The image as a BMP file in base64.</param>
 public sealed record ClusterImage(double Share, string Bmp);
+
+/// <summary>A metric over the evaluations of a run: the q of a two-measurement (Youden) plot is one of these (science.md S13.6).</summary>
+public sealed record MetricSeries(double Final, double Min, double Max, double Mean, int Count)
+{
+    /// <summary>The series of all metrics after one more evaluation.</summary>
+    public static IReadOnlyDictionary<string, MetricSeries> After(
+        IReadOnlyDictionary<string, MetricSeries> before, IReadOnlyDictionary<string, double> values)
+        => values.ToDictionary(pair => pair.Key, pair => before.TryGetValue(pair.Key, out var known)
+            ? new MetricSeries(
+                pair.Value, Math.Min(known.Min, pair.Value), Math.Max(known.Max, pair.Value),
+                known.Mean + (pair.Value - known.Mean) / (known.Count + 1), known.Count + 1)
+            : new MetricSeries(pair.Value, pair.Value, pair.Value, pair.Value, 1));
+}

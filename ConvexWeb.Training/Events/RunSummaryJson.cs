@@ -13,7 +13,12 @@ public static class RunSummaryJson
     /// <returns>As <see cref="Read(string)"/>.</returns>
     public static RunSummary? Read(JsonElement json) => Try(() => json.Deserialize(EventJson.Default.RunSummary));
 
-    private static RunSummary? Try(Func<RunSummary?> read)
+    /// <summary>The filters of a summary by themselves.</summary>
+    /// <returns>Null for what is none of this version.</returns>
+    public static IReadOnlyList<FilterSnapshot>? ReadFilters(string json)
+        => Try(() => JsonSerializer.Deserialize(json, EventJson.Default.IReadOnlyListFilterSnapshot));
+
+    private static T? Try<T>(Func<T?> read) where T : class
     {
         try
         {

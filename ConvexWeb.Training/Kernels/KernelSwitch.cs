@@ -24,7 +24,10 @@ internal enum KernelKind
     /// <summary>3 × 3 convolutions by Winograd's filtering.</summary>
     Convolution = 32,
 
-    All = Step | Norm | Gather | Dropout | Shift | Convolution,
+    /// <summary>Locally connected layers.</summary>
+    Local = 64,
+
+    All = Step | Norm | Gather | Dropout | Shift | Convolution | Local,
 }
 
 /// <summary>

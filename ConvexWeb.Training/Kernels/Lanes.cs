@@ -35,6 +35,13 @@ internal static unsafe class Lanes
     private static Vector512<float> First(long count)
         => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
 
+    /// <summary>a·b + c, rounded once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> MultiplyAdd<T>(Vector512<T> a, Vector512<T> b, Vector512<T> c)
+        => typeof(T) == typeof(float)
+            ? Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).As<float, T>()
+            : Vector512.FusedMultiplyAdd(a.AsDouble(), b.AsDouble(), c.AsDouble()).As<double, T>();
+
     /// <summary>The sum of all lanes, in double precision.</summary>
     public static double Total<T>(Vector512<T> lanes) where T : unmanaged, INumber<T>
     {

@@ -24,6 +24,17 @@ public sealed record MlpOptions : ModelOptions
         Min = 1, Max = 16)]
     public int FirstLayerMult { get; init; } = 1;
 
+    [Parameter("Units of the hidden layers one by one, in place of Width, Depth and First layer mult; empty: those.",
+        Min = 1, Max = 16_384)]
+    public IReadOnlyList<int>? Widths { get; init; }
+
+    [Parameter("Biases of the dense layers; the public code of the randomization tests has none.")]
+    public bool Bias { get; init; } = true;
+
+    [Parameter("How weights start. default: as PyTorch; pluskid: normal with the variance 2/(in + out) and biases 0, as the public code of "
+        + "the randomization tests.", Title = "Initial weights")]
+    public MlpStart Init { get; init; } = MlpStart.Default;
+
     [Parameter("auto: ReLU without a constraint, ELU with one, as in the paper. All choices are convex and non-decreasing.",
         Allowed = [Auto, Relu, Elu, LeakyRelu, Softplus, Identity])]
     public ActivationChoice Activation { get; init; } = ActivationChoice.Auto;
@@ -38,7 +49,10 @@ public sealed record MlpOptions : ModelOptions
 
     public override Plan Plan(ConvexityOptions convexity, ImageInput images)
     {
-        var plan = new Plan(images.Shape, convexity);
+        var plan = new Plan(images.Shape, convexity)
+        {
+            Initialisation = Init == MlpStart.Pluskid ? Initialisation.Pluskid : Initialisation.PyTorch,
+        };
         return Behind(plan, plan.Flatten("flatten", plan.Input), "", images.Classes);
     }
 
@@ -46,14 +60,22 @@ public sealed record MlpOptions : ModelOptions
     internal Plan Behind(Plan plan, Value x, string prefix, int classes)
     {
         var activation = Resolve(Activation, plan.Convexity);
-        for (var i = 1; i <= Depth; i++)
+        var widths = Widths ?? [.. Enumerable.Range(0, Depth).Select(i => i == 0 ? Width * FirstLayerMult : Width)];
+        for (var i = 1; i <= widths.Count; i++)
         {
-            x = plan.Linear($"{prefix}fc{i}", x, i == 1 ? (long)Width * FirstLayerMult : Width);
+            x = plan.Linear($"{prefix}fc{i}", x, widths[i - 1], Bias);
             if (BatchNorm) x = plan.BatchNorm($"{prefix}bn{i}", x);
             x = plan.Activation($"{prefix}act{i}", x, activation);
             x = plan.Dropout($"{prefix}drop{i}", x, Dropout);
         }
-        plan.Linear($"{prefix}fc{Depth + 1}", x, classes);
+        plan.Linear($"{prefix}fc{widths.Count + 1}", x, classes, Bias);
         return plan;
     }
+}
+
+/// <summary>How the weights of an MLP start.</summary>
+public enum MlpStart
+{
+    Default,
+    Pluskid,
 }

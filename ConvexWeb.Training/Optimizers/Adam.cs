@@ -26,8 +26,6 @@ public abstract record AdamFamilyOptions : OptimizerOptions
         + "of one dimension, as timm, which CycleMLP's recipe uses.", Title = "Weight decay on")]
     public DecayedTensors WeightDecayOn { get; init; } = DecayedTensors.All;
 
-    internal override DecayedTensors Decayed => WeightDecayOn;
-
     public override double BaseLr => Lr;
 }
 
@@ -38,7 +36,8 @@ public sealed record AdamOptions : AdamFamilyOptions
     [Parameter("L2 coefficient added to the gradient.", Min = 0, Max = 10)]
     public double WeightDecay { get; init; }
 
-    internal override UpdateRule CreateRule() => new AdamRule(Beta1, Beta2, Eps, WeightDecay, Decoupled: false);
+    internal override UpdateRule RuleFor(TrainedTensor tensor)
+        => new AdamRule(Beta1, Beta2, Eps, tensor.Decays(WeightDecayOn) ? WeightDecay : 0, Decoupled: false);
 }
 
 /// <summary>Adam with decoupled weight decay: Loshchilov and Hutter 2019, arXiv 1711.05101.</summary>
@@ -48,14 +47,13 @@ public sealed record AdamWOptions : AdamFamilyOptions
     [Parameter("Decoupled weight decay.", Min = 0, Max = 10)]
     public double WeightDecay { get; init; } = 0.01;
 
-    internal override UpdateRule CreateRule() => new AdamRule(Beta1, Beta2, Eps, WeightDecay, Decoupled: true);
+    internal override UpdateRule RuleFor(TrainedTensor tensor)
+        => new AdamRule(Beta1, Beta2, Eps, tensor.Decays(WeightDecayOn) ? WeightDecay : 0, Decoupled: true);
 }
 
 internal sealed record AdamRule(double Beta1, double Beta2, double Eps, double WeightDecay, bool Decoupled) : UpdateRule
 {
     public override IReadOnlyList<string> State => ["exp_avg", "exp_avg_sq"];
-
-    public override UpdateRule WithoutDecay => this with { WeightDecay = 0 };
 
     public override void StepPlain(Slot slot, long step, double lr)
     {

@@ -10,15 +10,7 @@ namespace ConvexWeb.Training.Optimizers;
 /// </summary>
 public sealed class Optimizer(nn.Module network, OptimizerOptions options, Constraint constraint, bool fused = true) : IDisposable
 {
-    private readonly UpdateRule rule = options.CreateRule();
-    private readonly UpdateRule ruleWithoutDecay = options.CreateRule().WithoutDecay;
-
-    private readonly Slot[] slots = [.. network.named_parameters().Select(p => new Slot(
-        p.name,
-        p.parameter,
-        [.. options.CreateRule().State.Select(_ => zeros_like(p.parameter).DetachFromDisposeScope())],
-        constraint.OperatorOf(p.name),
-        Decays(options, p.name, p.parameter)))];
+    private readonly Slot[] slots = [.. SlotsOf(network, options, constraint)];
 
     // Steps count on the device or here, as the path that runs has it.
     private readonly Tensor negativesOnDevice = zeros([], ScalarType.Int64, network.parameters().First().device).DetachFromDisposeScope();
@@ -55,13 +47,15 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
             foreach (var slot in slots.Where(s => s.Parameter.grad is null))
                 Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
         // One group, but for parts that began later: Adam corrects its moments by the steps that a parameter itself has taken.
-        foreach (var group in slots.Where(s => s.Parameter.grad is not null).GroupBy(s => (Step: s.Steps + 1, s.Decays)).ToList())
+        var groups = slots.Where(s => s.Parameter.grad is not null)
+            .GroupBy(s => (Step: s.Steps + 1, s.Rule, s.Place.IsAngle)).ToList();
+        foreach (var group in groups)
         {
             var live = group.ToList();
-            var step = group.Key.Step;
-            var groupRule = group.Key.Decays ? rule : ruleWithoutDecay;
-            if (fused && FusedStep.TryApply(groupRule, live, step, lr, constraint, out var found)) negatives += found;
-            else StepPlain(groupRule, live, step, lr);
+            var (step, rule, isAngle) = group.Key;
+            var rate = isAngle ? options.BaseLr : lr;
+            if (fused && FusedStep.TryApply(rule, live, step, rate, constraint, out var found)) negatives += found;
+            else StepPlain(rule, live, step, rate);
             foreach (var slot in live)
             {
                 slot.Steps = step;
@@ -70,17 +64,28 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
         }
     }
 
-    // timm's two groups: biases and whatever has one dimension do not decay.
-    private static bool Decays(OptimizerOptions options, string name, Tensor parameter)
-        => options.Decayed == DecayedTensors.All || parameter.dim() > 1 && !name.EndsWith(".bias", StringComparison.Ordinal);
+    private static IEnumerable<Slot> SlotsOf(nn.Module network, OptimizerOptions options, Constraint constraint)
+    {
+        var hasFirst = false;
+        foreach (var (name, parameter) in network.named_parameters())
+        {
+            var place = new TrainedTensor(name, parameter.dim() > 1, IsFirst: !hasFirst);
+            if (place.IsWeight) hasFirst = true;
+            else place = place with { IsFirst = false };
+            var rule = options.RuleFor(place);
+            yield return new(
+                place, parameter, rule, [.. rule.State.Select(_ => zeros_like(parameter).DetachFromDisposeScope())],
+                constraint.OperatorOf(name));
+        }
+    }
 
     // The reference of the kernel, and the way on other devices: nothing here waits for the device.
-    private void StepPlain(UpdateRule groupRule, IReadOnlyList<Slot> live, long step, double lr)
+    private void StepPlain(UpdateRule rule, IReadOnlyList<Slot> live, long step, double lr)
     {
         foreach (var slot in live)
         {
             using var scope = NewDisposeScope();
-            groupRule.StepPlain(slot, step, lr);
+            rule.StepPlain(slot, step, lr);
             if (slot.IsCovered) negativesOnDevice.add_(slot.Parameter.lt(0).sum());
             // After the last thing that changes the weight.
             Constraint.Apply(slot.Parameter, slot.Constraint, constraint.Eps);
@@ -92,7 +97,7 @@ public sealed class Optimizer(nn.Module network, OptimizerOptions options, Const
     /// <c>optimizer/exp_avg/fc1.weight</c>. The tensors themselves, not copies.
     /// </summary>
     public IEnumerable<(string Name, Tensor Value)> State()
-        => slots.SelectMany(s => s.State.Select((tensor, i) => ($"optimizer/{rule.State[i]}/{s.Name}", tensor)));
+        => slots.SelectMany(s => s.State.Select((tensor, i) => ($"optimizer/{s.Rule.State[i]}/{s.Name}", tensor)));
 
     /// <summary>Goes on after a checkpoint whose state tensors were copied into <see cref="State"/>.</summary>
     public void ResumeAt(long steps, IReadOnlyDictionary<string, long>? fewer = null)

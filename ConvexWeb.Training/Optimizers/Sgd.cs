@@ -24,21 +24,18 @@ public sealed record SgdOptions : OptimizerOptions
         + "of one dimension, as timm, which CycleMLP's recipe uses.", Title = "Weight decay on")]
     public DecayedTensors WeightDecayOn { get; init; } = DecayedTensors.All;
 
-    internal override DecayedTensors Decayed => WeightDecayOn;
-
     [Parameter("Nesterov's variant; needs momentum.")]
     public bool Nesterov { get; init; }
 
     public override double BaseLr => Lr;
 
-    internal override UpdateRule CreateRule() => new SgdRule(Momentum, WeightDecay, Nesterov);
+    internal override UpdateRule RuleFor(TrainedTensor tensor)
+        => new SgdRule(Momentum, tensor.Decays(WeightDecayOn) ? WeightDecay : 0, Nesterov);
 }
 
 internal sealed record SgdRule(double Momentum, double WeightDecay, bool Nesterov) : UpdateRule
 {
     public override IReadOnlyList<string> State => Momentum == 0 ? [] : ["momentum_buffer"];
-
-    public override UpdateRule WithoutDecay => this with { WeightDecay = 0 };
 
     public override void StepPlain(Slot slot, long step, double lr)
     {

@@ -4,9 +4,11 @@ using static TorchSharp.torch;
 
 namespace ConvexWeb.Training.Optimizers;
 
-/// <summary>A trained parameter with its optimizer state and its constraint.</summary>
-internal sealed record Slot(string Name, Parameter Parameter, Tensor[] State, ConstraintKind Constraint, bool Decays)
+/// <summary>A trained parameter with its rule, its optimizer state and its constraint.</summary>
+internal sealed record Slot(TrainedTensor Place, Parameter Parameter, UpdateRule Rule, Tensor[] State, ConstraintKind Constraint)
 {
+    public string Name => Place.Name;
+
     /// <summary>Whether the constraint changes this parameter after a step.</summary>
     public bool IsCovered => Constraint != ConstraintKind.Free;
 

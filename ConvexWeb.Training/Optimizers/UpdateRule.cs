@@ -12,9 +12,6 @@ internal abstract record UpdateRule
     /// <summary>Names of the state tensors that a parameter needs, as PyTorch calls them; at most two.</summary>
     public abstract IReadOnlyList<string> State { get; }
 
-    /// <summary>The same rule for the tensors that do not decay.</summary>
-    public abstract UpdateRule WithoutDecay { get; }
-
     /// <summary>The rule in plain tensor operations, on any device; the kernel's reference. The constraint is not applied.</summary>
     /// <param name="step">Steps of this parameter, this one included.</param>
     public abstract void StepPlain(Slot slot, long step, double lr);

@@ -13,6 +13,8 @@ public static class LearningRate
             CosineScheduleOptions cosine => Cosine(cosine, step, stepsPerEpoch, epochs),
             TimmCosineScheduleOptions timm => TimmCosine(timm, step / stepsPerEpoch, epochs),
             MultiStepScheduleOptions steps => Math.Pow(steps.Gamma, steps.Milestones.Count(m => step / stepsPerEpoch >= m)),
+            LinearScheduleOptions => 1 - (double)(step / stepsPerEpoch) / epochs,
+            InverseScheduleOptions => 1.0 / (step / stepsPerEpoch + 1),
             ExponentialScheduleOptions exponential => Math.Pow(exponential.Gamma, step / stepsPerEpoch),
             _ => throw new NotSupportedException(schedule.GetType().Name),
         };

@@ -57,6 +57,14 @@ public sealed record PlateauScheduleOptions : ScheduleOptions
     public double MinFactor { get; init; } = 1e-4;
 }
 
+/// <summary>1 − e/E, set once an epoch.</summary>
+[Choice("linear")]
+public sealed record LinearScheduleOptions : ScheduleOptions;
+
+/// <summary>1/(e + 1), set once an epoch.</summary>
+[Choice("inverse")]
+public sealed record InverseScheduleOptions : ScheduleOptions;
+
 [Choice("exponential")]
 public sealed record ExponentialScheduleOptions : ScheduleOptions
 {

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Annealing;
 using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
@@ -5,6 +6,8 @@ using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Options;
+using ConvexWeb.Training.Pixels;
+using ConvexWeb.Training.Regularization;
 using ConvexWeb.Training.Schedules;
 
 namespace ConvexWeb.Training.Specs;
@@ -64,6 +67,19 @@ public static class Catalogue
             + "For two classes: CIFAR-10's animals against the rest."),
         Entry.Of<EnsembleBoostOptions>("Boosted convex experts", "IOC paper s4, T6 (S7d)",
             "Experts trained one after another on re-weighted images, then a gate that chooses between them."),
+        Entry.Of<SmallAlexNetOptions>("Small AlexNet", "Zhang et al. 2017 App. A (S8)",
+            "Two convolutions and three dense layers for images of 28 × 28; local response norm breaks input convexity."),
+        Entry.Of<SmallInceptionOptions>("Small Inception", "Zhang et al. 2017 App. A (S8)",
+            "Eight inception modules for images of 28 × 28, with and without batch normalisation."),
+        Entry.Of<WideResNetOptions>("Wide ResNet", "Zagoruyko and Komodakis 2016; pluskid/fitting-random-labels (S8)",
+            "Residual network; WRN-28-1 is the one that fits random labels in the public code."),
+        Entry.Of<Seed001MlpOptions>("MLP of seed 001", "seed 001, Code.py (S8a)",
+            "1000, 800 and 800 units; and the seed's convex network."),
+        Entry.Of<Seed001CnnOptions>("CNN of seed 001", "seed 001, Code.py (S8a)", "Three convolutions with pools and two dense layers."),
+        Entry.Of<SdNetOptions>("S- and D- networks", "Neyshabur 2020; seed 002 (S11)",
+            "A shallow or deep convolutional network, or its locally or fully connected counterpart."),
+        Entry.Of<AnnealCnnOptions>("Annealed CNN", "seed 003, ecotner/ConvexityAnnealing (S13)",
+            "Three convolutions whose activations go from the identity to ReLU while it trains."),
     ]);
 
     public static Section Constraints { get; } = new("convexity", "constraints", "Input convexity",
@@ -113,6 +129,27 @@ public static class Catalogue
         Entry.Of<PartialExactLabelOptions>("Partly random, exact count", "IOC paper T3 (resolved)",
             "Exactly round(p·n) labels are redrawn uniformly."),
         Entry.Of<RandomLabelOptions>("Random labels", "Zhang et al. s2.1", "Every label is redrawn: only memory can fit them."),
+        Entry.Of<SymmetricWrongLabelOptions>("Wrong labels", "Nakkiran et al. 2019 (extra)",
+            "With probability p a label becomes one of the others, so that a share of p is wrong."),
+        Entry.Of<Seed001LabelOptions>("Partly random, as seed 001's code", "seed 001, Code.py (S8a)",
+            "Drawn with replacement, so that fewer labels are touched than p says, and from ten classes only."),
+    ]);
+
+    public static Section PixelCorruptions { get; } = new("pixels", "pixel_corruptions", "Pixels",
+        "What is done to the images, once for the whole run, training and test images alike.",
+    [
+        Entry.Of<TruePixelOptions>("True images", "", "The images as they are."),
+        Entry.Of<ShuffledPixelOptions>("Shuffled pixels", "Zhang et al. s2.1 (S8)", "One permutation of the places for all images."),
+        Entry.Of<RandomPixelOptions>("Random pixels", "Zhang et al. s2.1 (S8)", "A permutation of the places for each image."),
+        Entry.Of<GaussianPixelOptions>("Gaussian", "Zhang et al. s2.1 (S8)",
+            "Each image becomes normal noise with the mean and deviation of the training images, channel by channel."),
+        Entry.Of<AddedNoiseOptions>("Added noise", "ours (extra)", "Normal noise on top of each image."),
+        Entry.Of<Seed001GaussianOptions>("Gaussian, as seed 001's code", "seed 001, Code.py (S8a)",
+            "The top three rows of each training image become one number each; the rest of the image stays."),
+        Entry.Of<Seed001RowsOptions>("Random pixels, as seed 001's code", "seed 001, Code.py (S8a)",
+            "The rows of each training image in another order."),
+        Entry.Of<Seed001ShuffledOptions>("Shuffled pixels, as seed 001's code", "seed 001, Code.py (S8a)",
+            "One permutation of the places, for the training images only."),
     ]);
 
     public static Section Augmentation { get; } = new("augmentation", "augmentations", "Augmentation",
@@ -121,11 +158,19 @@ public static class Catalogue
         Options = typeof(AugmentationOptions),
     };
 
+    public static Section Regularization { get; } = new("regularization", "regularizations", "Regularization",
+        "Penalties in the loss. Dropout is the models' own, weight decay the optimizers', early stopping the training's.", [])
+    {
+        Options = typeof(RegularizationOptions),
+    };
+
     public static Section Optimizers { get; } = new("optimizer", "optimizers", "Optimizer", "How the weights move.",
     [
         Entry.Of<AdamOptions>("Adam", "Kingma and Ba 2015, arXiv 1412.6980", "Adam with L2 in the gradient."),
         Entry.Of<AdamWOptions>("AdamW", "Loshchilov and Hutter 2019, arXiv 1711.05101", "Adam with decoupled weight decay."),
         Entry.Of<SgdOptions>("SGD", "", "Stochastic gradient descent with momentum."),
+        Entry.Of<BetaLassoOptions>("β-LASSO", "Neyshabur 2020, arXiv 2007.13657; seed 002 (S12)",
+            "Gradient descent that shrinks weights and cuts small ones to exactly 0."),
     ]);
 
     public static Section Schedules { get; } = new("schedule", "schedules", "Schedule", "The learning rate's factor over the run.",
@@ -137,7 +182,22 @@ public static class Catalogue
         Entry.Of<MultiStepScheduleOptions>("Steps", "", "Falls by a factor at given epochs."),
         Entry.Of<PlateauScheduleOptions>("Plateau", "seed 000's IOC-DenseNet on ImageNet (S4)",
             "Falls by a factor when the training loss has stopped falling."),
+        Entry.Of<LinearScheduleOptions>("Linear", "seed 003, config.py (S13)", "Falls by the same amount in every epoch."),
+        Entry.Of<InverseScheduleOptions>("Inverse", "seed 003, config.py (S13)", "The base rate over the number of the epoch."),
         Entry.Of<ExponentialScheduleOptions>("Exponential", "Zhang et al. App. A (0.95 an epoch)", "Falls by a factor every epoch."),
+    ]);
+
+    public static Section Annealings { get; } = new("annealing", "annealings", "Annealing",
+        "The angle of annealed activations over the run: π/4 is the identity, 0 is ReLU. Other models have none.",
+    [
+        Entry.Of<ConstantAnnealingOptions>("Constant", "seed 003 (S13)", "One angle for the whole run; 0 is an ordinary ReLU network."),
+        Entry.Of<LinearAnnealingOptions>("Linear", "seed 003, config.py (S13)", "Falls by the same amount in every epoch."),
+        Entry.Of<SqrtAnnealingOptions>("Square root", "seed 003, named in plot_utils.py (S13, resolved)", "Falls fast at first."),
+        Entry.Of<RootAnnealingOptions>("Root of what is left", "seed 003, the other reading of sqrt (S13, resolved)",
+            "Falls slowly at first."),
+        Entry.Of<PowerAnnealingOptions>("Power", "seed 003, named in plot_utils.py (S13, resolved)", "A power of what is left."),
+        Entry.Of<StagedAnnealingOptions>("Staged", "seed 003, its text (S13, resolved)",
+            "Holds until the validation loss stops falling, then takes the next step; ends in a ReLU network."),
     ]);
 
     public static Section Training { get; } = new("training", "training", "Training", "How long to train, and what to report.", [])
@@ -148,6 +208,7 @@ public static class Catalogue
     /// <summary>In the order of the form and of stored specs.</summary>
     public static IReadOnlyList<Section> Sections { get; } =
     [
-        Models, Constraints, Datasets, Corruptions, Augmentation, Optimizers, Schedules, Training,
+        Models, Constraints, Datasets, Corruptions, PixelCorruptions, Augmentation, Regularization, Optimizers,
+        Schedules, Annealings, Training,
     ];
 }

@@ -13,6 +13,14 @@ internal static class EnsembleRules
         if (spec.Training.LabelSmoothing > 0)
             yield return new("training.label_smoothing",
                 $"training.label_smoothing must be 0 for {spec.Model.Name} with its own objective; got {spec.Training.LabelSmoothing}.");
+        if (spec.Training.Loss != TrainingLoss.CrossEntropy)
+            yield return new("training.loss", $"training.loss must be cross_entropy for {spec.Model.Name}, whose objective is its own.");
+        if (spec.Regularization.IsOn)
+            yield return new("regularization.l2",
+                $"regularization.l1 and l2 must be 0 for {spec.Model.Name}, whose parts train in turn; weight_decay is the optimizer's.");
+        if (spec.Training.RestoreBest)
+            yield return new("training.restore_best",
+                $"training.restore_best must be false for {spec.Model.Name}, which trains in stages.");
         if (spec.Augmentation.Mixes)
             yield return new("augmentation.mixup",
                 $"augmentation.mixup and augmentation.cutmix must be 0 for {spec.Model.Name}, "

@@ -18,7 +18,7 @@ public sealed record Preset(
 /// <param name="Seeds">As they are typed: 0-2.</param>
 public sealed record PresetStudy(IReadOnlyDictionary<string, string> Varied, string Seeds);
 
-/// <summary>How far a preset is the recipe of its source (science.md S1 to S7, A).</summary>
+/// <summary>How far a preset is the recipe of its source (science.md S1 to S13, A).</summary>
 /// <param name="Resolved">What the source leaves open or contradicts itself in, and what is done here.</param>
 /// <param name="Differs">Where the preset is knowingly not what the source did.</param>
 public sealed record PresetNotes(string Resolved, string Differs)
@@ -37,8 +37,12 @@ public static class Presets
             .. MlpPresets.All, .. AllConvPresets.All, .. DenseNetPresets.All,
             .. MixerPresets.All, .. CycleMlpPresets.All, .. FurtherPresets.All,
             .. FigurePresets.All,
+            .. RandomizationPresets.All, .. Seed001Presets.All, .. SdNetPresets.All, .. AnnealingPresets.All,
         ];
-        return [.. DemoPresets.All, .. published, .. published.Select(SmallVariant.Of), .. EnsemblePresets.All];
+        return
+        [
+            .. DemoPresets.All, .. published, .. published.Select(SmallVariant.Of), .. EnsemblePresets.All, .. MemorisationStudies.All,
+        ];
     });
 
     public static IReadOnlyList<Preset> All => List.Value;

@@ -1,8 +1,11 @@
+using ConvexWeb.Training.Annealing;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Labels;
+using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Optimizers;
 using ConvexWeb.Training.Options;
+using ConvexWeb.Training.Pixels;
 using ConvexWeb.Training.Schedules;
 
 namespace ConvexWeb.Training.Specs;
@@ -12,6 +15,9 @@ internal static class SpecRules
 {
     // One float32 tensor of this size still fits into 2 GiB, the most that a checkpoint writes at once.
     private const long MaxParameters = 500_000_000;
+
+    // They are part of the run's summary, 66 KB each at 16 filters of a CIFAR image.
+    private const int MostSnapshots = 8;
 
     /// <param name="isStored">Of a checkpoint: what is only wrong to train does not count.</param>
     public static IEnumerable<SpecProblem> Check(Spec spec, bool isStored = false)
@@ -37,15 +43,21 @@ internal static class SpecRules
         else if (spec.Training.BatchSize > size.Train)
             yield return new("training.batch_size",
                 $"training.batch_size must be at most the {size.Train} images that are trained on; got {spec.Training.BatchSize}.");
-        else if (spec.Training.Sampler != SamplerKind.Full
+        else if (spec.Training.Sampler is SamplerKind.RaSingleProcess or SamplerKind.RaReshuffled
             && Sampling.ImagesPerEpoch(spec.Training.Sampler, size.Train) < spec.Training.BatchSize)
             yield return new("training.sampler",
                 $"training.sampler {ChoiceWord.Of(spec.Training.Sampler)} cuts an epoch at a multiple of {Sampling.Block} images, and the "
                 + $"{size.Train} that are trained on leave less than a batch: set it to full.");
 
-        if (spec.Training.Patience is not null && size.Validation == 0)
+        if (spec.Training.Patience is not null && size.Validation == 0 && spec.Training.PatienceOn != StoppingSignal.TestLoss)
             yield return new("training.patience",
                 "training.patience needs validation images: set data.validation above 0, or patience to null.");
+        if (spec.Training.FilterEpochs is { } kept && (kept.Count > MostSnapshots || kept.Any(epoch => epoch > spec.Training.Epochs)))
+            yield return new("training.filter_epochs",
+                $"training.filter_epochs must be at most {MostSnapshots} epochs up to training.epochs, {spec.Training.Epochs}.");
+        if (spec.Training is { Loss: TrainingLoss.BinaryCrossEntropy, LabelSmoothing: > 0 })
+            yield return new("training.label_smoothing", "training.label_smoothing must be 0 with training.loss binary_cross_entropy.");
+        foreach (var problem in Annealed(spec, size)) yield return problem;
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })
             yield return new("optimizer.nesterov", "optimizer.nesterov needs optimizer.momentum above 0.");
 
@@ -73,6 +85,8 @@ internal static class SpecRules
         SpecProblem WarmUp(int warmup) => new("schedule.warmup_epochs",
             $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {warmup}.");
 
+        foreach (var problem in Cropped(spec)) yield return problem;
+        foreach (var problem in Corrupted(spec)) yield return problem;
         foreach (var problem in Whitened(spec, size)) yield return problem;
         // The first version allowed both, and its checkpoints can be evaluated.
         if (!isStored && spec.Augmentation is { RandAugment: > 0, ColourJitter: > 0 })
@@ -85,7 +99,7 @@ internal static class SpecRules
 
     private static IEnumerable<SpecProblem> Whitened(Spec spec, SplitSize size)
     {
-        var values = DatasetInfo.Stored(spec.Data).Dimensions;
+        var values = DatasetInfo.Cropped(spec.Data).Dimensions;
         if (spec.Data.Preprocessing == PreprocessingKind.Imagenet && DatasetInfo.Stored(spec.Data).Channels != 3)
             yield return new("data.preprocessing",
                 "data.preprocessing imagenet is for images of three colours, "
@@ -102,10 +116,69 @@ internal static class SpecRules
                 + $"of {values} values: set it to standardize, or lower data.train_limit or the images' size.");
     }
 
+    private static IEnumerable<SpecProblem> Annealed(Spec spec, SplitSize size)
+    {
+        var isAnnealed = spec.Model is AnnealCnnOptions { Theta: AnnealAngle.Given };
+        if (!isAnnealed && spec.Annealing is not ConstantAnnealingOptions { Theta: 0 })
+            yield return new("annealing.name",
+                spec.Model is AnnealCnnOptions
+                    ? "annealing.name must be constant with theta 0 where model.theta is trained: set model.theta to given for a schedule."
+                    : $"annealing.name must be constant with theta 0 for {spec.Model.Name}: only anneal_cnn has annealed activations.");
+        if (spec.Annealing is FallingAnnealingOptions { AnnealEpochs: { } fall } && fall > spec.Training.Epochs)
+            yield return new("annealing.anneal_epochs",
+                $"annealing.anneal_epochs must be at most training.epochs, {spec.Training.Epochs}; got {fall}.");
+        if (spec.Annealing is StagedAnnealingOptions && size.Validation == 0)
+            yield return new("data.validation", "annealing.name staged follows the validation loss: set data.validation above 0.");
+    }
+
+    private static IEnumerable<SpecProblem> Cropped(Spec spec)
+    {
+        var stored = DatasetInfo.Stored(spec.Data);
+        var side = Math.Min(stored.Height, stored.Width);
+        if (spec.Data.Crop is not { } crop)
+        {
+            if (spec.Augmentation.RandomCrop)
+                yield return new("augmentation.random_crop", "augmentation.random_crop needs data.crop, the side of what it cuts out.");
+            yield break;
+        }
+        if (crop > side)
+            yield return new("data.crop", $"data.crop must be at most the images' side, {side}; got {crop}.");
+        if (spec.Data.IsStreamed)
+            yield return new("data.crop", "data.crop needs images in memory: set data.stream to false, or use data.resize.");
+        if (spec.Data.EvaluationResize is not null)
+            yield return new("data.crop", "data.crop must be empty with data.evaluation_resize, which cuts the middle out itself.");
+        if (spec.Augmentation.ResizedCrop is not null)
+            yield return new("data.crop", "data.crop must be empty with augmentation.resized_crop: one crop is enough.");
+        if (!spec.Augmentation.RandomCrop) yield break;
+        if (spec.Augmentation.PadCrop > 0)
+            yield return new("augmentation.pad_crop", "augmentation.pad_crop must be 0 with augmentation.random_crop: one crop is enough.");
+        if (spec.Pixels is not TruePixelOptions)
+            yield return new("augmentation.random_crop",
+                "augmentation.random_crop must be false where pixels are corrupted: the crop comes first, and the corruption is fixed.");
+        if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) == PreprocessingKind.Zca)
+            yield return new("augmentation.random_crop",
+                "augmentation.random_crop needs images that are not whitened as a whole: set it to false, or data.preprocessing to "
+                + "per_image or standardize (auto means zca with a convexity constraint).");
+    }
+
+    private static IEnumerable<SpecProblem> Corrupted(Spec spec)
+    {
+        if (spec.Pixels is TruePixelOptions) yield break;
+        if (spec.Data.IsStreamed)
+            yield return new("pixels.name",
+                "pixels.name must be true where images are read from disk batch by batch: set data.stream to false.");
+        if (spec.Pixels.MakesFloats && (spec.Augmentation.Recolours || spec.Augmentation.ResizedCrop is not null))
+            yield return new("pixels.name",
+                $"pixels.name {spec.Pixels.Name} makes images that leave the scale from 0 to 1, which augmentation.rand_augment, "
+                + "colour_jitter and resized_crop need: turn those off.");
+        if (spec.Pixels.MakesFloats && spec.Data.EvaluationResize is not null)
+            yield return new("data.evaluation_resize", $"data.evaluation_resize must be empty with pixels.name {spec.Pixels.Name}.");
+    }
+
     private static IEnumerable<SpecProblem> Augmentation(Spec spec)
     {
         var augmentation = spec.Augmentation;
-        var stored = DatasetInfo.Stored(spec.Data);
+        var stored = DatasetInfo.Cropped(spec.Data);
         var side = Math.Min(stored.Height, stored.Width);
         if (augmentation.PadCrop >= side)
             yield return new("augmentation.pad_crop",
@@ -123,10 +196,14 @@ internal static class SpecRules
         if (spec.Data.EvaluationResize is { } whole && (spec.Data.Resize is not { } cut || whole < cut))
             yield return new("data.evaluation_resize",
                 $"data.evaluation_resize must be at least data.resize, which is cut out of its middle; got {whole}.");
-        if (augmentation.IsOn && !augmentation.AllowWithCorruption && spec.Labels is not TrueLabelOptions)
+        if (augmentation.IsOn && !augmentation.AllowWithCorruption
+            && (spec.Labels is not TrueLabelOptions || spec.Pixels is not TruePixelOptions))
             yield return new("augmentation.allow_with_corruption",
-                "Augmentation is off where labels are corrupted: "
+                "Augmentation is off where labels or pixels are corrupted: "
                 + "turn it off, or set augmentation.allow_with_corruption to true for an ablation.");
+        if (spec.Data.Preprocessing == PreprocessingKind.PerImage && augmentation.RandAugment > 0)
+            yield return new("augmentation.rand_augment",
+                "augmentation.rand_augment needs one mean for all images: set it to 0, or data.preprocessing to standardize.");
         if (spec.Data.PreprocessingWhen(spec.Convexity is not NoConvexityOptions) != PreprocessingKind.Zca) yield break;
         (string, bool)[] recolouring =
         [

@@ -17,8 +17,13 @@ public sealed record TrainingOptions
     public bool DropLast { get; init; }
 
     [Parameter("full: every training image once an epoch. ra_single_process: repeated augmentation as one process of CycleMLP's code "
-        + "runs it, the same third of the images three times each in every epoch; ra_reshuffled: another third in every epoch.")]
+        + "runs it, the same third of the images three times each in every epoch; ra_reshuffled: another third in every epoch; in_order: "
+        + "every image once, always in the data set's order.")]
     public SamplerKind Sampler { get; init; } = SamplerKind.Full;
+
+    [Parameter("What is minimised: the cross-entropy of the classes, or binary_cross_entropy of each logit by itself, its mean over images "
+        + "and classes, as seed 002's code has it; the reported losses stay plain cross-entropy.")]
+    public TrainingLoss Loss { get; init; } = TrainingLoss.CrossEntropy;
 
     [Parameter(
         "Share of the target spread evenly over all classes in the training objective; the reported losses stay plain cross-entropy.",
@@ -54,6 +59,41 @@ public sealed record TrainingOptions
         "Stop when the validation accuracy has not improved for this many evaluations; needs a validation share.", Min = 1, Max = 10_000)]
     public int? Patience { get; init; }
 
+    [Parameter("What patience looks at, and what the best evaluation is chosen by. test_loss is what seed 001's code does: the test images "
+        + "then choose the epoch, and their figures are no estimate.", Title = "Patience on")]
+    public StoppingSignal PatienceOn { get; init; } = StoppingSignal.ValidationAccuracy;
+
+    [Parameter("By how much an evaluation must be better to count; of an accuracy in percent.", Min = 0, Max = 100)]
+    public double MinDelta { get; init; }
+
+    [Parameter("End with the weights of the best evaluation instead of the last ones.")]
+    public bool RestoreBest { get; init; }
+
+    [Parameter("Report the non-zero weights, the norm and the way from the start of each layer after every evaluated epoch.")]
+    public bool LayerMetrics { get; init; }
+
+    [Parameter("Epochs after which some filters of the first layer are kept, 0 for the start, at most eight; empty: none.",
+        Min = 0, Max = 100_000)]
+    public IReadOnlyList<int>? FilterEpochs { get; init; }
+
+    [Parameter("How many filters are kept, drawn by the seed without replacement.", Min = 1, Max = 32)]
+    public int FilterCount { get; init; } = 16;
+
     /// <summary>Steps of an epoch over so many training images.</summary>
     internal long StepsPerEpoch(long images) => Batching.StepsPerEpoch(Sampling.ImagesPerEpoch(Sampler, images), BatchSize, DropLast);
+}
+
+/// <summary>What a training minimises.</summary>
+public enum TrainingLoss
+{
+    CrossEntropy,
+    BinaryCrossEntropy,
+}
+
+/// <summary>What the early stop of a training looks at.</summary>
+public enum StoppingSignal
+{
+    ValidationAccuracy,
+    ValidationLoss,
+    TestLoss,
 }

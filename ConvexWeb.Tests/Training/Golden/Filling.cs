@@ -28,12 +28,15 @@ internal static class Filling
     }
 
     /// <param name="constrained">Whether weights are to be non-negative, those in <paramref name="free"/> excepted.</param>
-    public static Tensor Value(string name, long[] shape, bool constrained, IReadOnlySet<string> free, double gain)
+    public static Tensor Value(
+        string name, long[] shape, bool constrained, IReadOnlySet<string> free, double gain, bool isBuffer = false)
     {
         var fanIn = shape.Skip(1).Aggregate(1L, (product, size) => product * size);
         Func<double, double> rule = name[(name.LastIndexOf('.') + 1)..] switch
         {
             "coefficients" or "scale" => x => 0.5 + 0.3 * x,
+            "angle" when isBuffer => x => 0.4 + 0.3 * x,
+            "angle" => x => 0.3 * x,
             "running_var" => x => 1 + 0.5 * x,
             "bias" or "running_mean" => x => 0.1 * x,
             _ when shape.Length == 1 => x => 1 + 0.2 * x,

@@ -4,6 +4,7 @@ using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Options;
 using static TorchSharp.torch;
+using Parameter = TorchSharp.Modules.Parameter;
 
 namespace ConvexWeb.Tests.Training.Golden;
 
@@ -120,7 +121,7 @@ public sealed class ModelGoldenTests
             foreach (var (name, tensor) in network.state_dict())
             {
                 if (name.EndsWith("num_batches_tracked", StringComparison.Ordinal)) continue;
-                tensor.copy_(Filling.Value(name, tensor.shape, plan.IsConstrained, free, factor));
+                tensor.copy_(Filling.Value(name, tensor.shape, plan.IsConstrained, free, factor, isBuffer: tensor is not Parameter));
             }
         if (exact) TorchSharp.ModuleExtensionMethods.to(network, ScalarType.Float64);
         return network;
@@ -133,11 +134,34 @@ public sealed class ModelGoldenTests
         T Choice<T>(string key, string otherwise) where T : Enum
             => (T)ChoiceWord.Find(typeof(T), options.TryGetProperty(key, out var value) ? value.GetString()! : otherwise)!;
         int? Number(string key) => options.TryGetProperty(key, out var value) ? value.GetInt32() : null;
+        bool IsOn(string key, bool otherwise) => options.TryGetProperty(key, out var value) ? value.GetBoolean() : otherwise;
         // Dropout is off in the cases that train.
         var drop = Trains(entry) ? 0 : (double?)null;
         ModelOptions model = entry.GetProperty("model").GetString() switch
         {
-            "mlp" => new MlpOptions(),
+            "mlp" => new MlpOptions
+            {
+                Width = Number("width") ?? 800,
+                Depth = Number("depth") ?? 3,
+                BatchNorm = IsOn("batch_norm", true),
+            },
+            "small_alexnet" => new SmallAlexNetOptions { Lrn = IsOn("lrn", true), BatchNorm = IsOn("batch_norm", false) },
+            "small_inception" => new SmallInceptionOptions { BatchNorm = IsOn("batch_norm", true) },
+            "wide_resnet" => new WideResNetOptions(),
+            "seed001_mlp" => new Seed001MlpOptions { Layout = Choice<Seed001Layout>("layout", "plain") },
+            "seed001_cnn" => new Seed001CnnOptions(),
+            "sd_net" => new SdNetOptions
+            {
+                Kind = Choice<SdNetKind>("kind", "s_fc"),
+                Alpha = Number("alpha") ?? 1,
+                Padding = Choice<SdNetPadding>("padding", "same"),
+            },
+            "anneal_cnn" => new AnnealCnnOptions
+            {
+                Pooling = Choice<AnnealPooling>("pooling", "between"),
+                Theta = options.TryGetProperty("theta_mode", out var angle) && angle.GetString() is not "fixed" and { } mode
+                    ? (AnnealAngle)ChoiceWord.Find(typeof(AnnealAngle), mode)! : AnnealAngle.Given,
+            },
             "allconv" => new AllConvOptions { InputDropout = drop ?? 0.2, Dropout = drop ?? 0.5 },
             "densenet" => new DenseNetOptions { Variant = Choice<DenseNetVariant>("size", "bc_100_12") },
             "mixer" => new MixerOptions

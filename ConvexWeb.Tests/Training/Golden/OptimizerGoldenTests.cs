@@ -17,6 +17,8 @@ public sealed class OptimizerGoldenTests
         ["sgd nesterov"] = (new SgdOptions { Momentum = 0.9, WeightDecay = 1e-4, Nesterov = true }, 0.05, true),
         ["adam"] = (new AdamOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0 }, 2e-3, true),
         ["adam decay"] = (new AdamOptions { Beta1 = 0.8, Beta2 = 0.99, Eps = 1e-6, WeightDecay = 0.01 }, 2e-3, false),
+        ["beta_lasso prev"] = (new BetaLassoOptions { Beta = 40, LambdaFirst = 2e-3 }, 0.05, false),
+        ["beta_lasso post"] = (new BetaLassoOptions { Beta = 40, LambdaFirst = 2e-3, SignAt = SignPlace.Post }, 0.05, false),
         ["adamw"] = (new AdamWOptions { Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8, WeightDecay = 0.05 }, 2e-3, true),
     };
 

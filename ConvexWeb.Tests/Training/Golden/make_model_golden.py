@@ -10,6 +10,7 @@ all in float64, and then, rounded to float32 at the end,
         under a constraint |u| * 2 / fan_in, unless named in "free"
     weight with one axis, a norm's: 1 + 0.2 u       bias, running_mean: 0.1 u
     running_var: 1 + 0.5 u                          coefficients, scale: 0.5 + 0.3 u
+    angle, trained: 0.3 u; angle, a buffer: 0.4 + 0.3 u
     the images, named "input": (u + 1) / 2
 Logits, losses and gradients are computed in float64 from those float32 values. Cases with "train" use batch statistics and no
 dropout; for them stand the loss (cross-entropy against "targets"), the gradients' l2 norms in the parameters' order, and the
@@ -28,7 +29,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-from torch_models import build, free
+from torch_models import ShiftNorm, build, free
 
 TARGETS = [1, 3, 0, 2]
 
@@ -43,10 +44,12 @@ def uniform(name, shape):
     return (h.astype(numpy.float64) / 2.0**32 * 2 - 1).reshape(shape)
 
 
-def value(name, shape, constrained, kept, gain):
+def value(name, shape, constrained, kept, gain, trained=True):
     u, last = uniform(name, shape), name.rsplit(".", 1)[-1]
     if last in ("coefficients", "scale"):
         return 0.5 + 0.3 * u
+    if last == "angle":
+        return 0.3 * u if trained else 0.4 + 0.3 * u
     if last == "running_var":
         return 1 + 0.5 * u
     if last in ("bias", "running_mean"):
@@ -59,10 +62,11 @@ def value(name, shape, constrained, kept, gain):
 
 
 def fill(model, constrained, kept, gain):
+    trained = {name for name, _ in model.named_parameters()}
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if not name.endswith("num_batches_tracked"):
-                filled = value(name, tuple(tensor.shape), constrained, kept, gain)
+                filled = value(name, tuple(tensor.shape), constrained, kept, gain, name in trained)
                 tensor.copy_(torch.from_numpy(numpy.asarray(filled, dtype=numpy.float32)))
 
 
@@ -72,7 +76,7 @@ def images(shape):
 
 def case(name, model, ioc=False, classes=10, image=32, count=None, logits=True, train=False, channels=3, gain=1, **options):
     shape = [4 if train else 2, channels, image, image]
-    if model in ("mlp", "ficnn"):
+    if model in ("mlp", "ficnn", "seed001_mlp"):
         options["inputs"] = channels * image * image
     depth = {"stochastic_depth": 0} if train and model == "efficientnet_b0" else {}
     network = build(model, ioc, classes, **options, **depth)
@@ -125,6 +129,12 @@ def cases():
     yield case("mlp MNIST", "mlp", image=28, channels=1, count=1_922_410)
     yield case("mlp CIFAR-100", "mlp", classes=100, count=3_824_900)
     yield case("mlp STL-10", "mlp", image=96, count=23_413_610, logits=False)
+    one, three = {"width": 512, "depth": 1, "batch_norm": False}, {"width": 512, "depth": 3, "batch_norm": False}
+    yield case("mlp 1x512 base", "mlp", image=28, count=1_209_866, **one)
+    yield case("mlp 3x512 base", "mlp", image=28, count=1_735_178, **three)
+    yield case("mlp 3x512 base train", "mlp", image=28, count=1_735_178, train=True, **three)
+    # This file's: 3 x 1,024 for the norms.
+    yield case("mlp 3x512 ioc", "mlp", ioc=True, image=28, count=1_738_250, **{**three, "batch_norm": True})
 
     yield case("allconv base", "allconv", count=1_369_738, gain=2.5)
     yield case("allconv ioc", "allconv", ioc=True, count=1_369_738)
@@ -171,11 +181,81 @@ def cases():
     yield case("efficientnet_b0 base train", "efficientnet_b0", image=64, count=4_020_358, squeeze="gate", train=True, dropout=0)
     yield case("efficientnet_b0 1000", "efficientnet_b0", classes=1000, image=224, count=5_288_548, squeeze="gate", logits=False)
 
+    yield from randomization_cases()
+    yield from sd_cases()
+    yield from anneal_cases()
+
     yield case("ficnn", "ficnn", ioc=True, count=8_693_930)
     yield case("ficnn train", "ficnn", ioc=True, count=8_693_930, train=True)
     yield case("convex_head base", "convex_head", count=3_027_306)  # this file's: 93,696 in the body, 2,933,610 in the head
     yield case("convex_head ioc", "convex_head", ioc=True, count=3_027_306)
     yield case("convex_head ioc train", "convex_head", ioc=True, count=3_027_306, train=True)
+
+
+def randomization_cases():
+    """S8 and S8a."""
+    normed = {"lrn": False, "batch_norm": True}
+    yield case("small_alexnet base", "small_alexnet", image=28, count=1_387_786)
+    yield case("small_alexnet base train", "small_alexnet", image=28, count=1_387_786, train=True)
+    # This file's: 2 x (64 + 64 + 384 + 192) = 1,408 for the norms.
+    yield case("small_alexnet normed base", "small_alexnet", image=28, count=1_389_194, **normed)
+    yield case("small_alexnet ioc", "small_alexnet", ioc=True, image=28, count=1_389_194, **normed)
+    yield case("small_alexnet ioc train", "small_alexnet", ioc=True, image=28, count=1_389_194, train=True, **normed)
+
+    yield case("small_inception base", "small_inception", image=28, count=1_649_402, gain=2.5)
+    yield case("small_inception base without norms", "small_inception", image=28, count=1_649_402, gain=2.2, batch_norm=False)
+    yield case("small_inception base train", "small_inception", image=28, count=1_649_402, train=True)
+    yield case("small_inception ioc", "small_inception", ioc=True, image=28, count=1_649_402)
+
+    yield case("wide_resnet base", "wide_resnet", count=369_498)
+    yield case("wide_resnet base train", "wide_resnet", count=369_498, train=True)
+    yield case("wide_resnet ioc", "wide_resnet", ioc=True, count=369_498)
+    yield case("wide_resnet ioc train", "wide_resnet", ioc=True, count=369_498, train=True)
+
+    yield case("seed001_mlp base", "seed001_mlp", count=4_522_610, layout="plain")
+    yield case("seed001_mlp base train", "seed001_mlp", count=4_522_610, train=True, layout="plain", dropout=0)
+    yield case("seed001_mlp 100", "seed001_mlp", classes=100, count=4_594_700, logits=False, layout="plain")
+    yield case("seed001_mlp twin", "seed001_mlp", count=4_525_810, layout="twin")
+    yield case("seed001_mlp ioc", "seed001_mlp", ioc=True, count=4_525_810, layout="ioc")
+    yield case("seed001_mlp ioc train", "seed001_mlp", ioc=True, count=4_525_810, train=True, layout="ioc", dropout=0)
+
+    yield case("seed001_cnn base", "seed001_cnn", count=896_522)
+    yield case("seed001_cnn 100", "seed001_cnn", classes=100, count=908_132)
+    yield case("seed001_cnn base train", "seed001_cnn", count=896_522, train=True, dropout=0)
+
+
+def sd_cases():
+    """S11.3. The large ones are there for their counts."""
+    small = {"s_conv": 6_627, "s_local": 68_592, "s_fc": 792_816, "d_conv": 7_049, "d_local": 78_464, "d_fc": 4_190_848,
+             "three_fc": 792_816 + 903}
+    deep = {"s": 1, "d": 2.5, "t": 1}
+    for kind, count in small.items():
+        yield case(f"sd_net {kind}", "sd_net", count=count, gain=deep[kind[0]], kind=kind, alpha=1)
+    for kind, count in {"s_conv": 3_939, "s_local": 38_688, "s_fc": 792_816}.items():
+        yield case(f"sd_net {kind} valid", "sd_net", count=count, kind=kind, alpha=1, padding="valid")
+    for kind, count in {"s_conv": 25_542, "s_local": 149_472, "d_conv": 26_862, "d_local": 257_280}.items():
+        yield case(f"sd_net {kind} alpha 2", "sd_net", count=count, gain=deep[kind[0]], kind=kind, alpha=2)
+    for kind in ("s_local", "d_conv", "d_local", "three_fc"):
+        yield case(f"sd_net {kind} train", "sd_net", count=small[kind], train=True, kind=kind, alpha=1)
+    large = {("s_conv", 150): 138_312_450, ("s_local", 150): 147_607_200, ("s_fc", 150): 256_240_800,
+             ("three_fc", 150): 256_240_800 + 15_243, ("d_conv", 15): 1_445_955, ("d_local", 15): 11_713_920,
+             ("d_fc", 15): 282_203_520, ("d_conv", 14): 1_260_210, ("d_local", 14): 10_230_528, ("d_fc", 14): 248_767_232}
+    for (kind, alpha), count in large.items():
+        yield case(f"sd_net {kind} alpha {alpha}", "sd_net", count=count, logits=False, kind=kind, alpha=alpha)
+
+
+def anneal_cases():
+    """S13.3."""
+    counts = {"none": (75_482, 25_520), "between": (6_362, 2_848), "all": (5_082, 2_720)}
+    for pooling, (count, thetas) in counts.items():
+        shape = {"image": 28, "channels": 1, "pooling": pooling}
+        yield case(f"anneal_cnn {pooling} fixed", "anneal_cnn", count=count, theta_mode="fixed", **shape)
+        yield case(f"anneal_cnn {pooling} per_neuron", "anneal_cnn", count=count + thetas, theta_mode="per_neuron", **shape)
+    shape = {"image": 28, "channels": 1, "pooling": "between"}
+    yield case("anneal_cnn between shared", "anneal_cnn", count=6_363, theta_mode="shared", **shape)
+    yield case("anneal_cnn between per_layer", "anneal_cnn", count=6_365, theta_mode="per_layer", **shape)
+    for mode, count in {"fixed": 6_362, "shared": 6_363, "per_layer": 6_365, "per_neuron": 9_210}.items():
+        yield case(f"anneal_cnn between {mode} train", "anneal_cnn", count=count, train=True, theta_mode=mode, **shape)
 
 
 def check_parts():
@@ -188,6 +268,11 @@ def check_parts():
     assert sizes(mixer) == [31_232, 4 * 41_856, 256, 1_290] and sizes(mixer.blocks[0]) == [256, 8_320, 256, 33_024]
     norms = [m for m in build("efficientnet_b0", False, 10).modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert {(m.eps, m.momentum) for m in norms} == {(1e-5, 0.1)}
+    assert sizes(build("small_alexnet", False, 10)) == [4_864, 102_464, 1_204_608, 73_920, 1_930]
+    assert sizes(build("anneal_cnn", False, 10, pooling="none")) == [272, 2_320, 2_320, 70_570]
+    assert sizes(build("sd_net", False, 10, kind="s_fc", alpha=1)) == [786_432, 6_144, 240]
+    assert sizes(build("sd_net", False, 10, kind="s_local", alpha=1, padding="valid")) == [34_992, 3_456, 240]
+    assert sum(m.bias.numel() for m in build("small_inception", False, 10).modules() if isinstance(m, ShiftNorm)) == 1_712
 
 
 if __name__ == "__main__":

@@ -20,6 +20,25 @@ def real(*shape, low=-2.0, high=2.0):
     return torch.rand(shape, dtype=torch.float64) * (high - low) + low
 
 
+class BetaLasso(torch.optim.Optimizer):
+    """Neyshabur 2020, Alg. 1: the sign of the weight before the step, or as the public codes have it behind the gradient's part."""
+
+    def __init__(self, parameters, lr, beta, lam, post):
+        super().__init__(parameters, dict(lr=lr, beta=beta, lam=lam, post=post))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if group["post"]:
+                    p -= group["lr"] * p.grad
+                    p -= group["lr"] * group["lam"] * torch.sign(p)
+                else:
+                    p -= group["lr"] * (p.grad + group["lam"] * torch.sign(p))
+                least = torch.tensor(group["beta"], dtype=p.dtype) * torch.tensor(group["lam"], dtype=p.dtype)
+                p[p.abs() < least] = 0
+
+
 # name: (PyTorch's optimizer, whether the convexity operator exp(w - 5) follows each step); the names are those of OptimizerGoldenTests.cs
 OPTIMIZERS = {
     "sgd": (lambda p: torch.optim.SGD(p, lr=0.05), False),
@@ -28,6 +47,8 @@ OPTIMIZERS = {
     "adam": (lambda p: torch.optim.Adam(p, lr=2e-3), True),
     "adam decay": (lambda p: torch.optim.Adam(p, lr=2e-3, betas=(0.8, 0.99), eps=1e-6, weight_decay=0.01), False),
     "adamw": (lambda p: torch.optim.AdamW(p, lr=2e-3, weight_decay=0.05), True),
+    "beta_lasso prev": (lambda p: BetaLasso(p, 0.05, 40.0, 2e-3, False), False),
+    "beta_lasso post": (lambda p: BetaLasso(p, 0.05, 40.0, 2e-3, True), False),
 }
 
 

@@ -67,7 +67,11 @@ public sealed class PlanTests
             Free(new CycleMlpOptions { Mode = Fidelity.Seed }));
     }
 
-    public static TheoryData<string> ConvexModels() => ["mlp", "allconv", "densenet", "mixer", "cycle_mlp", "efficientnet_b0", "ficnn"];
+    public static TheoryData<string> ConvexModels() =>
+    [
+        "mlp", "allconv", "densenet", "mixer", "cycle_mlp", "efficientnet_b0", "ficnn",
+        "small_alexnet", "small_inception", "wide_resnet", "seed001_mlp", "seed001_cnn", "sd_net", "anneal_cnn",
+    ];
 
     [Fact]
     public void Every_model_of_the_catalogue_is_looked_at()
@@ -94,6 +98,7 @@ public sealed class PlanTests
         Assert.Contains("deviation", Broken(new MixerOptions { Mode = Fidelity.Seed, Patch = 8 }));
         Assert.Contains("deviation", Broken(new CycleMlpOptions { Mode = Fidelity.Seed }));
         Assert.Contains("multiplies two values", Broken(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate }, "gate"));
+        Assert.Contains("divides by what depends", Broken(new SmallAlexNetOptions()));
         Assert.Contains("gelu is not convex", Broken(new MixerOptions { Activation = ActivationChoice.Gelu, Patch = 8 }));
 
         static string Broken(ModelOptions model, string? at = null)
@@ -148,6 +153,13 @@ public sealed class PlanTests
         "cycle_mlp" => new CycleMlpOptions { Size = CycleMlpSize.Tiny },
         "efficientnet_b0" => new EfficientNetOptions(),
         "ficnn" => new FicnnOptions { Width = 64 },
+        "small_alexnet" => new SmallAlexNetOptions { Lrn = false, BatchNorm = true },
+        "small_inception" => new SmallInceptionOptions(),
+        "wide_resnet" => new WideResNetOptions { Depth = 10 },
+        "seed001_mlp" => new Seed001MlpOptions { Layout = Seed001Layout.Ioc },
+        "seed001_cnn" => new Seed001CnnOptions(),
+        "sd_net" => new SdNetOptions { Kind = SdNetKind.SLocal, Alpha = 2 },
+        "anneal_cnn" => new AnnealCnnOptions { Theta = AnnealAngle.PerLayer },
         "convex_head" => new ConvexHeadOptions { Channels = 8, Width = 32 },
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
     };

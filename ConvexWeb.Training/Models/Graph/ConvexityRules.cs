@@ -34,6 +34,9 @@ public static class ConvexityRules
             ActivationOperation { Function: ActivationFunction.Identity } => (worst, null),
             ActivationOperation a when ConvexFunctions.Contains(a.Function) => (Worst(worst, Standing.Convex), null),
             ActivationOperation a => Broken($"{a.Kind} is not convex and non-decreasing"),
+            // Between the identity and ReLU: convex and non-decreasing for every θ in [0, π/4].
+            SlopeOperation => (Worst(worst, Standing.Convex), null),
+            LocalResponseNormOperation => Broken("it divides by what depends on the input"),
             MaxPoolOperation => (Worst(worst, Standing.Convex), null),
             _ when !IsAffine(operation) => Broken("no rule says that it keeps convexity"),
             _ when worst == Standing.Convex && !nonNegative
@@ -44,7 +47,8 @@ public static class ConvexityRules
 
     // Affine in its inputs, in eval mode. An operation that is not listed must not count as convex by default.
     private static bool IsAffine(Operation operation)
-        => operation is Conv2dOperation or LinearOperation or TokenLinearOperation or BatchNormOperation
+        => operation is Conv2dOperation or LocalOperation or PadOperation or AngleOperation
+            or LinearOperation or TokenLinearOperation or BatchNormOperation
             or DropoutOperation or DropPathOperation or AvgPoolOperation or GlobalMeanOperation or FlattenOperation or TokensOperation
             or ChannelsLastOperation or ConcatOperation or AddOperation or MixOperation or ScaleOperation or CycleShiftOperation;
 

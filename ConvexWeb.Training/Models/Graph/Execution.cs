@@ -16,18 +16,25 @@ internal static class Execution
         {
             Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, ActivationFunction.Identity, x[0], w) is { } y => y,
             Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
+            LocalOperation l when mode is { Fused: true, Precision: Precision.Float32 } && FusedLocal.Apply(l, x[0], w[0]) is { } y => y,
+            LocalOperation l => Local(l, x[0], w[0]),
             LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
             TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
             BatchNormOperation b when mode is { Fused: true, Training: true }
-                && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], w, buffers) is { } y => y,
-            BatchNormOperation b => BatchNorm(b, x[0], w, buffers, mode.Training),
+                && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], ScaleAndShift(b, x[0], w), buffers) is { } y => y,
+            BatchNormOperation b => BatchNorm(b, x[0], ScaleAndShift(b, x[0], w), buffers, mode.Training),
+            LocalResponseNormOperation n => LocalResponseNorm(n, x[0]),
+            PadOperation p => F.pad(x[0], new long[] { 0, p.By, 0, p.By }),
+            AngleOperation { IsTrained: true } => w[0].sigmoid() * (Math.PI / 4),
+            AngleOperation => buffers[0].clone(),
+            SlopeOperation => Slope(x[0], x[1]),
             LayerNormOperation n => LayerNorm(x[0], w, n.Eps),
             ActivationOperation a => Activation(x[0], a.Function, inPlace),
             DropoutOperation or DropPathOperation when !mode.Training => x[0],
             DropoutOperation d when mode.Fused && FusedDropout.Apply(x[0], d.P) is { } y => y,
             DropoutOperation d => F.dropout(x[0], d.P, training: true),
             DropPathOperation d => DropPath(x[0], d.P),
-            MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding]),
+            MaxPoolOperation m => F.max_pool2d(x[0], [m.Kernel, m.Kernel], [m.Stride, m.Stride], [m.Padding, m.Padding], ceil_mode: m.Ceil),
             AvgPoolOperation a => F.avg_pool2d(x[0], [a.Kernel, a.Kernel]),
             GlobalMeanOperation g => x[0].ndim == 4 ? x[0].mean([2, 3], g.KeepPlaces) : x[0].mean([1]),
             FlattenOperation => x[0].flatten(1),
@@ -60,6 +67,51 @@ internal static class Execution
         return x.ndim == 3 ? y.view(x.shape) : y;
     }
 
+    // What is not trained is a constant.
+    private static Tensor[] ScaleAndShift(BatchNormOperation operation, Tensor x, Tensor[] w)
+    {
+        if (operation is { HasScale: true, HasShift: true }) return w;
+        long[] channels = [x.ndim == 3 ? x.shape[2] : x.shape[1]];
+        return
+        [
+            operation.HasScale ? w[0] : ones(channels, x.dtype, x.device),
+            operation.HasShift ? w[^1] : zeros(channels, x.dtype, x.device),
+        ];
+    }
+
+    /// <summary>
+    /// The plain way of a locally connected layer: what lies under each place copied out, and a batch of products, one a place.
+    /// </summary>
+    /// <param name="weight">[P, O, C·k·k].</param>
+    internal static Tensor Local(LocalOperation l, Tensor x, Tensor weight)
+    {
+        var (height, width) = (SizeOf(x.shape[2]), SizeOf(x.shape[3]));
+        // [B, C·k·k, P] → [P, B, C·k·k]; filters [P, C·k·k, O].
+        var values = F.unfold(x, l.Kernel, padding: l.Padding, stride: l.Stride).permute(2, 0, 1);
+        return values.bmm(weight.transpose(1, 2)).permute(1, 2, 0).reshape(x.shape[0], l.Out, height, width);
+
+        long SizeOf(long side) => (side + 2 * l.Padding - l.Kernel) / l.Stride + 1;
+    }
+
+    // The sums over neighbouring channels are a product with a band matrix.
+    private static Tensor LocalResponseNorm(LocalResponseNormOperation n, Tensor x)
+    {
+        var channels = (int)x.shape[1];
+        var band = new float[channels, channels];
+        var before = (int)n.Size / 2;
+        for (var c = 0; c < channels; c++)
+            for (var k = Math.Max(0, c - before); k < Math.Min(channels, c - before + n.Size); k++) band[c, k] = 1;
+        var sums = F.linear(x.square().permute(0, 2, 3, 1), from_array(band).to(x.dtype, x.device)).permute(0, 3, 1, 2);
+        return x / (sums * (n.Alpha / n.Size) + n.K).pow(n.Beta);
+    }
+
+    // The branch at 0 is the slope's, as ReLU's is 0 there: a literal maximum would split the gradient. One slope for all values is a
+    // leaky ReLU, in one pass; on a device, reading it would wait for all that comes before.
+    private static Tensor Slope(Tensor x, Tensor angle)
+        => angle is { requires_grad: false, device_type: TorchSharp.DeviceType.CPU } && angle.numel() == 1
+            ? x.leaky_relu(Math.Tan(angle.to(ScalarType.Float64).item<double>()))
+            : where(x.gt(0), x, x * angle.tan());
+
     // Batches seen, as PyTorch counts them.
     private static void Count(Tensor[] buffers)
     {
@@ -72,7 +124,7 @@ internal static class Execution
         Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => operation switch
         {
             Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Function, x, w),
-            BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, w, buffers),
+            BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, ScaleAndShift(b, x, w), buffers),
             _ => null,
         };
 

@@ -20,7 +20,8 @@ internal static class InitialWeights
             {
                 switch (tensor.Role)
                 {
-                    case TensorRole.Weight: Weight(value, plan.Initialisation, linear); break;
+                    case TensorRole.Weight: Weight(value, tensor, plan.Initialisation, linear); break;
+                    case TensorRole.Angle: value.fill_(AngleStart); break;
                     case TensorRole.Bias: Bias(value, weight!, plan.Initialisation, linear); break;
                     case TensorRole.NormScale: value.fill_(1); break;
                     case TensorRole.NormShift: value.zero_(); break;
@@ -33,9 +34,18 @@ internal static class InitialWeights
         }
     }
 
-    private static void Weight(Tensor value, Initialisation kind, bool linear)
+    // θ = (π/4)·sigmoid(4) = 0.771, a slope of 0.972: almost linear.
+    private const double AngleStart = 4;
+
+    private static void Weight(Tensor value, PlannedTensor tensor, Initialisation kind, bool linear)
     {
-        if (kind == Initialisation.TruncatedNormal && linear) nn.init.trunc_normal_(value, std: 0.02);
+        if (kind == Initialisation.StandardNormal) nn.init.normal_(value);
+        // A filter for each place: PyTorch's functions would count the places in.
+        else if (tensor.Shape.Count == 3) nn.init.uniform_(value, -1 / Math.Sqrt(tensor.FanIn), 1 / Math.Sqrt(tensor.FanIn));
+        else if (kind == Initialisation.GlorotUniform) nn.init.xavier_uniform_(value);
+        else if (kind == Initialisation.Pluskid && linear) nn.init.xavier_normal_(value);
+        else if (kind == Initialisation.Pluskid) nn.init.kaiming_normal_(value, mode: nn.init.FanInOut.FanOut);
+        else if (kind == Initialisation.TruncatedNormal && linear) nn.init.trunc_normal_(value, std: 0.02);
         else if (kind == Initialisation.HeFanIn && !linear) nn.init.kaiming_normal_(value);
         else if (kind == Initialisation.HeFanOut && !linear) nn.init.kaiming_normal_(value, mode: nn.init.FanInOut.FanOut);
         else if (kind == Initialisation.HeFanOut) nn.init.uniform_(value, -1 / Math.Sqrt(value.shape[0]), 1 / Math.Sqrt(value.shape[0]));
@@ -47,7 +57,7 @@ internal static class InitialWeights
         var zero = kind switch
         {
             Initialisation.TruncatedNormal or Initialisation.HeFanIn => linear,
-            Initialisation.HeFanOut => true,
+            Initialisation.HeFanOut or Initialisation.Pluskid or Initialisation.GlorotUniform or Initialisation.StandardNormal => true,
             _ => false,
         };
         if (zero) value.zero_();

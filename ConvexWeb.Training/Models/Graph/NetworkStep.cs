@@ -15,6 +15,11 @@ internal sealed class NetworkStep
         Stored = [.. InitialWeights.Of(plan, step)];
         ParameterNames = [.. step.Tensors.Select(t => t.Name)];
         softplus = [.. step.Tensors.Select(t => t.Covered && plan.Convexity is Convexity.SoftplusReparamOptions)];
+        if (step.Operation is AngleOperation { IsTrained: false } angle)
+        {
+            Running = [zeros([1])];
+            BufferNames = [angle.Name + ".angle"];
+        }
         if (step.Operation is not BatchNormOperation norm) return;
         Running = [zeros([step.Output.Channels]), ones([step.Output.Channels]), zeros([], ScalarType.Int64)];
         BufferNames = [norm.Name + ".running_mean", norm.Name + ".running_var", norm.Name + ".num_batches_tracked"];
@@ -27,7 +32,7 @@ internal sealed class NetworkStep
 
     public string[] ParameterNames { get; }
 
-    /// <summary>Running mean, variance and count of a batch normalisation; else empty.</summary>
+    /// <summary>Running mean, variance and count of a batch normalisation, or an angle that is set from outside; else empty.</summary>
     public Tensor[] Running { get; private set; } = [];
 
     public string[] BufferNames { get; } = [];

@@ -17,6 +17,15 @@ public sealed record Conv2dOperation(
     public override string Kind => Groups == 1 ? "Conv2d" : "Conv2d, grouped";
 }
 
+/// <summary>
+/// [In, H, W] → [Out, H', W'] as a convolution, but with a filter of its own at every place: out[o, p] = Σ w[p, o, c·u·v] · in[c, y, x].
+/// </summary>
+public sealed record LocalOperation(string Name, int Input, long In, long Out, long Kernel, long Stride, long Padding)
+    : Operation(Name, [Input])
+{
+    public override string Kind => "Locally connected";
+}
+
 /// <summary>[…, In] → […, Out]; [In, H, W] → [Out, H, W].</summary>
 public sealed record LinearOperation(string Name, int Input, long In, long Out) : Operation(Name, [Input])
 {
@@ -29,8 +38,9 @@ public sealed record TokenLinearOperation(string Name, int Input, long In, long 
     public override string Kind => "Linear over tokens";
 }
 
-/// <summary>Batch normalisation over the channels.</summary>
-public sealed record BatchNormOperation(string Name, int Input, double Eps, double Momentum) : Operation(Name, [Input])
+/// <summary>Batch normalisation over the channels; a scale that is not trained is 1, a shift 0.</summary>
+public sealed record BatchNormOperation(string Name, int Input, double Eps, double Momentum, bool HasScale = true, bool HasShift = true)
+    : Operation(Name, [Input])
 {
     public override string Kind => "BatchNorm";
 }
@@ -39,6 +49,36 @@ public sealed record BatchNormOperation(string Name, int Input, double Eps, doub
 public sealed record LayerNormOperation(string Name, int Input, double Eps) : Operation(Name, [Input])
 {
     public override string Kind => "LayerNorm";
+}
+
+/// <summary>
+/// Divides each value by (k + α/n · Σ of squares over n neighbouring channels)^β: Krizhevsky et al. 2012, in PyTorch's terms.
+/// </summary>
+public sealed record LocalResponseNormOperation(string Name, int Input, long Size, double Alpha, double Beta, double K)
+    : Operation(Name, [Input])
+{
+    public override string Kind => "Local response norm";
+}
+
+/// <summary>Zeros below and to the right of [C, H, W], as TensorFlow's SAME pads where it cannot pad evenly.</summary>
+public sealed record PadOperation(string Name, int Input, long By) : Operation(Name, [Input])
+{
+    public override string Kind => "Pad";
+}
+
+/// <summary>
+/// An angle θ in [0, π/4] that does not depend on the images: given from epoch to epoch and kept as a buffer, or (π/4)·sigmoid of what is
+/// trained. One for all, or one for each value of an activation.
+/// </summary>
+public sealed record AngleOperation(string Name, bool IsTrained) : Operation(Name, [0])
+{
+    public override string Kind => IsTrained ? "Angle, trained" : "Angle";
+}
+
+/// <summary>x where it is positive, else x·tan θ: from the identity at θ = π/4 to ReLU at 0 (seed 003).</summary>
+public sealed record SlopeOperation(string Name, int Input, int Angle) : Operation(Name, [Input, Angle])
+{
+    public override string Kind => "Annealed slope";
 }
 
 public sealed record ActivationOperation(string Name, int Input, ActivationFunction Function) : Operation(Name, [Input])
@@ -57,7 +97,9 @@ public sealed record DropPathOperation(string Name, int Input, double P) : Opera
     public override string Kind => "DropPath";
 }
 
-public sealed record MaxPoolOperation(string Name, int Input, long Kernel, long Stride, long Padding) : Operation(Name, [Input])
+/// <param name="Ceil">Whether a window that reaches beyond the edge counts, by what of it is inside.</param>
+public sealed record MaxPoolOperation(string Name, int Input, long Kernel, long Stride, long Padding, bool Ceil = false)
+    : Operation(Name, [Input])
 {
     public override string Kind => "MaxPool2d";
 }

@@ -16,6 +16,17 @@ public enum Initialisation
 
     /// <summary>Convolutions He normal by fan-out, biases 0; Linear U(±1/√out) with bias 0 (torchvision's EfficientNet).</summary>
     HeFanOut,
+
+    /// <summary>
+    /// Convolutions He normal by fan-out, Linear normal with the variance 2/(in + out), biases 0 (pluskid/fitting-random-labels).
+    /// </summary>
+    Pluskid,
+
+    /// <summary>Glorot uniform: U(±√(6/(in + out))), biases 0 (Keras).</summary>
+    GlorotUniform,
+
+    /// <summary>Standard normal weights, biases 0 (the locally connected layers of seed 002's code).</summary>
+    StandardNormal,
 }
 
 /// <summary>
@@ -94,6 +105,31 @@ public sealed class Plan
             [channels, height, width], [channels, x.Shape[0] / groups, kernel, kernel], bias, channels * height * width * perOutput);
     }
 
+    /// <summary>A locally connected layer without bias: weight [places, channels, in · kernel²], places in row-major order.</summary>
+    public Value Local(string name, Value x, long channels, long kernel, long stride = 1, long padding = 0)
+    {
+        var (height, width) = (Reduced(x.Shape[1], kernel, stride, padding), Reduced(x.Shape[2], kernel, stride, padding));
+        var perOutput = x.Shape[0] * kernel * kernel;
+        return Weighted(new LocalOperation(name, x.Index, x.Shape[0], channels, kernel, stride, padding), x,
+            [channels, height, width], [height * width, channels, perOutput], false, channels * height * width * perOutput);
+    }
+
+    /// <summary>Zeros below and to the right.</summary>
+    public Value Pad(string name, Value x, long by)
+        => Keep(new PadOperation(name, x.Index, by), x, [x.Shape[0], x.Shape[1] + by, x.Shape[2] + by]);
+
+    public Value LocalResponseNorm(string name, Value x, long size, double alpha, double beta, double k)
+        => Add(new LocalResponseNormOperation(name, x.Index, size, alpha, beta, k), x.Shape, [], 0);
+
+    /// <summary>An angle that is set from outside, [1]: the buffer name.angle.</summary>
+    public Value GivenAngle(string name) => Add(new AngleOperation(name, IsTrained: false), [1], [], 0);
+
+    /// <summary>A trained angle of that shape: the tensor name.angle.</summary>
+    public Value TrainedAngle(string name, IReadOnlyList<long> shape)
+        => Add(new AngleOperation(name, IsTrained: true), shape, [new(name + ".angle", TensorRole.Angle, shape, false)], 0);
+
+    public Value Slope(string name, Value x, Value angle) => Add(new SlopeOperation(name, x.Index, angle.Index), x.Shape, [], x.Size);
+
     public Value Linear(string name, Value x, long features, bool bias = true)
     {
         IReadOnlyList<long> shape = x.Shape.Count == 3 ? [features, .. x.Shape.Skip(1)] : [.. x.Shape.SkipLast(1), features];
@@ -113,10 +149,11 @@ public sealed class Plan
         return Conv2d(name, shifted, channels, 1);
     }
 
-    public Value BatchNorm(string name, Value x, double eps = 1e-5, double momentum = 0.1)
+    public Value BatchNorm(
+        string name, Value x, double eps = 1e-5, double momentum = 0.1, bool scale = true, bool shift = true)
     {
         var covered = ConstrainsScales && Covers(name, !(FreeAffineNorms && x.Standing == Standing.Affine));
-        return Normalised(new BatchNormOperation(name, x.Index, eps, momentum), x, covered);
+        return Normalised(new BatchNormOperation(name, x.Index, eps, momentum, scale, shift), x, covered, scale, shift);
     }
 
     public Value LayerNorm(string name, Value x, double eps = 1e-5)
@@ -129,9 +166,13 @@ public sealed class Plan
 
     public Value DropPath(string name, Value x, double p) => p == 0 ? x : Keep(new DropPathOperation(name, x.Index, p), x, x.Shape);
 
-    public Value MaxPool(string name, Value x, long kernel, long stride, long padding = 0)
-        => Add(new MaxPoolOperation(name, x.Index, kernel, stride, padding),
-            [x.Shape[0], Reduced(x.Shape[1], kernel, stride, padding), Reduced(x.Shape[2], kernel, stride, padding)], [], x.Size);
+    public Value MaxPool(string name, Value x, long kernel, long stride, long padding = 0, bool ceil = false)
+    {
+        var beyond = ceil ? stride - 1 : 0;
+        return Add(new MaxPoolOperation(name, x.Index, kernel, stride, padding, ceil),
+            [x.Shape[0], Reduced(x.Shape[1] + beyond, kernel, stride, padding), Reduced(x.Shape[2] + beyond, kernel, stride, padding)],
+            [], x.Size);
+    }
 
     public Value AvgPool(string name, Value x, long kernel)
         => Keep(new AvgPoolOperation(name, x.Index, kernel), x,
@@ -210,12 +251,13 @@ public sealed class Plan
         return Add(operation, shape, tensors, multiplyAdds);
     }
 
-    private Value Normalised(Operation operation, Value x, bool covered)
-        => Add(operation, x.Shape,
-            [
-                Tensor(operation.Name + ".weight", TensorRole.NormScale, [x.Channels], covered),
-                new(operation.Name + ".bias", TensorRole.NormShift, [x.Channels], false),
-            ], x.Size);
+    private Value Normalised(Operation operation, Value x, bool covered, bool scale = true, bool shift = true)
+    {
+        var tensors = new List<PlannedTensor>();
+        if (scale) tensors.Add(Tensor(operation.Name + ".weight", TensorRole.NormScale, [x.Channels], covered));
+        if (shift) tensors.Add(new(operation.Name + ".bias", TensorRole.NormShift, [x.Channels], false));
+        return Add(operation, x.Shape, tensors, x.Size);
+    }
 
     // A reparametrised tensor is stored as PyTorch's parametrizations store it; softplus of it is the weight.
     private PlannedTensor Tensor(string name, TensorRole role, IReadOnlyList<long> shape, bool covered)

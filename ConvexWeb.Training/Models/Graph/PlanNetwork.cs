@@ -38,6 +38,20 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     internal Tensor LinearPart(int step, Tensor input)
         => Execution.Run(Plan.Steps[step].Operation, [input], [steps[step].Weights()[0]], steps[step].Running, Mode(training: false));
 
+    /// <summary>The angles of annealed activations as they act, by the names of their steps.</summary>
+    public IEnumerable<(string Name, Tensor Value)> Angles() => steps.Where(step => step.Operation is AngleOperation)
+        .Select(step => (step.Operation.Name, Execution.Run(
+            step.Operation, [], step.Weights(), step.Running, new(Training: false, Fused: false))));
+
+    /// <summary>Sets the angles that are not trained.</summary>
+    /// <param name="theta">From 0, ReLU, to π/4, the identity.</param>
+    public void SetAngle(double theta)
+    {
+        using var quiet = no_grad();
+        foreach (var step in steps)
+            if (step.Operation is AngleOperation { IsTrained: false }) step.Running[0].fill_(theta);
+    }
+
     public override Tensor forward(Tensor input) => Run(input, 0);
 
     /// <summary>From the features (the input of the step behind <see cref="Plan.Features"/>) to the logits.</summary>

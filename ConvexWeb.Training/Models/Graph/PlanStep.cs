@@ -8,6 +8,9 @@ public enum TensorRole
     NormScale,
     NormShift,
     Coefficient,
+
+    /// <summary>What an angle is the sigmoid of.</summary>
+    Angle,
 }
 
 /// <summary>One trained tensor of an operation, under its name in PyTorch's <c>state_dict</c>.</summary>
@@ -17,10 +20,12 @@ public sealed record PlannedTensor(string Name, TensorRole Role, IReadOnlyList<l
     public long Count => Shape.Aggregate(1L, (product, size) => product * size);
 
     /// <summary>Whether it multiplies the operation's input, so that its sign matters; biases are added.</summary>
-    public bool Multiplies => Role is not (TensorRole.Bias or TensorRole.NormShift);
+    public bool Multiplies => Role is not (TensorRole.Bias or TensorRole.NormShift or TensorRole.Angle);
 
-    /// <summary>Inputs that each output of a weight sums over.</summary>
-    public long FanIn => Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
+    /// <summary>
+    /// Inputs that each output of a weight sums over; a locally connected one has a filter for each place, [P, O, inputs].
+    /// </summary>
+    public long FanIn => Shape.Count == 3 ? Shape[2] : Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
 }
 
 /// <summary>An operation in its place: what it gives, what it trains, and why convexity ends there if it does.</summary>

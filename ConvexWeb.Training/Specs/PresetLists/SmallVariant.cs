@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Annealing;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
 using ConvexWeb.Training.Schedules;
@@ -30,7 +31,8 @@ internal static class SmallVariant
     private static Spec Shrink(Spec spec)
     {
         var (model, data) = (Network(spec.Model), Data(spec.Data, spec.Model));
-        var heavy = model is AllConvOptions or DenseNetOptions or CycleMlpOptions or EfficientNetOptions;
+        var heavy = model is AllConvOptions or DenseNetOptions or CycleMlpOptions or EfficientNetOptions or WideResNetOptions
+            or SmallAlexNetOptions or SmallInceptionOptions;
         var epochs = Math.Min(spec.Training.Epochs, heavy ? 5 : 15);
         return spec with
         {
@@ -40,11 +42,15 @@ internal static class SmallVariant
                 ? spec.Augmentation with { ResizedCrop = null, PadCrop = 4 }
                 : spec.Augmentation,
             Schedule = Schedule(spec.Schedule, spec.Training.Epochs, epochs),
+            Annealing = spec.Annealing is FallingAnnealingOptions { AnnealEpochs: { } fall } annealing
+                ? annealing with { AnnealEpochs = Math.Max(1, fall * epochs / spec.Training.Epochs) } : spec.Annealing,
             Training = spec.Training with
             {
                 Epochs = epochs,
                 BatchSize = Math.Min(spec.Training.BatchSize, 128),
                 Patience = null,
+                EvaluateEvery = 1,
+                FilterEpochs = spec.Training.FilterEpochs is null ? null : [0, epochs],
                 // The source's average would hardly move in so few steps.
                 EmaDecay = spec.Training.EmaDecay is null ? null : 0.99,
             },
@@ -57,6 +63,8 @@ internal static class SmallVariant
         DenseNetOptions m => m with { Variant = DenseNetVariant.Bc40_12 },
         CycleMlpOptions m => m with { Size = CycleMlpSize.Tiny },
         ConvexHeadOptions m => m with { Channels = 16 },
+        WideResNetOptions m => m with { Depth = 10 },
+        SdNetOptions m => m with { Alpha = 1 },
         _ => model,
     };
 

@@ -1,0 +1,119 @@
+using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Models;
+using ConvexWeb.Training.Models.Graph;
+using ConvexWeb.Training.Models.Graph.Fused;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace ConvexWeb.Tests.Training.Models;
+
+/// <summary>
+/// Locally connected layers: the kernel equals plain operators, and the nesting of CONV, LOCAL and FC (science.md S11.9, T.8).
+/// </summary>
+[Collection(TorchCollection.Name)]
+public sealed class LocalLayerTests
+{
+    private static readonly ImageInput Images = new(3, 16, 16, 10);
+
+    [Theory]
+    [InlineData(3, 9, 1, 9, 2, 4, 5)]
+    [InlineData(3, 9, 1, 9, 2, 0, 64)]
+    [InlineData(5, 8, 7, 3, 1, 1, 70)]
+    [InlineData(6, 7, 8, 3, 2, 1, 3)]
+    [InlineData(1, 5, 4, 5, 1, 0, 130)]
+    public void The_kernel_equals_plain_operators_with_its_gradients(int channels, int side, int outputs,
+        int kernel, int stride, int pad, int batch)
+    {
+        foreach (var (type, allowed) in new[] { (ScalarType.Float64, 1e-12), (ScalarType.Float32, 1e-5) })
+        {
+            using var scope = NewDisposeScope();
+            manual_seed(3);
+            var local = new LocalOperation("local", 0, channels, outputs, kernel, stride, pad);
+            var places = ((side + 2 * pad - kernel) / stride + 1) * ((side + 2 * pad - kernel) / stride + 1);
+            var x = randn([batch, channels, side, side]).to(type);
+            var w = randn([places, outputs, channels * kernel * kernel]).to(type);
+            var pattern = arange(batch * outputs * places, ScalarType.Float64).mul(0.37).sin().view(batch, outputs, -1).to(type);
+            var fused = Run((a, b) => FusedLocal.Apply(local, a, b)!);
+            var plain = Run((a, b) => Execution.Local(local, a, b));
+            foreach (var (one, other) in plain.Zip(fused))
+                Assert.True((one - other).abs().max().to(ScalarType.Float64).item<double>()
+                    <= allowed * one.abs().max().to(ScalarType.Float64).item<double>());
+            using (no_grad())
+                Assert.True((FusedLocal.Apply(local, x, w)! - plain[0]).abs().max().to(ScalarType.Float64).item<double>() < 1e-4);
+
+            Tensor[] Run(Func<Tensor, Tensor, Tensor> layer)
+            {
+                var (a, b) = (x.clone().requires_grad_(true), w.clone().requires_grad_(true));
+                var y = layer(a, b);
+                FusedFunctions.Backward((y.flatten(2) * pattern).sum());
+                return [y.detach(), a.grad!, b.grad!];
+            }
+        }
+    }
+
+    [Fact]
+    public void What_does_not_fit_is_left_to_plain_operators()
+    {
+        using var scope = NewDisposeScope();
+        var local = new LocalOperation("local", 0, 3, 2, 3, 1, 1);
+        Assert.Null(FusedLocal.Apply(local, randn(2, 4, 5, 5), randn(25, 2, 27)));
+        Assert.Null(FusedLocal.Apply(local, randn(2, 3, 5, 5), randn(24, 2, 27)));
+        Assert.NotNull(FusedLocal.Apply(local, randn(2, 3, 5, 5), randn(25, 2, 27)));
+    }
+
+    [Theory]
+    [InlineData(SdNetKind.SConv, SdNetKind.SLocal, SdNetPadding.Same)]
+    [InlineData(SdNetKind.SConv, SdNetKind.SLocal, SdNetPadding.Valid)]
+    [InlineData(SdNetKind.DConv, SdNetKind.DLocal, SdNetPadding.Same)]
+    public void T8_LOCAL_with_weights_tied_over_places_is_CONV(SdNetKind conv, SdNetKind local, SdNetPadding padding)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        manual_seed(5);
+        using var first = Network(conv, padding);
+        using var second = Network(local, padding);
+        var from = first.state_dict();
+        foreach (var (name, tensor) in second.state_dict())
+            tensor.copy_(tensor.ndim == 3 ? from[name].flatten(1).unsqueeze(0).expand(tensor.shape) : from[name]);
+        var x = randn([4, 3, 16, 16], ScalarType.Float64);
+        AssertSame(first, second, x);
+
+        // The negative control: one place that differs.
+        second.state_dict()["layer1.weight"].select(0, 0).add_(5);
+        Assert.True((first.forward(x) - second.forward(x)).abs().max().item<double>() > 1e-7);
+    }
+
+    [Fact]
+    public void T8_FC_with_LOCALs_sparsity_and_weights_is_LOCAL()
+    {
+        // The linear map before normalisation, which LOCAL shares over places and FC has for each unit.
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        manual_seed(6);
+        using var local = Network(SdNetKind.SLocal, SdNetPadding.Same);
+        using var full = Network(SdNetKind.SFc, SdNetPadding.Same);
+        var weight = local.state_dict()["layer1.weight"];
+        var dense = full.state_dict()["layer1.weight"].zero_();
+        // A dense row for each place: the layer's answer to each unit image.
+        var operation = (LocalOperation)local.Plan.Steps[0].Operation;
+        dense.copy_(Execution.Local(operation, eye(768, dtype: ScalarType.Float64).view(768, 3, 16, 16), weight).flatten(1).t());
+        Assert.Equal(0.3, dense.ne(0).to(ScalarType.Float64).mean().item<double>(), 0.2); // most of it is zero
+        var x = randn([5, 3, 16, 16], ScalarType.Float64);
+        var (one, other) = (Execution.Local(operation, x, weight).flatten(1), F.linear(x.flatten(1), dense));
+        Assert.True((one - other).abs().max().item<double>() < 1e-10);
+        dense[0, 0] += 1;
+        Assert.True((one - F.linear(x.flatten(1), dense)).abs().max().item<double>() > 1e-3);
+    }
+
+    private static PlanNetwork Network(SdNetKind kind, SdNetPadding padding)
+    {
+        var network = new PlanNetwork(
+            new SdNetOptions { Kind = kind, Alpha = 2, Padding = padding }.Plan(new NoConvexityOptions(), Images));
+        TorchSharp.ModuleExtensionMethods.to(network, ScalarType.Float64);
+        network.eval();
+        return network;
+    }
+
+    private static void AssertSame(PlanNetwork first, PlanNetwork second, Tensor x)
+        => Assert.True((first.forward(x) - second.forward(x)).abs().max().item<double>() < 1e-10);
+}
