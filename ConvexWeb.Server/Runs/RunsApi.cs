@@ -60,6 +60,7 @@ public static class RunsApi
             .Allow(Access.Submit).RequireRateLimiting(RateLimits.Submit).WithSummary("Queues the same spec and seed again");
         api.MapGet("/studies", Studies)
             .Allow(Access.Read).WithTags("Runs").WithSummary("The newest studies, newest first, and how many runs each has");
+        api.MapStudyMeasures();
         api.MapCheckpoints();
     }
 

@@ -103,6 +103,37 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
     }
 
     [Fact]
+    public async Task Measures_of_a_study_are_those_of_the_runs_that_stopped_at_one_loss()
+    {
+        using var client = await host.UserAsync();
+        var runs = new List<long>();
+        long study = 0;
+        // Gap and measure go together but for the last two; one run has ended otherwise.
+        foreach (var (gap, measure, because) in new[]
+            {
+                (1.0, 10.0, "the training loss is below 0.01"), (2, 20, "the training loss is below 0.01"),
+                (4, 30, "the training loss is below 0.01"), (3, 40, "the training loss is below 0.01"), (9, 1, "all epochs done"),
+            })
+        {
+            var run = await FinishedAsync(client, Whole.Replace("all epochs done", because).Replace("\"test/loss\":\"NaN\"", $"\"gap\":{gap}")
+                .Replace("\"splits\"", $"\"measures\":{{\"log_path_norm\":{measure},\"broken\":\"NaN\"}},\"splits\""));
+            var own = await host.Database.ScalarAsync<long>("select study_id from runs where id = @run", new { run });
+            if (study == 0) study = own;
+            await host.Database.ScalarAsync<int>("update runs set study_id = @study where id = @run returning 1", new { run, study });
+            runs.Add(run);
+        }
+
+        var measured = await client.GetAsync<JsonObject>($"/api/v1/studies/{study}/measures");
+
+        Assert.Equal(runs[..4], measured["compared"]!.AsArray().Select(id => (long)id!));
+        Assert.Equal(runs[4], (long)Assert.Single(measured["leftOut"]!.AsArray())!);
+        var (name, path) = Assert.Single(measured["measures"]!.AsObject());
+        Assert.Equal("log_path_norm", name);
+        Assert.Equal(4.0 / 6, (double)path!["kendallTau"]!, 12); // five pairs agree, one does not
+        Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/v1/studies/999999/measures")).StatusCode);
+    }
+
+    [Fact]
     public async Task It_stands_in_the_description_of_the_API()
     {
         using var client = await host.UserAsync();

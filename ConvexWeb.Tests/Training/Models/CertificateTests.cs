@@ -116,6 +116,15 @@ public sealed class CertificateTests
     }
 
     [Fact]
+    public void Behind_whitening_by_image_the_sentence_is_about_the_whitened_image()
+    {
+        var spec = SpecOf(new MlpOptions { Width = 32 }, new ExpEpsOptions());
+        Assert.Contains("function of the input", Certify(spec).Sentence, StringComparison.Ordinal);
+        var byImage = spec with { Data = new Cifar10Options { Preprocessing = PreprocessingKind.PerImage } };
+        Assert.Contains("function of the whitened image (not of its pixels", Certify(byImage).Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_convex_body_makes_the_network_with_a_convex_head_convex_in_the_pixels()
     {
         var model = (ConvexHeadOptions)PlanTests.Model("convex_head") with { Body = BodyKind.Convex };

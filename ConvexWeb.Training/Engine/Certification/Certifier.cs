@@ -1,4 +1,5 @@
 using ConvexWeb.Training.Convexity;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Models.Graph;
 using ConvexWeb.Training.Specs;
@@ -48,7 +49,7 @@ public static class Certifier
             ? (null, null)
             : Control(spec, points, seed, pairs, twin, features, stop);
         var rounding = empirical.Violations > 0 && structure.Proved ? RoundingOf(exact, logits, inputs, features) : 0;
-        var (verdict, sentence) = Judge(structure, empirical, control, features, pairs, rounding);
+        var (verdict, sentence) = Judge(structure, empirical, control, Where(spec, features), pairs, rounding);
         if (verdict == Verdict.Convex && IsAllButConstant(InBatches(logits, inputs, exact.Plan)))
             sentence += " On the test images the logits hardly vary, so the inequalities say little; the proof by structure counts.";
         var space = features ? CertificateSpace.Features : CertificateSpace.Pixels;
@@ -80,10 +81,14 @@ public static class Certifier
                 : Test(network.forward, points, network.Plan, pairs, stop);
     }
 
+    // Whitening by image divides by what depends on the image: what is behind it is convex in its result only.
+    private static string Where(Spec spec, bool features) => features ? "features (not of the pixels)"
+        : spec.Data.Preprocessing == PreprocessingKind.PerImage ? "whitened image (not of its pixels: each image is whitened by itself)"
+        : "input";
+
     private static (Verdict, string) Judge(
-        StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, bool features, int pairs, double rounding)
+        StructuralProof structure, EmpiricalTest empirical, EmpiricalTest? control, string where, int pairs, double rounding)
     {
-        var where = features ? "features (not of the pixels)" : "input";
         if (empirical.Violations > 0 && empirical.LargestExcess <= rounding)
             return (Verdict.Inconclusive,
                 $"Inconclusive: the structure shows convexity, and {empirical.Violations:N0} of {empirical.Checks:N0} inequalities fail "

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using ConvexWeb.Server.Http;
+using ConvexWeb.Training.Engine.Metrics;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ConvexWeb.Server.Runs;
+
+/// <summary>How generalization measures go with the gap over the runs of a study.</summary>
+/// <param name="Compared">Ids of the runs that are compared: they stopped at one training loss.</param>
+/// <param name="LeftOut">Ids of those that ended well for another reason: measures of networks at different losses say little together.</param>
+/// <param name="Measures">By name.</param>
+public sealed record MeasuredStudy(
+    IReadOnlyList<long> Compared, IReadOnlyList<long> LeftOut, IReadOnlyDictionary<string, MeasureOfGap> Measures);
+
+/// <summary>One measure over the compared runs that have it.</summary>
+/// <param name="KendallTau">τ-b of the measure and the gap; null with fewer than two runs or where one of the two is the same for all.</param>
+/// <param name="Points">Run, measure and gap (accuracy, points) of each.</param>
+public sealed record MeasureOfGap(double? KendallTau, IReadOnlyList<MeasuredRun> Points);
+
+/// <summary>A run with a measure.</summary>
+public sealed record MeasuredRun(long RunId, double Measure, double Gap);
+
+/// <summary>
+/// The panel of science.md B8. Only runs of one study, and of those only the ones that training.stop_below_loss ended: over all runs of a
+/// database, or over different losses, a rank correlation would mean nothing.
+/// </summary>
+internal static class StudyMeasures
+{
+    private const string StoppedAtLoss = "the training loss is below";
+
+    public static void MapStudyMeasures(this IEndpointRouteBuilder api) => api.MapGet("/studies/{id:long}/measures", Find)
+        .Allow(Access.Read).WithTags("Runs")
+        .WithSummary("Generalization measures of a study's runs that stopped at one training loss, and Kendall's tau of each with the gap");
+
+    private sealed record Stored(long RunId, string Because, string Measures, string Final);
+
+    private static async Task<Results<Ok<MeasuredStudy>, NotFound>> Find(long id, NpgsqlDataSource database, CancellationToken cancel)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancel);
+        var exists = await connection.ExecuteScalarAsync<bool>(new CommandDefinition(
+            "select exists (select from studies where id = @id)", new { id }, cancellationToken: cancel));
+        if (!exists) return TypedResults.NotFound();
+        var stored = (await connection.QueryAsync<Stored>(new CommandDefinition(
+            """
+            select distinct on (s.run_id) s.run_id, s.summary ->> 'ended_because' as because,
+              coalesce(s.summary -> 'measures', '{}')::text as measures, (s.summary -> 'final')::text as final
+            from run_summaries s join runs r on r.id = s.run_id
+            where r.study_id = @id and not exists (
+              select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)
+            order by s.run_id, s.attempt desc
+            """, new { id }, cancellationToken: cancel))).ToList();
+        return TypedResults.Ok(Of(stored));
+    }
+
+    private static MeasuredStudy Of(List<Stored> stored)
+    {
+        var (compared, others) = (stored.Where(IsCompared).ToList(), stored.Where(run => !IsCompared(run)).ToList());
+        var points = compared.SelectMany(run => Numbers(run.Measures).Select(measure =>
+            (measure.Key, Point: new MeasuredRun(run.RunId, measure.Value, Numbers(run.Final).GetValueOrDefault("gap", double.NaN)))));
+        var measures = points.Where(p => double.IsFinite(p.Point.Measure) && double.IsFinite(p.Point.Gap))
+            .GroupBy(p => p.Key, p => p.Point).ToDictionary(group => group.Key, group => new MeasureOfGap(
+                RankCorrelation.TauB([.. group.Select(p => p.Measure)], [.. group.Select(p => p.Gap)]), [.. group]));
+        return new([.. compared.Select(run => run.RunId)], [.. others.Select(run => run.RunId)], measures);
+    }
+
+    private static bool IsCompared(Stored run) => run.Because?.StartsWith(StoppedAtLoss, StringComparison.Ordinal) == true;
+
+    // What JSON has no number for stands there as text, and is no measure.
+    private static Dictionary<string, double> Numbers(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return document.RootElement.ValueKind != JsonValueKind.Object ? []
+            : document.RootElement.EnumerateObject().Where(field => field.Value.ValueKind == JsonValueKind.Number)
+                .ToDictionary(field => field.Name, field => field.Value.GetDouble());
+    }
+}
