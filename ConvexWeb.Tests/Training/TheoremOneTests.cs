@@ -175,7 +175,7 @@ public sealed class TheoremOneTests
             StringComparison.Ordinal);
     }
 
-    [Fact]
+    [Fact, Trait("kind", "slow")]
     public void Float32_fails_at_10_000_points_where_float64_does_not()
     {
         var lost = 0;
