@@ -4,6 +4,7 @@ using ConvexWeb.Server.Certificates;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Scheduling;
+using ConvexWeb.Server.Theory;
 using ConvexWeb.Server.Workers;
 
 namespace ConvexWeb.Server;
@@ -16,6 +17,7 @@ public static class Api
         var api = routes.MapGroup("/api/v1").RequireRateLimiting(RateLimits.Api)
             .ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status429TooManyRequests);
         api.MapCatalog();
+        api.MapTheory();
         api.MapRuns();
         api.MapCertificates();
         api.MapAccounts();

@@ -13,6 +13,7 @@ using ConvexWeb.Server.Persistence;
 using ConvexWeb.Server.Runs;
 using ConvexWeb.Server.Scheduling;
 using ConvexWeb.Server.Studies;
+using ConvexWeb.Server.Theory;
 using ConvexWeb.Server.Workers;
 
 using var watchdog = new StopWatchdog();
@@ -28,8 +29,8 @@ try
     builder.AddHttp(settings).Services
         .AddPersistence().AddAudit().AddBackups().AddWorkers(settings, worker).AddCertificates(settings).AddScheduling(settings, worker);
     if (settings.ServesWeb)
-        builder.Services.AddAccounts().AddCatalog().AddRuns().AddStudies().AddLive().AddApiReference().AddJobsDashboard()
-            .AddPages();
+        builder.Services.AddAccounts().AddCatalog().AddTheory().AddRuns().AddStudies().AddLive().AddApiReference()
+            .AddJobsDashboard().AddPages();
 
     await using var app = builder.Build();
     watchdog.Watch(app);

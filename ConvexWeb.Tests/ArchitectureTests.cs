@@ -53,8 +53,8 @@ public sealed class ArchitectureTests
     // docs/architecture.md: each folder of Training names only folders before it.
     private static readonly string[] TrainingFloors =
     [
-        "Files", "Options", "Kernels", "Convexity", "Models", "Data", "Labels", "Pixels", "Augmentations", "Regularization",
-        "Schedules", "Annealing", "Optimizers", "Theory", "Specs", "Events", "Engine", "Cli",
+        "Files", "Options", "Kernels", "Convexity", "Models", "Data", "Theory", "Labels", "Pixels", "Augmentations", "Regularization",
+        "Schedules", "Annealing", "Optimizers", "Specs", "Events", "Engine", "Cli",
     ];
 
     [Fact]
@@ -64,8 +64,8 @@ public sealed class ArchitectureTests
     // docs/architecture.md: each folder of Server names only folders before it.
     private static readonly string[] ServerFloors =
     [
-        "Persistence", "Http", "Audit", "Accounts", "Catalog", "Hosts", "Leasing", "Ingest", "Trainers", "Backups", "Certificates",
-        "Studies", "Runs", "Live", "Workers", "Scheduling", "Commands",
+        "Persistence", "Http", "Audit", "Accounts", "Catalog", "Theory", "Hosts", "Leasing", "Ingest", "Trainers", "Backups",
+        "Certificates", "Studies", "Runs", "Live", "Workers", "Scheduling", "Commands",
     ];
 
     // A component whose first tag is another component has no element that its style sheet could begin at, and "::deep" matches nothing.

@@ -9,6 +9,8 @@ var root = new RootCommand("Trains neural networks for the study of convexity an
     TrainCommand.Create(),
     PredictCommand.Create(),
     CertifyCommand.Create(),
+    TheoremOneCommand.Create(),
+    LossConvexityCommand.Create(),
     DatasetsCommand.Create(),
     BenchCommand.Create(),
 };

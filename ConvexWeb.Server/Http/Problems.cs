@@ -105,6 +105,7 @@ public sealed partial class ProblemHandler(IProblemDetailsService writer, ILogge
         };
         if (status >= 500) log.LogError(exception, "{Method} {Path} failed", httpContext.Request.Method, httpContext.Request.Path);
         httpContext.Response.StatusCode = status;
+        if (status == StatusCodes.Status429TooManyRequests) httpContext.Response.Headers.RetryAfter = RateLimits.RetryAfterSeconds;
         if (PagesSetup.IsPage(httpContext.Request)) return await ProblemPage.WriteAsync(httpContext.Response, detail, cancellationToken);
         return await WriteAsync(httpContext, new() { Status = status, Detail = detail });
     }

@@ -9,6 +9,9 @@ public static class RateLimits
     public const string Api = "api";
     public const string Submit = "submit";
 
+    /// <summary>What the header Retry-After of a 429 says.</summary>
+    public const string RetryAfterSeconds = "10";
+
     public static IServiceCollection AddRateLimits(this IServiceCollection services, Limits limits) => services.AddRateLimiter(options =>
     {
         options.AddPolicy(Api, context => PerMinute(Who(context), limits.RequestsPerMinute));
@@ -29,7 +32,7 @@ public static class RateLimits
 
     private static async ValueTask RejectAsync(OnRejectedContext rejected, CancellationToken cancel)
     {
-        rejected.HttpContext.Response.Headers.RetryAfter = "10";
+        rejected.HttpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
         var problem = TypedResults.Problem(
             "Too many requests in a short time; wait a few seconds.", statusCode: StatusCodes.Status429TooManyRequests);
         await problem.ExecuteAsync(rejected.HttpContext);

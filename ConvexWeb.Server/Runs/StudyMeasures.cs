@@ -1,6 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Server.Http;
-using ConvexWeb.Training.Engine.Metrics;
+using ConvexWeb.Training.Theory;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;

@@ -1,4 +1,5 @@
 using ConvexWeb.Training.Data;
+using ConvexWeb.Training.Theory;
 
 namespace ConvexWeb.Training.Pixels;
 
@@ -69,13 +70,13 @@ public sealed class PixelCorruption(PixelOptions options, ulong seed, (int Chann
         switch (options)
         {
             case GaussianPixelOptions:
-                var normals = new Normals(Key(isTest ? TestNormals : TrainNormals, index));
+                var normals = Normals.Of(result.Length, Key(isTest ? TestNormals : TrainNormals, index));
                 for (var i = 0; i < result.Length; i++)
-                    result[i] = (float)(moments.Mean[i / plane] + moments.Deviation[i / plane] * normals.Next());
+                    result[i] = (float)(moments.Mean[i / plane] + moments.Deviation[i / plane] * normals[i]);
                 break;
             case AddedNoiseOptions { Deviation: var deviation }:
-                var noise = new Normals(Key(isTest ? TestNoise : TrainNoise, index));
-                for (var i = 0; i < result.Length; i++) result[i] = (float)(image[i] / 255.0 + deviation * noise.Next());
+                var noise = Normals.Of(result.Length, Key(isTest ? TestNoise : TrainNoise, index));
+                for (var i = 0; i < result.Length; i++) result[i] = (float)(image[i] / 255.0 + deviation * noise[i]);
                 break;
             default: throw new NotSupportedException(options.GetType().Name);
         }
@@ -106,33 +107,11 @@ public sealed class PixelCorruption(PixelOptions options, ulong seed, (int Chann
     private void OverwriteRows(ReadOnlySpan<byte> image, Span<byte> result, int index)
     {
         image.CopyTo(result);
-        var normals = new Normals(Key(Seed001Scalars, index));
+        var normals = Normals.Of(StatedMean.Length, Key(Seed001Scalars, index));
         for (var row = 0; row < Math.Min(StatedMean.Length, shape.Height); row++)
         {
-            var level = (byte)(int)(StatedMean[row] + StatedDeviation[row] * normals.Next());
+            var level = (byte)(int)(StatedMean[row] + StatedDeviation[row] * normals[row]);
             for (var at = 0; at < image.Length; at += plane) result.Slice(at + row * shape.Width, shape.Width).Fill(level);
         }
-    }
-}
-
-/// <summary>Normal numbers from a key: Box and Muller on consecutive pairs.</summary>
-public struct Normals(ulong key)
-{
-    private SplitMixStream stream = new(key);
-    private double second;
-    private bool hasSecond;
-
-    public double Next()
-    {
-        if (hasSecond)
-        {
-            hasSecond = false;
-            return second;
-        }
-        // 1 − U lies in (0, 1], so that the logarithm is finite.
-        var radius = Math.Sqrt(-2 * Math.Log(1 - stream.NextUnit()));
-        var angle = 2 * Math.PI * stream.NextUnit();
-        (second, hasSecond) = (radius * Math.Sin(angle), true);
-        return radius * Math.Cos(angle);
     }
 }

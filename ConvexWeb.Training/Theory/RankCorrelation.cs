@@ -1,4 +1,4 @@
-namespace ConvexWeb.Training.Engine.Metrics;
+namespace ConvexWeb.Training.Theory;
 
 /// <summary>Kendall's rank correlation.</summary>
 public static class RankCorrelation
