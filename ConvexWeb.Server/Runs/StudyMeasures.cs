@@ -9,13 +9,13 @@ namespace ConvexWeb.Server.Runs;
 
 /// <summary>How generalization measures go with the gap over the runs of a study.</summary>
 /// <param name="Compared">Ids of the runs that are compared: they stopped at one training loss.</param>
-/// <param name="LeftOut">Ids of those that ended well for another reason: measures of networks at different losses say little together.</param>
+/// <param name="LeftOut">Ids of those that ended well for another reason: at different losses, measures say little together.</param>
 /// <param name="Measures">By name.</param>
 public sealed record MeasuredStudy(
     IReadOnlyList<long> Compared, IReadOnlyList<long> LeftOut, IReadOnlyDictionary<string, MeasureOfGap> Measures);
 
 /// <summary>One measure over the compared runs that have it.</summary>
-/// <param name="KendallTau">τ-b of the measure and the gap; null with fewer than two runs or where one of the two is the same for all.</param>
+/// <param name="KendallTau">τ-b of the measure and the gap; null with fewer than two runs, or where one is the same for all.</param>
 /// <param name="Points">Run, measure and gap (accuracy, points) of each.</param>
 public sealed record MeasureOfGap(double? KendallTau, IReadOnlyList<MeasuredRun> Points);
 

@@ -115,7 +115,8 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
                 (4, 30, "the training loss is below 0.01"), (3, 40, "the training loss is below 0.01"), (9, 1, "all epochs done"),
             })
         {
-            var run = await FinishedAsync(client, Whole.Replace("all epochs done", because).Replace("\"test/loss\":\"NaN\"", $"\"gap\":{gap}")
+            var run = await FinishedAsync(client, Whole.Replace("all epochs done", because)
+                .Replace("\"test/loss\":\"NaN\"", $"\"gap\":{gap}")
                 .Replace("\"splits\"", $"\"measures\":{{\"log_path_norm\":{measure},\"broken\":\"NaN\"}},\"splits\""));
             var own = await host.Database.ScalarAsync<long>("select study_id from runs where id = @run", new { run });
             if (study == 0) study = own;

@@ -119,7 +119,13 @@ public sealed class Trainer : IDisposable
     {
         if (learner.Best is null || progress.BestEpoch == 0) return;
         learner.Best.PutBack();
-        progress = progress with { Latest = progress.Best };
+        progress = progress with
+        {
+            Latest = progress.Best,
+            Series = progress.Series.ToDictionary(
+                pair => pair.Key,
+                pair => progress.Best.TryGetValue(pair.Key, out var best) ? pair.Value with { Final = best } : pair.Value),
+        };
         latest = null;
     }
 
@@ -168,7 +174,7 @@ public sealed class Trainer : IDisposable
             Classes = data.ClassNames,
             Splits = splits,
             Layers = layers,
-            Measures = GeneralizationMeasures.Of(Network, learner.Initial, layers, splits["train"].MarginDeciles[1]),
+            Measures = GeneralizationMeasures.Of(Network, layers, splits["train"].MarginDeciles[1]),
         };
         if (settings.Folder is { } folder) SummaryFile.Write(folder, summary);
         events.Report(new FinishedEvent(progress.Step, summary));

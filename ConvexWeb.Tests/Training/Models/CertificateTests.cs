@@ -85,7 +85,7 @@ public sealed class CertificateTests
         {
             foreach (var (name, weight) in network.named_parameters())
                 if (name.EndsWith(".fc2.weight", StringComparison.Ordinal)) weight.mul_(30);
-        }, FewPairs);
+        }, Pairs / 2);
         Assert.False(certificate.Structure.Proved);
         Assert.Contains(certificate.Structure.Broken, name =>
             name.EndsWith(".gate", StringComparison.Ordinal) || name.EndsWith(".sigmoid", StringComparison.Ordinal));

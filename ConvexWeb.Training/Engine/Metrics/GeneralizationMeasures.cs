@@ -13,10 +13,8 @@ namespace ConvexWeb.Training.Engine.Metrics;
 /// </summary>
 internal static class GeneralizationMeasures
 {
-    /// <param name="initial">The weights that the network started from, by name.</param>
     /// <param name="margin">10th percentile of the training margin.</param>
-    public static Dictionary<string, double> Of(
-        PlanNetwork network, IReadOnlyDictionary<string, Tensor> initial, IReadOnlyList<LayerSummary> layers, double margin)
+    public static Dictionary<string, double> Of(PlanNetwork network, IReadOnlyList<LayerSummary> layers, double margin)
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();

@@ -35,7 +35,7 @@ internal static class RandomizationPresets
 
     private static readonly PresetNotes Twin = new(
         "All of it: the paper has no convex networks. BatchNorm and ELU in the base's place, and no local response norm, which breaks "
-        + "convexity; the same recipe, so that base and twin differ in the constraint.",
+        + "convexity; the same recipe: base and twin differ in the activation, ReLU or ELU, and the constraint.",
         "There is no source to differ from. Each image is whitened by itself, so the network is convex in the whitened image, not in the "
         + "pixels; its certificate is about that.");
 

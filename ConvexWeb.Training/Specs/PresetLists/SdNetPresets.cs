@@ -51,7 +51,7 @@ internal static class SdNetPresets
         + "the paper's cross-entropy, so that λ acts about ten times as strongly. No validation, the last weights, one λ for all layers, "
         + "the sign behind the gradient's part of the step.",
         "Its training accuracies are running ones; compare train/accuracy_epoch_running. Its pixels are brought to −1 … 1, ours are "
-        + "standardised.");
+        + "standardised; its rate falls once an epoch, ours at every step; its filters of S-LOCAL are of a network without padding.");
 
     public static IEnumerable<Preset> All => [.. NeyshaburT1(), .. NeyshaburT2(), .. SeedT2(), .. SeedFigures(), .. Sweeps()];
 
