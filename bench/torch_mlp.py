@@ -12,6 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 
+def narrow():
+    """1 x 512 on crops of 28 x 28, as the randomization tests have it."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(2352, 512), nn.ReLU(), nn.Linear(512, 10))
+
+
 def mlp(ioc):
     layers, width = [nn.Flatten()], 3072
     for _ in range(3):
@@ -57,8 +62,8 @@ def steps(args):
 class Images(torch.utils.data.Dataset):
     """CIFAR-10's shape, normalised per sample as torchvision's ToTensor and Normalize do."""
 
-    def __init__(self, count):
-        self.images = torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8)
+    def __init__(self, count, side):
+        self.images = torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8)
         self.labels = torch.arange(count) % 10
         self.mean = torch.tensor([0.49, 0.48, 0.45]).view(3, 1, 1)
         self.std = torch.tensor([0.25, 0.24, 0.26]).view(3, 1, 1)
@@ -71,9 +76,11 @@ class Images(torch.utils.data.Dataset):
 
 
 def epoch(args):
-    data = torch.utils.data.DataLoader(Images(args.images), batch_size=128, shuffle=True, num_workers=2)
-    model = mlp(False)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    side = 28 if args.narrow else 32
+    data = torch.utils.data.DataLoader(Images(args.images, side), batch_size=128, shuffle=True, num_workers=2)
+    model = narrow() if args.narrow else mlp(False)
+    optimizer = (torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9) if args.narrow
+                 else torch.optim.Adam(model.parameters(), lr=1e-4))
     start = time.perf_counter()
     for images, labels in data:
         step(model, optimizer, images, labels, None)
@@ -96,6 +103,7 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--narrow", action="store_true", help="epoch of the 1 x 512 network")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.manual_seed(0)

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """PyTorch's side of benchmarks of the larger networks: median milliseconds of a training step in eager mode, written as its users write it.
 
-steps --model mixer|allconv|densenet|cycle_mlp [--ioc] --batch N --steps N --threads N [--channels-last]
+steps --model mixer|allconv|densenet|cycle_mlp|s_fc|s_local|anneal_cnn [--ioc] --batch N --steps N --threads N [--channels-last]
 
 mixer      the seed's size at 72 pixels, Adam 1e-3
 allconv    32 pixels, dropout 0.2 and 0.5, SGD with Nesterov momentum 0.9, weight decay 1e-3 (ioc: 0)
 densenet   torchvision's, as BC-100-12 at 32 pixels, SGD with Nesterov momentum 0.9, weight decay 1e-4
+s_fc       alpha 1 at 32 pixels, SGD and the two lines of beta-LASSO behind it (beta 50, lambda 2e-5)
+s_local    alpha 1 at 32 pixels through unfold and one product a place, SGD 0.1
+anneal_cnn 28 pixels, pools between the convolutions, one given angle, Adam 1e-3
 cycle_mlp  B1 at 64 pixels with deform_conv2d as its official code has it, AdamW with weight decay 0.05; no DropPath, which would only
            cost it time
 
@@ -24,7 +27,28 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ConvexWeb.Tests
 from torch_mlp import step  # noqa: E402
 from torch_models import CycleFC, build, free  # noqa: E402
 
-PIXELS = {"mixer": 72, "allconv": 32, "densenet": 32, "cycle_mlp": 64}
+PIXELS = {"mixer": 72, "allconv": 32, "densenet": 32, "cycle_mlp": 64, "s_fc": 32, "s_local": 32, "anneal_cnn": 28}
+
+
+class BetaLasso(torch.optim.SGD):
+    """Neyshabur's algorithm on top of SGD, tensor by tensor."""
+
+    @torch.no_grad()
+    def step(self):
+        parameters = self.param_groups[0]["params"]
+        for p in parameters:
+            p.grad.add_(torch.sign(p), alpha=2e-5)
+        super().step()
+        for p in parameters:
+            p.mul_(p.abs() >= 50 * 2e-5)
+
+
+def network_of(model, ioc):
+    if model in ("s_fc", "s_local"):
+        return build("sd_net", False, 10, kind=model, alpha=1)
+    if model == "anneal_cnn":
+        return build("anneal_cnn", False, 10, pooling="between", theta_mode="fixed")
+    return build(model, ioc, 10)
 
 
 def optimizer_of(model, parameters, ioc, batch):
@@ -34,6 +58,12 @@ def optimizer_of(model, parameters, ioc, batch):
         return torch.optim.SGD(parameters, lr=0.01 if ioc else 0.05, momentum=0.9, nesterov=True, weight_decay=0 if ioc else 1e-3)
     if model == "densenet":
         return torch.optim.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    if model == "s_fc":
+        return BetaLasso(parameters, lr=0.1)
+    if model == "s_local":
+        return torch.optim.SGD(parameters, lr=0.1)
+    if model == "anneal_cnn":
+        return torch.optim.Adam(parameters, lr=1e-3)
     return torch.optim.AdamW(parameters, lr=5e-4 * batch / 512, weight_decay=0.05)
 
 
@@ -57,8 +87,9 @@ def to_channels_last(network):
 
 
 def steps(args):
-    network = build(args.model, args.ioc, 10)
-    images, labels = torch.rand(args.batch, 3, PIXELS[args.model], PIXELS[args.model]), torch.arange(args.batch) % 10
+    network = network_of(args.model, args.ioc)
+    channels = 1 if args.model == "anneal_cnn" else 3
+    images, labels = torch.rand(args.batch, channels, PIXELS[args.model], PIXELS[args.model]), torch.arange(args.batch) % 10
     if args.channels_last:
         to_channels_last(network)
         images = images.contiguous(memory_format=torch.channels_last)

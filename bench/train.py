@@ -20,11 +20,12 @@ from pathlib import Path
 TORCH = ["/usr/bin/python3", str(Path(__file__).with_name("torch_mlp.py"))]
 TORCH_MODELS = ["/usr/bin/python3", str(Path(__file__).with_name("torch_models_bench.py"))]
 MODELS = {"mixer": (64, 30), "allconv": (64, 10), "densenet": (32, 8), "cycle_mlp": (32, 8)}  # batch; steps that are timed
+BASE_ONLY = {"s_fc": (512, 30), "s_local": (512, 10), "anneal_cnn": (32, 60)}
 LIMITS = {  # the most that ours may take of the better peer's time
     "mlp batch 64": 0.72, "mlp batch 128": 0.77, "mlp batch 512": 0.86,
     "ioc-mlp batch 64": 0.65, "ioc-mlp batch 128": 0.72, "ioc-mlp batch 512": 0.80,
     "epoch": 0.6, "mixer": 0.74, "ioc-mixer": 0.80, "allconv": 0.68, "ioc-allconv": 0.68, "densenet": 0.90, "ioc-densenet": 0.90,
-    "cycle_mlp": 0.35, "ioc-cycle_mlp": 0.35,
+    "cycle_mlp": 0.35, "ioc-cycle_mlp": 0.35, "s_fc": 0.8, "s_local": 0.5, "anneal_cnn": 0.75, "epoch 1x512": 0.6,
 }
 
 
@@ -81,8 +82,9 @@ def main():
         cases[f"mlp batch {batch}"] = ["steps", "--batch", str(batch), "--steps", str(args.steps), *threads]
         cases[f"ioc-mlp batch {batch}"] = ["steps", "--ioc", "--batch", str(batch), "--steps", str(args.steps), *threads]
     cases["epoch"] = ["epoch", *threads]
-    for model, (batch, count) in MODELS.items():
-        for ioc in (False, True):
+    cases["epoch 1x512"] = ["epoch", "--narrow", *threads]
+    for model, (batch, count) in (MODELS | BASE_ONLY).items():
+        for ioc in (False, True) if model in MODELS else (False,):
             kind = ["--model", model, *(["--ioc"] if ioc else [])]
             cases[("ioc-" if ioc else "") + model] = ["steps", *kind, "--batch", str(batch), "--steps", str(count), *threads]
 
@@ -95,10 +97,10 @@ def main():
     figures = {}
     missed = []
     for name, case in cases.items():
-        if args.only and args.only not in (name, name.split()[0]):
+        if args.only and args.only not in (name, name.split()[0]):  # "epoch" is both epochs
             continue
         ways = [("ours", ours + case, None)]
-        if name != "epoch":
+        if not name.startswith("epoch"):
             ways.append(("eager", ours + case + ["--eager"], None))
         if name.endswith("bf16"):
             ways = [("ours", ours + case + ["--bf16"], None), ("float32", ours + case, None)]
@@ -108,7 +110,7 @@ def main():
             rounds = args.model_rounds
         else:
             ways += [("tuned", TORCH + case, tuned), ("installed", TORCH + case, installed)]
-            rounds = args.epoch_rounds if name == "epoch" else args.rounds
+            rounds = args.epoch_rounds if name.startswith("epoch") else args.rounds
         f = figures[name] = compare(name, ways, rounds, TORCH + ["product", *threads], tuned)
         limit = LIMITS.get(name)
         good = limit is None or f["ratio"] <= limit

@@ -3,9 +3,9 @@ using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Http;
 using ConvexWeb.Server.Leasing;
 using ConvexWeb.Server.Studies;
-using FilterSnapshot = ConvexWeb.Training.Events.FilterSnapshot;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
+using FilterSnapshot = ConvexWeb.Training.Events.FilterSnapshot;
 
 namespace ConvexWeb.Server.Runs;
 

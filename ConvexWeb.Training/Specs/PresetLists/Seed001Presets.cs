@@ -166,7 +166,11 @@ internal static class Seed001Presets
                     Labels = new PartialLabelOptions { ValidationLabels = validation },
                     Training = Recipe with
                     {
-                        Patience = 5, PatienceOn = StoppingSignal.ValidationLoss, MinDelta = 1e-4, RestoreBest = true, LayerMetrics = true,
+                        Patience = 5,
+                        PatienceOn = StoppingSignal.ValidationLoss,
+                        MinDelta = 1e-4,
+                        RestoreBest = true,
+                        LayerMetrics = true,
                     },
                 })
             {
