@@ -53,10 +53,10 @@ internal static class RunSummaries
         NearlyFittedEpoch = reported.NearlyFittedEpoch,
         NearlyFittedStep = reported.NearlyFittedStep,
         RestoredEpoch = reported.RestoredEpoch,
-        Series = reported.Series.ToDictionary(
+        Series = (reported.Series ?? new Dictionary<string, Reported.MetricSeries>()).ToDictionary(
             pair => pair.Key,
             pair => new MetricSeries(pair.Value.Final, pair.Value.Min, pair.Value.Max, pair.Value.Mean, pair.Value.Count)),
-        Measures = reported.Measures,
+        Measures = reported.Measures ?? new Dictionary<string, double>(),
         Peak = reported.Peak,
         PeakEpoch = reported.PeakEpoch,
         LabelsSha256 = reported.LabelsSha256,
@@ -72,7 +72,7 @@ internal static class RunSummaries
         split.MacroRecall, split.MacroF1, split.WeightedF1, split.Matthews, split.Youden, split.UndefinedClasses)
     {
         CalibrationPlainSumOfAll = split.CalibrationPlainSumOfAll,
-        MarginDeciles = split.MarginDeciles,
+        MarginDeciles = split.MarginDeciles ?? [],
     };
 
     private static ReliabilityBin View(Reported.ReliabilityBin bin) =>

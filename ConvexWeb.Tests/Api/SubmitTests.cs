@@ -51,7 +51,10 @@ public sealed class SubmitTests(ServerHost host) : IClassFixture<ServerHost>
         var run = await client.GetAsync<RunDetail>($"/api/v1/runs/{await client.SubmitAsync()}");
 
         Assert.Equal(
-            ["spec_version", "model", "convexity", "data", "labels", "augmentation", "optimizer", "schedule", "training"],
+            [
+                "spec_version", "model", "convexity", "data", "labels", "pixels", "augmentation", "regularization", "optimizer", "schedule",
+                "annealing", "training",
+            ],
             run.Spec.EnumerateObject().Select(field => field.Name));
         Assert.Equal(32, run.Spec.GetProperty("model").GetProperty("width").GetInt32());
         Assert.True(run.Parameters > 0 && run.Row.TotalSteps == 2 * run.StepsPerEpoch);

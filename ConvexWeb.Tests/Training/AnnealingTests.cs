@@ -169,8 +169,8 @@ public sealed class AnnealingTests
         Assert.Equal([Quarter, Quarter / 2, 0], events.OfType<EpochEvent>().Select(e => Math.Round(e.Values["theta"], 6))
             .Zip([Quarter, Quarter / 2, 0], (seen, wanted) => Math.Abs(seen - wanted) < 1e-6 ? wanted : seen));
         var summary = ((FinishedEvent)events[^1]).Summary!;
-        Assert.Equal((0, 3), (Math.Round(summary.Series["theta"].Min, 6), summary.Series["theta"].Count));
-        Assert.Equal(Quarter / 2, summary.Series["theta"].Mean, 6);
+        Assert.Equal((0, 3), (Math.Round(summary.Series!["theta"].Min, 6), summary.Series!["theta"].Count));
+        Assert.Equal(Quarter / 2, summary.Series!["theta"].Mean, 6);
         run.Train(spec, "parted", stopAfter: e => e is EpochEvent { Epoch: 1 });
         Assert.Equal(summary.WeightsSha256, ((FinishedEvent)run.Train(spec, "parted", resume: true)[^1]).Summary!.WeightsSha256);
     }

@@ -123,7 +123,7 @@ public sealed class MemorisationTests : IDisposable
         Assert.Equal(summary.BestEpoch + 4, summary.Epochs);
         Assert.Equal(summary.BestEpoch, summary.RestoredEpoch);
         Assert.Equal(summary.Best, summary.Final);
-        Assert.Equal(summary.Best["test/loss"], summary.Series["test/loss"].Final);
+        Assert.Equal(summary.Best["test/loss"], summary.Series!["test/loss"].Final);
         var (_, best) = Checkpoint.Open(Path.Combine(run.FolderOf("early"), "best.safetensors"));
         using (best) Assert.Equal(summary.WeightsSha256, Checkpoint.WeightsSha256(best));
         Assert.Equal(summary.WeightsSha256, hashes[0]);

@@ -110,8 +110,8 @@ public sealed class SparsityTests
         Assert.Equal(summary.Layers[0].NonZeros, epochs[^1].Values["nonzeros/layer1.weight"]);
         Assert.Equal(summary.Layers[1].FromInit, epochs[^1].Values["from_init/layer2.weight"], 1e-4);
 
-        Assert.Equal([0, 2], summary.Filters.Select(f => f.Epoch));
-        var kept = summary.Filters[1];
+        Assert.Equal([0, 2], summary.Filters!.Select(f => f.Epoch));
+        var kept = summary.Filters![1];
         Assert.Equal(("layer1.weight", 196, 4), (kept.Layer, kept.Units, kept.Filters.Count));
         Assert.Equal((1, 28, 28), (kept.Channels, kept.Height, kept.Width));
         Assert.Equal(summary.Layers[0].NonZeros, kept.NonZeros);

@@ -165,7 +165,7 @@ public sealed class Trainer : IDisposable
             NearlyFittedStep = progress.NearlyFittedStep,
             RestoredEpoch = spec.Training.RestoreBest && progress.BestEpoch > 0 ? progress.BestEpoch : null,
             Series = progress.Series,
-            Filters = progress.Filters,
+            Filters = progress.Filters.Count > 0 ? progress.Filters : null,
             Peak = progress.Peak,
             PeakEpoch = progress.PeakEpoch,
             LabelsSha256 = data.Labels.Sha256,
@@ -174,7 +174,7 @@ public sealed class Trainer : IDisposable
             Classes = data.ClassNames,
             Splits = splits,
             Layers = layers,
-            Measures = GeneralizationMeasures.Of(Network, layers, splits["train"].MarginDeciles[1]),
+            Measures = GeneralizationMeasures.Of(Network, layers, splits["train"].MarginDeciles![1]),
         };
         if (settings.Folder is { } folder) SummaryFile.Write(folder, summary);
         events.Report(new FinishedEvent(progress.Step, summary));

@@ -29,12 +29,11 @@ public sealed record RunSummary(
     /// <summary>The epoch whose weights the run ended with, where they are not the last ones: <see cref="Final"/> is of them.</summary>
     public int? RestoredEpoch { get; init; }
 
-    /// <summary>Smallest, largest, mean and last value of each metric over the evaluations.</summary>
-    public IReadOnlyDictionary<string, MetricSeries> Series { get; init => field = value ?? new Dictionary<string, MetricSeries>(); }
-        = new Dictionary<string, MetricSeries>();
+    /// <summary>Smallest, largest, mean and last value of each metric over the evaluations; null of an older version.</summary>
+    public IReadOnlyDictionary<string, MetricSeries>? Series { get; init; }
 
-    /// <summary>Some filters of the first layer, of the epochs that the spec asks for.</summary>
-    public IReadOnlyList<FilterSnapshot> Filters { get; init => field = value ?? []; } = [];
+    /// <summary>Some filters of the first layer, of the epochs that the spec asks for; null where it asks for none.</summary>
+    public IReadOnlyList<FilterSnapshot>? Filters { get; init; }
 
     /// <summary>
     /// Metrics of the evaluation with the highest test accuracy, and its epoch. Chosen by the test split, so no estimate of anything.
@@ -60,9 +59,11 @@ public sealed record RunSummary(
     public IReadOnlyDictionary<string, SplitSummary> Splits { get; init => field = value ?? new Dictionary<string, SplitSummary>(); }
         = new Dictionary<string, SplitSummary>();
 
-    /// <summary>Generalization measures at the end, by name; those that the network or its margin does not allow are left out.</summary>
-    public IReadOnlyDictionary<string, double> Measures { get; init => field = value ?? new Dictionary<string, double>(); }
-        = new Dictionary<string, double>();
+    /// <summary>
+    /// Generalization measures at the end, by name; those that the network or its margin does not allow are left out. Null of an older
+    /// version.
+    /// </summary>
+    public IReadOnlyDictionary<string, double>? Measures { get; init; }
 
     /// <summary>The weight tensors at the end.</summary>
     public IReadOnlyList<LayerSummary> Layers { get; init => field = value ?? []; } = [];
@@ -88,9 +89,9 @@ public sealed record SplitSummary(
     public double? CalibrationPlainSumOfAll { get; init; }
 
     /// <summary>
-    /// Deciles of the logit of the label less the best other one, the smallest and the largest first and last; empty of an older version.
+    /// Deciles of the logit of the label less the best other one, the smallest and the largest first and last; null of an older version.
     /// </summary>
-    public IReadOnlyList<double> MarginDeciles { get; init => field = value ?? []; } = [];
+    public IReadOnlyList<double>? MarginDeciles { get; init; }
 }
 
 /// <summary>One bar of a reliability diagram: images whose confidence, the largest softmax value, lies in (Low, High].</summary>

@@ -51,6 +51,21 @@ public sealed class LocalLayerTests
         }
     }
 
+    [Theory]
+    [InlineData(3, 1, 1)]
+    [InlineData(5, 2, 2)]
+    [InlineData(3, 2, 0)]
+    public void A_filter_for_each_channel_in_float64_is_libtorchs_convolution(int kernel, int stride, int pad)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(8);
+        var operation = new Conv2dOperation("conv", 0, 6, 6, kernel, stride, pad, 6);
+        var (x, w) = (randn([3, 6, 9, 10], ScalarType.Float64), randn([6, 1, kernel, kernel], ScalarType.Float64));
+        var bias = randn([6], ScalarType.Float64);
+        var expected = F.conv2d(x, w, bias, [stride, stride], [pad, pad], groups: 6);
+        Assert.True((expected - Convolution.Depthwise(operation, x, w, bias)).abs().max().item<double>() < 1e-12);
+    }
+
     [Fact]
     public void What_does_not_fit_is_left_to_plain_operators()
     {

@@ -22,6 +22,7 @@ internal static class Convolution
         if (c is { Kernel: > 1, Padding: 0, Groups: 1 } && c.Kernel == c.Stride) return Patches(c, x, w[0], bias);
         if (x.device_type != DeviceType.CPU) return F.conv2d(x, w[0], bias, [c.Stride, c.Stride], [c.Padding, c.Padding], groups: c.Groups);
         if (c is { Kernel: 1, Padding: 0, Groups: 1 }) return Pointwise(c.Stride == 1 ? x : EveryNth(x, c.Stride), w[0], bias);
+        if (x.dtype == ScalarType.Float64 && c.Groups == c.In && c.Out == c.In) return Depthwise(c, x, w[0], bias);
         var isRight = x.dtype == ScalarType.Float64 || ConvolutionCheck.IsRight(c, x.shape[2], x.shape[3], precision);
         return isRight ? Library(c, x, w[0], bias) : Products(c, x, w[0], bias);
     }
@@ -41,6 +42,28 @@ internal static class Convolution
         var result = values.bmm(filters)
             .view(c.Groups, batch, height, width, c.Out / c.Groups).permute(1, 0, 4, 2, 3).reshape(batch, c.Out, height, width);
         return bias is null ? result : result + bias.view(-1, 1, 1);
+
+        long SizeOf(long side) => (side + 2 * c.Padding - c.Kernel) / c.Stride + 1;
+    }
+
+    /// <summary>
+    /// One filter a channel, as a sum over its places of shifted images: libtorch has no fast way in float64, in which certificates compute,
+    /// and takes channel by channel.
+    /// </summary>
+    internal static Tensor Depthwise(Conv2dOperation c, Tensor x, Tensor weight, Tensor? bias)
+    {
+        var (height, width) = (SizeOf(x.shape[2]), SizeOf(x.shape[3]));
+        var padded = c.Padding == 0 ? x : F.pad(x, new[] { c.Padding, c.Padding, c.Padding, c.Padding });
+        Tensor? sum = null;
+        for (var u = 0L; u < c.Kernel; u++)
+            for (var v = 0L; v < c.Kernel; v++)
+            {
+                var under = padded.slice(2, u, u + (height - 1) * c.Stride + 1, c.Stride)
+                    .slice(3, v, v + (width - 1) * c.Stride + 1, c.Stride);
+                var term = under * weight.select(3, v).select(2, u).view(1, -1, 1, 1);
+                sum = sum is null ? term : sum + term;
+            }
+        return bias is null ? sum! : sum! + bias.view(-1, 1, 1);
 
         long SizeOf(long side) => (side + 2 * c.Padding - c.Kernel) / c.Stride + 1;
     }

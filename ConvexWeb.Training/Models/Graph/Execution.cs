@@ -21,8 +21,8 @@ internal static class Execution
             LinearOperation => Linear(x[0], w[0], w.Length > 1 ? w[1] : null),
             TokenLinearOperation => F.linear(x[0].transpose(1, 2), w[0], w.Length > 1 ? w[1] : null).transpose(1, 2),
             BatchNormOperation b when mode is { Fused: true, Training: true }
-                && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], ScaleAndShift(b, x[0], w), buffers) is { } y => y,
-            BatchNormOperation b => BatchNorm(b, x[0], ScaleAndShift(b, x[0], w), buffers, mode.Training),
+                && FusedNorm.Apply(b, ActivationFunction.Identity, x[0], ScaleAndShift(b, w, buffers), buffers) is { } y => y,
+            BatchNormOperation b => BatchNorm(b, x[0], ScaleAndShift(b, w, buffers), buffers, mode.Training),
             LocalResponseNormOperation n => LocalResponseNorm(n, x[0]),
             PadOperation p => F.pad(x[0], new long[] { 0, p.By, 0, p.By }),
             AngleOperation { IsTrained: true } => w[0].sigmoid() * (Math.PI / 4),
@@ -67,16 +67,11 @@ internal static class Execution
         return x.ndim == 3 ? y.view(x.shape) : y;
     }
 
-    // What is not trained is a constant.
-    private static Tensor[] ScaleAndShift(BatchNormOperation operation, Tensor x, Tensor[] w)
+    // What is not trained is a constant, of the running statistics' type: the values themselves may be in bfloat16.
+    private static Tensor[] ScaleAndShift(BatchNormOperation operation, Tensor[] w, Tensor[] buffers)
     {
         if (operation is { HasScale: true, HasShift: true }) return w;
-        long[] channels = [x.ndim == 3 ? x.shape[2] : x.shape[1]];
-        return
-        [
-            operation.HasScale ? w[0] : ones(channels, x.dtype, x.device),
-            operation.HasShift ? w[^1] : zeros(channels, x.dtype, x.device),
-        ];
+        return [operation.HasScale ? w[0] : ones_like(buffers[0]), operation.HasShift ? w[^1] : zeros_like(buffers[0])];
     }
 
     /// <summary>
@@ -124,7 +119,7 @@ internal static class Execution
         Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => operation switch
         {
             Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Function, x, w),
-            BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, ScaleAndShift(b, x, w), buffers),
+            BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, ScaleAndShift(b, w, buffers), buffers),
             _ => null,
         };
 
