@@ -63,8 +63,8 @@ public sealed class MeasuresTests
             "sd_net" => new SdNetOptions { Kind = SdNetKind.SLocal, Affine = true },
             _ => new AllConvOptions { BatchNorm = true, WidthPercent = 10 },
         };
-        using var network = new PlanNetwork(model.Plan(new NoConvexityOptions(), new ImageInput(3, 28, 28, 10)));
-        network.forward(randn(16, 3, 28, 28));
+        using var network = new PlanNetwork(model.Plan(new NoConvexityOptions(), new ImageInput(3, 12, 12, 10)));
+        network.forward(randn(16, 3, 12, 12));
         var before = Of(network, margin: 1);
         var state = network.state_dict();
         var (weight, norm) = name switch

@@ -47,8 +47,8 @@ internal static class Convolution
     }
 
     /// <summary>
-    /// One filter a channel, as a sum over its places of shifted images: libtorch has no fast way in float64, in which certificates compute,
-    /// and takes channel by channel.
+    /// One filter a channel, as a sum over its places of shifted images: libtorch has no fast way in float64, in which certificates
+    /// compute, and takes channel by channel.
     /// </summary>
     internal static Tensor Depthwise(Conv2dOperation c, Tensor x, Tensor weight, Tensor? bias)
     {
