@@ -8,17 +8,20 @@ namespace ConvexWeb.Server.Runs;
 /// <summary>What trainers reported at their end, as the contract of the pages has it.</summary>
 internal static class RunSummaries
 {
+    /// <summary>
+    /// Of a row s of run_summaries, whether it holds. The rule of points: what a later attempt went over again does not hold any more.
+    /// </summary>
+    internal const string Holds =
+        "not exists (select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)";
+
     /// <returns>Null while the run has not ended well, and for what an older or newer trainer reported in another form.</returns>
     public static async Task<RunSummary?> ReadAsync(NpgsqlDataSource database, long runId, CancellationToken cancel)
     {
-        // The rule of points: what a later attempt went over again does not hold any more.
         await using var connection = await database.OpenConnectionAsync(cancel);
         var stored = await connection.QueryFirstOrDefaultAsync<string>(new CommandDefinition(
-            """
+            $"""
             select summary::text from run_summaries s
-            where run_id = @runId and not exists (
-              select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)
-            order by attempt desc limit 1
+            where run_id = @runId and {Holds} order by attempt desc limit 1
             """, new { runId }, cancellationToken: cancel));
         return stored is not null && Reported.RunSummaryJson.Read(stored) is { } reported ? View(reported) : null;
     }
@@ -29,11 +32,9 @@ internal static class RunSummaries
     {
         await using var connection = await database.OpenConnectionAsync(cancel);
         var stored = await connection.QueryFirstOrDefaultAsync<string>(new CommandDefinition(
-            """
+            $"""
             select coalesce(summary -> 'filters', '[]')::text from run_summaries s
-            where run_id = @runId and not exists (
-              select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)
-            order by attempt desc limit 1
+            where run_id = @runId and {Holds} order by attempt desc limit 1
             """, new { runId }, cancellationToken: cancel));
         return stored is null ? null : Reported.RunSummaryJson.ReadFilters(stored);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ConvexWeb.Server.Http;
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Theory;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -28,8 +29,6 @@ public sealed record MeasuredRun(long RunId, double Measure, double Gap);
 /// </summary>
 internal static class StudyMeasures
 {
-    private const string StoppedAtLoss = "the training loss is below";
-
     public static void MapStudyMeasures(this IEndpointRouteBuilder api) => api.MapGet("/studies/{id:long}/measures", Find)
         .Allow(Access.Read).WithTags("Runs")
         .WithSummary("Generalization measures of a study's runs that stopped at one training loss, and Kendall's tau of each with the gap");
@@ -43,12 +42,11 @@ internal static class StudyMeasures
             "select exists (select from studies where id = @id)", new { id }, cancellationToken: cancel));
         if (!exists) return TypedResults.NotFound();
         var stored = (await connection.QueryAsync<Stored>(new CommandDefinition(
-            """
+            $"""
             select distinct on (s.run_id) s.run_id, s.summary ->> 'ended_because' as because,
-              coalesce(s.summary -> 'measures', '{}')::text as measures, (s.summary -> 'final')::text as final
+              coalesce(s.summary -> 'measures', json_build_object())::text as measures, (s.summary -> 'final')::text as final
             from run_summaries s join runs r on r.id = s.run_id
-            where r.study_id = @id and not exists (
-              select from journals j where j.run_id = s.run_id and j.attempt > s.attempt and j.resumed_step < s.step)
+            where r.study_id = @id and {RunSummaries.Holds}
             order by s.run_id, s.attempt desc
             """, new { id }, cancellationToken: cancel))).ToList();
         return TypedResults.Ok(Of(stored));
@@ -65,7 +63,7 @@ internal static class StudyMeasures
         return new([.. compared.Select(run => run.RunId)], [.. others.Select(run => run.RunId)], measures);
     }
 
-    private static bool IsCompared(Stored run) => run.Because?.StartsWith(StoppedAtLoss, StringComparison.Ordinal) == true;
+    private static bool IsCompared(Stored run) => run.Because?.StartsWith(EndReasons.BelowLoss, StringComparison.Ordinal) == true;
 
     // What JSON has no number for stands there as text, and is no measure.
     private static Dictionary<string, double> Numbers(string json)

@@ -32,12 +32,8 @@ internal static class PerImage
         {
             using var inner = NewDisposeScope();
             var rows = Math.Min(Rows, images.shape[0] - at);
-            result.narrow(0, at, rows).copy_(Of(Scaled(images.narrow(0, at, rows))));
+            result.narrow(0, at, rows).copy_(Of(ImageTensors.Scaled(images.narrow(0, at, rows))));
         }
         return result.MoveToOuterDisposeScope();
     }
-
-    /// <summary>Levels or numbers as numbers on the scale from 0 to 1, float32: a new tensor.</summary>
-    public static Tensor Scaled(Tensor images)
-        => images.dtype == ScalarType.Byte ? images.to(ScalarType.Float32).div_(255) : images.to(ScalarType.Float32, copy: true);
 }

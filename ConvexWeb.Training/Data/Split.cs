@@ -148,10 +148,7 @@ public sealed class Split : IDisposable
         if (middle is { } side)
         {
             using var places = arange(length, ScalarType.Int64).add_(start).to(Device);
-            var pixels = Pixels(places);
-            var (top, left) = ((pixels.shape[2] - side) / 2, (pixels.shape[3] - side) / 2);
-            var cut = pixels.narrow(2, top, side).narrow(3, left, side).contiguous();
-            return (Resized(Normalized(cut)), Labels.narrow(0, start, length));
+            return (Resized(Normalized(ImageTensors.Middle(Pixels(places), side))), Labels.narrow(0, start, length));
         }
         if (scale is null && whiten is null) return (Resized(images!.narrow(0, start, length)), Labels.narrow(0, start, length));
         using var index = arange(length, ScalarType.Int64).add_(start).to(Device);

@@ -74,7 +74,7 @@ public static class Whitening
         var count = images.shape[0];
         var levels = images.dtype == ScalarType.Byte ? 255.0 : 1;
         var mean = images.sum(0, type: ScalarType.Float64).div(levels * count).to(ScalarType.Float32);
-        var x = PerImage.Scaled(images).sub_(mean);
+        var x = ImageTensors.Scaled(images).sub_(mean);
         var gram = zeros([count, count], ScalarType.Float64);
         for (long at = 0; at < x.shape[1]; at += Rows)
         {
@@ -116,6 +116,6 @@ public static class Whitening
     {
         var count = images.shape[0];
         for (long at = 0; at < count; at += Rows)
-            yield return PerImage.Scaled(images.narrow(0, at, Math.Min(Rows, count - at)));
+            yield return ImageTensors.Scaled(images.narrow(0, at, Math.Min(Rows, count - at)));
     }
 }

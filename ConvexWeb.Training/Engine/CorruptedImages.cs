@@ -21,13 +21,6 @@ internal sealed class CorruptedImages
         corruption = new(options, seed, (channels, height, width), moments);
     }
 
-    /// <summary>The middle square, uint8 [N, C, side, side]; the images themselves without a side.</summary>
-    public static Tensor Cropped(Tensor images, int? side)
-    {
-        if (side is not { } s || images.shape[2] == s && images.shape[3] == s) return images;
-        return images.narrow(2, (images.shape[2] - s) / 2, s).narrow(3, (images.shape[3] - s) / 2, s).contiguous();
-    }
-
     /// <param name="images">uint8 [N, C, H, W] in the data set's own order.</param>
     /// <returns>
     /// uint8 of the same shape, or float32 on the scale from 0 to 1: a new tensor, or the images where nothing is done to them.

@@ -26,12 +26,10 @@ internal sealed class FilterSnapshots(Spec spec, TrainerSettings settings, PlanN
         using var quiet = no_grad();
         if (FirstLayer.Of(network) is not var (name, filters)) return null;
         var (units, shape) = ((int)filters.shape[0], filters.shape);
-        var locality = Locality.Of(filters);
-        var known = locality.masked_select(locality.isfinite());
         int[] drawn = [.. RandomStreams.Filters(seed, units).Take(count).Order()];
         return new(
             epoch, name, (int)shape[1], (int)shape[2], (int)shape[3], units, filters.ne(0).sum().item<long>(), filters.numel(),
-            known.numel() == 0 ? null : known.mean().item<double>(), [.. drawn.Select(unit => One(unit, filters.select(0, unit)))]);
+            Locality.Mean(filters), [.. drawn.Select(unit => One(unit, filters.select(0, unit)))]);
     }
 
     private static Filter One(int unit, Tensor filter)

@@ -12,12 +12,7 @@ internal static class LayerMetrics
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        if (FirstLayer.Of(network) is var (_, filters) && filters.shape[2] * filters.shape[3] > 1)
-        {
-            var locality = Metrics.Locality.Of(filters);
-            var known = locality.masked_select(locality.isfinite());
-            if (known.numel() > 0) values["locality"] = known.mean().item<double>();
-        }
+        if (FirstLayer.Of(network) is var (_, filters) && Metrics.Locality.Mean(filters) is { } locality) values["locality"] = locality;
         for (var i = 0; i < network.Plan.Steps.Count; i++)
         {
             var (planned, tensors) = (network.Plan.Steps[i].Tensors, network.TensorsOf(i));

@@ -25,7 +25,7 @@ internal sealed class LoadedSplits : ISplits
     {
         (this.spec, this.info, this.test, this.device) = (spec, info, test, device);
         // A random crop needs what lies around the middle as well; nothing is corrupted then.
-        var images = CorruptedImages.Cropped(Load(train), spec.Augmentation.RandomCrop ? null : spec.Data.Crop);
+        var images = ImageTensors.Middle(Load(train), spec.Augmentation.RandomCrop ? null : spec.Data.Crop);
         corruption = new(spec, seed, images);
         images = corruption.Of(images, isTest: false);
         trainImages = validationPlaces is null ? images : At(images, trainPlaces);
@@ -53,7 +53,7 @@ internal sealed class LoadedSplits : ISplits
     public Tensor TakePixels() => trainImages.dtype == ScalarType.Byte ? trainImages.DetachFromDisposeScope()
         : trainImages.mul(255).clamp_(0, 255).to(ScalarType.Byte).DetachFromDisposeScope();
 
-    private Tensor TestImages() => CorruptedImages.Cropped(Load(test), spec.Augmentation.RandomCrop ? null : spec.Data.Crop);
+    private Tensor TestImages() => ImageTensors.Middle(Load(test), spec.Augmentation.RandomCrop ? null : spec.Data.Crop);
 
     // Whitened once where nothing comes before it, and batch by batch behind augmentation.
     private Split Made(Tensor images, Tensor labels, bool isAugmented)
@@ -74,7 +74,7 @@ internal sealed class LoadedSplits : ISplits
     private Split Normalised(Tensor images, Tensor labels)
     {
         if (images.dtype != ScalarType.Byte)
-            return new(normalization!.Apply(PerImage.Scaled(images)).to(device).DetachFromDisposeScope(), labels);
+            return new(normalization!.Apply(ImageTensors.Scaled(images)).to(device).DetachFromDisposeScope(), labels);
         var (scale, shift) = normalization!.On(device);
         return new(images.to(device).DetachFromDisposeScope(), scale, shift, labels);
     }

@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Options;
 using ConvexWeb.Training.Specs;
 
@@ -12,7 +13,7 @@ internal static class StoppingRules
         if (progress.Epoch >= options.Epochs) return "all epochs done";
         if (options.StopWhenFitted && progress.Latest.GetValueOrDefault("train/accuracy") >= 100) return "every training image is fitted";
         if (options.StopBelowLoss is { } enough && progress.Latest.TryGetValue("train/loss", out var loss) && loss < enough)
-            return $"the training loss is below {enough}";
+            return $"{EndReasons.BelowLoss} {enough}";
         if (options.Patience is { } patience && progress.SinceBest >= patience)
             return $"no better {ChoiceWord.Of(options.PatienceOn).Replace('_', ' ')} for {patience} evaluations";
         return null;

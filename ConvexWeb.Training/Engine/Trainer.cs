@@ -114,7 +114,7 @@ public sealed class Trainer : IDisposable
         return true;
     }
 
-    // The run ends with the weights of its best evaluation, and what is told of its end is told of them.
+    // The run ends with the weights of its best evaluation, and the final figures are those weights'.
     private void RestoreBest()
     {
         if (learner.Best is null || progress.BestEpoch == 0) return;

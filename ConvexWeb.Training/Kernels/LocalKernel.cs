@@ -173,7 +173,7 @@ internal static unsafe class LocalKernel
             for (var o = 0; o < s.Out; o += 4)
             {
                 var outputs = Math.Min(4, s.Out - o);
-                // Where fewer are left, the last of them stands in for the others and its sums are not kept.
+                // Where fewer are left, the last one is used in place of the others, and those sums are dropped.
                 var g = w.Output + ((long)o * s.Places + p) * w.Batch;
                 var g1 = g + Math.Min(1, outputs - 1) * next;
                 var g2 = g + Math.Min(2, outputs - 1) * next;

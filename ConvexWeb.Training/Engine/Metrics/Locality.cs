@@ -8,6 +8,15 @@ namespace ConvexWeb.Training.Engine.Metrics;
 /// </summary>
 internal static class Locality
 {
+    /// <summary>The mean over the filters that have a locality; null where none has.</summary>
+    public static double? Mean(Tensor filters)
+    {
+        using var scope = NewDisposeScope();
+        var each = Of(filters);
+        var known = each.masked_select(each.isfinite());
+        return known.numel() == 0 ? null : known.mean().item<double>();
+    }
+
     /// <param name="filters">[units, C, h, w].</param>
     /// <returns>float64 [units]; NaN for a filter without a value other than 0, or with a single place.</returns>
     public static Tensor Of(Tensor filters)
