@@ -161,6 +161,7 @@ public sealed class AnnealingTests
             Model = new AnnealCnnOptions { Channels = 4 },
             Data = new GlyphsOptions { TrainSize = 64, TestSize = 20 },
             Optimizer = new AdamOptions { Lr = 1e-3 },
+            Schedule = new InverseScheduleOptions(),
             Annealing = new LinearAnnealingOptions { ReachZero = true },
             Training = new TrainingOptions { Epochs = 3, BatchSize = 32 },
         };
@@ -171,6 +172,10 @@ public sealed class AnnealingTests
         var summary = ((FinishedEvent)events[^1]).Summary!;
         Assert.Equal((0, 3), (Math.Round(summary.Series!["theta"].Min, 6), summary.Series!["theta"].Count));
         Assert.Equal(Quarter / 2, summary.Series!["theta"].Mean, 6);
+        Assert.Equal(events.OfType<PointsEvent>().Last().Values["lr"], summary.Series!["lr"].Final);
+        Assert.True(summary.Series!["lr"].Min < summary.Series!["lr"].Max);
+        Assert.Equal(3, summary.Series!["epoch_seconds"].Count);
+        Assert.Equal(summary.TrainSeconds / 3, summary.Series!["epoch_seconds"].Mean, 1e-6);
         run.Train(spec, "parted", stopAfter: e => e is EpochEvent { Epoch: 1 });
         Assert.Equal(summary.WeightsSha256, ((FinishedEvent)run.Train(spec, "parted", resume: true)[^1]).Summary!.WeightsSha256);
     }

@@ -11,8 +11,8 @@ public sealed record AugmentationOptions
     [Parameter("Mirror each image left to right with probability 1/2.")]
     public bool Flip { get; init; }
 
-    [Parameter("Pad with this many black pixels on each side, then cut at a random place. "
-        + "At the stored size; a whitened image is padded with 0.", Min = 0, Max = 32, Title = "Pad and crop")]
+    [Parameter("Pad with this many black pixels on each side, then cut at a random place, at the stored size and before whitening; "
+        + "with data.zca_first behind it, with 0.", Min = 0, Max = 32, Title = "Pad and crop")]
     public int PadCrop { get; init; }
 
     [Parameter("Cut the square of data.crop at a random place in training steps; evaluation takes the middle.")]

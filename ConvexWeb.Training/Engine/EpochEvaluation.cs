@@ -65,12 +65,20 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
     }
 
     /// <summary>What an evaluation changes in the state of a run, apart from what is best.</summary>
-    public Progress After(EpochEvaluation evaluation, Progress progress)
+    /// <param name="learningRate">Of the last step.</param>
+    public Progress After(EpochEvaluation evaluation, Progress progress, double learningRate)
     {
+        var seconds = (progress.TrainSeconds - progress.EvaluatedSeconds) / Math.Max(1, evaluation.Epoch - progress.EvaluatedEpoch);
         progress = progress with
         {
             Latest = evaluation.Values,
-            Series = MetricSeries.After(progress.Series, evaluation.Values),
+            Series = MetricSeries.After(progress.Series, new Dictionary<string, double>(evaluation.Values)
+            {
+                ["lr"] = learningRate,
+                ["epoch_seconds"] = seconds,
+            }),
+            EvaluatedEpoch = evaluation.Epoch,
+            EvaluatedSeconds = progress.TrainSeconds,
             Negatives = 0,
             NegativesSince = progress.Step,
         };

@@ -65,6 +65,10 @@ public sealed record Progress
 
     public double TrainSeconds { get; init; }
 
+    /// <summary>The last evaluation: its epoch, and the seconds of training up to it.</summary>
+    public int EvaluatedEpoch { get; init; }
+    public double EvaluatedSeconds { get; init; }
+
     /// <summary>Constrained weights that steps left below zero since the last evaluation, and the step of that evaluation.</summary>
     public long Negatives { get; init; }
     public long NegativesSince { get; init; }

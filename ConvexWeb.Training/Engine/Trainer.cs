@@ -105,7 +105,7 @@ public sealed class Trainer : IDisposable
         latest = evaluation;
         while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent(MessageLevel.Info, found));
         events.Report(new EpochEvent(epoch, progress.Step, evaluation.Values));
-        progress = filters.After(evaluator.After(evaluation, progress), epoch);
+        progress = filters.After(evaluator.After(evaluation, progress, steps.LearningRate(progress, progress.Step - 1)), epoch);
         if (!BestEvaluation.Counts(spec, epoch)) return true;
         (progress, var isBest) = BestEvaluation.Compare(spec.Training, evaluation, progress);
         if (!isBest) return true;

@@ -29,7 +29,10 @@ public sealed record RunSummary(
     /// <summary>The epoch whose weights the run ended with, where they are not the last ones: <see cref="Final"/> is of them.</summary>
     public int? RestoredEpoch { get; init; }
 
-    /// <summary>Smallest, largest, mean and last value of each metric over the evaluations; null of an older version.</summary>
+    /// <summary>
+    /// Smallest, largest, mean and last value of each metric over the evaluations, of the learning rate (lr) and of the seconds that an
+    /// epoch's steps took (epoch_seconds); null of an older version.
+    /// </summary>
     public IReadOnlyDictionary<string, MetricSeries>? Series { get; init; }
 
     /// <summary>Some filters of the first layer, of the epochs that the spec asks for; null where it asks for none.</summary>

@@ -57,7 +57,7 @@ public sealed record CycleMlpOptions : ModelOptions
         var isSeed = ModelMode.IsSeed(Mode, convexity);
         var plan = new Plan(images.Shape, convexity)
         {
-            Initialisation = Initialisation.TruncatedNormal,
+            Initialisation = Initialisation.SmallNormal,
             FreeAffineNorms = true,
             Exempt = !isSeed ? null : ExemptList == SourceLaunch.Ddp ? new HashSet<string>() : SourceExempts(),
             CoversBias = isSeed && ConstrainGateBiases ? name => name.Contains(".reweight.", StringComparison.Ordinal) : null,

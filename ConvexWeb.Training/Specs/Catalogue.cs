@@ -73,6 +73,8 @@ public static class Catalogue
             "Eight inception modules for images of 28 × 28, with and without batch normalisation."),
         Entry.Of<WideResNetOptions>("Wide ResNet", "Zagoruyko and Komodakis 2016; pluskid/fitting-random-labels (S8)",
             "Residual network; WRN-28-1 is the one that fits random labels in the public code."),
+        Entry.Of<ResNet18Options>("ResNet18", "He et al. 2016; Neyshabur 2020, A.1 (S11)",
+            "Residual network for small images, of any width, with kernels of any odd side."),
         Entry.Of<Seed001MlpOptions>("MLP of seed 001", "seed 001, Code.py (S8a)",
             "1000, 800 and 800 units; and the seed's convex network."),
         Entry.Of<Seed001CnnOptions>("CNN of seed 001", "seed 001, Code.py (S8a)", "Three convolutions with pools and two dense layers."),

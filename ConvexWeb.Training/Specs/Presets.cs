@@ -37,7 +37,8 @@ public static class Presets
             .. MlpPresets.All, .. AllConvPresets.All, .. DenseNetPresets.All,
             .. MixerPresets.All, .. CycleMlpPresets.All, .. FurtherPresets.All,
             .. FigurePresets.All,
-            .. RandomizationPresets.All, .. Seed001Presets.All, .. SdNetPresets.All, .. AnnealingPresets.All,
+            .. RandomizationPresets.All, .. Seed001Presets.All, .. SdNetPresets.All, .. NeyshaburFigures.All,
+            .. AnnealingPresets.All,
         ];
         return
         [

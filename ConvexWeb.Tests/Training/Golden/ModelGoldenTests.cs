@@ -148,6 +148,7 @@ public sealed class ModelGoldenTests
             "small_alexnet" => new SmallAlexNetOptions { Lrn = IsOn("lrn", true), BatchNorm = IsOn("batch_norm", false) },
             "small_inception" => new SmallInceptionOptions { BatchNorm = IsOn("batch_norm", true) },
             "wide_resnet" => new WideResNetOptions(),
+            "resnet18" => new ResNet18Options { Width = Number("width") ?? 64, Kernel = Number("kernel") ?? 3 },
             "seed001_mlp" => new Seed001MlpOptions { Layout = Choice<Seed001Layout>("layout", "plain") },
             "seed001_cnn" => new Seed001CnnOptions(),
             "sd_net" => new SdNetOptions

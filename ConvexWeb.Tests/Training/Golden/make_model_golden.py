@@ -211,6 +211,13 @@ def randomization_cases():
     yield case("wide_resnet base train", "wide_resnet", count=369_498, train=True)
     yield case("wide_resnet ioc", "wide_resnet", ioc=True, count=369_498)
     yield case("wide_resnet ioc train", "wide_resnet", ioc=True, count=369_498, train=True)
+    # 11,173,962 is known of many codes; the others are this file's.
+    yield case("resnet18", "resnet18", count=11_173_962, logits=False)
+    yield case("resnet18 base", "resnet18", width=16, count=701_466)
+    yield case("resnet18 base train", "resnet18", width=16, count=701_466, train=True)
+    yield case("resnet18 ioc", "resnet18", ioc=True, width=16, count=701_466)
+    yield case("resnet18 ioc train", "resnet18", ioc=True, width=16, count=701_466, train=True)
+    yield case("resnet18 kernel 7", "resnet18", width=8, kernel=7, count=940_242)
 
     yield case("seed001_mlp base", "seed001_mlp", count=4_522_610, layout="plain")
     yield case("seed001_mlp base train", "seed001_mlp", count=4_522_610, train=True, layout="plain", dropout=0)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.models import densenet as tv_densenet
 from torchvision.models import efficientnet as tv_efficientnet
+from torchvision.models import resnet as tv_resnet
 from torchvision.ops import deform_conv2d
 from torchvision.ops.misc import SqueezeExcitation
 
@@ -455,6 +456,29 @@ class WideResNet(nn.Module):
         return self.fc(self.act(self.bn(x)).mean((2, 3)))
 
 
+def resnet18(classes, ioc, width=64, kernel=3):
+    """torchvision's, with the first convolution and without the pool of S11.5; its widths are fixed, so a narrower one is rebuilt."""
+    net = tv_resnet.resnet18(num_classes=classes)
+    net.maxpool = nn.Identity()
+    for name, layer in list(net.named_modules()):
+        owner, _, last = name.rpartition(".")
+        scaled = lambda channels: channels if channels == 3 else channels * width // 64
+        if isinstance(layer, nn.Conv2d):
+            side = 1 if "downsample" in name else kernel
+            stride = 1 if name == "conv1" else layer.stride
+            new = nn.Conv2d(scaled(layer.in_channels), scaled(layer.out_channels), side, stride, side // 2, bias=False)
+        elif isinstance(layer, nn.BatchNorm2d):
+            new = nn.BatchNorm2d(scaled(layer.num_features))
+        elif isinstance(layer, nn.ReLU) and ioc:
+            new = nn.ELU()
+        elif isinstance(layer, nn.Linear):
+            new = nn.Linear(scaled(layer.in_features), classes)
+        else:
+            continue
+        setattr(net.get_submodule(owner), last, new)
+    return net
+
+
 class Seed001Mlp(nn.Module):
     """S8a.1. layout: plain has no norms; ioc has BatchNorm and ELU in the second and third layer and ReLU in the first; twin is ioc with
     ReLU everywhere. The activations are the layout's, whether weights are constrained or not."""
@@ -660,6 +684,8 @@ def build(model, ioc, classes, size=None, mode="seed", inputs=3072, **more):
         return SmallInception(classes, relu, **more)
     if model == "wide_resnet":
         return WideResNet(classes, relu)
+    if model == "resnet18":
+        return resnet18(classes, ioc, **more)
     if model == "seed001_mlp":
         return Seed001Mlp(inputs, classes, **more)
     if model == "seed001_cnn":
@@ -690,6 +716,7 @@ FREE = {
     "small_alexnet": ["conv1"],
     "small_inception": ["conv1.conv"],
     "wide_resnet": ["conv1"],
+    "resnet18": ["conv1"],
     "seed001_mlp": ["fc1"],
 }
 

@@ -24,8 +24,8 @@ public sealed class CertificateTests
         Convexity = convexity,
         Data = new Cifar10Options
         {
-            Resize = model is DenseNetOptions or EfficientNetOptions or SmallInceptionOptions or WideResNetOptions or SmallAlexNetOptions
-                or Seed001CnnOptions ? 16 : null,
+            Resize = model is DenseNetOptions or EfficientNetOptions or SmallInceptionOptions or WideResNetOptions or ResNet18Options
+                or SmallAlexNetOptions or Seed001CnnOptions ? 16 : null,
         },
         Optimizer = new AdamOptions { Lr = 1e-3 },
     };

@@ -98,26 +98,36 @@ public sealed class LocalLayerTests
         Assert.True((first.forward(x) - second.forward(x)).abs().max().item<double>() > 1e-7);
     }
 
-    [Fact]
-    public void T8_FC_with_LOCALs_sparsity_and_weights_is_LOCAL()
+    // The linear maps before normalisation, which LOCAL shares over places and FC has for each unit.
+    [Theory]
+    [InlineData(SdNetKind.SLocal, SdNetKind.SFc, 1)]
+    [InlineData(SdNetKind.DLocal, SdNetKind.DFc, 8)]
+    public void T8_FC_with_LOCALs_sparsity_and_weights_is_LOCAL(SdNetKind local, SdNetKind full, int layers)
     {
-        // The linear map before normalisation, which LOCAL shares over places and FC has for each unit.
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         manual_seed(6);
-        using var local = Network(SdNetKind.SLocal, SdNetPadding.Same);
-        using var full = Network(SdNetKind.SFc, SdNetPadding.Same);
-        var weight = local.state_dict()["layer1.weight"];
-        var dense = full.state_dict()["layer1.weight"].zero_();
-        // A dense row for each place: the layer's answer to each unit image.
-        var operation = (LocalOperation)local.Plan.Steps[0].Operation;
-        dense.copy_(Execution.Local(operation, eye(768, dtype: ScalarType.Float64).view(768, 3, 16, 16), weight).flatten(1).t());
-        Assert.Equal(0.3, dense.ne(0).to(ScalarType.Float64).mean().item<double>(), 0.2); // most of it is zero
-        var x = randn([5, 3, 16, 16], ScalarType.Float64);
-        var (one, other) = (Execution.Local(operation, x, weight).flatten(1), F.linear(x.flatten(1), dense));
-        Assert.True((one - other).abs().max().item<double>() < 1e-10);
-        dense[0, 0] += 1;
-        Assert.True((one - F.linear(x.flatten(1), dense)).abs().max().item<double>() > 1e-3);
+        using var first = Network(local, SdNetPadding.Same);
+        using var second = Network(full, SdNetPadding.Same);
+        var shape = Images.Shape.ToArray();
+        var steps = first.Plan.Steps.Where(step => step.Operation is LocalOperation).ToList();
+        Assert.Equal(layers, steps.Count);
+        foreach (var step in steps)
+        {
+            var operation = (LocalOperation)step.Operation;
+            var weight = first.state_dict()[operation.Name + ".weight"];
+            var dense = second.state_dict()[operation.Name + ".weight"].zero_();
+            // A dense row for each place: the layer's answer to each unit image.
+            var size = shape.Aggregate(1L, (a, b) => a * b);
+            dense.copy_(Execution.Local(operation, eye(size, dtype: ScalarType.Float64).view([size, .. shape]), weight).flatten(1).t());
+            if (step == steps[0]) Assert.InRange(dense.ne(0).to(ScalarType.Float64).mean().item<double>(), 0.01, 0.4);
+            var x = randn([5, .. shape], ScalarType.Float64);
+            var (one, other) = (Execution.Local(operation, x, weight).flatten(1), F.linear(x.flatten(1), dense));
+            Assert.True((one - other).abs().max().item<double>() < 1e-10, operation.Name);
+            dense[0, 0] += 1;
+            Assert.True((one - F.linear(x.flatten(1), dense)).abs().max().item<double>() > 1e-3);
+            shape = [.. step.Output.Shape];
+        }
     }
 
     private static PlanNetwork Network(SdNetKind kind, SdNetPadding padding)

@@ -70,7 +70,7 @@ public sealed class PlanTests
     public static TheoryData<string> ConvexModels() =>
     [
         "mlp", "allconv", "densenet", "mixer", "cycle_mlp", "efficientnet_b0", "ficnn",
-        "small_alexnet", "small_inception", "wide_resnet", "seed001_mlp", "seed001_cnn", "sd_net", "anneal_cnn",
+        "small_alexnet", "small_inception", "wide_resnet", "resnet18", "seed001_mlp", "seed001_cnn", "sd_net", "anneal_cnn",
     ];
 
     [Fact]
@@ -156,6 +156,7 @@ public sealed class PlanTests
         "small_alexnet" => new SmallAlexNetOptions { Lrn = false, BatchNorm = true },
         "small_inception" => new SmallInceptionOptions(),
         "wide_resnet" => new WideResNetOptions { Depth = 10 },
+        "resnet18" => new ResNet18Options { Width = 8 },
         "seed001_mlp" => new Seed001MlpOptions { Layout = Seed001Layout.Ioc },
         "seed001_cnn" => new Seed001CnnOptions(),
         "sd_net" => new SdNetOptions { Kind = SdNetKind.SLocal, Alpha = 2 },

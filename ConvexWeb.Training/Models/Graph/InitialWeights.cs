@@ -45,7 +45,7 @@ internal static class InitialWeights
         else if (kind == Initialisation.GlorotUniform) nn.init.xavier_uniform_(value);
         else if (kind == Initialisation.Pluskid && linear) nn.init.xavier_normal_(value);
         else if (kind == Initialisation.Pluskid) nn.init.kaiming_normal_(value, mode: nn.init.FanInOut.FanOut);
-        else if (kind == Initialisation.TruncatedNormal && linear) nn.init.trunc_normal_(value, std: 0.02);
+        else if (kind == Initialisation.SmallNormal && linear) nn.init.normal_(value, 0, 0.02);
         else if (kind == Initialisation.HeFanIn && !linear) nn.init.kaiming_normal_(value);
         else if (kind == Initialisation.HeFanOut && !linear) nn.init.kaiming_normal_(value, mode: nn.init.FanInOut.FanOut);
         else if (kind == Initialisation.HeFanOut) nn.init.uniform_(value, -1 / Math.Sqrt(value.shape[0]), 1 / Math.Sqrt(value.shape[0]));
@@ -56,7 +56,7 @@ internal static class InitialWeights
     {
         var zero = kind switch
         {
-            Initialisation.TruncatedNormal or Initialisation.HeFanIn => linear,
+            Initialisation.SmallNormal or Initialisation.HeFanIn => linear,
             Initialisation.HeFanOut or Initialisation.Pluskid or Initialisation.GlorotUniform or Initialisation.StandardNormal => true,
             _ => false,
         };

@@ -8,8 +8,11 @@ public enum Initialisation
     /// <summary>PyTorch's defaults of each layer.</summary>
     PyTorch,
 
-    /// <summary>Linear layers normal with deviation 0.02, biases 0; convolutions as PyTorch (CycleMLP's official code).</summary>
-    TruncatedNormal,
+    /// <summary>
+    /// Linear layers normal with deviation 0.02, biases 0; convolutions as PyTorch (CycleMLP's official code, which cuts the normal at an
+    /// absolute 2, a hundred deviations).
+    /// </summary>
+    SmallNormal,
 
     /// <summary>Convolutions He normal by fan-in; Linear as PyTorch with bias 0 (torchvision's DenseNet).</summary>
     HeFanIn,

@@ -29,7 +29,7 @@ internal static class EnsemblePresets
         .. Boosts().SelectMany(b => new[] { b, Small(b) }),
     ];
 
-    private static readonly PresetNotes OfMixtures = new(
+    internal static readonly PresetNotes OfMixtures = new(
         "Expectation-maximisation is not written out in the paper: responsibilities by gate and expert, experts by their weighted "
         + "cross-entropy, gate by cross-entropy to the responsibilities, one epoch each in turn, 30 rounds. Experts of 3 × 800 units with "
         + "one sigmoid output and starts of their own, a gate of 1 × 800, probabilities averaged with its weights. A tenth validates.",

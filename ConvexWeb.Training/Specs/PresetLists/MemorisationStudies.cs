@@ -1,3 +1,4 @@
+using ConvexWeb.Training.Augmentations;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Labels;
 using ConvexWeb.Training.Models;
@@ -29,6 +30,17 @@ internal static class MemorisationStudies
                 Optimizer = new AdamOptions { Lr = 1e-4 },
                 Training = new TrainingOptions { Epochs = 200, BatchSize = 128, EvaluateEvery = 10 },
             }, ("model.width", "2, 5, 10, 20, 40, 80, 160, 320"), ("labels.p", "0, 0.15"), ("convexity.name", "none, exp_eps")),
+        Study("double-descent-resnet18", "Double descent by width of a ResNet18 under wrong labels",
+            "Nakkiran et al. 2019: Adam at a fixed 1e-4, flips and crops, no decay, 4,000 epochs; theirs has 15 % wrong labels.",
+            new Spec
+            {
+                Model = new ResNet18Options(),
+                Data = new Cifar10Options(),
+                Labels = new SymmetricWrongLabelOptions { P = 0.15 },
+                Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4, AllowWithCorruption = true },
+                Optimizer = new AdamOptions { Lr = 1e-4 },
+                Training = new TrainingOptions { Epochs = 4000, BatchSize = 128, EvaluateEvery = 10 },
+            }, ("model.width", "1, 2, 4, 6, 8, 10, 12, 16, 24, 32, 48, 64"), ("labels.p", "0, 0.15")) with { NeedsGpu = true },
         Study("measures", "Generalization measures over networks that stopped at one training loss",
             "Path norm, products of norms over the margin and the way from the start, with Kendall's τ against the gap: "
             + "GET /api/v1/studies/ID/measures.",

@@ -18,8 +18,8 @@ internal static class MlpPresets
     private static readonly PresetNotes Notes = new(
         "Batch 64, at most 200 epochs, early stop after 20 without a better validation accuracy, a tenth held out: the paper says Adam "
         + "1e-4 and early stopping only. Its s4.1 also says \"at convergence\", so best and last epoch are both reported. The first layer "
-        + "is as wide as the others (s4.1: \"same number of parameters\"). Convex networks get ZCA with the eps that a sweep favours "
-        + "(docs/results.md), the others are standardised; the paper names no eps.", Differs);
+        + "is as wide as the others (s4.1: \"same number of parameters\"). Convex networks get ZCA with eps 0.1, the others are "
+        + "standardised; the paper names no eps, and what was measured of others is in docs/results.md.", Differs);
 
     private static readonly PresetNotes Singh = new(
         "How many of the ten epochs it ran: the stop after 8 without a better validation error was at first only printed.",

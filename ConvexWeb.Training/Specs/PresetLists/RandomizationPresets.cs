@@ -47,6 +47,7 @@ internal static class RandomizationPresets
         .. Cells(AlexNet, "99.90/81.22", "99.82/79.66", "100.0/77.36", "100.0/76.07", "99.82/9.86"),
         .. Cells(Deep, "", "", "100.0/53.35", "100.0/52.39", "100.0/10.48"),
         .. Cells(Shallow, "", "", "99.80/50.39", "100.0/50.51", "99.34/10.61"),
+        WithoutNorms(),
         .. Curves(Inception), .. Curves(AlexNet), .. Curves(Deep), .. Curves(Shallow),
         .. Twins(),
         .. Pluskid(),
@@ -85,6 +86,11 @@ internal static class RandomizationPresets
             "Zhang et al. 2017, figures 1b and 1c, no number: slower with more corruption; the test error tends to 90 %",
             Recipe(network, new PartialLabelOptions { P = 0 }), ("labels.p", Levels), gpu);
     }
+
+    private static Preset WithoutNorms()
+        => Study("zhang-figure-2b-inception", "Figure 2b: small Inception with and without BatchNorm",
+            "Zhang et al. 2017, figure 2b, no number: no benefit of an early stop on CIFAR-10; BatchNorm is worth 3 to 4 %",
+            Recipe(Inception, new TrueLabelOptions()), ("model.batch_norm", "true, false"), gpu: true);
 
     private static IEnumerable<Preset> Twins()
     {

@@ -7,17 +7,17 @@ using ConvexWeb.Training.Schedules;
 namespace ConvexWeb.Training.Specs.PresetLists;
 
 /// <summary>
-/// S-/D- networks and β-LASSO (science.md S11, S12): tables 1 and 2 and figures of Neyshabur 2020, table II and figures of seed 002.
+/// S-/D- networks and β-LASSO (science.md S11, S12): tables 1 and 2 of Neyshabur 2020, table II and figures of seed 002.
 /// </summary>
 internal static class SdNetPresets
 {
-    private const string Tables = "Learning convolutions (Neyshabur 2020)";
+    internal const string Tables = "Learning convolutions (Neyshabur 2020)";
     private const string Seed = "Learning convolutions (seed 002)";
     private const int PaperShallow = 150, PaperDeep = 15;
 
-    private sealed record Set(string Key, string Title, DataOptions Data);
+    internal sealed record Set(string Key, string Title, DataOptions Data);
 
-    private static readonly Set[] Sets =
+    internal static readonly Set[] Sets =
     [
         new("cifar10", "CIFAR-10", new Cifar10Options()), new("cifar100", "CIFAR-100", new Cifar100Options()),
         new("svhn", "SVHN", new SvhnOptions()),
@@ -40,7 +40,7 @@ internal static class SdNetPresets
         (0, ["82.45", "55.58", "93.80"]), (1, ["82.52", "55.96", "93.66"]), (50, ["85.19", "59.56", "94.07"]),
     ];
 
-    private static readonly PresetNotes Paper = new(
+    internal static readonly PresetNotes Paper = new(
         "α = 150 for the shallow and 15 for the deep networks by the table's parameter counts; no biases, BatchNorm without scale and "
         + "shift, padding 4 and 1, PyTorch's start, cross-entropy, no momentum and no decay: the paper names none or tunes them.",
         "The paper augments by Fast AutoAugment's released policies, which are not here: flip and crop alone. Its SVHN trains on the extra "
@@ -53,7 +53,7 @@ internal static class SdNetPresets
         "Its training accuracies are running ones; compare train/accuracy_epoch_running. Its pixels are brought to −1 … 1, ours are "
         + "standardised; its rate falls once an epoch, ours at every step; its filters of S-LOCAL are of a network without padding.");
 
-    public static IEnumerable<Preset> All => [.. NeyshaburT1(), .. NeyshaburT2(), .. SeedT2(), .. SeedFigures(), .. Sweeps()];
+    public static IEnumerable<Preset> All => [.. NeyshaburT1(), .. NeyshaburT2(), .. SeedT2(), .. SeedFigures(), BothSchedules()];
 
     private static IEnumerable<Preset> NeyshaburT1()
     {
@@ -151,33 +151,23 @@ internal static class SdNetPresets
                 });
     }
 
-    // Accuracy against parameters, and β and λ apart: studies.
-    private static IEnumerable<Preset> Sweeps()
-    {
-        yield return new(
-            "figure-2-neyshabur", "Figure 2: test accuracy by parameters", Tables, "Neyshabur 2020, figures 2 and 6, no number",
-            "Three of its networks at six base widths.", Paper, Cosine(SdNetKind.SConv, 1, new Cifar10Options(), 400), NeedsGpu: true)
-        {
-            Study = new(new Dictionary<string, string>
-            {
-                ["model.kind"] = "s_conv, d_conv, three_fc",
-                ["model.alpha"] = "1, 2, 4, 8, 16, 32",
-            }, "0-2"),
-        };
-        yield return new(
+    private static Preset BothSchedules()
+        => new(
             "beta-under-both-schedules", "β-LASSO at a constant rate and along a cosine", Seed,
             "seed 002, open question: whether β = 50 hurts when the rate falls", "β by the schedule, 100 epochs.", AsSeed,
             OfSeed(50, new Cifar10Options(), 100))
         {
             Study = new(new Dictionary<string, string> { ["optimizer.beta"] = "0, 1, 50", ["schedule.name"] = "constant, cosine" }, "0-2"),
         };
-    }
 
     private static int Alpha(SdNetKind kind) => kind is SdNetKind.DConv or SdNetKind.DLocal or SdNetKind.DFc ? PaperDeep : PaperShallow;
 
-    private static Spec Cosine(SdNetKind kind, int alpha, DataOptions data, int epochs) => new()
+    private static Spec Cosine(SdNetKind kind, int alpha, DataOptions data, int epochs)
+        => Cosine(new SdNetOptions { Kind = kind, Alpha = alpha }, data, epochs);
+
+    internal static Spec Cosine(ModelOptions model, DataOptions data, int epochs) => new()
     {
-        Model = new SdNetOptions { Kind = kind, Alpha = alpha },
+        Model = model,
         Data = data,
         Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4 },
         Optimizer = new SgdOptions { Lr = 0.1, Momentum = 0 },

@@ -32,7 +32,7 @@ internal static class SmallVariant
     {
         var (model, data) = (Network(spec.Model), Data(spec.Data, spec.Model));
         var heavy = model is AllConvOptions or DenseNetOptions or CycleMlpOptions or EfficientNetOptions or WideResNetOptions
-            or SmallAlexNetOptions or SmallInceptionOptions;
+            or ResNet18Options or SmallAlexNetOptions or SmallInceptionOptions;
         var epochs = Math.Min(spec.Training.Epochs, heavy ? 5 : 15);
         return spec with
         {
@@ -64,6 +64,7 @@ internal static class SmallVariant
         CycleMlpOptions m => m with { Size = CycleMlpSize.Tiny },
         ConvexHeadOptions m => m with { Channels = 16 },
         WideResNetOptions m => m with { Depth = 10 },
+        ResNet18Options m => m with { Width = 8 },
         SdNetOptions m => m with { Alpha = 1 },
         _ => model,
     };
@@ -73,8 +74,8 @@ internal static class SmallVariant
         var all = DatasetInfo.Of(data);
         var small = data with
         {
-            TrainLimit = all.TrainImages > Images ? Images : null,
-            TestLimit = all.TestImages > TestImages ? TestImages : null,
+            TrainLimit = all.TrainImages > Images ? Math.Min(data.TrainLimit ?? Images, Images) : data.TrainLimit,
+            TestLimit = all.TestImages > TestImages ? Math.Min(data.TestLimit ?? TestImages, TestImages) : data.TestLimit,
         };
         // ImageNet is a folder of one's own; CIFAR-10 stands in for it.
         if (small is ImageNetOptions)
