@@ -96,6 +96,9 @@ public sealed class SettingsCheck(IConfiguration configuration) : IValidateOptio
 
     private IEnumerable<string> Problems(Settings settings)
     {
+        foreach (var unknown in SettingNames.Unknown(configuration)) yield return unknown;
+        if (configuration.GetSection("Kestrel:Endpoints").GetChildren().Any())
+            yield return "Kestrel:Endpoints would listen where no rule looks: name the addresses in Convex:Url.";
         if (!Enum.IsDefined(settings.Role)) yield return "Convex:Role must be web, worker or both.";
         if (string.IsNullOrWhiteSpace(settings.Data)) yield return "Convex:Data must name a folder.";
 

@@ -90,6 +90,23 @@ public sealed class SettingsTests
     public void Problems_HangLimitThatIsTooShort_IsRefused()
         => Assert.Single(new WorkerSettings { HangLimit = TimeSpan.FromSeconds(4) }.Problems());
 
+    [Theory]
+    [InlineData("Convex:Dta", "x", "Convex:Dta is not a setting.")]
+    [InlineData("Convex:Limits:SignIns", "3", "Convex:Limits:SignIns is not a setting.")]
+    [InlineData("Convex:Worker:Slot", "3", "Convex:Worker:Slot is not a setting.")]
+    [InlineData("Convex:ListenUrl", "http://0.0.0.0:1", "Convex:ListenUrl is not a setting.")]
+    [InlineData("Kestrel:Endpoints:E:Url", "http://0.0.0.0:5913", "Kestrel:Endpoints would listen where no rule looks")]
+    [InlineData("Convex:Worker:Slots", "3", null)]
+    [InlineData("convex:limits:signinsperminute", "3", null)]
+    [InlineData("Convex:TrustedProxies:0", "127.0.0.1", null)]
+    public void Validate_NamesThatNoSettingHas_AreRefused(string name, string value, string? problem)
+    {
+        var result = new SettingsCheck(new ConfigurationBuilder().AddInMemoryCollection([new(name, value)]).Build())
+            .Validate(null, new Settings());
+        if (problem is null) Assert.True(result.Succeeded, result.FailureMessage);
+        else Assert.Contains(problem, result.FailureMessage, StringComparison.Ordinal);
+    }
+
     private static Microsoft.Extensions.Options.ValidateOptionsResult Check(
         Settings settings, string hosts = "localhost;127.0.0.1;[::1]") =>
         new SettingsCheck(new ConfigurationBuilder().AddInMemoryCollection([new("AllowedHosts", hosts)]).Build()).Validate(null, settings);

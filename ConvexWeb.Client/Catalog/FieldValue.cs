@@ -24,7 +24,8 @@ public static class FieldValue
             "text" or "choice" => text,
             "bool" => bool.TryParse(text, out var flag) ? flag : text,
             "int_list" or "number_list" => List(text),
-            _ when text.Length == 0 => null,
+            // The word is for a field that is varied, where nothing cannot be typed between two commas.
+            _ when text is "" or "null" => null,
             _ => Number(text),
         };
     }

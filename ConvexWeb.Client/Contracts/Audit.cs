@@ -83,7 +83,11 @@ public sealed record AuditQuery(
 /// <param name="First">The number of its first entry; 0 when there is none.</param>
 /// <param name="Last">The number of its last entry, with the hash that stands for all of it.</param>
 /// <param name="Problem">Where it is broken, in a sentence; null when it is whole.</param>
-public sealed record AuditCheckView(long First, long Last, string Hash, string? Problem);
+public sealed record AuditCheckView(long First, long Last, string Hash, string? Problem)
+{
+    /// <summary>Why a known entry was not compared although the trail is whole, in a sentence; null where it was.</summary>
+    public string? Uncompared { get; init; }
+}
 
 /// <summary>The audit trail, for administrators.</summary>
 public interface IAudit

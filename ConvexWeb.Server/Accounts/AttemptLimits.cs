@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using ConvexWeb.Server.Persistence;
 using Dapper;
 using Microsoft.Extensions.Options;
@@ -21,8 +23,9 @@ public readonly record struct Try(bool IsAllowed, bool IsNews);
 /// <list type="bullet">
 /// <item>A browser in which the account has been signed in before, and a session that is asked again, have a count of their own, and one
 /// of the account's work: strangers fill neither, not even from the same network.</item>
-/// <item>All others count by name and network, by name alone with more room, against many networks at once, and by network, whatever the
-/// names. An owner with a browser that is new may have to wait while strangers guess.</item>
+/// <item>All others count by name and network, by name and site (the /48 of IPv6, of which a provider gives one to a customer), by name
+/// alone with more room, against many networks at once, and by network, whatever the names. An owner with a browser that is new may have
+/// to wait while strangers guess.</item>
 /// </list>
 /// A count falls with time; no account is locked for good.
 /// </summary>
@@ -32,6 +35,7 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
 
     private static readonly Limit OneBrowser = new(8, PerMinute: 1);
     private static readonly Limit OneNameFromOneNetwork = new(8, PerMinute: 1);
+    private static readonly Limit OneNameFromOneSite = new(16, PerMinute: 1);
     private static readonly Limit OneName = new(60, PerMinute: 2);
     private static readonly Limit Code = new(8, PerMinute: 0.1);
 
@@ -71,8 +75,17 @@ public sealed class AttemptLimits(NpgsqlDataSource database, IOptions<Settings> 
             """, new { from.Browser, name }, cancellationToken: cancel));
         return known
             ? [($"browser {from.Browser} {who}", OneBrowser), owners]
-            : [($"name {who} {from.Network}", OneNameFromOneNetwork), ($"name {who}", OneName), OfNetwork(from.Network)];
+            : [
+                ($"name {who} {from.Network}", OneNameFromOneNetwork),
+                .. Site(from.Network) is { } site ? [($"name {who} site {site}", OneNameFromOneSite)] : Array.Empty<(string, Limit)>(),
+                ($"name {who}", OneName), OfNetwork(from.Network),
+            ];
     }
+
+    // The first 48 of the 64 bits that an IPv6 network has here.
+    private static string? Site(string network)
+        => IPAddress.TryParse(network.Split('/')[0], out var address) && address.AddressFamily == AddressFamily.InterNetworkV6
+            ? Convert.ToHexStringLower(address.GetAddressBytes().AsSpan(0, 6)) : null;
 
     /// <summary>
     /// Counts a try of a second factor's code, which only who knows the password can make: in a month of guessing without a pause, one of

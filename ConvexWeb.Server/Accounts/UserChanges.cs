@@ -123,7 +123,9 @@ public sealed class UserChanges(NpgsqlDataSource database, Sessions sessions, Au
             with ended as (delete from sessions where user_id = @id),
             links as (
                 delete from invites i using users u
-                where i.created_by = u.id and u.id = @id and i.used_at is null and not (u.is_admin and u.disabled_at is null))
+                where u.id = @id and i.used_at is null
+                    and (i.created_by = u.id and not (u.is_admin and u.disabled_at is null)
+                        or i.for_user = u.id and u.disabled_at is not null))
             select pg_notify('{Sessions.EndedChannel}', '')
             """, parameters, transaction, cancellationToken: cancel));
         var user = await connection.QuerySingleAsync<UserView>(new CommandDefinition(

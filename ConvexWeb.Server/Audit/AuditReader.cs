@@ -81,13 +81,20 @@ public sealed class AuditReader(NpgsqlDataSource database)
         {
             return Broken($"The trail begins with entry {start.Seq + 1}, and no entry tells that the ones before it were taken out.");
         }
-        return met
-            ? new(first, last, Convert.ToHexStringLower(hash), null)
-            : known!.Value.Seq == start.Seq && !IsHash(start.Hash, known.Value.Hash)
-                ? Broken($"Entry {start.Seq} had another hash than the one that you have kept when it was taken out.")
-            : Broken(known.Value.Seq > last
-                ? $"The trail ends with entry {last}, and you know of entry {known.Value.Seq}: its end was cut off."
-                : $"Entry {known.Value.Seq} has been taken out because of its age; give a later one.");
+        var whole = new AuditCheckView(first, last, Convert.ToHexStringLower(hash), null);
+        if (met) return whole;
+        if (known!.Value.Seq > last)
+            return Broken($"The trail ends with entry {last}, and you know of entry {known.Value.Seq}: its end was cut off.");
+        if (known.Value.Seq < start.Seq)
+        {
+            return whole with
+            {
+                Uncompared = $"What you have kept was not compared: entry {known.Value.Seq} has been taken out because of its age. "
+                    + "Give a later one.",
+            };
+        }
+        return IsHash(start.Hash, known.Value.Hash) ? whole
+            : Broken($"Entry {start.Seq} had another hash than the one that you have kept when it was taken out.");
 
         static bool IsHash(byte[] hash, string text)
             => string.Equals(Convert.ToHexStringLower(hash), text, StringComparison.OrdinalIgnoreCase);

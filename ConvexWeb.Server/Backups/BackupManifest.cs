@@ -20,6 +20,19 @@ internal sealed partial record BackupManifest(
     public const int Current = 1;
     public const string Entry = "manifest.json";
 
+    // No table and no file is as large; sums of such numbers stay numbers.
+    private const long MostBytes = 1L << 50;
+
+    /// <summary>Whether everything is there that the type says: a file may be anybody's, and JSON leaves out and writes null as it likes.
+    /// </summary>
+    public bool IsWhole => Format > 0 && Product is not null && SchemaHash is not null && Tables is not null && Sequences is not null
+        && Files is not null
+        && Tables.All(table => table is { Name: not null, Sha256: not null, Columns: not null, Bytes: >= 0 and <= MostBytes }
+            && table.Columns.All(column => column is not null))
+        && Sequences.All(sequence => sequence is { Table: not null, Column: not null })
+        && Files.All(file => file is { Entry: not null, Sha256: not null, Bytes: >= 0 and <= MostBytes })
+        && Tables.Sum(table => (decimal)table.Bytes) + Files.Sum(file => (decimal)file.Bytes) <= long.MaxValue;
+
     /// <summary>Whether an entry is a file of a run: nothing else is ever written into a folder.</summary>
     public static bool TryReadFile(string entry, out long run, out int attempt, out string name)
     {

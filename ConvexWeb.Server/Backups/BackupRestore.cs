@@ -48,7 +48,7 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
         {
             throw new InvalidDataException($"its manifest cannot be read ({problem.Message}).", problem);
         }
-        if (manifest is not { Tables: not null, Sequences: not null, Files: not null, Product: not null, SchemaHash: not null })
+        if (manifest is not { IsWhole: true })
             throw new InvalidDataException("its manifest is not whole.");
         var newest = Migration.Embedded[^1].Number;
         if (manifest.Format > BackupManifest.Current || manifest.Schema > newest)
@@ -111,8 +111,12 @@ public sealed class BackupRestore(NpgsqlDataSource database, RunFolders folders)
                 what = $"table {table.Name}";
                 await FillAsync(connection, archive, table, copy, cancel);
             }
+            // The names become those of sequences.
+            var sequences = (await BackupTables.SequencesAsync(connection, cancel)).Select(one => (one.Table, one.Column)).ToHashSet();
             foreach (var sequence in manifest.Sequences.Where(sequence => sequence.Last is not null))
             {
+                if (!sequences.Contains((sequence.Table, sequence.Column)))
+                    throw new InvalidDataException($"its schema has no numbers for {sequence.Table}.{sequence.Column}.");
                 await connection.ExecuteAsync(new CommandDefinition(
                     "select setval(pg_get_serial_sequence(quote_ident(@Table), @Column), @Last)", sequence, cancellationToken: cancel));
             }

@@ -21,6 +21,11 @@ internal static class BackupCommand
             Console.Error.WriteLine($"usage: ./convexweb {args[0]} FILE");
             return 2;
         }
+        if (CommandOptions.Problem(options) is { } wrong)
+        {
+            Console.Error.WriteLine($"{wrong} usage: ./convexweb {what} FILE");
+            return 2;
+        }
         using var stop = new CancellationTokenSource();
         var signals = new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal =>
             PosixSignalRegistration.Create(signal, told =>

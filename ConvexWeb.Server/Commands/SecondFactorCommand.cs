@@ -21,6 +21,11 @@ internal static class SecondFactorCommand
             Console.Error.WriteLine(Usage);
             return 2;
         }
+        if (CommandOptions.Problem(options) is { } wrong)
+        {
+            Console.Error.WriteLine($"{wrong} {Usage}");
+            return 2;
+        }
         await using var app = ToolHost.Build(options, services => services.AddAccounts());
         await app.CheckDatabaseAsync();
         var normal = await app.Services.GetRequiredService<Names>().NormalizeAsync(name, CancellationToken.None) ?? name;

@@ -23,6 +23,9 @@ internal static class ToolHost
     public static async Task<int> CheckDatabaseAsync(this WebApplication app, CancellationToken cancel = default)
     {
         var schema = 0;
+        // Who only looks makes no database.
+        if (app.Services.GetRequiredService<Database>() is { IsMade: false } none)
+            throw new StartException($"There is no lab in {none.Where}.");
         await app.Services.GetRequiredService<Database>().PrepareAsync(
             async (database, token) => schema = await new Migrator(database).CheckAsync(token), cancel);
         return schema;

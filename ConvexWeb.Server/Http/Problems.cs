@@ -55,6 +55,7 @@ public static class Problems
         StatusCodes.Status403Forbidden => AccessRules.Refusal(context),
         StatusCodes.Status404NotFound => "There is nothing at this address: it was deleted, or never was.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Method} is not possible here; {context.Response.Headers.Allow} is.",
+        StatusCodes.Status422UnprocessableEntity => "Something that was to be named is missing.",
         StatusCodes.Status415UnsupportedMediaType => "The body must be JSON: send Content-Type: application/json.",
         _ => null,
     };

@@ -25,6 +25,20 @@ public sealed class Database(
 
     private string Folder => Path.Combine(settings.Value.DataFolder, "postgres");
 
+    /// <summary>Where it is, for who reads a report: the folder of a private one, or host and name of another.</summary>
+    public string Where
+    {
+        get
+        {
+            if (string.IsNullOrWhiteSpace(given)) return settings.Value.DataFolder;
+            var address = new NpgsqlConnectionStringBuilder(given);
+            return $"the database {address.Database} on {address.Host}";
+        }
+    }
+
+    /// <summary>Whether a private one was made here before; another one is never made.</summary>
+    public bool IsMade => !string.IsNullOrWhiteSpace(given) || Directory.Exists(Folder);
+
     /// <summary>Which database this is; known once it is prepared. It is no secret.</summary>
     public Guid Id { get; private set; }
 

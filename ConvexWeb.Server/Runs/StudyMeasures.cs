@@ -9,7 +9,7 @@ using Npgsql;
 namespace ConvexWeb.Server.Runs;
 
 /// <summary>How generalization measures go with the gap over the runs of a study.</summary>
-/// <param name="Compared">Ids of the runs that are compared: they stopped at one training loss.</param>
+/// <param name="Compared">Ids of the runs that are compared: one training.stop_below_loss ended them all, that of most of them.</param>
 /// <param name="LeftOut">Ids of those that ended well for another reason: at different losses, measures say little together.</param>
 /// <param name="Measures">By name.</param>
 public sealed record MeasuredStudy(
@@ -17,15 +17,15 @@ public sealed record MeasuredStudy(
 
 /// <summary>One measure over the compared runs that have it.</summary>
 /// <param name="KendallTau">τ-b of the measure and the gap; null with fewer than two runs, or where one is the same for all.</param>
-/// <param name="Points">Run, measure and gap (accuracy, points) of each.</param>
+/// <param name="Points">Run, measure, gap (accuracy, points) and the training loss at the end of each.</param>
 public sealed record MeasureOfGap(double? KendallTau, IReadOnlyList<MeasuredRun> Points);
 
 /// <summary>A run with a measure.</summary>
-public sealed record MeasuredRun(long RunId, double Measure, double Gap);
+public sealed record MeasuredRun(long RunId, double Measure, double Gap, double TrainLoss);
 
 /// <summary>
-/// The panel of science.md B8. Only runs of one study, and of those only the ones that training.stop_below_loss ended: over all runs of a
-/// database, or over different losses, a rank correlation would mean nothing.
+/// The panel of science.md B8. Only runs of one study, and of those only the ones that one training.stop_below_loss ended: over all runs
+/// of a database, or over different losses, a rank correlation would mean nothing.
 /// </summary>
 internal static class StudyMeasures
 {
@@ -54,16 +54,24 @@ internal static class StudyMeasures
 
     private static MeasuredStudy Of(List<Stored> stored)
     {
-        var (compared, others) = (stored.Where(IsCompared).ToList(), stored.Where(run => !IsCompared(run)).ToList());
-        var points = compared.SelectMany(run => Numbers(run.Measures).Select(measure =>
-            (measure.Key, Point: new MeasuredRun(run.RunId, measure.Value, Numbers(run.Final).GetValueOrDefault("gap", double.NaN)))));
-        var measures = points.Where(p => double.IsFinite(p.Point.Measure) && double.IsFinite(p.Point.Gap))
+        // The reason names the loss.
+        var compared = stored.Where(run => run.Because?.StartsWith(EndReasons.BelowLoss, StringComparison.Ordinal) == true)
+            .GroupBy(run => run.Because).MaxBy(group => group.Count())?.ToList() ?? [];
+        var others = stored.Except(compared).ToList();
+        var points = compared.SelectMany(run =>
+            Numbers(run.Measures).Select(measure => (measure.Key, Point: Measured(run, measure.Value))));
+        var measures = points
+            .Where(p => double.IsFinite(p.Point.Measure) && double.IsFinite(p.Point.Gap) && double.IsFinite(p.Point.TrainLoss))
             .GroupBy(p => p.Key, p => p.Point).ToDictionary(group => group.Key, group => new MeasureOfGap(
                 RankCorrelation.TauB([.. group.Select(p => p.Measure)], [.. group.Select(p => p.Gap)]), [.. group]));
         return new([.. compared.Select(run => run.RunId)], [.. others.Select(run => run.RunId)], measures);
     }
 
-    private static bool IsCompared(Stored run) => run.Because?.StartsWith(EndReasons.BelowLoss, StringComparison.Ordinal) == true;
+    private static MeasuredRun Measured(Stored run, double measure)
+    {
+        var final = Numbers(run.Final);
+        return new(run.RunId, measure, final.GetValueOrDefault("gap", double.NaN), final.GetValueOrDefault("train/loss", double.NaN));
+    }
 
     // What JSON has no number for stands there as text, and is no measure.
     private static Dictionary<string, double> Numbers(string json)

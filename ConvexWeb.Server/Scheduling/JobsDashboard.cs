@@ -1,3 +1,4 @@
+using System.Globalization;
 using ConvexWeb.Client.Contracts;
 using ConvexWeb.Server.Accounts;
 using ConvexWeb.Server.Audit;
@@ -49,10 +50,30 @@ public static class JobsDashboard
         {
             var http = context.GetHttpContext();
             if (http.User.Identity?.IsAuthenticated != true) return false;
+            await CheckAsync(http.Request);
             if (HttpMethods.IsPost(http.Request.Method) && http.User.IsInRole(Roles.Admin) && !IsStatistics(http.Request))
                 await NoteAsync(http);
             return true;
         }
+
+        // Hangfire takes the number of a job for granted and ends in an exception otherwise; and it answers any method with the page.
+        private static async Task CheckAsync(HttpRequest request)
+        {
+            if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsPost(request.Method))
+            {
+                throw new BadHttpRequestException(
+                    $"{request.Method} is not possible here; GET, HEAD and POST are.", StatusCodes.Status405MethodNotAllowed);
+            }
+            var path = request.Path.Value!;
+            string?[] jobs = OneJob.FirstOrDefault(start => path.StartsWith(start, StringComparison.OrdinalIgnoreCase)) is { } start
+                ? [path[start.Length..]]
+                : path.StartsWith("/jobs/", StringComparison.OrdinalIgnoreCase) && HttpMethods.IsPost(request.Method)
+                    && request.HasFormContentType ? [.. (await FormAsync(request.HttpContext))["jobs[]"]] : [];
+            if (Array.Find(jobs, job => !long.TryParse(job, NumberStyles.None, CultureInfo.InvariantCulture, out _)) is { } wrong)
+                throw new BadHttpRequestException($"'{Text.Short(wrong)}' is not the number of a job.", StatusCodes.Status404NotFound);
+        }
+
+        private static readonly string[] OneJob = ["/jobs/details/", "/jobs/actions/requeue/", "/jobs/actions/delete/"];
 
         private static bool IsStatistics(HttpRequest request)
             => request.Path.Value!.EndsWith("/stats", StringComparison.Ordinal);

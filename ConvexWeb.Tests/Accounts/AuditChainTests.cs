@@ -65,7 +65,9 @@ public sealed class AuditChainTests(PostgresCluster cluster) : DatabaseTest(clus
     [Fact]
     public async Task What_is_old_goes_by_a_cut_that_is_noted_and_the_rest_is_whole()
     {
-        await WriteAsync(10);
+        await WriteAsync(9);
+        var older = await Reader.CheckAsync(null, default);
+        await WriteAsync(1);
         var known = await Reader.CheckAsync(null, default);
         var now = await Database.ScalarAsync<DateTimeOffset>("select max(at) + interval '1 microsecond' from audit_entries");
         while (TimeProvider.System.GetUtcNow() <= now)
@@ -80,7 +82,13 @@ public sealed class AuditChainTests(PostgresCluster cluster) : DatabaseTest(clus
         var check = await Reader.CheckAsync(null, default);
         Assert.Null(check.Problem);
         Assert.Equal((11, 12), (check.First, check.Last));
-        Assert.Contains("because of its age", await ProblemAsync(known), StringComparison.Ordinal);
+        // The last one that was taken out left its hash; of those before it nothing is left to compare.
+        var last = await Reader.CheckAsync((known.Last, known.Hash), default);
+        Assert.Equal((null, null), (last.Problem, last.Uncompared));
+        Assert.Contains("had another hash", await ProblemAsync(known with { Hash = older.Hash }), StringComparison.Ordinal);
+        var before = await Reader.CheckAsync((older.Last, older.Hash), default);
+        Assert.Null(before.Problem);
+        Assert.Contains("because of its age", before.Uncompared, StringComparison.Ordinal);
         Assert.Equal(12, await Trail.CutAsync(DateTimeOffset.UtcNow.AddDays(1), default) + 10);
         Assert.Null(await ProblemAsync());
     }

@@ -26,6 +26,13 @@ public sealed class AuditCommandTests(PostgresCluster cluster) : DatabaseTest(cl
         Assert.StartsWith("5:", known, StringComparison.Ordinal);
         Assert.Equal(0, (await VerifyAsync("--known", known)).Code);
         Assert.Equal(2, (await VerifyAsync("--known", "5:abc")).Code);
+        Assert.Equal(2, (await VerifyAsync("--known", $"0:{new string('0', 64)}")).Code);
+        var (mistyped, about) = await VerifyAsync("--knwon", known);
+        Assert.Equal(2, mistyped);
+        Assert.Contains("--knwon is not an option here", about, StringComparison.Ordinal);
+        var (setting, name) = await VerifyAsync("--Convex:Dta=/nowhere");
+        Assert.NotEqual(0, setting);
+        Assert.Contains("Convex:Dta is not a setting", name, StringComparison.Ordinal);
 
         await using var connection = await Database.OpenConnectionAsync();
         await connection.ExecuteAsync("set convex.audit_retention = 'on'; delete from audit_entries where seq = 5");

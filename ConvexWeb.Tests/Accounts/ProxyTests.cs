@@ -66,6 +66,13 @@ public sealed partial class ProxyTests(ProxiedHost host) : IClassFixture<Proxied
         Assert.Contains("error=busy", await GuessAsync("2001:db8:1:2:ffff::1"), StringComparison.Ordinal);
         Assert.Contains("error=wrong", await GuessAsync("2001:db8:1:3::1"), StringComparison.Ordinal);
 
+        // D9: a customer's /48 has 65,536 of them, and fills a sixth of the name's own count and no more.
+        var looked = 9;
+        for (var i = 0; i < 12; i++)
+            if ((await GuessAsync($"2001:db8:1:{i + 16:x}::1")).Contains("error=wrong", StringComparison.Ordinal)) looked++;
+        Assert.InRange(looked, 16, 17);
+        Assert.Contains("error=wrong", await GuessAsync("2001:db8:2::1"), StringComparison.Ordinal);
+
         async Task<string> GuessAsync(string address)
         {
             using var client = Client("lab.example");

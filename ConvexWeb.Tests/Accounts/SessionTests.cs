@@ -72,6 +72,8 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
         await using var admin = await Person.SignInAsync(host, isAdmin: true);
         Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
 
+        var link = await admin.LinkAsync(user);
+
         await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isDisabled":true}""");
 
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(script));
@@ -81,6 +83,8 @@ public sealed class SessionTests(ServerHost host) : IClassFixture<ServerHost>
 
         await admin.Client.PatchJsonAsync($"/api/v1/users/{user.Id}", """{"isDisabled":false}""");
         Assert.Equal(HttpStatusCode.OK, await AskAsync(script));
+        // A link for a new password from before is gone for good.
+        await RefusesAsync(link);
     }
 
     [Fact]

@@ -68,6 +68,51 @@ public sealed class DashboardTests(ServerHost host) : IClassFixture<ServerHost>
                 new { user.UserName }));
     }
 
+    [Theory]
+    [InlineData("/jobs/details/abc")]
+    [InlineData("/jobs/details/99999999999999999999")]
+    [InlineData("/jobs/details/-1")]
+    public async Task D10_What_is_no_number_of_a_job_is_not_there(string path)
+    {
+        var (browser, _) = await SignedInAsync(isAdmin: false);
+        using var __ = browser;
+
+        using var response = await browser.Client.GetAsync("/hangfire" + path);
+
+        var problem = await response.ReadAsync<JsonObject>(HttpStatusCode.NotFound);
+        Assert.Contains("is not the number of a job", (string)problem["detail"]!, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/jobs/actions/requeue/abc", "", HttpStatusCode.NotFound)]
+    [InlineData("/jobs/actions/delete/99999999999999999999", "", HttpStatusCode.NotFound)]
+    [InlineData("/jobs/succeeded/requeue", "abc", HttpStatusCode.NotFound)]
+    [InlineData("/jobs/failed/requeue", "99999999999999999999", HttpStatusCode.NotFound)]
+    [InlineData("/recurring/trigger", "", HttpStatusCode.UnprocessableEntity)]
+    public async Task D10_A_wrong_request_of_an_administrator_is_refused_with_a_sentence(string path, string job, HttpStatusCode status)
+    {
+        var (browser, user) = await SignedInAsync(isAdmin: true);
+        using var _ = browser;
+
+        (string, string?)[] fields = job.Length > 0 ? [("jobs[]", job)] : [];
+        using var response = await browser.PostAsync("/hangfire" + path, user.Id, fields);
+
+        var problem = await response.ReadAsync<JsonObject>(status);
+        Assert.NotEmpty((string)problem["detail"]!);
+    }
+
+    [Fact]
+    public async Task Other_methods_get_no_page()
+    {
+        var (browser, _) = await SignedInAsync(isAdmin: true);
+        using var __ = browser;
+
+        using var response = await browser.Client.SendAsync(new(HttpMethod.Options, "/hangfire/"));
+
+        var problem = await response.ReadAsync<JsonObject>(HttpStatusCode.MethodNotAllowed);
+        Assert.Equal("OPTIONS is not possible here; GET, HEAD and POST are.", (string)problem["detail"]!);
+    }
+
     [Fact]
     public async Task A_session_that_ends_ends_here_too()
     {

@@ -108,15 +108,16 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
         using var client = await host.UserAsync();
         var runs = new List<long>();
         long study = 0;
-        // Gap and measure go together but for the last two; one run has ended otherwise.
+        // Gap and measure go together but for the last two; one run has ended otherwise, and one at another loss.
         foreach (var (gap, measure, because) in new[]
             {
                 (1.0, 10.0, "the training loss is below 0.01"), (2, 20, "the training loss is below 0.01"),
                 (4, 30, "the training loss is below 0.01"), (3, 40, "the training loss is below 0.01"), (9, 1, "all epochs done"),
+                (8, 2, "the training loss is below 1.5"),
             })
         {
             var run = await FinishedAsync(client, Whole.Replace("all epochs done", because)
-                .Replace("\"test/loss\":\"NaN\"", $"\"gap\":{gap}")
+                .Replace("\"test/loss\":\"NaN\"", $"\"gap\":{gap},\"train/loss\":0.009")
                 .Replace("\"splits\"", $"\"measures\":{{\"log_path_norm\":{measure},\"broken\":\"NaN\"}},\"splits\""));
             var own = await host.Database.ScalarAsync<long>("select study_id from runs where id = @run", new { run });
             if (study == 0) study = own;
@@ -127,10 +128,11 @@ public sealed class SummaryTests(ServerHost host) : IClassFixture<ServerHost>
         var measured = await client.GetAsync<JsonObject>($"/api/v1/studies/{study}/measures");
 
         Assert.Equal(runs[..4], measured["compared"]!.AsArray().Select(id => (long)id!));
-        Assert.Equal(runs[4], (long)Assert.Single(measured["leftOut"]!.AsArray())!);
+        Assert.Equal(runs[4..], measured["leftOut"]!.AsArray().Select(id => (long)id!));
         var (name, path) = Assert.Single(measured["measures"]!.AsObject());
         Assert.Equal("log_path_norm", name);
         Assert.Equal(4.0 / 6, (double)path!["kendallTau"]!, 12); // five pairs agree, one does not
+        Assert.Equal(0.009, (double)path["points"]![0]!["trainLoss"]!);
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/v1/studies/999999/measures")).StatusCode);
     }
 

@@ -191,6 +191,30 @@ public sealed class BackupTests(PostgresCluster cluster) : DatabaseTest(cluster)
     public async Task A_backup_whose_manifest_is_not_whole_is_refused(string field)
         => await AssertRefusedAsync("not whole", manifest => manifest.Remove(field));
 
+    [Theory]
+    [InlineData("Tables", "null")]
+    [InlineData("Tables", """{"Name":null,"Columns":[],"Bytes":0,"Sha256":""}""")]
+    [InlineData("Tables", """{"Name":"users","Columns":null,"Bytes":0,"Sha256":""}""")]
+    [InlineData("Tables", """{"Name":"users","Columns":[null],"Bytes":0,"Sha256":""}""")]
+    [InlineData("Files", "null")]
+    [InlineData("Files", """{"Entry":null,"Bytes":0,"Sha256":""}""")]
+    [InlineData("Files", """{"Entry":"runs/1/1/last.safetensors","Bytes":-5,"Sha256":""}""")]
+    [InlineData("Files", """{"Entry":"runs/1/1/last.safetensors","Bytes":9223372036854775807,"Sha256":""}""")]
+    [InlineData("Sequences", "null")]
+    [InlineData("Sequences", """{"Table":null,"Column":"id","Last":1}""")]
+    public async Task D18_A_manifest_with_what_no_backup_writes_is_refused(string list, string entry)
+        => await AssertRefusedAsync("not whole", manifest => manifest[list]!.AsArray().Add(JsonNode.Parse(entry)));
+
+    [Theory]
+    [InlineData("""{"Table":"nope","Column":"id","Last":1}""", "no numbers for nope.id")]
+    [InlineData("""{"Table":"users'); drop table users; --","Column":"id","Last":1}""", "no numbers for users')")]
+    public async Task D18_A_backup_that_numbers_what_is_not_there_is_refused(string sequence, string sentence)
+        => await AssertRefusedAsync(sentence, manifest => manifest["Sequences"]!.AsArray().Add(JsonNode.Parse(sequence)));
+
+    [Fact]
+    public async Task D18_A_backup_of_a_format_that_never_was_is_refused()
+        => await AssertRefusedAsync("not whole", manifest => manifest["Format"] = 0);
+
     [Fact]
     public async Task A_backup_that_lacks_a_table_is_refused()
         => await AssertRefusedAsync("lacks the table", manifest => manifest["Tables"]!.AsArray().RemoveAt(3));

@@ -16,7 +16,8 @@ public static class HostileRequests
         "/api/v1/runs?search=%ff%fe", "/api/v1/runs/9223372036854775808", "/api/v1/runs/1/points?after=-1&metrics=%00",
         "/api/v1/users/not-a-guid", "/api/v1/queue?queue=../../etc/passwd", "/api/v1/workers/..%2f..%2fetc/samples",
         "/%2e%2e/%2e%2e/etc/passwd",
-        "/account/signin", "/account/confirm", "/hubs/live/negotiate", "/_blazor/negotiate", "/hangfire", "/health", "/no/such/page",
+        "/account/signin", "/account/confirm", "/hubs/live/negotiate", "/_blazor/negotiate", "/hangfire", "/hangfire/jobs/details/abc",
+        "/hangfire/jobs/actions/requeue/99999999999999999999", "/hangfire/recurring/trigger", "/health", "/no/such/page",
         "/api/v1/audit?action=99&before=x", "/dist/../../appsettings.json", "/" + "a/../b/%c0%ae%c0%ae/", "//", "/?q=" + "'%20or%201=1--",
     ];
 

@@ -93,9 +93,42 @@ public sealed class AnnealingTests
         foreach (var loss in new[] { 1.0, 0.9, 0.95, 0.95, 0.5, 0.6, 0.6, 0.4, 0.5, 0.5 })
         {
             angles.Add(options.AngleAt(0, 100, stage) / Quarter);
-            stage = stage.After(loss, options);
+            stage = stage.After(loss, options, angles.Count, 100);
         }
         Assert.Equal([1, 1, 1, 1, 0.5, 0.5, 0.5, 0, 0, 0], angles);
+    }
+
+    [Theory]
+    [InlineData(15, 8, null)]
+    [InlineData(100, 8, null)]
+    [InlineData(10, 3, 2)]
+    public void Staged_annealing_ends_at_zero_although_the_validation_loss_falls_in_every_epoch(int epochs, int stages, int? longest)
+    {
+        var options = new StagedAnnealingOptions { Stages = stages, StageEpochs = longest };
+        var stage = new AnnealingStage();
+        var angles = new List<double>();
+        for (var epoch = 1; epoch <= epochs; epoch++)
+        {
+            angles.Add(options.AngleAt(0, epochs, stage) / Quarter);
+            stage = stage.After(1.0 / epoch, options, epoch, epochs);
+        }
+        Assert.Equal(1, angles[0]);
+        Assert.Equal(0, angles[^1]);
+        Assert.Equal(stages + 1, angles.Distinct().Count());
+    }
+
+    // In float32 π/4 is above π/4, and tan of it above 1.
+    [Fact]
+    public void An_angle_of_a_quarter_of_pi_in_float32_is_still_the_identity()
+    {
+        using var scope = NewDisposeScope();
+        var x = linspace(-3, 3, 101, ScalarType.Float64);
+        var angle = full([1], (float)Quarter, ScalarType.Float32).to(ScalarType.Float64);
+        Assert.True(angle.tan().item<double>() > 1);
+        Assert.True(Run(angle).equal(x).all().item<bool>());
+        Assert.True(Run(angle.detach().requires_grad_(true)).equal(x).all().item<bool>());
+
+        Tensor Run(Tensor theta) => Execution.Run(new SlopeOperation("a", 0, 1), [x, theta], [], [], new(Training: false));
     }
 
     [Fact]
@@ -186,6 +219,11 @@ public sealed class AnnealingTests
     [InlineData("""{"model":{"name":"anneal_cnn"},"annealing":{"name":"staged"}}""", "data.validation")]
     [InlineData("""{"model":{"name":"anneal_cnn"},"annealing":{"name":"linear","anneal_epochs":50},"training":{"epochs":10}}""",
         "annealing.anneal_epochs")]
+    [InlineData(
+        """
+        {"model":{"name":"anneal_cnn"},"data":{"name":"mnist","validation":0.1},"annealing":{"name":"staged"},"training":{"epochs":8}}
+        """,
+        "annealing.stages")]
     public void What_does_not_go_together_is_told_with_its_field(string json, string field)
         => Assert.Contains(SpecReader.Read(json).Problems, problem => problem.Path == field);
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using ConvexWeb.Tests.Support;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Files;
 using static TorchSharp.torch;
 
 namespace ConvexWeb.Tests.Training;
@@ -141,6 +142,52 @@ public sealed class CommandLineTests : IDisposable
             "", "predict", Path.Combine(Out, "last.safetensors"), "--input", input, "--output", Path.Combine(root, "y"));
         Assert.Equal(2, result.Code);
         Assert.Contains("[N, 1, 28, 28] or [N, 784]", result.Error);
+    }
+
+    // The shape is the file's own claim: none of these may cost memory or end in a stack trace. The files have holes.
+    [Theory]
+    [InlineData("[0, 784]", 0L)]
+    [InlineData("[4611686018427387904, 0]", 0L)]
+    [InlineData("[0, 4611686018427387904, 4611686018427387904]", 0L)]
+    [InlineData("[100000000, 784]", 100_000_000L * 784 * 4)]
+    [InlineData("[784]", 784L * 4)]
+    public async Task D13_Predict_refuses_absurd_inputs_before_memory_is_taken(string shape, long bytes)
+    {
+        Assert.Equal(0, (await TrainAsync()).Code);
+        var input = Path.Combine(root, "x.safetensors");
+        var header = System.Text.Encoding.UTF8.GetBytes(
+            $$$"""{"x":{"dtype":"F32","shape":{{{shape}}},"data_offsets":[0,{{{bytes}}}]}}""");
+        using (var file = File.Create(input))
+        {
+            file.Write(BitConverter.GetBytes((long)header.Length));
+            file.Write(header);
+            file.SetLength(8 + header.Length + bytes);
+        }
+
+        var result = await RunAsync(
+            "", "predict", Path.Combine(Out, "last.safetensors"), "--input", input, "--output", Path.Combine(root, "y"));
+
+        Assert.Equal(2, result.Code);
+        Assert.StartsWith("x ", result.Error);
+        Assert.Single(result.Error.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task D13_Predict_writes_over_no_device_no_link_and_no_folder()
+    {
+        Assert.Equal(0, (await TrainAsync()).Code);
+        var input = Path.Combine(root, "x.safetensors");
+        StoreInput(input, 2, 784);
+        var link = Path.Combine(root, "link");
+        File.CreateSymbolicLink(link, "/dev/null");
+        foreach (var output in new[] { link, root })
+        {
+            var result = await RunAsync("", "predict", Path.Combine(Out, "last.safetensors"), "--input", input, "--output", output);
+            Assert.Equal(2, result.Code);
+            Assert.Contains("name another output", result.Error);
+        }
+        Assert.Equal("/dev/null", new FileInfo(link).LinkTarget);
+        Assert.True(RegularFile.IsTaken("/dev/null"));
     }
 
     [Fact]

@@ -266,6 +266,10 @@ public sealed class MemorisationTests : IDisposable
     [InlineData("""{"model":{"name":"sd_net","kind":"d_local","padding":"valid"},"data":{"name":"cifar10"}}""", "model.name")]
     [InlineData("""{"model":{"name":"wide_resnet","depth":20},"data":{"name":"cifar10"}}""", "model.name")]
     [InlineData("""{"training":{"patience":3}}""", "training.patience")]
+    [InlineData("""{"labels":{"name":"seed001_labels"},"data":{"name":"toy_shapes"}}""", "labels.name")]
+    [InlineData("""{"labels":{"name":"seed001_labels"},"data":{"name":"cifar10","task":"animal"}}""", "labels.name")]
+    [InlineData("""{"optimizer":{"name":"beta_lasso"},"regularization":{"l2":0.001}}""", "regularization.l2")]
+    [InlineData("""{"optimizer":{"name":"beta_lasso"},"regularization":{"l1":0.001}}""", "regularization.l1")]
     public void What_does_not_go_together_is_told_with_its_field(string json, string field)
         => Assert.Contains(SpecReader.Read(json).Problems, problem => problem.Path == field);
 

@@ -32,4 +32,14 @@ public sealed class ScheduleTests
         Assert.Equal(0.2 + 0.8 / 20, At(new CosineScheduleOptions { WarmupEpochs = 2, WarmupFactor = 0.2 }, 0), 12);
         Assert.Equal(1, At(new CosineScheduleOptions { WarmupEpochs = 2, WarmupFactor = 0.2 }, 19), 12);
     }
+
+    // PyTorch's CosineAnnealingLR(T_max = epochs), stepped behind each epoch.
+    [Fact]
+    public void Cosine_by_the_epoch_holds_the_factor_of_the_epochs_start()
+    {
+        var schedule = new CosineScheduleOptions { PerEpoch = true };
+        foreach (var step in new[] { 0, 9, 10, 77, 199 })
+            Assert.Equal(0.5 * (1 + Math.Cos(Math.PI * (step / 10) / 20)), At(schedule, step), 12);
+        Assert.NotEqual(At(new CosineScheduleOptions(), 77), At(schedule, 77));
+    }
 }

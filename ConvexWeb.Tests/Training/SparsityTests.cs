@@ -122,6 +122,36 @@ public sealed class SparsityTests
     }
 
     [Fact]
+    public void Filters_are_kept_of_epochs_that_are_not_evaluated_and_count_the_whole_layer()
+    {
+        using var run = new SmallRun();
+        var spec = Sparse(50);
+        spec = spec with
+        {
+            Model = new SdNetOptions { Kind = SdNetKind.SLocal, Alpha = 2 },
+            Training = spec.Training with { Epochs = 4, EvaluateEvery = 4, FilterEpochs = [0, 3, 4] },
+        };
+        var summary = ((FinishedEvent)run.Train(spec, "kept")[^1]).Summary!;
+        Assert.Equal([0, 3, 4], summary.Filters!.Select(f => f.Epoch));
+        Assert.Equal((summary.Layers[0].Count, summary.Layers[0].NonZeros), (summary.Filters![2].Count, summary.Filters![2].NonZeros));
+    }
+
+    // What is dense between the same activations has as many of them, also where a side cannot be halved.
+    [Theory]
+    [InlineData(SdNetKind.SLocal, SdNetKind.SFc, 28)]
+    [InlineData(SdNetKind.SLocal, SdNetKind.SFc, 27)]
+    [InlineData(SdNetKind.DLocal, SdNetKind.DFc, 28)]
+    [InlineData(SdNetKind.DConv, SdNetKind.DFc, 29)]
+    public void A_dense_network_has_the_units_of_its_convolutional_one(SdNetKind one, SdNetKind dense, int side)
+    {
+        var images = new ImageInput(1, side, side, 10);
+        Assert.Equal(Units(one), Units(dense));
+
+        IEnumerable<long> Units(SdNetKind kind) => new SdNetOptions { Kind = kind, Alpha = 2 }.Plan(new NoConvexityOptions(), images)
+            .Steps.Where(step => step.Operation is LinearOperation or LocalOperation or Conv2dOperation).Select(step => step.Output.Size);
+    }
+
+    [Fact]
     public void Binary_cross_entropy_is_the_mean_over_images_and_classes()
     {
         using var run = new SmallRun();
@@ -153,7 +183,7 @@ public sealed class SparsityTests
         using var quiet = no_grad();
         using var network = new PlanNetwork(new SdNetOptions { Kind = SdNetKind.SLocal }.Plan(new NoConvexityOptions(), Cifar));
         network.state_dict()["layer1.weight"].fill_(1);
-        var (_, filters) = FirstLayer.Of(network)!.Value;
+        var (_, _, filters) = FirstLayer.Of(network)!.Value;
         Assert.Equal([256, 3, 32, 32], filters.shape);
         // Place 17 is row 1, column 1: rows and columns 2·1 − 4 to 2·1 + 4, of which −2 and −1 lie outside.
         var one = filters.select(0, 17).select(0, 0);

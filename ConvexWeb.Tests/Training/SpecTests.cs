@@ -1,4 +1,8 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using ConvexWeb.Client.Catalog;
+using ConvexWeb.Server.Catalog;
+using ConvexWeb.Server.Studies;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Models;
@@ -127,6 +131,28 @@ public sealed class SpecTests
         Assert.Equal(json, SpecWriter.ToJson(reading.Spec!).ToJsonString());
     }
 
+    public static TheoryData<string> StudyPresets() => [.. Presets.All.Where(p => p.Study is not null).Select(p => p.Name)];
+
+    // As the form and the API make them of a preset: what one run of a study refuses, refuses the study.
+    [Theory]
+    [MemberData(nameof(StudyPresets))]
+    public void Every_run_of_a_study_is_valid(string name)
+    {
+        var preset = Presets.Find(name)!;
+        var spec = JsonSerializer.SerializeToElement(SpecWriter.ToJson(preset.Spec));
+        var grid = preset.Study!.Varied.ToDictionary(field => field.Key, IReadOnlyList<JsonElement> (field) =>
+            [.. field.Value.Split(", ").Select(value => JsonSerializer.SerializeToElement(FieldValue.Parse(TypeOf(field.Key), value)))]);
+        foreach (var run in Grid.Expand(spec, grid)) Assert.Empty(SpecReader.Read(run.Spec.GetRawText()).Problems);
+    }
+
+    private static string TypeOf(string path)
+    {
+        var (section, name) = (path.Split('.')[0], path.Split('.')[1]);
+        var found = Catalogue.Sections.Single(s => s.Key == section);
+        var type = found.Parameters.Concat(found.Choices.SelectMany(c => c.Parameters)).FirstOrDefault(p => p.Name == name)?.Type;
+        return type is { } known ? SpecCatalog.NameOf(known) : "text";
+    }
+
     [Fact]
     public void Every_default_and_limit_of_every_parameter_is_accepted_and_what_lies_beyond_is_not()
     {
@@ -184,7 +210,8 @@ public sealed class SpecTests
     [Fact]
     public void A_choice_is_an_enum_whose_members_are_the_words_of_specs()
     {
-        Assert.Equal(["auto", "none", "standardize", "imagenet", "zca", "per_image"], ChoiceWord.All(typeof(PreprocessingKind)));
+        Assert.Equal(
+            ["auto", "none", "standardize", "imagenet", "zca", "per_image", "centered"], ChoiceWord.All(typeof(PreprocessingKind)));
         var spec = SpecReader.Read("""
             {"model": {"name": "mlp", "activation": "leaky_relu"}, "convexity": {"name": "clip", "init": "absolute_tenth"}}
             """).Spec!;

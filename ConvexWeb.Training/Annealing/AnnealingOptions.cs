@@ -77,7 +77,8 @@ public sealed record PowerAnnealingOptions : FallingAnnealingOptions
 
 /// <summary>
 /// θ holds until the validation loss has stopped falling, and then takes a step of (π/4)/m, down to 0: "once this initially linear model
-/// has been sufficiently optimized, we tweak … and repeat" (seed 003).
+/// has been sufficiently optimized, we tweak … and repeat" (seed 003). A stage has an end in any case, so that the run ends as a ReLU
+/// network.
 /// </summary>
 [Choice("staged")]
 public sealed record StagedAnnealingOptions : AnnealingOptions
@@ -88,6 +89,13 @@ public sealed record StagedAnnealingOptions : AnnealingOptions
     [Parameter("Evaluations without a lower validation loss before the next step.", Min = 1, Max = 1000)]
     public int Patience { get; init; } = 2;
 
+    [Parameter("Most epochs of a stage, whatever the validation loss does; empty: as many as give every stage, and θ = 0, the same.",
+        Min = 1, Max = 100_000)]
+    public int? StageEpochs { get; init; }
+
+    /// <summary>Epochs after which a stage ends at the latest.</summary>
+    internal int Longest(int epochs) => StageEpochs ?? Math.Max(1, epochs / (Stages + 1));
+
     internal override double AngleAt(int epoch, int epochs, AnnealingStage stage)
         => stage.Step >= Stages ? 0 : Largest * (1 - (double)stage.Step / Stages);
 }
@@ -96,11 +104,16 @@ public sealed record StagedAnnealingOptions : AnnealingOptions
 /// <param name="Step">Steps taken from π/4.</param>
 /// <param name="Lowest">Lowest validation loss of this stage.</param>
 /// <param name="Bad">Evaluations since it.</param>
-public sealed record AnnealingStage(int Step = 0, double? Lowest = null, int Bad = 0)
+/// <param name="Begun">Epochs before this stage.</param>
+public sealed record AnnealingStage(int Step = 0, double? Lowest = null, int Bad = 0, int Begun = 0)
 {
-    public AnnealingStage After(double loss, StagedAnnealingOptions options)
+    /// <param name="epoch">The one that was evaluated, 1 for the first.</param>
+    /// <param name="epochs">Of the run.</param>
+    public AnnealingStage After(double loss, StagedAnnealingOptions options, int epoch, int epochs)
     {
-        if (Lowest is not { } lowest || loss < lowest) return this with { Lowest = loss, Bad = 0 };
-        return Bad + 1 < options.Patience ? this with { Bad = Bad + 1 } : new(Math.Min(options.Stages, Step + 1));
+        var isBad = Lowest is { } lowest && !(loss < lowest);
+        if (epoch - Begun >= options.Longest(epochs) || isBad && Bad + 1 >= options.Patience)
+            return new(Math.Min(options.Stages, Step + 1), Begun: epoch);
+        return isBad ? this with { Bad = Bad + 1 } : this with { Lowest = loss, Bad = 0 };
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
+using ConvexWeb.Training.Files;
 using ConvexWeb.Training.Kernels;
 using static TorchSharp.torch;
 
@@ -12,6 +13,9 @@ namespace ConvexWeb.Training.Cli;
 /// </summary>
 internal static class PredictCommand
 {
+    // A tensor is written as one span of less than 2 GiB.
+    private const long MostLogits = 500_000_000;
+
     public static Command Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A .safetensors checkpoint" };
@@ -45,27 +49,29 @@ internal static class PredictCommand
     {
         foreach (var file in new[] { checkpoint, input })
             if (!File.Exists(file)) throw new BadInputException($"There is no file {file}.");
+        // Before anything is computed; what is not a regular file would be replaced by one.
+        if (RegularFile.IsTaken(output))
+            throw new BadInputException($"{output} is a folder, a link, or empty or no regular file: name another output.");
         ProcessMemory.Keep();
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var (spec, network) = Checkpoint.Open(checkpoint);
-        var (tensors, _) = SafeTensors.Load(input, new Dictionary<string, long[]?> { ["x"] = null });
-        if (!tensors.TryGetValue("x", out var x)) throw new BadInputException($"{input} has no tensor x.");
-        if (x.dtype != ScalarType.Float32 || x.ndim < 2)
-            throw new BadInputException($"x must be float32 of at least 2 dimensions; it is {x}.");
+        using var x = StoredRows.Open(input, "x");
         var info = DatasetInfo.Of(spec.Data);
-        if (x.numel() != x.shape[0] * info.Dimensions)
+        if (x.Type != ScalarType.Float32 || x.Shape.Count < 2 || x.Rows == 0 || x.RowValues != info.Dimensions)
             throw new BadInputException(
-                $"x must be [N, {info.Channels}, {info.Height}, {info.Width}] or [N, {info.Dimensions}] for this checkpoint; "
-                + $"it is [{string.Join(", ", x.shape)}].");
-        var (rows, batch) = (x.shape[0], Evaluation.BatchFor(network));
-        x = x.view(-1, info.Channels, info.Height, info.Width);
+                $"x must be float32 [N, {info.Channels}, {info.Height}, {info.Width}] or [N, {info.Dimensions}] for this checkpoint, with "
+                + $"at least one row; it is {x.Type} [{string.Join(", ", x.Shape)}].");
+        var most = MostLogits / network.Plan.Output.Size;
+        if (x.Rows > most) throw new BadInputException($"x has {x.Rows:N0} rows; at most {most:N0} are computed at once: split the file.");
+        var batch = Evaluation.BatchFor(network);
         var parts = new List<Tensor>();
-        for (long at = 0; at < rows; at += batch)
+        for (long at = 0; at < x.Rows; at += batch)
         {
             cancel.ThrowIfCancellationRequested();
             using var passing = NewDisposeScope(); // what a batch needs on its way is not kept for the next one
-            parts.Add(network.forward(x.narrow(0, at, Math.Min(batch, rows - at))).MoveToOuterDisposeScope());
+            var rows = x.Read(at, Math.Min(batch, x.Rows - at)).view(-1, info.Channels, info.Height, info.Width);
+            parts.Add(network.forward(rows).MoveToOuterDisposeScope());
         }
         SafeTensors.Save(output, [("logits", cat([.. parts]))], new Dictionary<string, string>());
         return ExitCodes.Done;

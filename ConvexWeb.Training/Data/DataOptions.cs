@@ -11,6 +11,7 @@ public enum PreprocessingKind
     Imagenet,
     Zca,
     PerImage,
+    Centered,
 }
 
 /// <summary>Which training images are held out for validation.</summary>
@@ -37,7 +38,8 @@ public abstract record DataOptions : ChoiceOptions, IDataset
     public int? TestLimit { get; init; }
 
     [Parameter("auto: ZCA whitening with a convexity constraint (as in the paper), per-channel standardisation without; "
-        + "imagenet: standardisation by ImageNet's mean and deviation; per_image: each image by its own mean and deviation, "
+        + "imagenet: standardisation by ImageNet's mean and deviation; centered: levels brought to -1 … 1; "
+        + "per_image: each image by its own mean and deviation, "
         + "over all its pixels and channels, as Zhang et al.")]
     public PreprocessingKind Preprocessing { get; init; } = PreprocessingKind.Auto;
 

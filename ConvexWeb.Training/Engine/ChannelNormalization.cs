@@ -20,10 +20,14 @@ internal sealed record ChannelNormalization(Tensor Scale, Tensor Shift)
     public static ChannelNormalization Of(
         PreprocessingKind how, long count, IReadOnlyList<long> shape, Func<long, long, Tensor> block, bool isScaled = false)
     {
-        if (how is not (PreprocessingKind.Standardize or PreprocessingKind.Imagenet))
+        if (how is not (PreprocessingKind.Standardize or PreprocessingKind.Imagenet or PreprocessingKind.Centered))
             return new(full([shape[0]], 1.0 / 255, ScalarType.Float32), zeros([shape[0]], ScalarType.Float32));
-        var (mean, deviation) = how == PreprocessingKind.Imagenet
-            ? (from_array(ImageNetMean), from_array(ImageNetDeviation)) : Statistics(count, shape, block, isScaled);
+        var (mean, deviation) = how switch
+        {
+            PreprocessingKind.Imagenet => (from_array(ImageNetMean), from_array(ImageNetDeviation)),
+            PreprocessingKind.Centered => (full([shape[0]], 0.5, ScalarType.Float64), full([shape[0]], 0.5, ScalarType.Float64)),
+            _ => Statistics(count, shape, block, isScaled),
+        };
         return new(deviation.mul(255).pow(-1).to(ScalarType.Float32), mean.div(deviation).neg().to(ScalarType.Float32));
     }
 

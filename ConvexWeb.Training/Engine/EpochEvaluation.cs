@@ -45,11 +45,7 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         train.Report(values, "train", smoothed);
         test.Report(values, "test", smoothed);
         if (running is { } steps) points.AddTo(values, steps);
-        if (validation is not null)
-        {
-            values["validation/accuracy"] = validation.Accuracy;
-            values["validation/loss"] = validation.Loss;
-        }
+        validation?.Report(values, "validation", smoothed);
         if (noisy is not null)
         {
             values["noisy_test/accuracy"] = noisy.Accuracy;
@@ -87,7 +83,7 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         if (evaluation.Train.Accuracy >= 99 && progress.NearlyFittedEpoch is null)
             progress = progress with { NearlyFittedEpoch = evaluation.Epoch, NearlyFittedStep = progress.Step };
         if (spec.Annealing is StagedAnnealingOptions staged && evaluation.Validation is { } held)
-            progress = progress with { Stage = progress.Stage.After(held.Loss, staged) };
+            progress = progress with { Stage = progress.Stage.After(held.Loss, staged, evaluation.Epoch, spec.Training.Epochs) };
         if (spec.Schedule is PlateauScheduleOptions plateau)
             progress = progress with { Plateau = progress.Plateau.After(evaluation.Train.Loss, plateau) };
         return progress;

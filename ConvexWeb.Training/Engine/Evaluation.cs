@@ -77,7 +77,7 @@ public sealed record Evaluation(
         if (Noise is null) return;
         values[split + "/fit_rate"] = Noise.FitRate;
         values[split + "/recovery_rate"] = Noise.RecoveryRate;
-        values[split + "/clean_accuracy"] = Noise.CleanAccuracy;
+        if (Noise.CleanAccuracy is { } clean) values[split + "/clean_accuracy"] = clean;
     }
 
     /// <summary>What the summary of a run keeps of it.</summary>
@@ -156,7 +156,7 @@ public sealed record Evaluation(
         {
             if (!noisy || wrongLabels.item<long>() is not (> 0 and var wrong)) return null;
             return new(100.0 * fitted.item<long>() / wrong, 100.0 * recovered.item<long>() / wrong,
-                wrong == count ? 0 : 100.0 * cleanRight.item<long>() / (count - wrong));
+                wrong == count ? null : 100.0 * cleanRight.item<long>() / (count - wrong));
         }
     }
 

@@ -24,11 +24,11 @@ internal sealed class FilterSnapshots(Spec spec, TrainerSettings settings, PlanN
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        if (FirstLayer.Of(network) is not var (name, filters)) return null;
+        if (FirstLayer.Of(network) is not var (name, weight, filters)) return null;
         var (units, shape) = ((int)filters.shape[0], filters.shape);
         int[] drawn = [.. RandomStreams.Filters(seed, units).Take(count).Order()];
         return new(
-            epoch, name, (int)shape[1], (int)shape[2], (int)shape[3], units, filters.ne(0).sum().item<long>(), filters.numel(),
+            epoch, name, (int)shape[1], (int)shape[2], (int)shape[3], units, weight.ne(0).sum().item<long>(), weight.numel(),
             Locality.Mean(filters), [.. drawn.Select(unit => One(unit, filters.select(0, unit)))]);
     }
 

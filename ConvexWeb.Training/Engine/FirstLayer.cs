@@ -7,11 +7,12 @@ namespace ConvexWeb.Training.Engine;
 internal static class FirstLayer
 {
     /// <summary>
-    /// The first weight's name and its filters float32 [units, C, h, w], a view where there can be one: of a dense layer on whole images
-    /// [C, H, W], of a convolution its kernels, of a locally connected one its first channel's filters, each in its place on black.
+    /// The first weight's name, the weight, and its filters float32 [units, C, h, w], a view where there can be one: of a dense layer on
+    /// whole images [C, H, W], of a convolution its kernels, of a locally connected one its first channel's filters, each in its place on
+    /// black.
     /// Null for a network that begins otherwise.
     /// </summary>
-    public static (string Name, Tensor Filters)? Of(PlanNetwork network)
+    public static (string Name, Tensor Weight, Tensor Filters)? Of(PlanNetwork network)
     {
         var plan = network.Plan;
         for (var i = 0; i < plan.Steps.Count; i++)
@@ -22,9 +23,9 @@ internal static class FirstLayer
             var name = plan.Steps[i].Tensors[0].Name;
             return plan.Steps[i].Operation switch
             {
-                LinearOperation l when l.In == plan.Input.Size => (name, weight.view([l.Out, .. image])),
-                Conv2dOperation => (name, weight),
-                LocalOperation l => (name, Placed(l, weight, image)),
+                LinearOperation l when l.In == plan.Input.Size => (name, weight, weight.view([l.Out, .. image])),
+                Conv2dOperation => (name, weight, weight),
+                LocalOperation l => (name, weight, Placed(l, weight, image)),
                 _ => null,
             };
         }

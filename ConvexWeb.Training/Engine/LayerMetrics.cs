@@ -12,7 +12,7 @@ internal static class LayerMetrics
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        if (FirstLayer.Of(network) is var (_, filters) && Metrics.Locality.Mean(filters) is { } locality) values["locality"] = locality;
+        if (FirstLayer.Of(network) is var (_, _, filters) && Metrics.Locality.Mean(filters) is { } locality) values["locality"] = locality;
         for (var i = 0; i < network.Plan.Steps.Count; i++)
         {
             var (planned, tensors) = (network.Plan.Steps[i].Tensors, network.TensorsOf(i));

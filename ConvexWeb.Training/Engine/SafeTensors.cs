@@ -84,29 +84,7 @@ public static class SafeTensors
     {
         using var file = Open(path);
         using var header = SafeTensorsHeader.Read(file, Path.GetFileName(path));
-        // All of them before any memory is asked for: the numbers are the file's, and a file may be anybody's.
-        var entries = new List<Entry>();
-        foreach (var entry in header.Json.EnumerateObject())
-        {
-            if (entry.Name == SafeTensorsHeader.MetadataName) continue;
-            try
-            {
-                entries.Add(Check(entry.Name, entry.Value, file.Length - header.Length));
-            }
-            catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException
-                or SafeTensorsException or OverflowException)
-            {
-                throw new SafeTensorsException($"{Path.GetFileName(path)}: the tensor {entry.Name} is not valid ({e.Message}).");
-            }
-        }
-        // In one file each byte is one tensor's: else a small file could ask for any amount of memory.
-        entries.Sort((a, b) => a.From.CompareTo(b.From));
-        for (var i = 1; i < entries.Count; i++)
-        {
-            if (entries[i].From < entries[i - 1].To)
-                throw new SafeTensorsException(
-                    $"{Path.GetFileName(path)}: the tensors {entries[i - 1].Name} and {entries[i].Name} overlap.");
-        }
+        var entries = Entries(file, header, path);
 
         // A file may have holes, and claim more than is on the disk: what is not wanted takes no memory.
         if (wanted is not null) entries.RemoveAll(entry => !wanted.ContainsKey(entry.Name));
@@ -136,14 +114,41 @@ public static class SafeTensors
         return (tensors, header.Metadata);
     }
 
-    private static FileStream Open(string path) => RegularFile.Is(path)
+    /// <summary>The tensors that a file says it has, by their places in it.</summary>
+    /// <exception cref="SafeTensorsException">One of them is not valid.</exception>
+    internal static List<StoredTensor> Entries(FileStream file, SafeTensorsHeader header, string path)
+    {
+        // All of them before any memory is asked for: the numbers are the file's, and a file may be anybody's.
+        var entries = new List<StoredTensor>();
+        foreach (var entry in header.Json.EnumerateObject())
+        {
+            if (entry.Name == SafeTensorsHeader.MetadataName) continue;
+            try
+            {
+                entries.Add(Check(entry.Name, entry.Value, file.Length - header.Length));
+            }
+            catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException
+                or SafeTensorsException or OverflowException)
+            {
+                throw new SafeTensorsException($"{Path.GetFileName(path)}: the tensor {entry.Name} is not valid ({e.Message}).");
+            }
+        }
+        // In one file each byte is one tensor's: else a small file could ask for any amount of memory.
+        entries.Sort((a, b) => a.From.CompareTo(b.From));
+        for (var i = 1; i < entries.Count; i++)
+        {
+            if (entries[i].From < entries[i - 1].To)
+                throw new SafeTensorsException(
+                    $"{Path.GetFileName(path)}: the tensors {entries[i - 1].Name} and {entries[i].Name} overlap.");
+        }
+        return entries;
+    }
+
+    internal static FileStream Open(string path) => RegularFile.Is(path)
         ? RegularFile.Open(path)
         : throw new SafeTensorsException($"{Path.GetFileName(path)} is empty or not a regular file.");
 
-    /// <param name="From">Where its bytes begin, counted from the end of the header.</param>
-    private sealed record Entry(string Name, ScalarType Type, long[] Shape, long From, long To);
-
-    private static Entry Check(string tensor, JsonElement entry, long room)
+    private static StoredTensor Check(string tensor, JsonElement entry, long room)
     {
         var name = entry.GetProperty("dtype").GetString();
         var type = Types.FirstOrDefault(t => t.Name == name);
@@ -160,3 +165,7 @@ public static class SafeTensors
         return new(tensor, type.Type, shape, offsets[0], offsets[1]);
     }
 }
+
+/// <summary>What a file's header says of a tensor.</summary>
+/// <param name="From">Where its bytes begin, counted from the end of the header.</param>
+internal sealed record StoredTensor(string Name, ScalarType Type, long[] Shape, long From, long To);

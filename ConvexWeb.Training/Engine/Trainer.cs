@@ -54,7 +54,7 @@ public sealed class Trainer : IDisposable
             // A stop leaves the epoch where it is, its evaluation included: a resumed run continues there.
             if (!TrainEpoch(stop)) return Stop();
             if (IsEvaluated(epoch) && !Evaluate(epoch, stop)) return Stop();
-            progress = progress with { Epoch = epoch, StepInEpoch = 0 };
+            progress = filters.After(progress, epoch) with { Epoch = epoch, StepInEpoch = 0 };
             reason = StoppingRules.ReasonToEnd(spec.Training, progress);
             if (reason is not null) RestoreBest();
             if (reason is not null || checkpoints.IsDue) progress = checkpoints.SaveLast(progress);
@@ -105,7 +105,7 @@ public sealed class Trainer : IDisposable
         latest = evaluation;
         while (ConvolutionCheck.Found.TryDequeue(out var found)) events.Report(new MessageEvent(MessageLevel.Info, found));
         events.Report(new EpochEvent(epoch, progress.Step, evaluation.Values));
-        progress = filters.After(evaluator.After(evaluation, progress, steps.LearningRate(progress, progress.Step - 1)), epoch);
+        progress = evaluator.After(evaluation, progress, steps.LearningRate(progress, progress.Step - 1));
         if (!BestEvaluation.Counts(spec, epoch)) return true;
         (progress, var isBest) = BestEvaluation.Compare(spec.Training, evaluation, progress);
         if (!isBest) return true;

@@ -30,6 +30,16 @@ public static class RegularFile
         if (!Is(path)) throw new NotRegularException($"{path} is empty or not a regular file.");
     }
 
+    /// <summary>
+    /// Whether something is at a path that a file is not to be written over: a folder, a link, or what has no bytes, since pipes, sockets
+    /// and devices are not told from an empty file.
+    /// </summary>
+    public static bool IsTaken(string path)
+    {
+        var info = new FileInfo(path);
+        return Directory.Exists(path) || info.LinkTarget is not null || info is { Exists: true, Length: 0 };
+    }
+
     /// <summary>Whether a file has bytes. Pipes, sockets and devices have none, and are not told from an empty file.</summary>
     /// <exception cref="FileNotFoundException">It is not there.</exception>
     public static bool Is(string path)

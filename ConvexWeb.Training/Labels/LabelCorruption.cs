@@ -15,7 +15,6 @@ public sealed record CorruptedLabels(int[] Labels, string Sha256, double WrongSh
 public static class LabelCorruption
 {
     private const ulong MaskStream = 1, ClassStream = 2, OrderStream = 6, Seed001PlaceStream = 11, Seed001ClassStream = 12;
-    private const int Seed001Classes = 10;
 
     /// <param name="seed">The run's; the corruption may have one of its own.</param>
     public static CorruptedLabels Apply(LabelOptions options, ReadOnlySpan<int> truth, int classes, ulong seed)
@@ -60,7 +59,7 @@ public static class LabelCorruption
         var places = new SplitMixStream(SplitMix.Mix(seed, Seed001PlaceStream, 0));
         var classes = new SplitMixStream(SplitMix.Mix(seed, Seed001ClassStream, 0));
         for (var draws = (int)(p * labels.Length); draws > 0; draws--)
-            labels[(int)(labels.Length * places.NextUnit())] = (int)(Seed001Classes * classes.NextUnit());
+            labels[(int)(labels.Length * places.NextUnit())] = (int)(Seed001LabelOptions.Drawn * classes.NextUnit());
     }
 
     private static string Hash(int[] labels)

@@ -63,6 +63,9 @@ public sealed record SymmetricWrongLabelOptions : CorruptedLabelOptions
 [Choice("seed001_labels")]
 public sealed record Seed001LabelOptions : CorruptedLabelOptions
 {
+    /// <summary>Classes that are drawn from, on any data set.</summary>
+    internal const int Drawn = 10;
+
     [Parameter("Number of draws as a share of the images; of 0.5, 39 % of the labels are touched, and 35 % wrong where there are "
         + "ten classes.", Min = 0, Max = 1)]
     public double P { get; init; } = 0.5;

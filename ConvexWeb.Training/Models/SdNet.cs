@@ -90,13 +90,14 @@ public sealed record SdNetOptions : ModelOptions
                     channels, kernel, stride, pad, bias: false);
             if (Kind is SdNetKind.SLocal or SdNetKind.DLocal) return plan.Local(Next(), from, channels, kernel, stride, pad);
             // As many units as the convolution has outputs with SAME padding; the source's tables know no other.
-            var side = images.Shape[1] / sides(number);
+            var side = Side(images, number + 1);
             return plan.Linear(Next(), Flat(from), channels * side * side, bias: false);
         }
-
-        // By how much the side has shrunk behind the layer after so many.
-        long sides(int before) => Convolutions().Take(before + 1).Aggregate(1L, (product, layer) => product * layer.Stride);
     }
+
+    /// <summary>The side of the image behind so many convolutions with padding: halved, and rounded up, by each stride of 2.</summary>
+    private long Side(ImageInput images, int layers)
+        => Convolutions().Take(layers).Aggregate(images.Shape[1], (side, layer) => (side + layer.Stride - 1) / layer.Stride);
 
     private IEnumerable<(long Channels, long Kernel, long Stride)> Convolutions()
     {
@@ -110,7 +111,7 @@ public sealed record SdNetOptions : ModelOptions
     private long ThreeFcWidth(ImageInput images)
     {
         var (side, inputs) = (images.Shape[1], images.Shape.Aggregate(1L, (a, b) => a * b));
-        var hidden = (side / 2) * (side / 2) * Alpha;
+        var hidden = ((side + 1) / 2) * ((side + 1) / 2) * Alpha;
         var wanted = inputs * hidden + hidden * 24 * Alpha + 24L * Alpha * images.Classes;
         var others = inputs + images.Classes;
         var h = (long)((-others + Math.Sqrt((double)others * others + 4.0 * wanted)) / 2);

@@ -33,6 +33,7 @@ public static class LearningRate
     {
         var warmup = options.WarmupEpochs * stepsPerEpoch;
         if (step < warmup) return options.WarmupFactor + (1 - options.WarmupFactor) * (step + 1.0) / warmup;
+        if (options.PerEpoch) step = step / stepsPerEpoch * stepsPerEpoch;
         var progress = (double)(step - warmup) / Math.Max(1, epochs * stepsPerEpoch - warmup);
         return options.FinalFactor + (1 - options.FinalFactor) * 0.5 * (1 + Math.Cos(Math.PI * progress));
     }

@@ -19,6 +19,9 @@ public sealed record CosineScheduleOptions : ScheduleOptions
 
     [Parameter("Factor at the end.", Min = 0, Max = 1)]
     public double FinalFactor { get; init; }
+
+    [Parameter("Behind the warm-up, take each epoch's first factor for all of its steps, as a scheduler does that is asked once an epoch.")]
+    public bool PerEpoch { get; init; }
 }
 
 [Choice("timm_cosine")]

@@ -57,6 +57,11 @@ internal static class SpecRules
                 $"training.filter_epochs must be at most {MostSnapshots} epochs up to training.epochs, {spec.Training.Epochs}.");
         if (spec.Training is { Loss: TrainingLoss.BinaryCrossEntropy, LabelSmoothing: > 0 })
             yield return new("training.label_smoothing", "training.label_smoothing must be 0 with training.loss binary_cross_entropy.");
+        if (spec.Optimizer is BetaLassoOptions)
+            foreach (var (field, value) in new[] { ("l1", spec.Regularization.L1), ("l2", spec.Regularization.L2) })
+                if (value > 0)
+                    yield return new($"regularization.{field}",
+                        $"regularization.{field} must be 0 with optimizer.name beta_lasso, which has an l1 of its own.");
         foreach (var problem in Annealed(spec, size)) yield return problem;
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })
             yield return new("optimizer.nesterov", "optimizer.nesterov needs optimizer.momentum above 0.");
@@ -129,6 +134,14 @@ internal static class SpecRules
                 $"annealing.anneal_epochs must be at most training.epochs, {spec.Training.Epochs}; got {fall}.");
         if (spec.Annealing is StagedAnnealingOptions && size.Validation == 0)
             yield return new("data.validation", "annealing.name staged follows the validation loss: set data.validation above 0.");
+        if (spec.Annealing is not StagedAnnealingOptions staged) yield break;
+        // Stages change behind an evaluation.
+        var every = spec.Training.EvaluateEvery;
+        var stage = (staged.Longest(spec.Training.Epochs) + every - 1) / every * every;
+        if ((long)staged.Stages * stage >= spec.Training.Epochs)
+            yield return new("annealing.stages",
+                $"annealing.stages {staged.Stages} of up to {stage} epochs each leave none of the {spec.Training.Epochs} epochs "
+                + "with θ = 0: lower annealing.stages or stage_epochs, or raise training.epochs.");
     }
 
     private static IEnumerable<SpecProblem> Cropped(Spec spec)
@@ -163,6 +176,10 @@ internal static class SpecRules
 
     private static IEnumerable<SpecProblem> Corrupted(Spec spec)
     {
+        if (spec.Labels is Seed001LabelOptions && DatasetInfo.Of(spec.Data).Classes < Seed001LabelOptions.Drawn)
+            yield return new("labels.name",
+                $"labels.name {spec.Labels.Name} draws one of {Seed001LabelOptions.Drawn} classes, as its source does, and "
+                + $"{spec.Data.Name} has {DatasetInfo.Of(spec.Data).Classes} here: use partial.");
         if (spec.Pixels is TruePixelOptions) yield break;
         if (spec.Data.IsStreamed)
             yield return new("pixels.name",

@@ -102,10 +102,11 @@ internal static class Execution
 
     // The branch at 0 is the slope's, as ReLU's is 0 there: a literal maximum would split the gradient. One slope for all values is a
     // leaky ReLU, in one pass; on a device, reading it would wait for all that comes before.
+    // In float32 π/4 is a little more than π/4: a slope above 1 would bend the function the other way.
     private static Tensor Slope(Tensor x, Tensor angle)
         => angle is { requires_grad: false, device_type: TorchSharp.DeviceType.CPU } && angle.numel() == 1
-            ? x.leaky_relu(Math.Tan(angle.to(ScalarType.Float64).item<double>()))
-            : where(x.gt(0), x, x * angle.tan());
+            ? x.leaky_relu(Math.Min(1, Math.Tan(angle.to(ScalarType.Float64).item<double>())))
+            : where(x.gt(0), x, x * angle.tan().clamp_max(1));
 
     // Batches seen, as PyTorch counts them.
     private static void Count(Tensor[] buffers)

@@ -27,8 +27,9 @@ internal static class CycleMlpPresets
 
     private static readonly PresetNotes Authors = new(
         "The number of processes: a third of the images in each epoch, another one each time, as the official sampler has it for "
-        + "several. The rest are the official defaults.", "Float32 in place of fp16; RandAugment moves images bilinearly, timm's by the recipe's "
-        + "bicubic filter. No number is published on this data set.");
+        + "several. The rest are the official defaults.",
+        "Float32 in place of fp16; RandAugment moves images bilinearly, timm's by the recipe's bicubic filter. No number is published on "
+        + "this data set.");
 
     public static IEnumerable<Preset> All =>
     [

@@ -50,8 +50,7 @@ internal static class SdNetPresets
         "The mean binary cross-entropy over images and classes, as the code has it: its gradients are about ten times as weak as those of "
         + "the paper's cross-entropy, so that λ acts about ten times as strongly. No validation, the last weights, one λ for all layers, "
         + "the sign behind the gradient's part of the step.",
-        "Its training accuracies are running ones; compare train/accuracy_epoch_running. Its pixels are brought to −1 … 1, ours are "
-        + "standardised; its rate falls once an epoch, ours at every step; its filters of S-LOCAL are of a network without padding.");
+        "Its training accuracies are running ones; compare train/accuracy_epoch_running.");
 
     public static IEnumerable<Preset> All => [.. NeyshaburT1(), .. NeyshaburT2(), .. SeedT2(), .. SeedFigures(), BothSchedules()];
 
@@ -100,7 +99,7 @@ internal static class SdNetPresets
             })
         {
             var name = beta is { } b ? $"β = {b}" : "SGD";
-            foreach (var schedule in new ScheduleOptions[] { new ConstantScheduleOptions(), new CosineScheduleOptions() })
+            foreach (var schedule in new ScheduleOptions[] { new ConstantScheduleOptions(), new CosineScheduleOptions { PerEpoch = true } })
                 yield return new(
                     $"t2-{schedule.Name}-{key}", $"S-FC, {name}, {schedule.Name} rate, CIFAR-10", Seed,
                     $"seed 002, T II, S-FC, {name}: {table} % test; its notebook: {notebook}", schedule is ConstantScheduleOptions
@@ -137,17 +136,22 @@ internal static class SdNetPresets
                 {
                     Training = SeedTraining with { Epochs = 100, FilterEpochs = [0, 1, 11, 21, 51, 100] },
                 });
-        foreach (var (key, title, model, beta) in new (string, string, SdNetOptions, int?)[]
-            {
-                ("s-fc-sgd", "S-FC by SGD", new SdNetOptions(), null),
-                ("s-local-sgd", "S-LOCAL by SGD", new SdNetOptions { Kind = SdNetKind.SLocal }, null),
-            })
-            yield return new(
-                $"figure-filters-{key}-seed002", $"First-layer filters, {title}", Seed, "seed 002, figure of filters, no number",
-                "Filters at the start and at the end.", AsSeed, OfSeed(beta, new Cifar10Options(), 100) with
+        // Three networks by two sets; S-FC by β-LASSO is the one above.
+        foreach (var (set, data, local) in new (string, DataOptions, int)[]
+            { ("cifar10", new Cifar10Options(), 20), ("svhn", new SvhnOptions(), 100) })
+        {
+            yield return Filters("s-fc-sgd", "S-FC by SGD", new SdNetOptions(), set, data, 100);
+            yield return Filters("s-local-sgd", "S-LOCAL without padding by SGD",
+                new SdNetOptions { Kind = SdNetKind.SLocal, Padding = SdNetPadding.Valid, Init = SdNetStart.StandardNormal },
+                set, data, local);
+        }
+
+        static Preset Filters(string key, string title, SdNetOptions model, string set, DataOptions data, int epochs)
+            => new($"figure-filters-{key}-{set}-seed002", $"First-layer filters, {title}, {set}", Seed,
+                "seed 002, figure of filters, no number", "Filters at the start and at the end.", AsSeed, OfSeed(null, data, epochs) with
                 {
                     Model = model,
-                    Training = SeedTraining with { Epochs = 100, FilterEpochs = [0, 100] },
+                    Training = SeedTraining with { Epochs = epochs, FilterEpochs = [0, epochs] },
                 });
     }
 
@@ -178,9 +182,9 @@ internal static class SdNetPresets
     private static Spec OfSeed(int? beta, DataOptions data, int epochs) => new()
     {
         Model = new SdNetOptions(),
-        Data = data,
+        Data = data with { Preprocessing = PreprocessingKind.Centered },
         Optimizer = beta is { } b ? new BetaLassoOptions { Beta = b, SignAt = SignPlace.Post } : new SgdOptions { Lr = 0.1, Momentum = 0 },
-        Schedule = new CosineScheduleOptions(),
+        Schedule = new CosineScheduleOptions { PerEpoch = true },
         Training = SeedTraining with { Epochs = epochs },
     };
 

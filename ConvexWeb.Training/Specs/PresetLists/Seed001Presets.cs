@@ -119,7 +119,10 @@ internal static class Seed001Presets
             Coded(ioc, new Cifar10Options()) with { Convexity = free },
             ("pixels.name", "seed001_gaussian, seed001_rows, seed001_shuffled"));
         yield return Study("seed001-labels-ioc-twin", "Label noise as coded, the convex network's layers without its constraint",
-            "ours: the seed compares its convex network, which has BatchNorm, with one that has none", Defined,
+            "ours: the seed compares its convex network, which has BatchNorm, with one that has none", AsCoded with
+            {
+                Resolved = "The layers of the seed's convex network, ReLU in place of ELU, without the constraint. " + AsCoded.Resolved,
+            },
             Coded(new Seed001MlpOptions { Layout = Seed001Layout.Twin }, new Cifar10Options()) with
             {
                 Labels = new Seed001LabelOptions { P = 0.5 },
@@ -140,16 +143,30 @@ internal static class Seed001Presets
         };
         const string source = "seed 001, slides: dropout, weight decay and both \"still\" reach 100 % train accuracy "
             + "(its plots: 74 to 94.5)";
-        yield return new("regularizers-by-corruption", "Dropout, l2, both and none with each corruption", Regularizers, source,
-            "A matrix: train and test accuracy, epochs, and each layer's norm and density.", notes,
-            spec with { Regularization = new RegularizationOptions() })
+        // A tenth validates in every run, so that all of them train on the same images.
+        yield return new(
+            "regularizers-by-corruption", "Dropout, l2, both, early stopping and none with each corruption", Regularizers, source,
+            "A matrix: train and test accuracy, epochs, and each layer's norm and density. Random labels are crossed with those images.",
+            notes, spec with
+            {
+                Data = new Cifar10Options { Preprocessing = PreprocessingKind.Standardize, Validation = 0.1 },
+                Regularization = new RegularizationOptions(),
+                Training = Recipe with { LayerMetrics = true, PatienceOn = StoppingSignal.ValidationLoss, MinDelta = 1e-4 },
+            })
         {
             Study = new(new Dictionary<string, string>
             {
-                ["model.dropout"] = "0, 0.5", ["regularization.l2"] = "0, 0.0005", ["labels.name"] = "true, random",
-                ["pixels.name"] = "true, shuffled_pixels, random_pixels, gaussian",
+                ["model.dropout"] = "0, 0.5", ["regularization.l2"] = "0, 0.0005", ["training.patience"] = "null, 5",
+                ["labels.name"] = "true, random", ["pixels.name"] = "true, shuffled_pixels, random_pixels, gaussian",
             }, "0-2"),
         };
+        yield return Claim("claim-sgd-norm-seed001", "Claim: SGD ends at a solution of small norm",
+            "Each layer's norm and its way from the start.",
+            "seed 001, slides: SGD \"already converges to a solution with minimum norm\"; no number",
+            spec with { Optimizer = new SgdOptions { Lr = 0.01, Momentum = 0 } });
+        yield return Claim("claim-cnn-sparsity-seed001", "Claim: the sparsity of a CNN grows with its depth",
+            "The layers' shares of zeros and their norms.", "seed 001, slides: the sparsity of a CNN grows with depth; no number",
+            spec with { Model = new Seed001CnnOptions() });
         foreach (var validation in new[] { ValidationLabels.AsTrained, ValidationLabels.Clean })
         {
             var clean = validation == ValidationLabels.Clean;
@@ -178,6 +195,16 @@ internal static class Seed001Presets
             };
         }
     }
+
+    private static Preset Claim(string name, string title, string summary, string source, Spec spec)
+        => new(name, title, Regularizers, source, summary + " True and random labels.", Claims, spec)
+        {
+            Study = new(new Dictionary<string, string> { ["labels.name"] = "true, random" }, "0-2"),
+        };
+
+    private static readonly PresetNotes Claims = new(
+        "All of it: the slides make the claim and no experiment. No augmentation, layer metrics on.",
+        "There is no recipe to differ from.");
 
     private static readonly TrainingOptions Recipe = new() { Epochs = 200, BatchSize = 32 };
 
