@@ -64,7 +64,7 @@ public sealed partial class HostileRequestTests(ServerHost host) : IClassFixture
     // For a program a problem whose detail ends as sentences do, for people a page.
     private static bool HasSentence(string answer) => answer.Contains("Content-Type: text/html", StringComparison.OrdinalIgnoreCase)
         || Detail().Match(answer) is { Success: true } found
-            && Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(found.Groups[1].Value)) is [.., '.' or '?' or '…'];
+            && Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(found.Groups[1].Value)) is [.., '.' or '?' or '…'] or [.., '.', ')'];
 
     [GeneratedRegex("\"detail\":\"((?:[^\"\\\\]|\\\\.)+)\"")]
     private static partial Regex Detail();

@@ -78,9 +78,10 @@ public sealed class CertificateTests
     }
 
     [Fact]
-    public void Squeeze_and_excitation_left_in_breaks_a_constrained_EfficientNet()
+    public void N10_Squeeze_and_excitation_left_in_breaks_a_constrained_EfficientNet()
     {
-        // After three steps the gates hardly react, so they are made to; their weights stay non-negative.
+        // After three steps the gates hardly react, so they are made to; their weights stay non-negative. As they are, no inequality may
+        // be violated, but nothing is proved either, and the verdict says so.
         var gated = SpecOf(new EfficientNetOptions { SqueezeExcitation = SqueezeChoice.Gate, DropPath = 0 }, new ExpEpsOptions());
         var certificate = Certify(gated, network =>
         {
