@@ -27,7 +27,10 @@ internal enum KernelKind
     /// <summary>Locally connected layers.</summary>
     Local = 64,
 
-    All = Step | Norm | Gather | Dropout | Shift | Convolution | Local,
+    /// <summary>Convolutions of few channels with the pool behind them.</summary>
+    SmallConvolution = 128,
+
+    All = Step | Norm | Gather | Dropout | Shift | Convolution | Local | SmallConvolution,
 }
 
 /// <summary>

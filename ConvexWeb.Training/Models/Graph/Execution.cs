@@ -15,6 +15,7 @@ internal static class Execution
         Operation operation, Tensor[] x, Tensor[] w, Tensor[] buffers, ExecutionMode mode, bool inPlace = false) => operation switch
         {
             Conv2dOperation c when HasFilter(mode) && FusedConvolution.Apply(c, ActivationFunction.Identity, x[0], w) is { } y => y,
+            Conv2dOperation c when HasFilter(mode) && FusedSmallConvolution.Apply(c, null, x[0], w) is { } y => y,
             Conv2dOperation c => Convolution.Run(c, x[0], w, mode.Precision),
             LocalOperation l when mode is { Fused: true, Precision: Precision.Float32 } && FusedLocal.Apply(l, x[0], w[0]) is { } y => y,
             LocalOperation l => Local(l, x[0], w[0]),
@@ -115,16 +116,18 @@ internal static class Execution
         buffers[2].add_(1);
     }
 
-    /// <summary>An operation and the activation behind it in one pass where there is one; null otherwise.</summary>
-    public static Tensor? WithActivation(
-        Operation operation, ActivationOperation activation, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => operation switch
+    /// <summary>An operation and the activation or pool behind it in one pass where there is one; null otherwise.</summary>
+    public static Tensor? WithNext(
+        Operation operation, Operation next, Tensor x, Tensor[] w, Tensor[] buffers, ExecutionMode mode) => (operation, next) switch
         {
-            Conv2dOperation c when HasFilter(mode) => FusedConvolution.Apply(c, activation.Function, x, w),
-            BatchNormOperation b when mode.Training => FusedNorm.Apply(b, activation.Function, x, ScaleAndShift(b, w, buffers), buffers),
+            (Conv2dOperation c, ActivationOperation a) when HasFilter(mode) => FusedConvolution.Apply(c, a.Function, x, w),
+            (Conv2dOperation c, MaxPoolOperation m) when HasFilter(mode) => FusedSmallConvolution.Apply(c, m, x, w),
+            (BatchNormOperation b, ActivationOperation a) when mode.Training
+                => FusedNorm.Apply(b, a.Function, x, ScaleAndShift(b, w, buffers), buffers),
             _ => null,
         };
 
-    // Winograd's filtering computes in the type of its operands, which autocast does not convert for it.
+    // These kernels compute in the type of their operands, which autocast does not convert for them.
     private static bool HasFilter(ExecutionMode mode) => mode is { Fused: true, Precision: Precision.Float32 };
 
     private static Tensor LayerNorm(Tensor x, Tensor[] w, double eps)

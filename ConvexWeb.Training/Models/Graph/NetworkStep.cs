@@ -38,10 +38,10 @@ internal sealed class NetworkStep
     public string[] BufferNames { get; } = [];
 
     /// <summary>
-    /// The activation that directly follows a convolution or
-    /// normalisation and alone reads its result: one kernel can do both.
+    /// The activation that directly follows a convolution or normalisation, or the max pool that follows a convolution, and alone reads
+    /// its result: one kernel can do both.
     /// </summary>
-    public ActivationOperation? Then { get; private set; }
+    public Operation? Then { get; private set; }
 
     /// <summary>
     /// Whether an activation may write over its input:
@@ -72,6 +72,9 @@ internal sealed class NetworkStep
         var uses = plan.Steps.SelectMany(s => s.Operation.Inputs).CountBy(input => input).ToDictionary();
         for (var i = 1; i < steps.Length; i++)
         {
+            if (steps[i].Operation is MaxPoolOperation pool && pool.Inputs[0] == i && uses[i] == 1
+                && steps[i - 1].Operation is Conv2dOperation)
+                steps[i - 1].Then = pool;
             if (steps[i].Operation is not ActivationOperation activation || activation.Input != i || uses[i] != 1) continue;
             steps[i].MayOverwrite = OwnsResult(plan.Steps[i - 1]);
             if (steps[i - 1].Operation is BatchNormOperation or Conv2dOperation) steps[i - 1].Then = activation;

@@ -114,10 +114,10 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
             using (var scope = NewDisposeScope())
             {
                 var weights = step.Weights();
-                var result = Fused && step.Then is { } activation && next < end && !wanted.Contains(next)
-                    ? Execution.WithActivation(step.Operation, activation, inputs[0], weights, step.Running, mode)
+                var result = Fused && step.Then is { } then && next < end && !wanted.Contains(next)
+                    ? Execution.WithNext(step.Operation, then, inputs[0], weights, step.Running, mode)
                     : null;
-                // The activation's step is done as well, and the value between the two never exists.
+                // The next step is done as well, and the value between the two never exists.
                 if (result is not null) next++;
                 else result = Execution.Run(
                     step.Operation, inputs, weights, step.Running, mode, Fused && step.MayOverwrite && !wanted.Contains(i));

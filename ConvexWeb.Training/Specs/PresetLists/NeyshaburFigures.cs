@@ -20,11 +20,11 @@ internal static class NeyshaburFigures
         }, epochs: 1);
         spec = spec with { Augmentation = new AugmentationOptions(), Training = spec.Training with { BatchSize = 64 } };
         const string kinds = "s_conv, s_local, s_fc, d_conv, d_local, d_fc";
-        yield return Study("figure-1-neyshabur-channels", "Figure 1: parameters by base channels", "figure 1", summary, spec,
-            gpu: false, ("model.kind", kinds), ("model.alpha", "1, 2, 4, 8")) with { Notes = Counted };
-        yield return Study("figure-1-neyshabur-side", "Figure 1: parameters by the side of the images", "figure 1", summary,
+        yield return Study("figure-1-neyshabur-channels", "Figure 1: parameters by base channels", "figure 1", summary, Counted,
+            spec, gpu: false, ("model.kind", kinds), ("model.alpha", "1, 2, 4, 8"));
+        yield return Study("figure-1-neyshabur-side", "Figure 1: parameters by the side of the images", "figure 1", summary, Counted,
             spec with { Data = spec.Data with { Resize = 32 } },
-            gpu: false, ("model.kind", kinds), ("data.resize", "16, 32, 48, 64")) with { Notes = Counted };
+            gpu: false, ("model.kind", kinds), ("data.resize", "16, 32, 48, 64"));
     }
 
     // Figure 6 is the same runs: the best test accuracy by the smallest count that reaches a training accuracy.
@@ -33,13 +33,12 @@ internal static class NeyshaburFigures
         foreach (var set in SdNetPresets.Sets)
         {
             yield return Study($"figure-2-neyshabur-{set.Key}", $"Figures 2 and 6: test accuracy by parameters, {set.Title}",
-                "figures 2 and 6", "Three of its networks at six base widths.",
+                "figures 2 and 6", "Three of its networks at six base widths.", SdNetPresets.Paper,
                 SdNetPresets.Cosine(new SdNetOptions { Kind = SdNetKind.SConv }, set.Data, 400),
                 gpu: true, ("model.kind", "s_conv, d_conv, three_fc"), ("model.alpha", "1, 2, 4, 8, 16, 32"));
             yield return Study($"figure-2-neyshabur-resnet18-{set.Key}",
                 $"Figures 2 and 6: test accuracy by parameters, ResNet18, {set.Title}", "figures 2 and 6", "ResNet18 at six widths.",
-                SdNetPresets.Cosine(new ResNet18Options(), set.Data, 400), gpu: true, ("model.width", "2, 4, 8, 16, 32, 64"))
-                with { Notes = Residual };
+                Residual, SdNetPresets.Cosine(new ResNet18Options(), set.Data, 400), gpu: true, ("model.width", "2, 4, 8, 16, 32, 64"));
         }
     }
 
@@ -49,8 +48,8 @@ internal static class NeyshaburFigures
         foreach (var (key, title, optimizer) in new (string, string, OptimizerOptions)[]
             { ("sgd", "SGD", spec.Optimizer), ("beta-lasso", "β-LASSO", new BetaLassoOptions { Beta = 50, LambdaRest = 1e-5 }) })
             yield return Study($"figure-5-neyshabur-{key}", $"Figure 5: ResNet18 by the side of its kernels, {title}", "figure 5",
-                "Kernels of 3, 7, 11 and 15: what is lost by larger ones.", spec with { Optimizer = optimizer },
-                gpu: true, ("model.kernel", "3, 7, 11, 15")) with { Notes = Residual };
+                "Kernels of 3, 7, 11 and 15: what is lost by larger ones.", Residual, spec with { Optimizer = optimizer },
+                gpu: true, ("model.kernel", "3, 7, 11, 15"));
     }
 
     private static readonly PresetNotes Counted = new(
@@ -66,8 +65,9 @@ internal static class NeyshaburFigures
     };
 
     private static Preset Study(
-        string name, string title, string figure, string summary, Spec spec, bool gpu, params (string Path, string Values)[] varied)
-        => new(name, title, SdNetPresets.Tables, $"Neyshabur 2020, {figure}, no number", summary, SdNetPresets.Paper, spec, gpu)
+        string name, string title, string figure, string summary, PresetNotes notes, Spec spec, bool gpu,
+        params (string Path, string Values)[] varied)
+        => new(name, title, SdNetPresets.Tables, $"Neyshabur 2020, {figure}, no number", summary, notes, spec, gpu)
         {
             Study = new(varied.ToDictionary(pair => pair.Path, pair => pair.Values), "0-2"),
         };
