@@ -6,10 +6,10 @@ namespace ConvexWeb.Server.Commands;
 /// </summary>
 internal static class CommandOptions
 {
-    private static readonly string[] Sections = ["Convex:", "ConnectionStrings:", "Logging:"];
+    private static readonly string[] Sections = ["Convex:", "Logging:"];
 
-    // What the entry script and .NET's own host know.
-    private static readonly string[] Hosts = ["contentRoot", "environment"];
+    // What the entry script and .NET's own host know, and settings that are no section's.
+    private static readonly string[] Hosts = ["contentRoot", "environment", "AllowedHosts", "ConnectionStrings:Convex"];
 
     /// <param name="own">Names of the command's own options.</param>
     /// <returns>What is wrong, in a sentence; null when nothing is.</returns>

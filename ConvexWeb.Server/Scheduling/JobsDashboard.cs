@@ -65,6 +65,10 @@ public static class JobsDashboard
                     $"{request.Method} is not possible here; GET, HEAD and POST are.", StatusCodes.Status405MethodNotAllowed);
             }
             var path = request.Path.Value!;
+            // Hangfire reads a form then, and ends in an exception where there is none.
+            if (HttpMethods.IsPost(request.Method) && !request.HasFormContentType
+                && !path.StartsWith("/jobs/actions/", StringComparison.OrdinalIgnoreCase))
+                throw new BadHttpRequestException("Send a form here: Content-Type: application/x-www-form-urlencoded.");
             string?[] jobs = OneJob.FirstOrDefault(start => path.StartsWith(start, StringComparison.OrdinalIgnoreCase)) is { } start
                 ? [path[start.Length..]]
                 : path.StartsWith("/jobs/", StringComparison.OrdinalIgnoreCase) && HttpMethods.IsPost(request.Method)

@@ -99,12 +99,13 @@ public sealed class AnnealingTests
     }
 
     [Theory]
-    [InlineData(15, 8, null)]
-    [InlineData(100, 8, null)]
-    [InlineData(10, 3, 2)]
-    public void Staged_annealing_ends_at_zero_although_the_validation_loss_falls_in_every_epoch(int epochs, int stages, int? longest)
+    [InlineData(15, null, 2, null)]
+    [InlineData(100, null, 8, null)]
+    [InlineData(10, 3, 3, 2)]
+    public void Staged_annealing_ends_at_zero_although_the_validation_loss_falls_in_every_epoch(
+        int epochs, int? given, int stages, int? longest)
     {
-        var options = new StagedAnnealingOptions { Stages = stages, StageEpochs = longest };
+        var options = new StagedAnnealingOptions { Stages = given, StageEpochs = longest };
         var stage = new AnnealingStage();
         var angles = new List<double>();
         for (var epoch = 1; epoch <= epochs; epoch++)
@@ -221,7 +222,14 @@ public sealed class AnnealingTests
         "annealing.anneal_epochs")]
     [InlineData(
         """
-        {"model":{"name":"anneal_cnn"},"data":{"name":"mnist","validation":0.1},"annealing":{"name":"staged"},"training":{"epochs":8}}
+        {"model":{"name":"anneal_cnn"},"data":{"name":"mnist","validation":0.1},
+         "annealing":{"name":"staged","stages":8},"training":{"epochs":8}}
+        """,
+        "annealing.stages")]
+    [InlineData(
+        """
+        {"model":{"name":"anneal_cnn"},"data":{"name":"mnist","validation":0.1},
+         "annealing":{"name":"staged","stages":8},"training":{"epochs":30}}
         """,
         "annealing.stages")]
     public void What_does_not_go_together_is_told_with_its_field(string json, string field)

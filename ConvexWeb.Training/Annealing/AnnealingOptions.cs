@@ -77,14 +77,14 @@ public sealed record PowerAnnealingOptions : FallingAnnealingOptions
 
 /// <summary>
 /// θ holds until the validation loss has stopped falling, and then takes a step of (π/4)/m, down to 0: "once this initially linear model
-/// has been sufficiently optimized, we tweak … and repeat" (seed 003). A stage has an end in any case, so that the run ends as a ReLU
-/// network.
+/// has been sufficiently optimized, we tweak … and repeat" (seed 003). A stage has an end in any case, so that a run of all its
+/// epochs ends as a ReLU network.
 /// </summary>
 [Choice("staged")]
 public sealed record StagedAnnealingOptions : AnnealingOptions
 {
-    [Parameter("Steps from π/4 to 0.", Min = 1, Max = 1000)]
-    public int Stages { get; init; } = 8;
+    [Parameter("Steps from π/4 to 0; empty: 8, or as many as the epochs leave room for.", Min = 1, Max = 1000)]
+    public int? Stages { get; init; }
 
     [Parameter("Evaluations without a lower validation loss before the next step.", Min = 1, Max = 1000)]
     public int Patience { get; init; } = 2;
@@ -94,10 +94,13 @@ public sealed record StagedAnnealingOptions : AnnealingOptions
     public int? StageEpochs { get; init; }
 
     /// <summary>Epochs after which a stage ends at the latest.</summary>
-    internal int Longest(int epochs) => StageEpochs ?? Math.Max(1, epochs / (Stages + 1));
+    internal int Longest(int epochs) => StageEpochs ?? Math.Max(1, epochs / (Steps(epochs) + 1));
+
+    /// <summary>Steps of a run of so many epochs: by default so few that the validation loss can end each stage.</summary>
+    internal int Steps(int epochs) => Stages ?? Math.Clamp(epochs / (Patience + 2) - 1, 1, 8);
 
     internal override double AngleAt(int epoch, int epochs, AnnealingStage stage)
-        => stage.Step >= Stages ? 0 : Largest * (1 - (double)stage.Step / Stages);
+        => stage.Step >= Steps(epochs) ? 0 : Largest * (1 - (double)stage.Step / Steps(epochs));
 }
 
 /// <summary>Where a staged annealing is: it follows the validation loss, so it is no function of the epoch.</summary>
@@ -113,7 +116,7 @@ public sealed record AnnealingStage(int Step = 0, double? Lowest = null, int Bad
     {
         var isBad = Lowest is { } lowest && !(loss < lowest);
         if (epoch - Begun >= options.Longest(epochs) || isBad && Bad + 1 >= options.Patience)
-            return new(Math.Min(options.Stages, Step + 1), Begun: epoch);
+            return new(Math.Min(options.Steps(epochs), Step + 1), Begun: epoch);
         return isBad ? this with { Bad = Bad + 1 } : this with { Lowest = loss, Bad = 0 };
     }
 }

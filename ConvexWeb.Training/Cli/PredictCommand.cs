@@ -50,7 +50,7 @@ internal static class PredictCommand
         foreach (var file in new[] { checkpoint, input })
             if (!File.Exists(file)) throw new BadInputException($"There is no file {file}.");
         // Before anything is computed; what is not a regular file would be replaced by one.
-        if (RegularFile.IsTaken(output))
+        if (RegularFile.IsTaken(output) || RegularFile.IsTaken(output + SafeTensors.Half))
             throw new BadInputException($"{output} is a folder, a link, or empty or no regular file: name another output.");
         ProcessMemory.Keep();
         using var scope = NewDisposeScope();

@@ -15,6 +15,9 @@ public static class SafeTensors
 {
     private const int MaxDimensions = 8;
 
+    /// <summary>What the name of a file ends with while it is written.</summary>
+    internal const string Half = ".tmp";
+
     private static readonly (string Name, ScalarType Type, int Bytes)[] Types =
     [
         ("F32", ScalarType.Float32, 4), ("F64", ScalarType.Float64, 8), ("I64", ScalarType.Int64, 8),
@@ -44,7 +47,7 @@ public static class SafeTensors
         var json = JsonSerializer.SerializeToUtf8Bytes(header);
         var padded = (json.Length + 7) / 8 * 8;
 
-        var temporary = path + ".tmp";
+        var temporary = path + Half;
         try
         {
             using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))

@@ -57,12 +57,13 @@ internal static class SpecRules
                 $"training.filter_epochs must be at most {MostSnapshots} epochs up to training.epochs, {spec.Training.Epochs}.");
         if (spec.Training is { Loss: TrainingLoss.BinaryCrossEntropy, LabelSmoothing: > 0 })
             yield return new("training.label_smoothing", "training.label_smoothing must be 0 with training.loss binary_cross_entropy.");
-        if (spec.Optimizer is BetaLassoOptions)
+        // Checkpoints from before these rules can be looked at and go on.
+        if (!isStored && spec.Optimizer is BetaLassoOptions)
             foreach (var (field, value) in new[] { ("l1", spec.Regularization.L1), ("l2", spec.Regularization.L2) })
                 if (value > 0)
                     yield return new($"regularization.{field}",
                         $"regularization.{field} must be 0 with optimizer.name beta_lasso, which has an l1 of its own.");
-        foreach (var problem in Annealed(spec, size)) yield return problem;
+        foreach (var problem in Annealed(spec, size, isStored)) yield return problem;
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })
             yield return new("optimizer.nesterov", "optimizer.nesterov needs optimizer.momentum above 0.");
 
@@ -91,7 +92,7 @@ internal static class SpecRules
             $"schedule.warmup_epochs must be less than {(staged ? "the epochs of a stage" : "training.epochs")}, {epochs}; got {warmup}.");
 
         foreach (var problem in Cropped(spec)) yield return problem;
-        foreach (var problem in Corrupted(spec)) yield return problem;
+        foreach (var problem in Corrupted(spec, isStored)) yield return problem;
         foreach (var problem in Whitened(spec, size)) yield return problem;
         // The first version allowed both, and its checkpoints can be evaluated.
         if (!isStored && spec.Augmentation is { RandAugment: > 0, ColourJitter: > 0 })
@@ -121,7 +122,7 @@ internal static class SpecRules
                 + $"of {values} values: set it to standardize, or lower data.train_limit or the images' size.");
     }
 
-    private static IEnumerable<SpecProblem> Annealed(Spec spec, SplitSize size)
+    private static IEnumerable<SpecProblem> Annealed(Spec spec, SplitSize size, bool isStored)
     {
         var isAnnealed = spec.Model is AnnealCnnOptions { Theta: AnnealAngle.Given };
         if (!isAnnealed && spec.Annealing is not ConstantAnnealingOptions { Theta: 0 })
@@ -134,14 +135,19 @@ internal static class SpecRules
                 $"annealing.anneal_epochs must be at most training.epochs, {spec.Training.Epochs}; got {fall}.");
         if (spec.Annealing is StagedAnnealingOptions && size.Validation == 0)
             yield return new("data.validation", "annealing.name staged follows the validation loss: set data.validation above 0.");
-        if (spec.Annealing is not StagedAnnealingOptions staged) yield break;
+        if (isStored || spec.Annealing is not StagedAnnealingOptions staged) yield break;
         // Stages change behind an evaluation.
         var every = spec.Training.EvaluateEvery;
         var stage = (staged.Longest(spec.Training.Epochs) + every - 1) / every * every;
-        if ((long)staged.Stages * stage >= spec.Training.Epochs)
+        var stages = staged.Steps(spec.Training.Epochs);
+        if ((long)stages * stage >= spec.Training.Epochs)
             yield return new("annealing.stages",
-                $"annealing.stages {staged.Stages} of up to {stage} epochs each leave none of the {spec.Training.Epochs} epochs "
+                $"annealing.stages {stages} of up to {stage} epochs each leave none of the {spec.Training.Epochs} epochs "
                 + "with θ = 0: lower annealing.stages or stage_epochs, or raise training.epochs.");
+        else if (stage / every < staged.Patience + 2)
+            yield return new("annealing.stages",
+                $"A stage of at most {stage} epochs ends before annealing.patience {staged.Patience} can end it, whatever the validation "
+                + "loss does: lower annealing.stages or patience, or raise training.epochs.");
     }
 
     private static IEnumerable<SpecProblem> Cropped(Spec spec)
@@ -174,9 +180,9 @@ internal static class SpecRules
                 + "per_image or standardize (auto means zca with a convexity constraint).");
     }
 
-    private static IEnumerable<SpecProblem> Corrupted(Spec spec)
+    private static IEnumerable<SpecProblem> Corrupted(Spec spec, bool isStored)
     {
-        if (spec.Labels is Seed001LabelOptions && DatasetInfo.Of(spec.Data).Classes < Seed001LabelOptions.Drawn)
+        if (!isStored && spec.Labels is Seed001LabelOptions && DatasetInfo.Of(spec.Data).Classes < Seed001LabelOptions.Drawn)
             yield return new("labels.name",
                 $"labels.name {spec.Labels.Name} draws one of {Seed001LabelOptions.Drawn} classes, as its source does, and "
                 + $"{spec.Data.Name} has {DatasetInfo.Of(spec.Data).Classes} here: use partial.");

@@ -39,7 +39,7 @@ internal static class InitialWeights
 
     private static void Weight(Tensor value, PlannedTensor tensor, Initialisation kind, bool linear)
     {
-        if (kind == Initialisation.StandardNormal) nn.init.normal_(value);
+        if (kind == Initialisation.StandardNormal && tensor.Shape.Count == 3) nn.init.normal_(value);
         // A filter for each place: PyTorch's functions would count the places in.
         else if (tensor.Shape.Count == 3) nn.init.uniform_(value, -1 / Math.Sqrt(tensor.FanIn), 1 / Math.Sqrt(tensor.FanIn));
         else if (kind == Initialisation.GlorotUniform) nn.init.xavier_uniform_(value);
@@ -57,7 +57,7 @@ internal static class InitialWeights
         var zero = kind switch
         {
             Initialisation.SmallNormal or Initialisation.HeFanIn => linear,
-            Initialisation.HeFanOut or Initialisation.Pluskid or Initialisation.GlorotUniform or Initialisation.StandardNormal => true,
+            Initialisation.HeFanOut or Initialisation.Pluskid or Initialisation.GlorotUniform => true,
             _ => false,
         };
         if (zero) value.zero_();

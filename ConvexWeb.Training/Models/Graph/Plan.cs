@@ -28,7 +28,7 @@ public enum Initialisation
     /// <summary>Glorot uniform: U(±√(6/(in + out))), biases 0 (Keras).</summary>
     GlorotUniform,
 
-    /// <summary>Standard normal weights, biases 0 (the locally connected layers of seed 002's code).</summary>
+    /// <summary>Locally connected weights standard normal, all others as PyTorch (seed 002's code).</summary>
     StandardNormal,
 }
 

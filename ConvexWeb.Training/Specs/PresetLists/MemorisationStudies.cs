@@ -40,7 +40,14 @@ internal static class MemorisationStudies
                 Augmentation = new AugmentationOptions { Flip = true, PadCrop = 4, AllowWithCorruption = true },
                 Optimizer = new AdamOptions { Lr = 1e-4 },
                 Training = new TrainingOptions { Epochs = 4000, BatchSize = 128, EvaluateEvery = 10 },
-            }, ("model.width", "1, 2, 4, 6, 8, 10, 12, 16, 24, 32, 48, 64"), ("labels.p", "0, 0.15")) with { NeedsGpu = true },
+            }, ("model.width", "1, 2, 4, 6, 8, 10, 12, 16, 24, 32, 48, 64"), ("labels.p", "0, 0.15")) with
+        {
+            NeedsGpu = true,
+            Source = "after Nakkiran et al. 2019, figures of ResNet18 by width; no number is taken from them",
+            Notes = new(
+                "Twelve of the paper's 64 widths, three seeds.",
+                "Activations follow the convolutions here, and the paper's network has them in front."),
+        },
         Study("measures", "Generalization measures over networks that stopped at one training loss",
             "Path norm, products of norms over the margin and the way from the start, with Kendall's τ against the gap: "
             + "GET /api/v1/studies/ID/measures.",

@@ -105,7 +105,12 @@ internal static class SdNetPresets
                     $"seed 002, T II, S-FC, {name}: {table} % test; its notebook: {notebook}", schedule is ConstantScheduleOptions
                         ? "400 epochs at a constant rate, as the table's runs were made."
                         : "400 epochs along half a cosine, as the seed's text says.",
-                    AsSeed, OfSeed(beta, new Cifar10Options(), 400) with { Schedule = schedule });
+                    AsSeed,
+                    OfSeed(beta, new Cifar10Options(), 400) with
+                    {
+                        Schedule = schedule,
+                        Training = SeedTraining with { Epochs = 400, FilterEpochs = [0, 400] },
+                    });
             yield return new(
                 $"seed002-svhn-{key}", $"S-FC, {name}, SVHN", Seed, $"gojkoc54/convolutions_from_scratch, SVHN, 100 epochs: {svhn} % test",
                 "100 epochs along half a cosine.", AsSeed, OfSeed(beta, new SvhnOptions(), 100));
@@ -136,11 +141,11 @@ internal static class SdNetPresets
                 {
                     Training = SeedTraining with { Epochs = 100, FilterEpochs = [0, 1, 11, 21, 51, 100] },
                 });
-        // Three networks by two sets; S-FC by β-LASSO is the one above.
+        // Three networks by two sets, each as long as the seed's own run of it; S-FC by β-LASSO is t2-constant-beta50 and the one above.
         foreach (var (set, data, local) in new (string, DataOptions, int)[]
             { ("cifar10", new Cifar10Options(), 20), ("svhn", new SvhnOptions(), 100) })
         {
-            yield return Filters("s-fc-sgd", "S-FC by SGD", new SdNetOptions(), set, data, 100);
+            yield return Filters("s-fc-sgd", "S-FC by SGD", new SdNetOptions(), set, data, set == "cifar10" ? 400 : 100);
             yield return Filters("s-local-sgd", "S-LOCAL without padding by SGD",
                 new SdNetOptions { Kind = SdNetKind.SLocal, Padding = SdNetPadding.Valid, Init = SdNetStart.StandardNormal },
                 set, data, local);
@@ -151,6 +156,8 @@ internal static class SdNetPresets
                 "seed 002, figure of filters, no number", "Filters at the start and at the end.", AsSeed, OfSeed(null, data, epochs) with
                 {
                     Model = model,
+                    // Its 400 epochs were run before it had a schedule.
+                    Schedule = epochs == 400 ? new ConstantScheduleOptions() : new CosineScheduleOptions { PerEpoch = true },
                     Training = SeedTraining with { Epochs = epochs, FilterEpochs = [0, epochs] },
                 });
     }

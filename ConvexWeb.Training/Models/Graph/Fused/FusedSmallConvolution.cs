@@ -62,16 +62,19 @@ internal static class FusedSmallConvolution
             return packed;
         }
 
-        /// <summary>[O·Q, B and more] → [B, O, H', W'].</summary>
+        /// <summary>The images of a batch that was filled up; no view, since an activation may write over it.</summary>
         public static Tensor Unpacked(Tensor y, Layer layer)
-            => y.view(layer.Shape.Out, layer.Shape.OutHeight, layer.Shape.OutWidth, -1).narrow(3, 0, layer.Batch).permute(3, 0, 1, 2);
+            => y.shape[0] == layer.Batch ? y : y.narrow(0, 0, layer.Batch).contiguous();
 
+        /// <returns>[B and more, O, H', W'], the batch last in memory.</returns>
         public static Tensor Convolve(Layer layer, Tensor packed, Tensor weight, Tensor? bias, Tensor? which)
         {
             bias ??= zeros([layer.Shape.Out], packed.dtype);
-            var y = empty([layer.Shape.Out * layer.Shape.Pooled, packed.shape[3]], packed.dtype);
-            if (packed.dtype == ScalarType.Float32) Convolve<float>(layer.Shape, packed, weight, bias, which, y);
-            else Convolve<double>(layer.Shape, packed, weight, bias, which, y);
+            var (shape, batch) = (layer.Shape, packed.shape[3]);
+            long[] strides = [1, shape.Pooled * batch, shape.OutWidth * batch, batch];
+            var y = empty_strided([batch, shape.Out, shape.OutHeight, shape.OutWidth], strides, packed.dtype);
+            if (packed.dtype == ScalarType.Float32) Convolve<float>(shape, packed, weight, bias, which, y);
+            else Convolve<double>(shape, packed, weight, bias, which, y);
             return y;
         }
 
