@@ -1,7 +1,7 @@
 namespace ConvexWeb.Server.Commands;
 
 /// <summary>
-/// The options of a command: its own, and settings. One that is neither would be taken for a setting that nobody reads, and the command
+/// The options of a command: its own, and settings. One that is neither would be taken for a setting that is not read, and the command
 /// would do something else than was meant.
 /// </summary>
 internal static class CommandOptions
