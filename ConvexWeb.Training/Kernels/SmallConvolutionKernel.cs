@@ -44,7 +44,7 @@ internal static unsafe class SmallConvolutionKernel
     }
 
     /// <summary>output [O·Q, B] = the largest of each window of Σ weight [O, C·k·k] · input [C·H·W, B] + bias [O].</summary>
-    /// <param name="which">Gets the place in its window, 0 to 3, that each output is of, [O·Q, B]; null where no gradient is needed.</param>
+    /// <param name="which">Gets the place in its window, 0 to 3, that each output is of, [O·Q, B]; null for no gradient.</param>
     public static void Forward<T>(SmallConvolution shape, T* input, T* weight, T* bias, T* output, T* which, long batch)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
