@@ -23,6 +23,8 @@ internal static class KernelBench
         (KernelKind.Convolution, "allconv", false, 64),
         (KernelKind.Dropout, "allconv", false, 64),
         (KernelKind.Shift, "cycle_mlp", false, 32),
+        (KernelKind.Local, "s_local", false, 64),
+        (KernelKind.SmallConvolution, "anneal_cnn", false, 32),
     ];
 
     public static Command Create()
@@ -38,10 +40,10 @@ internal static class KernelBench
         command.SetAction(p =>
         {
             Console.WriteLine(Processor.Use(p.GetValue(threads), cache: null));
-            Console.WriteLine($"{"kernel",-13}{"in a step of",-26}{"with",9}{"without",9}{"gain",8}   (ms; medians)");
+            Console.WriteLine($"{"kernel",-18}{"in a step of",-26}{"with",9}{"without",9}{"gain",8}   (ms; medians)");
             foreach (var (kernel, model, ioc, batch) in Cases)
             {
-                var line = $"{kernel,-13}{$"{(ioc ? "ioc-" : "")}{model} batch {batch}",-26}";
+                var line = $"{kernel,-18}{$"{(ioc ? "ioc-" : "")}{model} batch {batch}",-26}";
                 if (p.GetValue(only) is { } part && !line.Contains(part, StringComparison.OrdinalIgnoreCase)) continue;
                 using var training = new BenchTraining(model, ioc, batch, eager: false);
                 Report(line, Compare(kernel, p.GetValue(pairs), training.Step));
@@ -50,7 +52,7 @@ internal static class KernelBench
             {
                 using var training = new BenchTraining("mlp", false, 128, eager: false);
                 var gather = GatherOnce();
-                Report($"{KernelKind.Gather,-13}{"mlp batch 128, its batch",-26}", Compare(KernelKind.Gather, p.GetValue(pairs), () =>
+                Report($"{KernelKind.Gather,-18}{"mlp batch 128, its batch",-26}", Compare(KernelKind.Gather, p.GetValue(pairs), () =>
                 {
                     gather();
                     training.Step();

@@ -6,7 +6,7 @@ Run with Debian's python3-torch and python3-torchvision:  /usr/bin/python3 make_
 32 images named "trajectory" by that rule, batches of 8, image i of epoch e is (5 i + 3 e) mod 32, label 7 i mod 10. Dropout and
 drop-path are off, since their masks are no numbers of PyTorch's. Stored are the rate and the loss of each step, and of each parameter
 the length of its way from the start and the way's product with the numbers of "probe/NAME", which tells directions apart.
-CycleMLP takes epochs 5 and 6 of 300, behind the warm-up: the rates of the first two would hardly move a weight.
+CycleMLP takes epochs 5 and 6 of 300, behind the warm-up, and once more 0 and 1, whose rates hardly move a weight.
 """
 import json
 import math
@@ -54,6 +54,10 @@ def densenet(ioc):
         lambda epoch: 0.1 * (0.1 if epoch >= 1 else 1), 0.0, [0, 1], 32
 
 
+def cycle_mlp_begun(ioc):
+    return *cycle_mlp(ioc)[:4], [0, 1], 64
+
+
 def cycle_mlp(ioc):
     network = build("cycle_mlp", ioc, 10, size="tiny", mode="seed")
     still = [p for n, p in network.named_parameters() if p.ndim == 1 or n.endswith(".bias")]
@@ -99,8 +103,9 @@ def run(name, model, make, ioc, dtype):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    made = [trajectory(f"{m} {'ioc' if ioc else 'base'}", m, make, ioc)
-            for m, make in (("densenet", densenet), ("cycle_mlp", cycle_mlp)) for ioc in (False, True)]
+    made = [trajectory(f"{name} {'ioc' if ioc else 'base'}", model, make, ioc)
+            for name, model, make in (("densenet", "densenet", densenet), ("cycle_mlp", "cycle_mlp", cycle_mlp),
+                                      ("cycle_mlp warm-up", "cycle_mlp", cycle_mlp_begun)) for ioc in (False, True)]
     for one in made:
         print(one["name"], one["losses"], len(one["constrained"]))
     Path(__file__).with_name("trajectories.json").write_text(json.dumps(made) + "\n")
