@@ -162,6 +162,8 @@ public sealed class RecipeTests
         var first = Sampling.Order(SamplerKind.RaSingleProcess, 0, 50_000, Shuffle);
         Assert.Equal(49_920, first.Length);
         Assert.Equal(49_920, Sampling.ImagesPerEpoch(SamplerKind.RaSingleProcess, 50_000));
+        Assert.StartsWith("Every epoch shows the same 16,640 images, 3 times each", Sampling.Told(SamplerKind.RaSingleProcess, 50_000));
+        Assert.Null(Sampling.Told(SamplerKind.Full, 50_000));
         Assert.Equal(16_640, first.Distinct().Count());
         Assert.All(first.Chunk(3), three => Assert.Single(three.Distinct()));
         Assert.Equal(first, Sampling.Order(SamplerKind.RaSingleProcess, 299, 50_000, Shuffle));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Events;
 using ConvexWeb.Training.Specs;
 
@@ -19,12 +20,13 @@ internal static class DescribeCommand
         command.SetAction(parsed =>
         {
             var what = parsed.GetValue(spec)!;
-            return Run(Description.Of(SpecArgument.Load(what)), SpecArgument.PresetOf(what), parsed.GetValue(json));
+            var loaded = SpecArgument.Load(what);
+            return Run(loaded, Description.Of(loaded), SpecArgument.PresetOf(what), parsed.GetValue(json));
         });
         return command;
     }
 
-    private static int Run(Description description, Preset? preset, bool json)
+    private static int Run(Spec spec, Description description, Preset? preset, bool json)
     {
         if (json)
         {
@@ -55,6 +57,7 @@ internal static class DescribeCommand
             $"{description.Parameters:N0} parameters; {description.TrainImages:N0} training images; "
             + $"{description.StepsPerEpoch:N0} steps an epoch, {description.TotalSteps:N0} in all; "
             + $"{description.FlopPerStep / 1e9:0.##} GFLOP a step, about {description.MemoryMb:N0} MB of memory");
+        if (Sampling.Told(spec.Training.Sampler, description.TrainImages) is { } told) Console.WriteLine(told);
         return ExitCodes.Done;
 
         int Width(Func<Layer, string> text) => description.Layers.Max(l => text(l).Length) + 2;

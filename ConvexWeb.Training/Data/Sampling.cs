@@ -31,6 +31,22 @@ public static class Sampling
     public static long ImagesPerEpoch(SamplerKind sampler, long images)
         => sampler is SamplerKind.Full or SamplerKind.InOrder ? images : images / Block * Block;
 
+    /// <summary>Which images an epoch shows, in a sentence; null for each once in a new order.</summary>
+    public static string? Told(SamplerKind sampler, long images)
+    {
+        var places = ImagesPerEpoch(sampler, images);
+        return sampler switch
+        {
+            SamplerKind.InOrder => "Every epoch shows the images in the data set's own order.",
+            SamplerKind.RaSingleProcess =>
+                $"Every epoch shows the same {Distinct(places):N0} images, {Repeats} times each; the others are never seen.",
+            SamplerKind.RaReshuffled => $"An epoch shows {Distinct(places):N0} images, {Repeats} times each, and each epoch others.",
+            _ => null,
+        };
+    }
+
+    private static long Distinct(long places) => (places + Repeats - 1) / Repeats;
+
     /// <param name="permutation">The permutation of all images for an epoch.</param>
     public static long[] Order(SamplerKind sampler, int epoch, int images, Func<int, int[]> permutation)
     {
