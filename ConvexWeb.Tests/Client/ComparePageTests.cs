@@ -51,6 +51,22 @@ public sealed class ComparePageTests : PageContext
         Assert.Contains("42.00 ± 2.00 [37.03, 46.97]", means);
     }
 
+    [Fact]
+    public void An_interval_is_cut_nowhere_and_says_which_bound_it_crosses()
+    {
+        foreach (var (id, train, test) in new[] { (1, 98, 3), (2, 100, 0), (3, 99, 0) })
+            Runs.Add(id, r => r with
+            {
+                State = RunState.Succeeded, Gap = train - test, TrainAccuracy = train, TestAccuracy = test, Seed = id,
+            });
+
+        var means = Open<ComparePage>("compare?runs=1,2,3").Find("[data-testid=means]").TextContent;
+
+        // 4.3027 · 1 / √3 and 4.3027 · √3 / √3
+        Assert.Contains("[96.52, 101.48], beyond 100", means);
+        Assert.Contains("[-3.30, 5.30], beyond 0", means);
+    }
+
     [Theory]
     [InlineData(1, 12.7062)]
     [InlineData(4, 2.7764)]

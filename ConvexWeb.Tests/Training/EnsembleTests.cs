@@ -222,7 +222,8 @@ public sealed class EnsembleTests : IDisposable
 
         // The best checkpoint is one of the whole ensemble.
         Assert.InRange(whole.Events.OfType<FinishedEvent>().Single().Summary!.BestEpoch, 10, 12);
-        Assert.Equal(3, whole.Events.OfType<MessageEvent>()
+        // Behind the third expert no image is weighed any more.
+        Assert.Equal(2, whole.Events.OfType<MessageEvent>()
             .Count(m => m.Text.Contains("weighted training images", StringComparison.Ordinal)));
 
         // The constraint held after every step (the trainer fails otherwise), and only where it should.
@@ -411,6 +412,7 @@ public sealed class EnsembleTests : IDisposable
         Fails(Em with { Data = new MnistOptions() }, "data.name", "two classes");
         Fails(Boost with { Training = Boost.Training with { Epochs = 10 } }, "training.epochs", "multiple of 4");
         Fails(Boost with { Training = Boost.Training with { StopWhenFitted = true } }, "training.stop_when_fitted", "untrained");
+        Fails(Boost with { Training = Boost.Training with { StopBelowLoss = 0.1 } }, "training.stop_below_loss", "untrained");
         Fails(Boost with { Training = Boost.Training with { LabelSmoothing = 0.1 } }, "training.label_smoothing", "must be 0");
         Fails(Boost with { Schedule = new PlateauScheduleOptions() }, "schedule.name", "plateau");
         // The schedule runs in each stage of three epochs.

@@ -84,6 +84,32 @@ public sealed class MeasuresTests
         Assert.Equal(before["log_frobenius_product"] + Math.Log(3), Of(network, margin: 1)["log_frobenius_product"], 0.01);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Of_a_reparametrised_network_the_weights_as_they_act_are_measured(bool scales)
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        manual_seed(3);
+        var (model, input) = (new MlpOptions { Width = 6, Depth = 2 }, new ImageInput(1, 4, 4, 3));
+        using var network = new PlanNetwork(model.Plan(new SoftplusReparamOptions { ConstrainBnGamma = scales }, input));
+        using var plain = new PlanNetwork(model.Plan(new NoConvexityOptions(), input));
+        for (var i = 0; i < network.Plan.Steps.Count; i++)
+            foreach (var (acting, twin) in network.TensorsOf(i).Zip(plain.TensorsOf(i))) twin.copy_(acting);
+        foreach (var one in new[] { network, plain })
+            foreach (var (name, value) in one.state_dict())
+                if (name.EndsWith("running_var", StringComparison.Ordinal)) value.fill_(0.25);
+        var stored = network.state_dict().ToDictionary(t => t.Key, t => t.Value.clone());
+
+        var (measured, expected) = (Of(network, margin: 1), Of(plain, margin: 1));
+
+        Assert.Equal(expected.Keys.Order(), measured.Keys.Order());
+        Assert.Contains("log_path_norm", measured.Keys);
+        Assert.All(expected, measure => Assert.Equal(measure.Value, measured[measure.Key], 4));
+        Assert.All(stored, t => Assert.True(t.Value.equal(network.state_dict()[t.Key]).all().item<bool>(), t.Key));
+    }
+
     [Fact]
     public void What_has_no_meaning_is_left_out()
     {

@@ -145,6 +145,27 @@ public sealed class MemorisationTests : IDisposable
         Assert.Equal(biases, shrunk["fc1.bias"].Sum(Math.Abs) < 0.7 * free["fc1.bias"].Sum(Math.Abs));
     }
 
+    [Theory]
+    [InlineData("exp_eps")]
+    [InlineData("clip")]
+    [InlineData("abs")]
+    [InlineData("shift")]
+    [InlineData("softplus_reparam")]
+    public void Every_constraint_trains_to_its_summary_and_a_penalty_shrinks_its_weights_as_they_act(string constraint)
+    {
+        var spec = SpecReader.Read(
+            $$$"""
+            {"spec_version":2,"model":{"name":"mlp","width":32,"depth":2},"convexity":{"name":"{{{constraint}}}"},
+             "data":{"name":"glyphs","train_size":200,"test_size":100,"preprocessing":"standardize"},
+             "optimizer":{"name":"sgd","lr":0.05},"training":{"epochs":3,"batch_size":32}}
+            """).Spec!;
+        var (free, shrunk) = (End(spec, "free"), End(spec with { Regularization = new RegularizationOptions { L2 = 1 } }, "l2"));
+        Assert.Contains("log_path_norm", free.Measures!.Keys);
+        double Norm(RunSummary of) => of.Layers.Single(l => l.Name.StartsWith("fc2", StringComparison.Ordinal)
+            && l.Name.Contains("weight", StringComparison.Ordinal)).Frobenius;
+        Assert.True(Norm(shrunk) < 0.9 * Norm(free), $"{Norm(shrunk)} and {Norm(free)}");
+    }
+
     [Fact]
     public void Early_stopping_ends_with_the_weights_of_its_best_epoch_and_no_later_than_the_whole_run()
     {
@@ -270,6 +291,8 @@ public sealed class MemorisationTests : IDisposable
     [InlineData("""{"labels":{"name":"seed001_labels"},"data":{"name":"cifar10","task":"animal"}}""", "labels.name")]
     [InlineData("""{"optimizer":{"name":"beta_lasso"},"regularization":{"l2":0.001}}""", "regularization.l2")]
     [InlineData("""{"optimizer":{"name":"beta_lasso"},"regularization":{"l1":0.001}}""", "regularization.l1")]
+    [InlineData("""{"optimizer":{"name":"beta_lasso"},"convexity":{"name":"softplus_reparam"}}""", "optimizer.name")]
+    [InlineData("""{"optimizer":{"name":"adamw"},"convexity":{"name":"softplus_reparam"}}""", "optimizer.weight_decay")]
     public void What_does_not_go_together_is_told_with_its_field(string json, string field)
         => Assert.Contains(SpecReader.Read(json).Problems, problem => problem.Path == field);
 

@@ -32,11 +32,14 @@ internal sealed class EpochEvaluator(Spec spec, TrainingData data, Learner learn
         if (Measure(data.Train, stop) is not { } train || Measure(data.Test, stop) is not { } test) return null;
         Evaluation? validation = null;
         if (data.Validation is { } held && (validation = Measure(held, stop)) is null) return null;
-        foreach (var (name, split, measured) in new[]
-            { ("training", data.Train, train), ("test", data.Test, test), ("validation", data.Validation, validation) })
-            if (measured is not null && !double.IsFinite(measured.Loss)) throw Diverged(split!, name, epoch, progress);
         Evaluation? noisy = null;
         if (data.NoisyTest is { } withNoise && (noisy = Measure(withNoise, stop)) is null) return null;
+        foreach (var (name, split, measured) in new[]
+            {
+                ("training", data.Train, train), ("test", data.Test, test), ("validation", data.Validation, validation),
+                ("noisy test", data.NoisyTest, noisy),
+            })
+            if (measured is not null && !double.IsFinite(measured.Loss)) throw Diverged(split!, name, epoch, progress);
         Evaluation? averaged = null;
         if (learner.Average is { } average && (averaged = average.With(() => Measure(data.Test, stop))) is null) return null;
 

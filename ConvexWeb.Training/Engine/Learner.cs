@@ -23,7 +23,7 @@ internal sealed class Learner : IDisposable
         Objective = Objective.Of(spec, Network, data, (level, text) => events.Report(new MessageEvent(level, text)));
         using (NewDisposeScope())
             Initial = Network.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach().clone().DetachFromDisposeScope());
-        Penalty = new(spec.Regularization, Network);
+        Penalty = new(spec.Regularization, Network, Constraint);
         if (spec.Training.RestoreBest) Best = new(Network);
         if (spec.Training.EmaDecay is { } decay) Average = new AveragedWeights(Network, Constraint, decay);
         Generator.Default.manual_seed(RandomStreams.Dropout(settings.Seed));

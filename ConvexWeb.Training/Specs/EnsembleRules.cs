@@ -64,6 +64,9 @@ internal static class EnsembleRules
         if (spec.Training.StopWhenFitted)
             yield return new("training.stop_when_fitted",
                 "training.stop_when_fitted must be false for ensemble_boost: to stop early would leave its gate untrained.");
+        if (spec.Training.StopBelowLoss is not null)
+            yield return new("training.stop_below_loss",
+                "training.stop_below_loss must be null for ensemble_boost: to stop early would leave its gate untrained.");
         if (spec.Schedule is PlateauScheduleOptions)
             yield return new("schedule.name",
                 "schedule.name must not be plateau for ensemble_boost: the loss of the whole does not follow the expert that trains.");

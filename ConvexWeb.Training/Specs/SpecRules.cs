@@ -63,6 +63,17 @@ internal static class SpecRules
                 if (value > 0)
                     yield return new($"regularization.{field}",
                         $"regularization.{field} must be 0 with optimizer.name beta_lasso, which has an l1 of its own.");
+        // Both would act on what is stored, whose 0 is a weight of log 2.
+        if (!isStored && spec.Convexity is SoftplusReparamOptions)
+        {
+            if (spec.Optimizer is BetaLassoOptions)
+                yield return new("optimizer.name",
+                    "optimizer.name must not be beta_lasso with convexity.name softplus_reparam, whose weights are never 0.");
+            if (spec.Optimizer is SgdOptions { WeightDecay: > 0 } or AdamOptions { WeightDecay: > 0 } or AdamWOptions { WeightDecay: > 0 })
+                yield return new("optimizer.weight_decay",
+                    "optimizer.weight_decay must be 0 with convexity.name softplus_reparam: it would draw the stored numbers to 0, which is "
+                    + "a weight of 0.69; regularization.l2 is of the weights themselves.");
+        }
         foreach (var problem in Annealed(spec, size, isStored)) yield return problem;
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })
             yield return new("optimizer.nesterov", "optimizer.nesterov needs optimizer.momentum above 0.");

@@ -48,18 +48,22 @@ internal static class GeneralizationMeasures
         var copy = new PlanNetwork(network.Plan);
         var (from, to) = (network.state_dict(), copy.state_dict());
         foreach (var (name, value) in to) value.copy_(from[name]);
+        copy.StoreEffective();
         for (var i = 1; i < steps.Count; i++)
         {
             if (steps[i].Operation is not BatchNormOperation norm) continue;
             var (mean, variance) = (to[norm.Name + ".running_mean"], to[norm.Name + ".running_var"]);
             var scale = variance.add(norm.Eps).rsqrt();
-            if (norm.HasScale) scale = scale * to[norm.Name + ".weight"];
+            var factor = steps[i].Tensors.FirstOrDefault(tensor => tensor.Role == TensorRole.NormScale) is { } planned
+                ? to[planned.Name]
+                : null;
+            if (factor is not null) scale = scale * factor;
             var weight = to[steps[i - 1].Tensors[0].Name];
             // [O, …], or of a locally connected layer [P, O, …].
             weight.mul_(weight.ndim == 3 ? scale.view(1, -1, 1) : scale.view([-1, .. Enumerable.Repeat(1L, (int)weight.ndim - 1)]));
             mean.zero_();
             variance.fill_(1 - norm.Eps);
-            if (norm.HasScale) to[norm.Name + ".weight"].fill_(1);
+            factor?.fill_(1);
         }
         copy.eval();
         return copy;

@@ -26,8 +26,8 @@ internal sealed class BoostObjective(
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var stage = epoch / stageEpochs;
-        // Past the stages once boosting has ended: the weights stay equal then.
-        if (stage <= weighedFor.item<long>()) return true;
+        // Past the stages once boosting has ended: the weights stay equal then. The gate weighs no images.
+        if (stage <= weighedFor.item<long>() || stage >= parts.Experts.Count) return true;
         if (Wrong(stage - 1, stop) is not { } wrong) return false;
         var before = weights.cpu().data<double>().ToArray();
         var (error, alpha, next) = Boosting.After(before, wrong, (int)network.Plan.Output.Channels, rule);

@@ -7,7 +7,7 @@ namespace ConvexWeb.Training.Models.Graph;
 /// <summary>A step of a plan, made ready to run: its tensors, and what the steps around it allow. Compiled once for each network.</summary>
 internal sealed class NetworkStep
 {
-    private readonly bool[] softplus;
+    private bool[] softplus;
 
     private NetworkStep(Plan plan, PlanStep step)
     {
@@ -55,6 +55,13 @@ internal sealed class NetworkStep
     /// <summary>The trained tensors as they act: a reparametrised one is softplus of what is stored.</summary>
     public Tensor[] Weights()
         => Array.Exists(softplus, s => s) ? [.. Stored.Select((tensor, i) => softplus[i] ? F.softplus(tensor) : tensor)] : Stored;
+
+    /// <summary>Stores the weights as they act; from then on nothing is a softplus of what is stored.</summary>
+    public void StoreEffective()
+    {
+        foreach (var (stored, acting) in Stored.Zip(Weights())) stored.copy_(acting);
+        softplus = new bool[softplus.Length];
+    }
 
     /// <summary>Takes the tensors of these names in place of its own.</summary>
     public void Rebind(IReadOnlyDictionary<string, Tensor> tensors)

@@ -34,6 +34,14 @@ public sealed class PlanNetwork : nn.Module<Tensor, Tensor>
     /// <summary>The trained tensors of a step as they act, in the plan's order.</summary>
     public IReadOnlyList<Tensor> TensorsOf(int step) => steps[step].Weights();
 
+    /// <summary>Stores the weights as they act under the names that the plan has, for measures that change them.</summary>
+    internal void StoreEffective()
+    {
+        using var scope = NewDisposeScope();
+        using var quiet = no_grad();
+        foreach (var step in steps) step.StoreEffective();
+    }
+
     /// <summary>One step without its bias, as a linear map of its input.</summary>
     internal Tensor LinearPart(int step, Tensor input)
         => Execution.Run(Plan.Steps[step].Operation, [input], [steps[step].Weights()[0]], steps[step].Running, Mode(training: false));

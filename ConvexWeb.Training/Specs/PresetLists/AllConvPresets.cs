@@ -23,9 +23,11 @@ internal static class AllConvPresets
     private static readonly PresetNotes Base = new(
         Resolved, "Standardised in place of contrast normalisation and whitening; shifts of 4 pixels for 5.");
 
-    private static readonly PresetNotes Convex = new(Resolved,
+    internal const string DiffersConvex =
         "Rate 0.01 and no weight decay are ours, where the paper says \"same training strategy\". "
-        + "Shifts of 4 pixels for 5. Augmented first, then whitened.");
+        + "Shifts of 4 pixels for 5. Augmented first, then whitened.";
+
+    private static readonly PresetNotes Convex = new(Resolved, DiffersConvex);
 
     public static IEnumerable<Preset> All =>
     [

@@ -71,7 +71,7 @@ internal static class CycleMlpPresets
     {
         var recipe = Recipe(new ImageNetOptions { ImageSize = 256 }, SamplerKind.RaReshuffled);
         return new("cycle-mlp-imagenet", "CycleMLP-B1, ImageNet", "CycleMLP (its authors, ImageNet)", "CycleMLP's README, B1: 78.9 % top-1",
-            "The authors' augmentation. Stored as 252 GB of pixels on disk and read from there.",
+            "The authors' augmentation. Stored as 262 GB of pixels on disk and read from there.",
             new("The number of processes: by repeated augmentation with a new order in every epoch, as several have it.",
                 "Photographs are kept as their middle squares of 256 pixels, and boxes are cut out of those. Float32 in place of fp16. The "
                 + "rate is that of batch 64 on one device."),

@@ -52,7 +52,8 @@ internal static class DenseNetPresets
     private static readonly PresetNotes OfSeed = new(
         "Which of three schedules of the code's history gave \"close to 75 %\" and \"10 %\" is not found: HEAD's is the default (base a "
         + "tenth at half and three quarters of 30 epochs, convex on a plateau of the training loss); -steps and -90 are the other two.",
-        Squares + " The source resumed its base from a checkpoint at 0.63, which is not public; its test images are ILSVRC's validation.");
+        Squares + " The source resumed its base from a checkpoint at 0.63, which is not public; its test images are ILSVRC's validation. "
+        + "The plateau follows the loss over all training images in evaluation, where a source's log has the running mean of an epoch.");
 
     // S4.5: Nesterov 0.9, decay 1e-4, batch 64, a tenth of the rate at half and three quarters; dropout 0.2 where nothing is augmented.
     internal static Spec Recipe(DataOptions data, DenseNetVariant variant, bool augmented, int epochs = 300) => new()
@@ -140,7 +141,7 @@ internal static class DenseNetPresets
             Optimizer = new SgdOptions { Lr = 0.1, WeightDecay = 1e-4 },
             Training = new TrainingOptions { Epochs = 30, BatchSize = 64 },
         };
-        const string Source = "seed 000 5.4", Stored = " Stored as 252 GB of pixels on disk and read from there.";
+        const string Source = "seed 000 5.4", Stored = " Stored as 262 GB of pixels on disk and read from there.";
         yield return new("densenet-121-imagenet-paper", "DenseNet-121, ImageNet, 90 epochs", ImageNetTables,
             "DenseNet paper T3 (single crop, 25.02 % error)", "The paper's recipe." + Stored, OfImageNetPaper,
             spec with

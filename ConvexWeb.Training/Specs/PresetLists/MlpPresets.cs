@@ -26,6 +26,11 @@ internal static class MlpPresets
         "The source's test accuracy is that of its 20 % for validation, by an unseeded permutation; here the test images are measured too. "
         + "Its operator also covers the first BatchNorm's scale, as ours does.");
 
+    private static readonly PresetNotes Slow = Notes with
+    {
+        Differs = "Seed 000 says \"not many epochs\" and no number: up to 200 here, with the early stop of the paper's preset.",
+    };
+
     public static IEnumerable<Preset> All =>
     [
         .. Twins("mnist", "MNIST", "T1", new MnistOptions()),
@@ -60,10 +65,10 @@ internal static class MlpPresets
             }, NeedsGpu: true),
         One("mlp-cifar10-slow", "MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1",
             "The learning rate that seed 000 names; the paper's is ten times as high.",
-            new Spec { Optimizer = new AdamOptions { Lr = 1e-5 } }),
+            new Spec { Optimizer = new AdamOptions { Lr = 1e-5 } }) with { Notes = Slow },
         One("ioc-mlp-cifar10-slow", "IOC-MLP, CIFAR-10, learning rate 1e-5", "seed 000 5.1",
             "The learning rate that seed 000 names; the paper's is ten times as high.",
-            new Spec { Optimizer = new AdamOptions { Lr = 1e-5 }, Convexity = new ExpEpsOptions() }),
+            new Spec { Optimizer = new AdamOptions { Lr = 1e-5 }, Convexity = new ExpEpsOptions() }) with { Notes = Slow },
         One("ioc-mlp-cifar10-wide", "IOC-MLP, CIFAR-10, first layer twice as wide", "IOC paper s4, without a number",
             "The paper widens the first layer of convex networks.",
             new Spec { Model = new MlpOptions { FirstLayerMult = 2 }, Convexity = new ExpEpsOptions() }),

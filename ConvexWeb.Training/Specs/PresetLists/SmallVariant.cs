@@ -24,7 +24,8 @@ internal static class SmallVariant
 
     internal static PresetNotes Notes(PresetNotes whole) => whole with
     {
-        Differs = "Fewer images and epochs, and where a step would take too long a smaller network: not the source's setting. "
+        Differs = "Fewer images and epochs, no early stop but where that is the subject, and where a step would take too long a smaller "
+            + "network: not the source's setting. "
             + whole.Differs,
     };
 
@@ -48,7 +49,8 @@ internal static class SmallVariant
             {
                 Epochs = epochs,
                 BatchSize = Math.Min(spec.Training.BatchSize, 128),
-                Patience = null,
+                // An early stop that is a preset's subject stays.
+                Patience = spec.Training.MinDelta > 0 && spec.Training.Patience is { } patience ? Math.Min(patience, 5) : null,
                 EvaluateEvery = 1,
                 FilterEpochs = spec.Training.FilterEpochs is null ? null : [0, epochs],
                 // The source's average would hardly move in so few steps.
