@@ -71,8 +71,8 @@ internal static class SpecRules
                     "optimizer.name must not be beta_lasso with convexity.name softplus_reparam, whose weights are never 0.");
             if (spec.Optimizer is SgdOptions { WeightDecay: > 0 } or AdamOptions { WeightDecay: > 0 } or AdamWOptions { WeightDecay: > 0 })
                 yield return new("optimizer.weight_decay",
-                    "optimizer.weight_decay must be 0 with convexity.name softplus_reparam: it would draw the stored numbers to 0, which is "
-                    + "a weight of 0.69; regularization.l2 is of the weights themselves.");
+                    "optimizer.weight_decay must be 0 with convexity.name softplus_reparam: it would draw the stored numbers to 0, which "
+                    + "is a weight of 0.69; regularization.l2 is of the weights themselves.");
         }
         foreach (var problem in Annealed(spec, size, isStored)) yield return problem;
         if (spec.Optimizer is SgdOptions { Nesterov: true, Momentum: 0 })

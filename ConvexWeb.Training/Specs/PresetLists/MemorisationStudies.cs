@@ -23,8 +23,8 @@ internal static class MemorisationStudies
             "Fit, recovery and clean accuracy by level of noise; the peak is in each summary.",
             Grid(new PartialLabelOptions { P = 0 }), ("labels.p", "0, 0.2, 0.4, 0.6, 0.8, 1"), ("convexity.name", "none, exp_eps")),
         Study("double-descent-width", "Double descent by width under 15 % wrong labels, base and convex",
-            "Nakkiran et al. 2019 have it for ResNet18; here a network of one hidden layer, with a fixed rate and no decay, and epochs enough "
-            + "for a base of 20 units to fit 99.9 % of its labels (seed 0), which is where the peak of the test error is looked for.",
+            "Nakkiran et al. 2019 have it for ResNet18; here a network of one hidden layer, with a fixed rate and no decay, and epochs "
+            + "enough for a base of 20 units to fit 99.9 % of its labels (seed 0): the peak of the test error is looked for about there.",
             Grid(new SymmetricWrongLabelOptions { P = 0.15 }) with
             {
                 Model = new MlpOptions { Width = 1, Depth = 1, BatchNorm = false },
