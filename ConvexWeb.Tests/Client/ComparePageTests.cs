@@ -57,7 +57,11 @@ public sealed class ComparePageTests : PageContext
         foreach (var (id, train, test) in new[] { (1, 98, 3), (2, 100, 0), (3, 99, 0) })
             Runs.Add(id, r => r with
             {
-                State = RunState.Succeeded, Gap = train - test, TrainAccuracy = train, TestAccuracy = test, Seed = id,
+                State = RunState.Succeeded,
+                Gap = train - test,
+                TrainAccuracy = train,
+                TestAccuracy = test,
+                Seed = id,
             });
 
         var means = Open<ComparePage>("compare?runs=1,2,3").Find("[data-testid=means]").TextContent;
