@@ -1,4 +1,5 @@
 using ConvexWeb.Tests.Training.Models;
+using ConvexWeb.Training.Annealing;
 using ConvexWeb.Training.Convexity;
 using ConvexWeb.Training.Data;
 using ConvexWeb.Training.Engine;
@@ -120,6 +121,23 @@ public sealed class MetricsTests
         Assert.Equal(1.19, average.With(() => (double)weight.max().item<float>()), 5);
         Assert.Equal(2, weight.max().item<float>());
         Assert.True(average.State().Single(s => s.Name == "ema/fc2.weight").Value.min().item<float>() >= 0);
+    }
+
+    [Fact]
+    public void Averaged_weights_leave_an_angle_to_its_schedule()
+    {
+        using var scope = NewDisposeScope();
+        var spec = new Spec { Model = new AnnealCnnOptions(), Annealing = new ConstantAnnealingOptions() };
+        using var network = ModelFactory.Build(spec);
+        using var average = new AveragedWeights(network, Constraint.Of(spec), 0.999);
+        network.SetAngle(0.5);
+        average.Step();
+        Assert.Equal(0.5, average.With(() => network.Angles().Single().Value.item<float>()), 6);
+        Assert.DoesNotContain(average.State(), tensor => tensor.Name.EndsWith("angle", StringComparison.Ordinal));
+        // A trained one is a weight.
+        using var trained = ModelFactory.Build(spec with { Model = new AnnealCnnOptions { Theta = AnnealAngle.Shared } });
+        using var both = new AveragedWeights(trained, Constraint.Of(spec), 0.999);
+        Assert.Contains(both.State(), tensor => tensor.Name.EndsWith("angle", StringComparison.Ordinal));
     }
 
     [Fact]

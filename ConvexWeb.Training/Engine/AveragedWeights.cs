@@ -21,7 +21,9 @@ internal sealed class AveragedWeights : IDisposable
     {
         this.decay = decay;
         using var scope = NewDisposeScope();
-        var averaged = network.state_dict().Where(t => t.Value.dtype != ScalarType.Int64);
+        // An angle that a schedule sets is no weight: its average would be another activation than the epoch's.
+        var set = network.named_buffers().Select(t => t.name).Where(name => name.EndsWith(".angle", StringComparison.Ordinal)).ToHashSet();
+        var averaged = network.state_dict().Where(t => t.Value.dtype != ScalarType.Int64 && !set.Contains(t.Key));
         pairs = [.. averaged.Select(t => (t.Key, t.Value, t.Value.detach().clone().DetachFromDisposeScope()))];
         foreach (var (name, _, start) in pairs) Constraint.Apply(start, constraint.OperatorOf(name), constraint.Eps);
     }

@@ -57,7 +57,7 @@ internal static class SpecRules
                 $"training.filter_epochs must be at most {MostSnapshots} epochs up to training.epochs, {spec.Training.Epochs}.");
         if (spec.Training is { Loss: TrainingLoss.BinaryCrossEntropy, LabelSmoothing: > 0 })
             yield return new("training.label_smoothing", "training.label_smoothing must be 0 with training.loss binary_cross_entropy.");
-        // Checkpoints from before these rules can be looked at and go on.
+        // Checkpoints from before these rules can be looked at.
         if (!isStored && spec.Optimizer is BetaLassoOptions)
             foreach (var (field, value) in new[] { ("l1", spec.Regularization.L1), ("l2", spec.Regularization.L2) })
                 if (value > 0)

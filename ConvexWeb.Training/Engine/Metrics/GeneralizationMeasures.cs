@@ -27,7 +27,8 @@ internal static class GeneralizationMeasures
         using var folded = Folded(network);
         if (folded is null) return measures;
         var (spectral, frobenius) = Logarithms(folded);
-        measures["log_frobenius_product"] = frobenius;
+        // A layer of zeros has no logarithm.
+        if (double.IsFinite(frobenius)) measures["log_frobenius_product"] = frobenius;
         if (spectral is { } known) measures["log_spectral_product"] = known;
         if (PathNorm(folded) is > 0 and var path && double.IsFinite(path)) measures["log_path_norm"] = Math.Log(path);
         if (margin <= 0) return measures;

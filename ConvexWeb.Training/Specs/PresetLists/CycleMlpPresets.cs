@@ -74,7 +74,7 @@ internal static class CycleMlpPresets
             "The authors' augmentation. Stored as 262 GB of pixels on disk and read from there.",
             new("The number of processes: by repeated augmentation with a new order in every epoch, as several have it.",
                 "Photographs are kept as their middle squares of 256 pixels, and boxes are cut out of those. Float32 in place of fp16. The "
-                + "rate is that of batch 64 on one device."),
+                + "rate is that of batch 64 on one device. RandAugment moves images bilinearly, timm's by the recipe's bicubic filter."),
             WithAuthorsAugmentation(recipe) with { Model = new CycleMlpOptions { Mode = Fidelity.Seed, DropPath = 0.1 } }, NeedsGpu: true);
     }
 

@@ -120,7 +120,8 @@ internal static class FigurePresets
             "Values are read from plots, to about a percent."
             + (spec.Model is AllConvOptions
                 ? " AllConv has rate 0.01 and no weight decay for both twins, which is ours for the convex one; "
-                    + "the base's are 0.05 and 1e-3."
+                    + "the base's are 0.05 and 1e-3. Standardised or whitened in place of contrast normalisation and whitening; where "
+                    + "augmented, shifts of 4 pixels for 5."
                 : "")),
     };
 }

@@ -14,7 +14,8 @@ internal static class MemorisationStudies
     public static IEnumerable<Preset> All =>
     [
         Study("capacity-mlp", "Capacity: images fitted on random labels by width, base and convex",
-            "The largest train_limit at which a run ends as fitted is the capacity of its width within the epochs.",
+            "The largest train_limit at which a run ends as fitted is the capacity of its width within 100 epochs. The budget is one of "
+            + "epochs: more images also get more steps (fitted_step in the summary).",
             Capacity(new MlpOptions { Width = 32, Depth = 1 }),
             ("data.train_limit", "250, 500, 1000, 2000, 4000"), ("model.width", "8, 32, 128"), ("convexity.name", "none, exp_eps")),
         Study("capacity-s-fc", "Capacity of S-FC on random labels by base width", "As capacity-mlp, for the dense form of a convolution.",
@@ -54,6 +55,7 @@ internal static class MemorisationStudies
             + "GET /api/v1/studies/ID/measures.",
             Grid(new TrueLabelOptions()) with
             {
+                // Looked at after each epoch, so that the runs end at losses near each other.
                 Training = new TrainingOptions { Epochs = 300, BatchSize = 64, StopBelowLoss = 0.01 },
             }, ("model.width", "64, 128, 256"), ("model.depth", "1, 2, 3"), ("optimizer.lr", "0.0003, 0.001")),
     ];

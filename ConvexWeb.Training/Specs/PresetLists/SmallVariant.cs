@@ -16,20 +16,24 @@ internal static class SmallVariant
 
     public static Preset Of(Preset preset) => new(
         preset.Name + "-small", preset.Title + ", small", preset.Group + ": small variants", "not the source's setting",
-        $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.", Notes(preset.Notes),
-        Shrink(preset.Spec))
+        $"As {preset.Name}, cut down to minutes on two cores. Not comparable with the published number.",
+        Notes(preset.Notes, preset.Spec.Data is ImageNetOptions),
+        Shrink(preset.Spec, preset.Spec.Training.MinDelta > 0 || preset.Name.Contains("-early", StringComparison.Ordinal)))
     {
         Study = preset.Study,
     };
 
-    internal static PresetNotes Notes(PresetNotes whole) => whole with
+    internal static PresetNotes Notes(PresetNotes whole, bool isStandIn = false) => whole with
     {
         Differs = "Fewer images and epochs, no early stop but where that is the subject, and where a step would take too long a smaller "
             + "network: not the source's setting. "
+            + (isStandIn ? "CIFAR-10 stands in for ImageNet. " : "")
+            + "What is said of images, epochs, rounds, sizes, steps of the rate and held-out images is said of the whole preset. "
             + whole.Differs,
     };
 
-    private static Spec Shrink(Spec spec)
+    /// <param name="stopsEarly">Whether its early stop is what the preset is about.</param>
+    private static Spec Shrink(Spec spec, bool stopsEarly)
     {
         var (model, data) = (Network(spec.Model), Data(spec.Data, spec.Model));
         var heavy = model is AllConvOptions or DenseNetOptions or CycleMlpOptions or EfficientNetOptions or WideResNetOptions
@@ -49,8 +53,7 @@ internal static class SmallVariant
             {
                 Epochs = epochs,
                 BatchSize = Math.Min(spec.Training.BatchSize, 128),
-                // An early stop that is a preset's subject stays.
-                Patience = spec.Training.MinDelta > 0 && spec.Training.Patience is { } patience ? Math.Min(patience, 5) : null,
+                Patience = stopsEarly && spec.Training.Patience is { } patience ? Math.Min(patience, 5) : null,
                 EvaluateEvery = 1,
                 FilterEpochs = spec.Training.FilterEpochs is null ? null : [0, epochs],
                 // The source's average would hardly move in so few steps.
