@@ -20,14 +20,14 @@ internal static class DescribeCommand
         command.SetAction(parsed =>
         {
             var what = parsed.GetValue(spec)!;
-            var loaded = SpecArgument.Load(what);
-            return Run(loaded, Description.Of(loaded), SpecArgument.PresetOf(what), parsed.GetValue(json));
+            return Run(SpecArgument.Load(what), SpecArgument.PresetOf(what), parsed.GetValue(json));
         });
         return command;
     }
 
-    private static int Run(Spec spec, Description description, Preset? preset, bool json)
+    private static int Run(Spec spec, Preset? preset, bool json)
     {
+        var description = Description.Of(spec);
         if (json)
         {
             var node = JsonSerializer.SerializeToNode(description, Indented)!;

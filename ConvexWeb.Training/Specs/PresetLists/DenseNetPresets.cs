@@ -91,7 +91,8 @@ internal static class DenseNetPresets
         };
         var notes = new PresetNotes(
             "Ten epochs are the code's default; whether its results had more is not found. Its dropout is 0 by default and stands behind "
-            + "the 3 × 3 convolutions.", "His convolutions start by their outputs (He), ours by their inputs. His test accuracy is that of "
+            + "the 3 × 3 convolutions.",
+            "His convolutions start by their outputs (He), ours by their inputs. His test accuracy is that of "
             + "his 20 % for validation; here the test images are measured too. He "
             + "normalises by fixed statistics of CIFAR-10, here by those of the training part.");
         foreach (var convex in new[] { false, true })

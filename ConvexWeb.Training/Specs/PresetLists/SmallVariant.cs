@@ -27,7 +27,7 @@ internal static class SmallVariant
     {
         Differs = "Fewer images and epochs, no early stop but where that is the subject, and where a step would take too long a smaller "
             + "network: not the source's setting. "
-            + (isStandIn ? "CIFAR-10 stands in for ImageNet. " : "")
+            + (isStandIn ? "CIFAR-10 in place of ImageNet. " : "")
             + "What is said of images, epochs, rounds, sizes, steps of the rate and held-out images is said of the whole preset. "
             + whole.Differs,
     };
